@@ -1,0 +1,140 @@
+// Package config is ncatd.yaml: one struct, a strict loader that reports every
+// problem with its place, the defaults, and the generated secrets. It starts
+// nothing and knows no other package of ncatd.
+package config
+
+import "time"
+
+// Config is the whole of ncatd.yaml after defaults, file, environment and flags
+// were merged.
+type Config struct {
+	Accounts   []Account  `yaml:"accounts"`
+	NapCat     NapCat     `yaml:"napcat"`
+	Display    string     `yaml:"display"` // auto, none, or an X display such as ":5"
+	Supervisor Supervisor `yaml:"supervisor"`
+	Bot        Bot        `yaml:"bot"`
+	Log        Log        `yaml:"log"`
+	Control    Control    `yaml:"control"`
+}
+
+// Account is one QQ account.
+type Account struct {
+	Name     string            `yaml:"name"`
+	UIN      int64             `yaml:"uin"` // 0: adopt whoever logs in
+	WebUI    Endpoint          `yaml:"webui"`
+	OneBot   OneBot            `yaml:"onebot"`
+	Login    Login             `yaml:"login"`
+	Networks map[string]any    `yaml:"networks"` // passed to NapCat untouched
+	Env      map[string]string `yaml:"env"`
+}
+
+// Endpoint is where something listens; port 0 is a free one.
+type Endpoint struct {
+	Host  string `yaml:"host"`
+	Port  int    `yaml:"port"`
+	Token Secret `yaml:"token"` // empty: generated, kept in secrets.json
+}
+
+// OneBot is the forward WebSocket server that ncatd configures in NapCat.
+type OneBot struct {
+	Endpoint          `yaml:",inline"`
+	Heartbeat         Duration `yaml:"heartbeat"`
+	ReportSelfMessage bool     `yaml:"report_self_message"`
+}
+
+// Login says how an account logs in.
+type Login struct {
+	Order          []string `yaml:"order"`            // of quick, password, qr
+	PasswordMD5Env string   `yaml:"password_md5_env"` // name of the environment variable
+	QRTimeout      Duration `yaml:"qr_timeout"`
+}
+
+// NapCat says what to install.
+type NapCat struct {
+	Version   string   `yaml:"version"`
+	SHA256    string   `yaml:"sha256"`
+	Source    string   `yaml:"source"`  // file path or URL in place of the publisher's
+	Mirrors   []string `yaml:"mirrors"` // URL prefixes, or auto
+	QQVersion string   `yaml:"qq_version"`
+	QQSource  string   `yaml:"qq_source"`
+	QQSHA256  string   `yaml:"qq_sha256"`
+	Update    string   `yaml:"update"` // notify, auto, off
+	Keep      int      `yaml:"keep"`
+	ExtraArgs []string `yaml:"extra_args"`
+}
+
+// Supervisor says when a process is restarted.
+type Supervisor struct {
+	Restart     Restart  `yaml:"restart"`
+	Health      Health   `yaml:"health"`
+	StopTimeout Duration `yaml:"stop_timeout"`
+	MemoryLimit Size     `yaml:"memory_limit"` // of the process tree; 0: off
+	RestartAt   string   `yaml:"restart_at"`   // cron; empty: never
+}
+
+// Restart bounds the pauses between restarts.
+type Restart struct {
+	Initial       Duration `yaml:"initial"`
+	Max           Duration `yaml:"max"`
+	Jitter        float64  `yaml:"jitter"` // part of the pause, 0 to 1
+	ScoreLimit    float64  `yaml:"score_limit"`
+	ScoreHalfLife Duration `yaml:"score_half_life"`
+	HealthyAfter  Duration `yaml:"healthy_after"`
+}
+
+// Health bounds the probes.
+type Health struct {
+	ProbeInterval   Duration `yaml:"probe_interval"`
+	ProbeTimeout    Duration `yaml:"probe_timeout"`
+	StartTimeout    Duration `yaml:"start_timeout"`
+	HeartbeatMisses int      `yaml:"heartbeat_misses"`
+	OfflineSamples  int      `yaml:"offline_samples"`
+}
+
+// Bot configures the embedded runtime.
+type Bot struct {
+	Prefixes    []string     `yaml:"prefixes"`
+	Admins      []int64      `yaml:"admins"`
+	Plugins     PluginSwitch `yaml:"plugins"`
+	Queue       int          `yaml:"queue"` // events per chat that may wait
+	HandlerWarn Duration     `yaml:"handler_warn"`
+	SendRate    string       `yaml:"send_rate"` // such as "20/10s"; empty: unlimited
+}
+
+// PluginSwitch chooses plugins by id; "*" is all.
+type PluginSwitch struct {
+	Enable  []string `yaml:"enable"`
+	Disable []string `yaml:"disable"`
+}
+
+// Log configures ncatd's own log.
+type Log struct {
+	Level    string `yaml:"level"`  // debug, info, warn, error
+	Format   string `yaml:"format"` // auto, text, json
+	MaxSize  Size   `yaml:"max_size"`
+	MaxTotal Size   `yaml:"max_total"`
+	Events   string `yaml:"events"` // off, summary, full
+}
+
+// Control configures the control API's TCP side.
+type Control struct {
+	Listen string `yaml:"listen"` // host:port; empty: unix socket only
+}
+
+// Duration is a time.Duration written as "30s".
+type Duration time.Duration
+
+// D returns d as a time.Duration.
+func (d Duration) D() time.Duration { return time.Duration(d) }
+
+// Size is a number of bytes written as "1.5GiB".
+type Size int64
+
+// Secret is a string that prints as ***.
+type Secret string
+
+// String implements fmt.Stringer without the secret.
+func (Secret) String() string { return "***" }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }

@@ -1,0 +1,209 @@
+// Package api holds the wire types of the control API (version v0): what the
+// daemon's handlers answer, what the Go client decodes and what `--json`
+// prints. It does nothing.
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is one word for what an account is doing; people script against these
+// words.
+type State string
+
+// The states of an account.
+const (
+	StateStopped       State = "stopped"
+	StateInstalling    State = "installing"
+	StateStarting      State = "starting"
+	StateLoginRequired State = "login_required"
+	StateConnecting    State = "connecting"
+	StateOnline        State = "online"
+	StateOffline       State = "offline"
+	StateBackoff       State = "backoff"
+	StateFailed        State = "failed"
+	StateStopping      State = "stopping"
+)
+
+// Status is the answer of GET /v0/status and of `ncatd status --json`.
+type Status struct {
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+	Home     string    `json:"home"`
+	Accounts []Account `json:"accounts"`
+}
+
+// Account is one account as it stands now.
+type Account struct {
+	Name         string    `json:"name"`
+	UIN          int64     `json:"uin"`
+	Nickname     string    `json:"nickname"`
+	State        State     `json:"state"`
+	Reason       string    `json:"reason"`
+	Detail       string    `json:"detail"`
+	Since        time.Time `json:"since"`
+	PIDs         PIDs      `json:"pids"`
+	Restarts     int       `json:"restarts"`
+	RSSBytes     uint64    `json:"rss_bytes"`
+	CPUPercent   float64   `json:"cpu_percent"`
+	NapCat       string    `json:"napcat_version"`
+	QQ           string    `json:"qq_version"`
+	WebUIURL     string    `json:"webui_url"` // without the token
+	OneBotURL    string    `json:"onebot_url"`
+	Events       uint64    `json:"events"`
+	Calls        uint64    `json:"calls"`
+	SendsFailed  uint64    `json:"sends_failed"`
+	QueueDropped uint64    `json:"queue_dropped"`
+	// QR is the code to scan now, nil when none is needed.
+	QR *QR `json:"qr,omitempty"`
+	// Login is what a login waits for besides a QR: a captcha or a new device.
+	Login *LoginChallenge `json:"login,omitempty"`
+	// History holds the last transitions, oldest first.
+	History []Transition `json:"history,omitempty"`
+}
+
+// PIDs names an account's processes; 0 is none.
+type PIDs struct {
+	NapCat int `json:"napcat"`
+	Xvfb   int `json:"xvfb"`
+}
+
+// QR is a login code. URL is the text to encode, not a link to an image.
+type QR struct {
+	URL    string    `json:"url"`
+	Issued time.Time `json:"issued"`
+	Seq    int       `json:"seq"` // counts the codes of one login, from 1
+}
+
+// LoginChallenge is a step of a login that needs a person.
+type LoginChallenge struct {
+	Kind string `json:"kind"` // captcha, new_device
+	UIN  int64  `json:"uin"`
+	URL  string `json:"url"` // captcha page to open, or the text of the QR to scan
+}
+
+// Transition is one change of an account's state.
+type Transition struct {
+	Time   time.Time `json:"time"`
+	State  State     `json:"state"`
+	Reason string    `json:"reason"`
+	Detail string    `json:"detail"`
+}
+
+// WatchItem is one line of GET /v0/watch. The first line has Kind "snapshot",
+// each later one says what changed.
+type WatchItem struct {
+	Kind    string          `json:"kind"` // snapshot, state, qr, login, log, event, dropped
+	Time    time.Time       `json:"time"`
+	Account string          `json:"account,omitempty"`
+	Status  *Status         `json:"status,omitempty"`  // snapshot
+	State   *Account        `json:"state,omitempty"`   // state
+	QR      *QR             `json:"qr,omitempty"`      // qr
+	Login   *LoginItem      `json:"login,omitempty"`   // login
+	Log     *LogRecord      `json:"log,omitempty"`     // log
+	Event   json.RawMessage `json:"event,omitempty"`   // event: as OneBot sent it
+	Dropped int             `json:"dropped,omitempty"` // dropped: items this reader missed
+}
+
+// LoginItem is one step of a login.
+type LoginItem struct {
+	Step     string `json:"step"` // waiting, refreshed, accepted, connecting, online, quick, password, captcha, new_device, failed
+	Method   string `json:"method,omitempty"`
+	UIN      int64  `json:"uin,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
+	URL      string `json:"url,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+}
+
+// LogRecord is one log line of ncatd or of an account's NapCat.
+type LogRecord struct {
+	Time    time.Time `json:"time"`
+	Level   string    `json:"level"` // debug, info, warn, error
+	Account string    `json:"account,omitempty"`
+	Source  string    `json:"source"` // ncatd, napcat
+	Message string    `json:"msg"`
+	Attrs   string    `json:"attrs,omitempty"`
+}
+
+// WantRequest is the body of POST /v0/accounts/{name}/want.
+type WantRequest struct {
+	Want string `json:"want"` // running, stopped
+}
+
+// QuickLoginRequest is the body of POST …/login/quick; UIN 0 is the configured account.
+type QuickLoginRequest struct {
+	UIN int64 `json:"uin"`
+}
+
+// PasswordLoginRequest is the body of POST …/login/password.
+type PasswordLoginRequest struct {
+	UIN         int64  `json:"uin"`
+	PasswordMD5 string `json:"password_md5"` // 32 hex digits
+}
+
+// CaptchaRequest is the body of POST …/login/captcha.
+type CaptchaRequest struct {
+	Ticket  string `json:"ticket"`
+	RandStr string `json:"randstr"`
+	SID     string `json:"sid,omitempty"`
+}
+
+// QuickAccount is an account that has a login ticket.
+type QuickAccount struct {
+	UIN      int64  `json:"uin"`
+	Nickname string `json:"nickname"`
+	Quick    bool   `json:"quick"` // quick login is possible
+}
+
+// CallRequest is the body of POST …/call.
+type CallRequest struct {
+	Action string          `json:"action"`
+	Params json.RawMessage `json:"params,omitempty"`
+}
+
+// CallResponse is its answer: OneBot's own, refusals included.
+type CallResponse struct {
+	Status  string          `json:"status"`
+	RetCode int             `json:"retcode"`
+	Data    json.RawMessage `json:"data"`
+	Message string          `json:"message"`
+	Wording string          `json:"wording"`
+}
+
+// StopRequest is the body of POST /v0/stop.
+type StopRequest struct {
+	KeepNapCat bool `json:"keep_napcat,omitempty"`
+}
+
+// ReloadResponse is the answer of POST /v0/reload.
+type ReloadResponse struct {
+	Applied []string `json:"applied"` // config keys applied live
+	Restart []string `json:"restart"` // config keys that need a restart, of the daemon or an account
+}
+
+// Plugin is one plugin of the bot.
+type Plugin struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	Enabled bool   `json:"enabled"`
+	State   string `json:"state"` // running, disabled, failed, stopping
+	Error   string `json:"error,omitempty"`
+}
+
+// ErrorBody is the body of every answer that is not 2xx.
+type ErrorBody struct {
+	Error Error `json:"error"`
+}
+
+// Error is a refused request. Code is one word that a script can match.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Message }

@@ -1,0 +1,128 @@
+package onebot
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is anything that a OneBot implementation reports by itself. The
+// concrete type is always a pointer to one of the event structs of this
+// package, [*UnknownEvent] for what it does not know.
+type Event interface {
+	// Base returns the fields that every event has.
+	Base() *EventBase
+}
+
+// EventBase holds the fields that every event has. It is embedded in all event
+// structs.
+type EventBase struct {
+	Time     int64  `json:"time"` // Unix seconds, server time
+	SelfID   UserID `json:"self_id"`
+	PostType string `json:"post_type"` // message, message_sent, notice, request, meta_event
+	raw      json.RawMessage
+}
+
+// Base implements [Event].
+func (e *EventBase) Base() *EventBase { return e }
+
+// When returns the time of the event.
+func (e *EventBase) When() time.Time { return time.Unix(e.Time, 0) }
+
+// Raw returns the event as it came, with every field this package does not
+// know. The caller must not change it.
+func (e *EventBase) Raw() json.RawMessage { return e.raw }
+
+// Sender tells who wrote a message. Role is empty in private chats and when the
+// member is not cached.
+type Sender struct {
+	UserID   UserID `json:"user_id"`
+	Nickname string `json:"nickname"`
+	Card     string `json:"card"`
+	Role     Role   `json:"role,omitempty"`
+	Title    string `json:"title,omitempty"`
+}
+
+// Role is a member's standing in a group.
+type Role string
+
+// The roles of group members.
+const (
+	RoleOwner  Role = "owner"
+	RoleAdmin  Role = "admin"
+	RoleMember Role = "member"
+)
+
+// MessageBase holds the fields that private and group messages share
+// (contract G.2).
+type MessageBase struct {
+	EventBase
+	MessageType   string    `json:"message_type"`
+	SubType       string    `json:"sub_type"`
+	MessageID     MessageID `json:"message_id"`
+	RealSeq       string    `json:"real_seq"`
+	UserID        UserID    `json:"user_id"` // the sender, also of own messages
+	Sender        Sender    `json:"sender"`
+	Message       Message   `json:"message"`
+	RawMessage    string    `json:"raw_message"`
+	MessageFormat string    `json:"message_format"`
+}
+
+// MessageEvent is a message in any kind of chat: [*PrivateMessage] or
+// [*GroupMessage].
+type MessageEvent interface {
+	Event
+	// Msg returns the fields that all messages have.
+	Msg() *MessageBase
+}
+
+// Msg implements [MessageEvent].
+func (m *MessageBase) Msg() *MessageBase { return m }
+
+// Text returns the message's plain text: all its text segments joined.
+func (m *MessageBase) Text() string { return m.Message.Text() }
+
+// PrivateMessage is sent when a friend, or a group member in a temporary
+// session, writes to the bot, and for the bot's own private messages if the
+// endpoint reports them (PostType message_sent).
+type PrivateMessage struct {
+	MessageBase
+	TargetID   UserID  `json:"target_id"`
+	GroupID    GroupID `json:"group_id,omitempty"` // source group of a temporary session
+	TempSource int     `json:"temp_source,omitempty"`
+}
+
+// GroupMessage is sent when somebody writes in a group, and for the bot's own
+// group messages if the endpoint reports them (PostType message_sent).
+type GroupMessage struct {
+	MessageBase
+	GroupID   GroupID `json:"group_id"`
+	GroupName string  `json:"group_name"`
+	TargetID  UserID  `json:"target_id,omitempty"`
+}
+
+// Lifecycle is sent when a connection to the endpoint was accepted.
+type Lifecycle struct {
+	EventBase
+	MetaEventType string `json:"meta_event_type"`
+	SubType       string `json:"sub_type"`
+}
+
+// Heartbeat is sent every Interval milliseconds on a WebSocket.
+type Heartbeat struct {
+	EventBase
+	MetaEventType string          `json:"meta_event_type"`
+	Status        HeartbeatStatus `json:"status"`
+	Interval      int64           `json:"interval"`
+}
+
+// HeartbeatStatus tells whether the account is online.
+type HeartbeatStatus struct {
+	Online bool `json:"online"`
+	Good   bool `json:"good"`
+}
+
+// UnknownEvent is sent when an event's type is not known to this package. Raw
+// has everything.
+type UnknownEvent struct {
+	EventBase
+}
