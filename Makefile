@@ -1,5 +1,63 @@
-GO ?= go
-build: ## build bin/ncatd
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ncatd ./cmd/ncatd
-test: ## all tests; needs no network once modules are there
+# Every target in one line; `make` alone lists them. CI calls the same names.
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X github.com/ncatd/ncatd.version=$(VERSION)
+MAXBIN   := 26214400
+TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race e2e bench fuzz fmt lint generate check cross vuln release clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+build: ## build bin/ncatd, stripped, and print its size
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ncatd ./cmd/ncatd
+	@size=$$(wc -c < bin/ncatd); printf 'bin/ncatd: %d bytes (%d.%d MiB, at most 25 MiB)\n' $$size $$((size/1048576)) $$((size%1048576*10/1048576)); test $$size -le $(MAXBIN)
+
+run: build ## install, launch, log in and answer on the simulator: no network, no account
+	bin/ncatd start --sim --yes
+
+test: ## all tests; needs no network beyond the Go modules
 	$(GO) test ./...
+
+race: ## all tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 5m ./...
+
+e2e: build ## the real binary and the simulator, one script per behaviour
+	$(GO) test -tags e2e -count=1 -timeout 8m ./cmd/ncatd
+
+fuzz: ## every fuzz target for FUZZTIME (60s)
+	@for d in $$($(GO) list -f '{{.Dir}}' ./...); do for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go 2>/dev/null | sed 's/func //'); do echo "== $$d $$f"; (cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) .) || exit 1; done; done
+
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+lint: ## gofmt, go vet on every platform, golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	$(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	cd tools && $(GO) build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+
+generate: ## regenerate the OneBot client
+	$(GO) generate ./...
+
+check: generate ## generated code is fresh
+	git diff --exit-code -- onebot
+
+cross: ## build for every supported platform into dist/
+	@mkdir -p dist
+	@for t in $(TARGETS); do os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; echo "dist/ncatd-$$os-$$arch$$ext"; GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o dist/ncatd-$$os-$$arch$$ext ./cmd/ncatd || exit 1; done
+
+vuln: ## known vulnerabilities in what is linked (needs the network)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+release: cross ## cross builds with their digests
+	cd dist && sha256sum ncatd-* > SHA256SUMS
+
+clean: ## remove what was built
+	rm -rf bin dist

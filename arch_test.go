@@ -1,0 +1,209 @@
+package ncatd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ncatd/ncatd"
+
+type pkg struct {
+	ImportPath string
+	Dir        string
+	Imports    []string
+	GoFiles    []string
+	DepOnly    bool
+	Standard   bool
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles,Standard", "./...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// rule says which packages of this module a tree may import, and why. The
+// longest matching prefix decides. "std" in third means: nothing but the
+// standard library besides allow.
+type rule struct {
+	allow []string // trees of this module
+	third []string // modules of others; nil: any
+	why   string
+}
+
+var none = []string{}
+
+var rules = map[string]rule{
+	"onebot":                     {allow: []string{"onebot"}, third: []string{"github.com/go-json-experiment/json"}, why: "the protocol does no I/O and weighs nothing"},
+	"internal/rpc":               {allow: []string{"onebot"}, third: []string{"github.com/coder/websocket"}, why: "one connection and no more"},
+	"ncat":                       {allow: []string{"onebot", "internal/rpc"}, why: "authors get the SDK without the daemon"},
+	"ncattest":                   {allow: []string{"onebot", "ncat"}, why: "fakes stand beside the SDK, not in the daemon"},
+	"internal/bot":               {allow: []string{"internal/bot", "ncat", "onebot", "internal/rpc"}, why: "the runtime knows no process and no daemon"},
+	"internal/supervisor":        {allow: []string{"internal/supervisor"}, third: none, why: "the decision is pure and knows no NapCat"},
+	"internal/napcat/install":    {allow: []string{"internal/napcat/install", "configs"}, why: "siblings never import each other"},
+	"internal/napcat/conffile":   {allow: []string{"internal/napcat/conffile"}, why: "siblings never import each other"},
+	"internal/napcat/webui":      {allow: []string{"internal/napcat/webui"}, why: "siblings never import each other"},
+	"internal/napcat/launch":     {allow: []string{"internal/napcat/launch"}, why: "siblings never import each other"},
+	"internal/config":            {allow: []string{"internal/config", "configs"}, why: "the config knows nobody who reads it"},
+	"internal/control/api":       {allow: none, third: none, why: "wire types do nothing"},
+	"internal/control":           {allow: []string{"internal/control"}, why: "handlers reach the daemon only through their Backend"},
+	"internal/qrterm":            {allow: none, third: []string{"rsc.io/qr"}, why: "drawing needs no daemon"},
+	"internal/napcatsim/world":   {allow: []string{"internal/napcatsim/world"}, why: "the simulator is written against the contract, not against the client"},
+	"internal/napcatsim/adapter": {allow: []string{"internal/napcatsim", "onebot/schema"}, why: "the simulator is written against the contract, not against the client"},
+	"internal/napcatsim":         {allow: []string{"internal/napcatsim", "onebot/schema"}, why: "the simulator is written against the contract, not against the client"},
+	"internal/cli":               {allow: []string{"internal/cli", "internal/control", "internal/config", "internal/napcat/install", "internal/napcatsim", "internal/qrterm", "internal/logfile", "onebot/schema", "configs"}, why: "commands reach the daemon only through its control API"},
+}
+
+// TestImportDirections holds the arrows of ARCHITECTURE.md.
+func TestImportDirections(t *testing.T) {
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, module+"/")
+		best := ""
+		for tree := range rules {
+			if within(path, tree) && len(tree) > len(best) {
+				best = tree
+			}
+		}
+		if best == "" {
+			continue
+		}
+		r := rules[best]
+		for _, imp := range p.Imports {
+			if ours, ok := strings.CutPrefix(imp, module+"/"); ok {
+				if !anyWithin(ours, r.allow) {
+					t.Errorf("%s imports %s, but %s", path, ours, r.why)
+				}
+				continue
+			}
+			if r.third == nil || !strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") {
+				continue
+			}
+			if !anyWithin(imp, r.third) {
+				t.Errorf("%s imports %s, but %s", path, imp, r.why)
+			}
+		}
+	}
+}
+
+func within(path, tree string) bool {
+	return path == tree || strings.HasPrefix(path, tree+"/")
+}
+
+func anyWithin(path string, trees []string) bool {
+	for _, tree := range trees {
+		if within(path, tree) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryPackageHasADoc wants a package comment that says more than the name.
+func TestEveryPackageHasADoc(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) == 0 {
+			continue
+		}
+		longest := ""
+		for _, f := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, f), nil, parser.ParseComments|parser.PackageClauseOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := file.Doc.Text(); len(d) > len(longest) {
+				longest = d
+			}
+		}
+		if len(longest) < 60 {
+			t.Errorf("%s: package comment %q says too little", p.ImportPath, longest)
+		}
+	}
+}
+
+// TestPublicPackagesNameNoInternals wants that no exported declaration of a
+// public package mentions a type that its user cannot name.
+func TestPublicPackagesNameNoInternals(t *testing.T) {
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		if strings.HasPrefix(path, "internal/") || strings.HasPrefix(path, "cmd/") || strings.HasPrefix(path, "examples/") {
+			continue
+		}
+		fset := token.NewFileSet()
+		var files []*ast.File
+		internal := map[string]bool{}
+		for _, f := range p.GoFiles {
+			file, err := parser.ParseFile(fset, filepath.Join(p.Dir, f), nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+			for _, imp := range file.Imports {
+				if ip := strings.Trim(imp.Path.Value, `"`); strings.Contains(ip, "/internal/") {
+					name := filepath.Base(ip)
+					if imp.Name != nil {
+						name = imp.Name.Name
+					}
+					internal[name] = true
+				}
+			}
+		}
+		d, err := doc.NewFromFiles(fset, files, p.ImportPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(owner string, n ast.Node) {
+			ast.Inspect(n, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok {
+					if x, ok := sel.X.(*ast.Ident); ok && internal[x.Name] {
+						t.Errorf("%s.%s mentions %s.%s, which its users cannot name", p.ImportPath, owner, x.Name, sel.Sel.Name)
+					}
+				}
+				return true
+			})
+		}
+		funcs := append([]*doc.Func{}, d.Funcs...)
+		for _, typ := range d.Types {
+			funcs = append(append(funcs, typ.Funcs...), typ.Methods...)
+			for _, spec := range typ.Decl.Specs {
+				if st, ok := spec.(*ast.TypeSpec).Type.(*ast.StructType); ok {
+					for _, f := range st.Fields.List {
+						for _, n := range f.Names {
+							if n.IsExported() {
+								check(typ.Name+"."+n.Name, f.Type)
+							}
+						}
+					}
+				} else {
+					check(typ.Name, spec)
+				}
+			}
+		}
+		for _, f := range funcs {
+			check(f.Name, f.Decl.Type)
+		}
+	}
+}
