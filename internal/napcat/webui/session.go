@@ -1,0 +1,206 @@
+package webui
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+)
+
+const (
+	// credentialLife is when a credential is renewed ahead of its end at one
+	// hour. With it, undisturbed running logs in at most twice in any hour.
+	credentialLife = 50 * time.Minute
+	// minSpacing keeps two logins apart, whatever asked for them.
+	minSpacing = 5 * time.Second
+	// rateWindow is NapCat's rate limit window; it counts good logins too.
+	rateWindow = 60 * time.Second
+	// logKept is how long a login counts for the spacing of the next ones.
+	logKept = time.Hour
+)
+
+// session is the credential and the record of how it was got.
+type session struct {
+	// busy holds one token while a login is under way, so that waiting for it
+	// can be cancelled.
+	busy chan struct{}
+
+	mu         sync.Mutex
+	credential string
+	issued     time.Time
+	logins     []time.Time // of the last hour, refused ones included
+	blocked    *Error      // what the last login was refused with
+	until      time.Time   // blocked counts until then
+}
+
+// Logins returns how often the client logged in to the WebUI, or tried, during
+// the last hour.
+func (c *Client) Logins() int {
+	s := &c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetLocked(time.Now())
+	return len(s.logins)
+}
+
+func (s *session) forgetLocked(now time.Time) {
+	n := 0
+	for n < len(s.logins) && now.Sub(s.logins[n]) >= logKept {
+		n++
+	}
+	s.logins = s.logins[n:]
+}
+
+// spacing is how far a login keeps from the one before it when n logins were
+// made in the last hour. Ordinary running makes one or two; a worker that
+// crashes again and again must not lock us out at any loginRate that NapCat's
+// users are told to set (3 to 10 a minute).
+func spacing(n int) time.Duration {
+	switch {
+	case n < 3:
+		return minSpacing
+	case n < 5:
+		return 20 * time.Second
+	case n < 10:
+		return rateWindow
+	default:
+		return 5 * time.Minute
+	}
+}
+
+// credential returns a good credential, logging in when there is none or it
+// nears its end.
+func (c *Client) credential(ctx context.Context) (string, error) {
+	s := &c.session
+	s.mu.Lock()
+	cred, issued := s.credential, s.issued
+	s.mu.Unlock()
+	if cred != "" && time.Since(issued) < credentialLife {
+		return cred, nil
+	}
+	return c.renew(ctx, cred)
+}
+
+// renew replaces the credential old, unless somebody has done so meanwhile.
+func (c *Client) renew(ctx context.Context, old string) (string, error) {
+	s := &c.session
+	select {
+	case s.busy <- struct{}{}:
+		defer func() { <-s.busy }()
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+
+	s.mu.Lock()
+	now := time.Now()
+	if s.credential != old && s.credential != "" {
+		cred := s.credential
+		s.mu.Unlock()
+		return cred, nil
+	}
+	if s.blocked != nil && now.Before(s.until) {
+		e := *s.blocked
+		e.RetryAfter = s.until.Sub(now)
+		s.mu.Unlock()
+		return "", &e
+	}
+	s.forgetLocked(now)
+	var wait time.Duration
+	if n := len(s.logins); n > 0 {
+		wait = spacing(n) - now.Sub(s.logins[n-1])
+	}
+	keep := s.credential != "" && now.Sub(s.issued) < time.Hour
+	s.mu.Unlock()
+
+	if wait > minSpacing {
+		// Do not hang the caller for minutes: he has something to show or to
+		// probe meanwhile.
+		return "", &Error{Op: opLogin, Kind: KindRateLimited, RetryAfter: wait,
+			Message: "too many logins to the WebUI within the last hour"}
+	}
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+
+	cred, err := c.login(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		switch kind := KindOf(err); kind {
+		case KindBadToken, KindBadCode, KindNeedsCode, KindRateLimited:
+			// Asking again at once cannot help and counts against the limit.
+			e, _ := err.(*Error)
+			s.blocked, s.until = e, time.Now().Add(rateWindow)
+		}
+		if keep && s.credential == old && KindOf(err) == KindRateLimited {
+			// A renewal ahead of time was refused; the old one still works.
+			return s.credential, nil
+		}
+		return "", err
+	}
+	s.credential, s.issued, s.blocked = cred, time.Now(), nil
+	return cred, nil
+}
+
+// login asks for a credential (C.3). It counts every attempt that may have
+// reached the WebUI.
+func (c *Client) login(ctx context.Context) (string, error) {
+	sum := sha256.Sum256([]byte(c.token + ".napcat"))
+	body := map[string]string{"hash": hex.EncodeToString(sum[:])}
+	var out struct {
+		Credential string `json:"Credential"`
+		Require2FA bool   `json:"require2FA"`
+	}
+	ask := func() error {
+		out.Credential, out.Require2FA = "", false
+		err := c.send(ctx, request{method: http.MethodPost, op: opLogin, body: body}, "", &out)
+		if KindOf(err) != KindUnreachable {
+			s := &c.session
+			s.mu.Lock()
+			s.logins = append(s.logins, time.Now())
+			s.mu.Unlock()
+		}
+		return err
+	}
+	if err := ask(); err != nil {
+		return "", err
+	}
+	if out.Credential == "" && out.Require2FA {
+		secret := ""
+		if c.totp != nil {
+			var err error
+			if secret, err = c.totp(); err != nil {
+				return "", fmt.Errorf("2FA secret of the WebUI: %w", err)
+			}
+		}
+		if secret == "" {
+			return "", &Error{Op: opLogin, Kind: KindNeedsCode, Status: http.StatusOK,
+				Message: "the WebUI asks for an authenticator code and no secret is known"}
+		}
+		code, err := totp.GenerateCode(secret, time.Now())
+		if err != nil {
+			// The library's error does not contain the secret.
+			return "", &Error{Op: opLogin, Kind: KindBadCode, Message: "the 2FA secret is not base32"}
+		}
+		body["totpCode"] = code
+		if err := ask(); err != nil {
+			return "", err
+		}
+	}
+	if out.Credential == "" {
+		return "", &Error{Op: opLogin, Kind: KindBadAnswer, Status: http.StatusOK, Message: "no credential in the answer"}
+	}
+	c.log.DebugContext(ctx, "logged in to webui", "webui_url", c.BaseURL())
+	return out.Credential, nil
+}
