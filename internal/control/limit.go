@@ -1,0 +1,44 @@
+package control
+
+import (
+	"net"
+	"sync"
+)
+
+// limitConns returns l with at most n connections open at a time; further ones
+// are closed at once, so that whoever holds too many hurts himself only.
+func limitConns(l net.Listener, n int) net.Listener {
+	return &limited{Listener: l, free: make(chan struct{}, n)}
+}
+
+type limited struct {
+	net.Listener
+	free chan struct{}
+}
+
+// Accept waits for the next connection that fits.
+func (l *limited) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.free <- struct{}{}:
+			return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.free })}, nil
+		default:
+			c.Close()
+		}
+	}
+}
+
+type limitedConn struct {
+	net.Conn
+	release func()
+}
+
+// Close closes the connection and makes room for another.
+func (c *limitedConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}

@@ -1,0 +1,197 @@
+package control
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+)
+
+// maxLabelValues bounds how many different values of one label are kept; later
+// ones are counted as "other". Event types, actions, reasons and retcodes are
+// few by nature; this holds whatever a caller makes up.
+const maxLabelValues = 256
+
+// Metrics counts what happens for /metrics. What is a state rather than a
+// happening comes from [Backend.Status] at the time of the scrape. Names obey
+// Prometheus's conventions; no label holds a group, a user or a text. All
+// methods are safe for concurrent use and for a nil Metrics.
+type Metrics struct {
+	reg      *prometheus.Registry
+	restarts *prometheus.CounterVec
+	events   *prometheus.CounterVec
+	calls    *prometheus.CounterVec
+	latency  *prometheus.HistogramVec
+	handlers *prometheus.HistogramVec
+	dropped  *prometheus.CounterVec
+	depth    *prometheus.GaugeVec
+
+	mu   sync.Mutex
+	seen map[string]map[string]bool // label -> values
+}
+
+// NewMetrics returns empty counters, with Go's and the process's own besides.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		reg: prometheus.NewRegistry(),
+		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ncatd_restarts_total", Help: "Restarts of an account's NapCat, by reason."}, []string{"account", "reason"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ncatd_events_total", Help: "Events received from OneBot, by type."}, []string{"account", "type"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ncatd_calls_total", Help: "OneBot calls, by action and retcode (not_sent and unknown_outcome where no answer came)."}, []string{"account", "action", "retcode"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ncatd_call_duration_seconds", Help: "Time from sending a OneBot call to its answer.",
+			Buckets: []float64{.005, .02, .1, .5, 2, 10}}, []string{"account"}),
+		handlers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ncatd_handler_duration_seconds", Help: "Time an event spent in the bot's handlers.",
+			Buckets: []float64{.001, .01, .1, 1, 10}}, []string{"account"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ncatd_events_dropped_total", Help: "Events dropped because a chat's queue was full."}, []string{"account"}),
+		depth: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ncatd_event_queue_length", Help: "Events waiting for a handler, all chats together."}, []string{"account"}),
+		seen: map[string]map[string]bool{},
+	}
+	m.reg.MustRegister(m.restarts, m.events, m.calls, m.latency, m.handlers, m.dropped, m.depth,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Restart counts one restart of the account's NapCat.
+func (m *Metrics) Restart(account, reason string) {
+	if m != nil {
+		m.restarts.WithLabelValues(account, m.bounded("reason", reason)).Inc()
+	}
+}
+
+// Event counts one event; typ is its post_type and second type, such as
+// "message.group".
+func (m *Metrics) Event(account, typ string) {
+	if m != nil {
+		m.events.WithLabelValues(account, m.bounded("type", typ)).Inc()
+	}
+}
+
+// Call counts one call that took d. result is the answer's retcode in decimal,
+// or "not_sent", or "unknown_outcome".
+func (m *Metrics) Call(account, action, result string, d time.Duration) {
+	if m == nil {
+		return
+	}
+	m.calls.WithLabelValues(account, m.bounded("action", action), m.bounded("retcode", result)).Inc()
+	m.latency.WithLabelValues(account).Observe(d.Seconds())
+}
+
+// Handled observes how long the handlers of one event took.
+func (m *Metrics) Handled(account string, d time.Duration) {
+	if m != nil {
+		m.handlers.WithLabelValues(account).Observe(d.Seconds())
+	}
+}
+
+// Dropped counts n events lost to a full queue.
+func (m *Metrics) Dropped(account string, n int) {
+	if m != nil {
+		m.dropped.WithLabelValues(account).Add(float64(n))
+	}
+}
+
+// QueueLength sets how many events wait for a handler.
+func (m *Metrics) QueueLength(account string, n int) {
+	if m != nil {
+		m.depth.WithLabelValues(account).Set(float64(n))
+	}
+}
+
+// bounded returns v if it is among the first values of the label, else "other".
+func (m *Metrics) bounded(label, v string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.seen[label]
+	if s == nil {
+		s = map[string]bool{}
+		m.seen[label] = s
+	}
+	switch {
+	case s[v]:
+		return v
+	case len(s) >= maxLabelValues:
+		return "other"
+	}
+	s[v] = true
+	return v
+}
+
+// attach adds the collector that reads the backend's status.
+func (m *Metrics) attach(b Backend, h *Hub) {
+	m.reg.MustRegister(&statusCollector{b: b, h: h})
+}
+
+// Handler serves the metrics.
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{})
+}
+
+func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) error {
+	s.metrics.handler().ServeHTTP(w, r)
+	return nil
+}
+
+var allStates = []api.State{
+	api.StateStopped, api.StateInstalling, api.StateStarting, api.StateLoginRequired, api.StateConnecting,
+	api.StateOnline, api.StateOffline, api.StateBackoff, api.StateFailed, api.StateStopping,
+}
+
+var (
+	descBuild = prometheus.NewDesc("ncatd_build_info", "Always 1; the version of ncatd.", []string{"version"}, nil)
+	descInfo  = prometheus.NewDesc("ncatd_account_info", "Always 1; the account and what it runs.",
+		[]string{"account", "uin", "napcat_version", "qq_version"}, nil)
+	descState   = prometheus.NewDesc("ncatd_account_state", "1 for the state the account is in, 0 for all others.", []string{"account", "state"}, nil)
+	descSince   = prometheus.NewDesc("ncatd_account_state_since_timestamp_seconds", "When the account entered its state.", []string{"account"}, nil)
+	descRSS     = prometheus.NewDesc("ncatd_napcat_resident_memory_bytes", "Resident memory of the account's process tree.", []string{"account"}, nil)
+	descCPU     = prometheus.NewDesc("ncatd_napcat_cpu_usage_ratio", "Processor use of the account's process tree; 1 is one core.", []string{"account"}, nil)
+	descFailed  = prometheus.NewDesc("ncatd_sends_failed_total", "Sends that failed.", []string{"account"}, nil)
+	descWatcher = prometheus.NewDesc("ncatd_control_watchers", "Readers of watch and event streams.", nil, nil)
+)
+
+type statusCollector struct {
+	b Backend
+	h *Hub
+}
+
+// Describe implements prometheus.Collector.
+func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descBuild, descInfo, descState, descSince, descRSS, descCPU, descFailed, descWatcher} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	st := c.b.Status()
+	gauge(descBuild, 1, st.Version)
+	gauge(descWatcher, float64(c.h.Len()))
+	for _, a := range st.Accounts {
+		gauge(descInfo, 1, a.Name, strconv.FormatInt(a.UIN, 10), a.NapCat, a.QQ)
+		for _, s := range allStates {
+			v := 0.0
+			if s == a.State {
+				v = 1
+			}
+			gauge(descState, v, a.Name, string(s))
+		}
+		gauge(descSince, float64(a.Since.UnixMilli())/1000, a.Name)
+		gauge(descRSS, float64(a.RSSBytes), a.Name)
+		gauge(descCPU, a.CPUPercent/100, a.Name)
+		ch <- prometheus.MustNewConstMetric(descFailed, prometheus.CounterValue, float64(a.SendsFailed), a.Name)
+	}
+}
