@@ -1,0 +1,244 @@
+package napcatsim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// ErrNotRunning says that no simulated QQ runs with the HOME that was asked for.
+var ErrNotRunning = errors.New("no simulated QQ is running there")
+
+// SayRequest makes somebody write to the bot. Exactly one of User and Group is
+// needed for where; in a group, User is who writes (0: some member).
+type SayRequest struct {
+	User    int64           `json:"user,omitempty"`
+	Group   int64           `json:"group,omitempty"`
+	Text    string          `json:"text,omitempty"`    // with CQ codes
+	Message json.RawMessage `json:"message,omitempty"` // segments, in place of Text
+	// Wait is how long to wait for an answer in that chat, Quiet how long after
+	// the last one to wait for more.
+	Wait  Duration `json:"wait,omitempty"`
+	Quiet Duration `json:"quiet,omitempty"`
+}
+
+// SayResult is what came of it.
+type SayResult struct {
+	MessageID int64  `json:"message_id"`
+	Answers   []Sent `json:"answers"`
+}
+
+// Sent is one message that the bot sent and QQ's servers took.
+type Sent struct {
+	Seq       int             `json:"seq"` // counts from 1 over all workers that used this HOME
+	Time      time.Time       `json:"time"`
+	MessageID int64           `json:"message_id"`
+	User      int64           `json:"user,omitempty"`
+	Group     int64           `json:"group,omitempty"`
+	Text      string          `json:"text"` // as CQ text
+	Message   json.RawMessage `json:"message,omitempty"`
+}
+
+// CrashRequest ends the worker.
+type CrashRequest struct {
+	Code   int    `json:"code"`             // exit code
+	Signal string `json:"signal,omitempty"` // KILL, SEGV, ABRT, TERM …; in place of Code
+	Master bool   `json:"master,omitempty"` // the master with SIGKILL, and the worker is orphaned
+}
+
+// DropRequest disturbs the OneBot connections.
+type DropRequest struct {
+	// Mode is close (end every connection), dead (sends time out), heal,
+	// garbage (Count frames that are no JSON) or giant (one frame of Size bytes).
+	Mode  string `json:"mode"`
+	Count int    `json:"count,omitempty"`
+	Size  int    `json:"size,omitempty"`
+}
+
+// State is what the simulator is doing.
+type State struct {
+	PID         int       `json:"pid"`        // worker
+	MasterPID   int       `json:"master_pid"` // 0 in a single process
+	Started     time.Time `json:"started"`
+	Version     string    `json:"napcat_version"`
+	Phase       string    `json:"phase"` // starting, network, login, accepted, online, offline, kicked
+	UIN         int64     `json:"uin"`   // 0 until logged in
+	Nick        string    `json:"nick"`
+	Online      bool      `json:"online"`
+	Hanging     bool      `json:"hanging"`
+	WebUIURL    string    `json:"webui_url"`    // without the token
+	QR          string    `json:"qr"`           // the code on screen
+	QRCount     int       `json:"qr_count"`     // codes issued by this worker
+	WebUILogins int       `json:"webui_logins"` // logins to the WebUI that this HOME has seen, right or wrong, over all workers
+	Sessions    int       `json:"sessions"`     // QQ logins that this HOME has seen
+	LastMethod  string    `json:"last_method"`  // qr, quick, password
+	Options     Options   `json:"options"`
+}
+
+// endpoint is control.json.
+type endpoint struct {
+	PID       int    `json:"pid"`
+	MasterPID int    `json:"master_pid"`
+	Addr      string `json:"addr"` // loopback host:port
+	Token     string `json:"token"`
+}
+
+// Control plays the outside world of one simulated QQ. It holds no connection;
+// every call finds the worker that runs now. Safe for concurrent use.
+type Control struct {
+	home string
+	http *http.Client
+}
+
+// NewControl returns the control of the QQ whose HOME is home, running or not.
+func NewControl(home string) *Control {
+	return &Control{home: home, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil}}}
+}
+
+// AccountHome is the HOME of an account's QQ in an ncatd home.
+func AccountHome(ncatdHome, account string) string {
+	return filepath.Join(ncatdHome, "accounts", account, "home")
+}
+
+// Endpoint returns the pids of the running simulator; ErrNotRunning if it has
+// left no address.
+func (c *Control) endpoint() (endpoint, error) {
+	b, err := os.ReadFile(filepath.Join(Dir(c.home), "control.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return endpoint{}, ErrNotRunning
+	}
+	if err != nil {
+		return endpoint{}, err
+	}
+	var e endpoint
+	if err := json.Unmarshal(b, &e); err != nil {
+		return endpoint{}, fmt.Errorf("simulator address: %w", err)
+	}
+	return e, nil
+}
+
+// Do sends one command and decodes the answer into out, if not nil. While the
+// worker is being restarted it tries again until ctx ends or two seconds have
+// passed; a command that reached a worker is never repeated.
+func (c *Control) Do(ctx context.Context, command string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		err := c.try(ctx, command, body, out)
+		if !errors.Is(err, ErrNotRunning) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (c *Control) try(ctx context.Context, command string, body []byte, out any) error {
+	e, err := c.endpoint()
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+e.Addr+"/"+command, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+e.Token)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if refused(err) {
+			return ErrNotRunning
+		}
+		return fmt.Errorf("simulator: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end below
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("simulator: %w", err)
+	}
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+		return ErrNotRunning // the port belongs to another program by now
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("simulator: %s", bytes.TrimSpace(b))
+	case out == nil:
+		return nil
+	}
+	return json.Unmarshal(b, out)
+}
+
+// Say makes somebody write to the bot and collects its answers.
+func (c *Control) Say(ctx context.Context, r SayRequest) (SayResult, error) {
+	var out SayResult
+	err := c.Do(ctx, "say", r, &out)
+	return out, err
+}
+
+// Sent returns what the bot has sent with Seq greater than after.
+func (c *Control) Sent(ctx context.Context, after int) ([]Sent, error) {
+	var out []Sent
+	err := c.Do(ctx, "sent", map[string]int{"after": after}, &out)
+	return out, err
+}
+
+// Scan lets the phone scan the code on screen and confirm; uin 0 is the
+// phone's owner.
+func (c *Control) Scan(ctx context.Context, uin int64) error {
+	return c.Do(ctx, "scan", map[string]int64{"uin": uin}, nil)
+}
+
+// ExpireQR ends the code on screen before its time.
+func (c *Control) ExpireQR(ctx context.Context) error { return c.Do(ctx, "qr-expire", nil, nil) }
+
+// Kick ends the session from QQ's side. With keepTicket a quick login works
+// afterwards, which it usually does not.
+func (c *Control) Kick(ctx context.Context, title, text string, keepTicket bool) error {
+	return c.Do(ctx, "kick", map[string]any{"title": title, "text": text, "keep_ticket": keepTicket}, nil)
+}
+
+// SetOnline plays QQ's status 20 (false) and the way back (true).
+func (c *Control) SetOnline(ctx context.Context, online bool) error {
+	return c.Do(ctx, "online", map[string]bool{"online": online}, nil)
+}
+
+// Crash ends the worker, or the master.
+func (c *Control) Crash(ctx context.Context, r CrashRequest) error { return c.Do(ctx, "crash", r, nil) }
+
+// Hang makes the worker stop answering, or answer again.
+func (c *Control) Hang(ctx context.Context, on bool) error {
+	return c.Do(ctx, "hang", map[string]bool{"on": on}, nil)
+}
+
+// Drop disturbs the OneBot connections.
+func (c *Control) Drop(ctx context.Context, r DropRequest) error { return c.Do(ctx, "drop", r, nil) }
+
+// Fault merges o into the options of the running worker, at once, and into the
+// option file, for those that follow.
+func (c *Control) Fault(ctx context.Context, o Options) error { return c.Do(ctx, "fault", o, nil) }
+
+// State returns what the simulator is doing.
+func (c *Control) State(ctx context.Context) (State, error) {
+	var out State
+	err := c.Do(ctx, "state", nil, &out)
+	return out, err
+}
+
+// World returns the people, groups and messages, as JSON.
+func (c *Control) World(ctx context.Context) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.Do(ctx, "world", nil, &out)
+	return out, err
+}

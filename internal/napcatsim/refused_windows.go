@@ -1,0 +1,11 @@
+package napcatsim
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+// refused reports whether nobody listens there (any more), so that the request
+// was not seen by anybody.
+func refused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }

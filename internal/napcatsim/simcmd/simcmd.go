@@ -1,0 +1,403 @@
+// Package simcmd has the commands of "ncatd sim": packing a simulated
+// installation, playing the world around a running one, and the hidden role in
+// which the packed qq runs this program. It only translates between command
+// lines and package napcatsim.
+package simcmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ncatd/ncatd/internal/napcatsim"
+)
+
+// ExitError ends the program with Code and prints nothing: the role of QQ has
+// said all it had to say on its own stdout.
+type ExitError struct{ Code int }
+
+// Error implements error.
+func (e *ExitError) Error() string { return "exit status " + strconv.Itoa(e.Code) }
+
+// ExitCode returns Code.
+func (e *ExitError) ExitCode() int { return e.Code }
+
+// UsageError is a command line that does not make sense.
+type UsageError struct{ Message string }
+
+// Error implements error.
+func (e *UsageError) Error() string { return e.Message }
+
+func usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+
+// target finds the simulator that a command speaks to.
+type target struct {
+	home    string
+	account string
+}
+
+// control returns the control of the chosen account; without --account it is
+// the only account, or else main.
+func (t *target) control(cmd *cobra.Command) (*napcatsim.Control, error) {
+	home := t.home
+	if f := cmd.Flag("home"); home == "" && f != nil { // a program-wide --home
+		home = f.Value.String()
+	}
+	if home == "" {
+		home = os.Getenv("NCATD_HOME")
+	}
+	if home == "" {
+		user, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("find the home directory: %w", err)
+		}
+		home = filepath.Join(user, ".ncatd-sim")
+	}
+	account := t.account
+	if account == "" {
+		account = "main"
+		dirs, err := filepath.Glob(filepath.Join(home, "accounts", "*", "home", ".config", "QQ", "sim"))
+		if err == nil && len(dirs) == 1 {
+			account = filepath.Base(filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(dirs[0])))))
+		}
+	}
+	return napcatsim.NewControl(napcatsim.AccountHome(home, account)), nil
+}
+
+// New returns the sim command. The program that mounts it may have a --home
+// flag of its own; else the command brings one.
+func New() *cobra.Command {
+	t := &target{}
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "Play the world around the simulator",
+		Long: "Play the people, phones and servers around a simulated NapCat (ncatd start --sim), " +
+			"and make it fail in the ways the real one does.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().StringVar(&t.home, "home", "", "ncatd's home directory (default $NCATD_HOME or ~/.ncatd-sim)")
+	cmd.PersistentFlags().StringVarP(&t.account, "account", "a", "", "the account, by its name in the config (default: the only one, or main)")
+	cmd.AddCommand(
+		packCommand(), qqCommand(),
+		t.say(), t.sent(), t.scan(), t.simple("qr-expire", "Let the code on screen expire", (*napcatsim.Control).ExpireQR),
+		t.kick(), t.online("offline", "Play QQ's status 20: offline without an event", false), t.online("online", "End QQ's status 20", true),
+		t.crash(), t.hang(), t.drop(), t.fault(), t.state(), t.world(),
+	)
+	return cmd
+}
+
+func qqCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                "qq PATH [ARG]...",
+		Short:              "The role of the packed qq executable",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("sim qq: want the path of the qq executable")
+			}
+			if code := napcatsim.QQ(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr()); code != 0 {
+				return &ExitError{code}
+			}
+			return nil
+		},
+	}
+}
+
+func packCommand() *cobra.Command {
+	var o napcatsim.PackOptions
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "pack DIR",
+		Short: "Write a simulated QQ package and NapCat.Shell.zip",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if file != "" {
+				b, err := os.ReadFile(file)
+				if err != nil {
+					return err
+				}
+				if o.Options, err = napcatsim.ParseOptions(b); err != nil {
+					return fmt.Errorf("%s: %w", file, err)
+				}
+			}
+			p, err := napcatsim.Pack(args[0], o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd, p)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s\n", p.QQ, p.NapCat)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.QQVersion, "qq-version", napcatsim.DefaultQQVersion, "version of the packed QQ")
+	f.StringVar(&o.NapCatVersion, "napcat-version", napcatsim.DefaultNapCatVersion, "version of the packed NapCat")
+	f.StringVar(&o.Binary, "binary", "", "absolute path of the program that plays QQ (default: this one)")
+	f.StringVar(&file, "options", "", "JSON file of simulator options built into the NapCat package")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printJSON(cmd *cobra.Command, v any) error {
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// simple is a command without arguments or result.
+func (t *target) simple(use, short string, do func(*napcatsim.Control, context.Context) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		c, err := t.control(cmd)
+		if err != nil {
+			return err
+		}
+		return do(c, cmd.Context())
+	}}
+}
+
+func (t *target) say() *cobra.Command {
+	var r napcatsim.SayRequest
+	var asJSON bool
+	r.Wait, r.Quiet = napcatsim.Duration(3*time.Second), napcatsim.Duration(300*time.Millisecond)
+	cmd := &cobra.Command{
+		Use:   "say (--user ID | --group ID [--user ID]) TEXT",
+		Short: "Write to the bot and print its answers",
+		Long: "Write to the bot, as a friend or as a member of a group, and print what it answers in that chat. " +
+			"CQ codes in TEXT become segments. Exits with 1 when no answer came within --wait.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if r.User == 0 && r.Group == 0 {
+				return usage("sim say: want --user or --group")
+			}
+			r.Text = strings.Join(args, " ")
+			c, err := t.control(cmd)
+			if err != nil {
+				return err
+			}
+			out, err := c.Say(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd, out)
+			}
+			for _, a := range out.Answers {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), a.Text); err != nil {
+					return err
+				}
+			}
+			if len(out.Answers) == 0 && r.Wait > 0 {
+				return errors.New("the bot did not answer within " + r.Wait.String())
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.Int64Var(&r.User, "user", 0, "who writes")
+	f.Int64Var(&r.Group, "group", 0, "into which group")
+	f.Var(&r.Wait, "wait", "how long to wait for an answer; 0s: not at all")
+	f.Var(&r.Quiet, "quiet", "how long to wait for more after an answer")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (t *target) sent() *cobra.Command {
+	var after int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "sent", Short: "Print what the bot has sent", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := t.control(cmd)
+			if err != nil {
+				return err
+			}
+			list, err := c.Sent(cmd.Context(), after)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd, list)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			for _, s := range list {
+				where := "user " + strconv.FormatInt(s.User, 10)
+				if s.Group != 0 {
+					where = "group " + strconv.FormatInt(s.Group, 10)
+				}
+				if _, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", s.Seq, s.Time.Format(time.TimeOnly), where, strings.ReplaceAll(s.Text, "\n", `\n`)); err != nil {
+					return err
+				}
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().IntVar(&after, "after", 0, "only those with a higher number")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (t *target) scan() *cobra.Command {
+	var uin int64
+	cmd := t.simple("scan", "Scan the login code and confirm", func(c *napcatsim.Control, ctx context.Context) error { return c.Scan(ctx, uin) })
+	cmd.Flags().Int64Var(&uin, "uin", 0, "with this account (default: the phone's owner)")
+	return cmd
+}
+
+func (t *target) kick() *cobra.Command {
+	var title, text string
+	var keep bool
+	cmd := t.simple("kick", "Log the account out from QQ's side", func(c *napcatsim.Control, ctx context.Context) error {
+		return c.Kick(ctx, title, text, keep)
+	})
+	cmd.Flags().StringVar(&title, "title", "下线通知", "title of the notice")
+	cmd.Flags().StringVar(&text, "text", "你的帐号当前登录已失效，请重新登录。", "text of the notice")
+	cmd.Flags().BoolVar(&keep, "keep-ticket", false, "a quick login works afterwards")
+	return cmd
+}
+
+func (t *target) online(use, short string, on bool) *cobra.Command {
+	return t.simple(use, short, func(c *napcatsim.Control, ctx context.Context) error { return c.SetOnline(ctx, on) })
+}
+
+func (t *target) crash() *cobra.Command {
+	r := napcatsim.CrashRequest{}
+	cmd := t.simple("crash", "End the worker (or the master) at once", func(c *napcatsim.Control, ctx context.Context) error { return c.Crash(ctx, r) })
+	cmd.Flags().IntVar(&r.Code, "code", 11, "exit code; 11 is what a crash of native code looks like")
+	cmd.Flags().StringVar(&r.Signal, "signal", "", "die of this signal instead: KILL, TERM, ABRT …")
+	cmd.Flags().BoolVar(&r.Master, "master", false, "SIGKILL the master; the worker is orphaned")
+	return cmd
+}
+
+func (t *target) hang() *cobra.Command {
+	var off bool
+	cmd := t.simple("hang", "Let the worker stop answering", func(c *napcatsim.Control, ctx context.Context) error { return c.Hang(ctx, !off) })
+	cmd.Flags().BoolVar(&off, "off", false, "let it answer again")
+	return cmd
+}
+
+func (t *target) drop() *cobra.Command {
+	var dead, heal bool
+	r := napcatsim.DropRequest{}
+	cmd := t.simple("drop", "Disturb the OneBot connections (default: close them)", func(c *napcatsim.Control, ctx context.Context) error {
+		switch {
+		case dead:
+			r.Mode = "dead"
+		case heal:
+			r.Mode = "heal"
+		case r.Count > 0:
+			r.Mode = "garbage"
+		case r.Size > 0:
+			r.Mode = "giant"
+		default:
+			r.Mode = "close"
+		}
+		return c.Drop(ctx, r)
+	})
+	f := cmd.Flags()
+	f.BoolVar(&dead, "dead", false, "QQ no longer confirms what is sent, and nothing arrives")
+	f.BoolVar(&heal, "heal", false, "end --dead")
+	f.IntVar(&r.Count, "garbage", 0, "send so many frames that are no events")
+	f.IntVar(&r.Size, "giant", 0, "send one frame of so many bytes")
+	cmd.MarkFlagsMutuallyExclusive("dead", "heal", "garbage", "giant")
+	return cmd
+}
+
+func (t *target) fault() *cobra.Command {
+	return &cobra.Command{
+		Use:   "fault KEY=VALUE...",
+		Short: "Change simulator options of the running and later workers",
+		Long: "Change simulator options: the running worker obeys at once where it can, later ones from their start. " +
+			"VALUE is JSON, or a bare word for a string. `ncatd sim state --json` lists the options in force.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m := map[string]json.RawMessage{}
+			for _, a := range args {
+				k, v, ok := strings.Cut(a, "=")
+				if !ok {
+					return usage("sim fault: want KEY=VALUE, not %q", a)
+				}
+				if !json.Valid([]byte(v)) {
+					b, err := json.Marshal(v)
+					if err != nil {
+						return err
+					}
+					v = string(b)
+				}
+				m[k] = json.RawMessage(v)
+			}
+			b, err := json.Marshal(m)
+			if err != nil {
+				return err
+			}
+			o, err := napcatsim.ParseOptions(b)
+			if err != nil {
+				return usage("sim fault: %v", err)
+			}
+			c, err := t.control(cmd)
+			if err != nil {
+				return err
+			}
+			return c.Fault(cmd.Context(), o)
+		},
+	}
+}
+
+func (t *target) state() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "state", Short: "Print what the simulator is doing", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		c, err := t.control(cmd)
+		if err != nil {
+			return err
+		}
+		s, err := c.State(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd, s)
+		}
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+		for _, row := range [][2]string{
+			{"phase", s.Phase}, {"account", fmt.Sprintf("%d %s", s.UIN, s.Nick)}, {"online", strconv.FormatBool(s.Online)},
+			{"napcat", s.Version}, {"worker", strconv.Itoa(s.PID)}, {"master", strconv.Itoa(s.MasterPID)}, {"webui", s.WebUIURL},
+			{"code", s.QR}, {"codes issued", strconv.Itoa(s.QRCount)}, {"webui logins", strconv.Itoa(s.WebUILogins)},
+			{"qq logins", fmt.Sprintf("%d (last: %s)", s.Sessions, s.LastMethod)},
+		} {
+			if _, err := fmt.Fprintf(w, "%s\t%s\n", row[0], row[1]); err != nil {
+				return err
+			}
+		}
+		return w.Flush()
+	}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (t *target) world() *cobra.Command {
+	return &cobra.Command{Use: "world", Short: "Print the people, groups and messages as JSON", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		c, err := t.control(cmd)
+		if err != nil {
+			return err
+		}
+		b, err := c.World(cmd.Context())
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), string(b))
+		return err
+	}}
+}
