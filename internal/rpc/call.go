@@ -1,0 +1,372 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// pending is a call that waits for its answer. Whoever takes it out of
+// Conn.calls owns it and must either finish it (the reader, the sweeper, fail)
+// or put it back into the pool (the caller).
+type pending struct {
+	id     uint64
+	tick   uint32        // Conn.tick when it was made
+	own    bool          // the default deadline applies
+	done   chan struct{} // 1 slot; one message when answered or failed
+	answer []byte        // the whole answer frame
+	parts  reply         // slices of answer
+	err    error         // in place of an answer
+	stream *stream       // for stream actions
+}
+
+var pendings = sync.Pool{New: func() any { return &pending{done: make(chan struct{}, 1)} }}
+
+// errDeadline is the cause of a call that ran into Options.CallTimeout.
+var errDeadline = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+
+// appender is implemented by parameters that encode themselves without
+// reflection, for the calls that are made most.
+type appender interface {
+	AppendJSON(b []byte) ([]byte, error)
+}
+
+var frames = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
+// appendRequest appends the frame of a call.
+func appendRequest(b []byte, action string, params any, id uint64) ([]byte, error) {
+	b = append(b, `{"action":`...)
+	b = appendName(b, action)
+	b = append(b, `,"params":`...)
+	b, err := appendParams(b, params)
+	if err != nil {
+		return b, fmt.Errorf("%s: encode params: %w", action, err)
+	}
+	b = append(b, `,"echo":"`...)
+	b = strconv.AppendUint(b, id, 10)
+	return append(b, `"}`...), nil
+}
+
+func appendParams(b []byte, params any) ([]byte, error) {
+	switch p := params.(type) {
+	case nil:
+		return append(b, "{}"...), nil
+	case appender:
+		return p.AppendJSON(b)
+	case json.RawMessage:
+		if len(p) == 0 {
+			return append(b, "{}"...), nil
+		}
+		// Compacting checks the syntax: NapCat answers broken JSON with an
+		// answer that names no call.
+		var w bytes.Buffer
+		if err := json.Compact(&w, p); err != nil {
+			return b, err
+		}
+		return append(b, w.Bytes()...), nil
+	}
+	enc, err := json.Marshal(params)
+	if err != nil {
+		return b, err
+	}
+	return append(b, enc...), nil
+}
+
+func appendName(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			enc, err := json.Marshal(s)
+			if err == nil {
+				return append(b, enc...)
+			}
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// Call implements [onebot.Caller]. A call whose context has no deadline ends
+// after Options.CallTimeout.
+func (c *Conn) Call(ctx context.Context, action string, params, result any) error {
+	p := pendings.Get().(*pending)
+	if err := c.start(ctx, p, action, params); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if c.remove(p.id) {
+			release(p)
+			return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
+		}
+		<-p.done // being answered at this moment
+	}
+	defer release(p)
+	return p.finish(action, result)
+}
+
+// start registers p and writes its request. On an error p is released.
+func (c *Conn) start(ctx context.Context, p *pending, action string, params any) error {
+	if ctx.Err() != nil {
+		release(p)
+		return lostError(action, onebot.ErrNotSent, context.Cause(ctx))
+	}
+	_, has := ctx.Deadline()
+	p.own = !has
+	p.tick = c.tick.Load()
+	c.mu.Lock()
+	if c.lost != nil {
+		err := c.lost
+		c.mu.Unlock()
+		release(p)
+		return lostError(action, onebot.ErrNotSent, err)
+	}
+	c.lastID++
+	p.id = c.lastID
+	c.calls[p.id] = p
+	c.mu.Unlock()
+
+	buf := frames.Get().(*[]byte)
+	b, err := appendRequest((*buf)[:0], action, params, p.id)
+	if err == nil && len(b) > MaxRequest {
+		err = fmt.Errorf("%s: %w: request of %d bytes: %w", action, ErrTooLarge, len(b), onebot.ErrNotSent)
+	}
+	if err != nil {
+		keep(buf, b)
+		return c.abort(p, err)
+	}
+	// Waiting for the turn to write honours ctx: nothing left yet.
+	select {
+	case c.writing <- struct{}{}:
+	default:
+		select {
+		case c.writing <- struct{}{}:
+		case <-ctx.Done():
+			keep(buf, b)
+			return c.abort(p, lostError(action, onebot.ErrNotSent, context.Cause(ctx)))
+		case <-p.done: // the link was lost, or the default deadline passed
+			keep(buf, b)
+			err := p.err
+			release(p)
+			return lostError(action, onebot.ErrNotSent, err)
+		}
+	}
+	if len(b) > inlineWrite && c.join() {
+		go func() {
+			defer c.writers.Done()
+			c.write(ctx, b)
+			<-c.writing
+			keep(buf, b)
+		}()
+		return nil
+	}
+	c.write(ctx, b)
+	<-c.writing
+	keep(buf, b)
+	return nil
+}
+
+// join adds a writer that Run waits for, unless the link has ended.
+func (c *Conn) join() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost != nil {
+		return false
+	}
+	c.writers.Add(1)
+	return true
+}
+
+// write writes one frame. A frame that cannot be written ends the link, which
+// fails all pending calls, the one it belongs to among them.
+func (c *Conn) write(ctx context.Context, b []byte) {
+	if err := c.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, b); err != nil {
+		c.fail(err)
+		c.ws.CloseNow()
+	}
+}
+
+// keep puts a frame's memory back for the next one.
+func keep(buf *[]byte, b []byte) {
+	if cap(b) <= maxKept {
+		*buf = b[:0]
+		frames.Put(buf)
+	}
+}
+
+// abort ends a call that was registered but not sent.
+func (c *Conn) abort(p *pending, err error) error {
+	if !c.remove(p.id) {
+		<-p.done
+	}
+	release(p)
+	return err
+}
+
+// remove takes a call out of the table and reports whether it was there.
+func (c *Conn) remove(id uint64) bool {
+	c.mu.Lock()
+	_, ok := c.calls[id]
+	delete(c.calls, id)
+	c.mu.Unlock()
+	return ok
+}
+
+func release(p *pending) {
+	if cap(p.answer) > maxKept {
+		p.answer = nil
+	}
+	p.answer = p.answer[:0]
+	p.parts, p.err, p.stream = reply{}, nil, nil
+	pendings.Put(p)
+}
+
+// answer hands an answer to the call that waits for it.
+func (c *Conn) answer(id uint64, frame []byte, r *reply) bool {
+	c.mu.Lock()
+	p := c.calls[id]
+	if p == nil {
+		c.mu.Unlock()
+		return false
+	}
+	if p.stream != nil && r.isPacket() {
+		s := p.stream
+		p.tick = c.tick.Load() // each packet renews the default deadline
+		c.mu.Unlock()
+		s.put(r.data)
+		return true
+	}
+	delete(c.calls, id)
+	c.mu.Unlock()
+	p.answer = append(p.answer[:0], frame...)
+	_, p.parts = classify(p.answer)
+	p.done <- struct{}{}
+	return true
+}
+
+// finish turns the answer into Call's result.
+func (p *pending) finish(action string, result any) error {
+	if p.err != nil {
+		return lostError(action, onebot.ErrUnknownOutcome, p.err)
+	}
+	r := &p.parts
+	if r.refused() {
+		return &onebot.Error{
+			Action: action, RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
+			Raw: bytes.Clone(p.answer),
+		}
+	}
+	if result == nil || len(r.data) == 0 || string(r.data) == "null" {
+		return nil
+	}
+	if raw, ok := result.(*json.RawMessage); ok && json.Valid(r.data) {
+		*raw = bytes.Clone(r.data)
+		return nil
+	}
+	if err := json.Unmarshal(r.data, result); err != nil {
+		return fmt.Errorf("%s: decode answer: %w", action, err)
+	}
+	return nil
+}
+
+func lostError(action string, kind, cause error) error {
+	if cause == nil {
+		return fmt.Errorf("%s: %w", action, kind)
+	}
+	return fmt.Errorf("%s: %w: %w", action, kind, cause)
+}
+
+// fail marks the link lost and ends all pending calls. Only the first reason
+// counts.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	if c.lost != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.lost = err
+	calls := c.calls
+	c.calls = map[uint64]*pending{}
+	c.mu.Unlock()
+	for _, p := range calls {
+		p.err = err
+		p.done <- struct{}{}
+	}
+}
+
+// deadlines ends the calls that ran into Options.CallTimeout. One ticker for
+// all calls costs less than a timer for each.
+func (c *Conn) deadlines(ctx context.Context) {
+	const steps = 50
+	t := time.NewTicker(max(c.o.CallTimeout/steps, time.Millisecond))
+	defer t.Stop()
+	limit := uint32(c.o.CallTimeout/max(c.o.CallTimeout/steps, time.Millisecond)) + 1
+	var late []*pending
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := c.tick.Add(1)
+		c.mu.Lock()
+		for id, p := range c.calls {
+			if p.own && now-p.tick >= limit {
+				delete(c.calls, id)
+				late = append(late, p)
+			}
+		}
+		c.mu.Unlock()
+		for i, p := range late {
+			p.err = errDeadline
+			p.done <- struct{}{}
+			late[i] = nil
+		}
+		late = late[:0]
+	}
+}
+
+// tooLarge deals with an answer that was thrown away because of its size; tail
+// is its end.
+func (c *Conn) tooLarge(tail []byte, size int) {
+	c.large.Add(1)
+	c.o.Logger.Debug("frame too large", "bytes", size, "limit", c.o.MaxFrame)
+	const key = `"echo":`
+	i := bytes.LastIndex(tail, []byte(key))
+	if i < 0 {
+		return
+	}
+	i = space(tail, i+len(key))
+	end := skipValue(tail, i)
+	if end < 0 {
+		return
+	}
+	id, ok := echoID(tail[i:end])
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	p := c.calls[id]
+	delete(c.calls, id)
+	c.mu.Unlock()
+	if p != nil {
+		p.err = fmt.Errorf("%w: answer of %d bytes", ErrTooLarge, size)
+		p.done <- struct{}{}
+	}
+}
+
+// Lost reports whether err says that the link, not the endpoint, failed the
+// call.
+func Lost(err error) bool {
+	return errors.Is(err, onebot.ErrNotSent) || errors.Is(err, onebot.ErrUnknownOutcome)
+}

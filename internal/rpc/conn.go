@@ -1,0 +1,403 @@
+package rpc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// ErrBadToken ends [Conn.Run] or [Dial] when the endpoint refused the token
+// (contract E.1: retcode 1403 after the upgrade; HTTP 401 or 403 before it).
+// Trying again with the same token is useless.
+var ErrBadToken = errors.New("token refused")
+
+// ErrTooLarge says that a request or an answer was over the limit on frames. A
+// request is not sent; an answer that is too large is thrown away, and its
+// error wraps [onebot.ErrUnknownOutcome] as well.
+var ErrTooLarge = errors.New("frame too large")
+
+// Limits of a connection.
+const (
+	// MaxRequest is the largest request that NapCat takes; it closes the
+	// connection on a larger one (contract E.1).
+	MaxRequest = 50 << 20
+	// maxKept is the largest buffer that is kept for the next frame. Most
+	// frames are below 2 KiB; one video as base64 must not pin 50 MiB.
+	maxKept = 256 << 10
+	// inlineWrite is the largest request written on the caller's goroutine.
+	// A larger one may block for long, so that its caller could not keep its
+	// deadline.
+	inlineWrite = 64 << 10
+	// closeGrace is how long a wanted end waits for the peer's close frame.
+	closeGrace = 250 * time.Millisecond
+)
+
+// Options configures a connection. The zero value is usable.
+type Options struct {
+	// Token is sent as a bearer token; empty sends none. It takes the place
+	// of an access_token in the URL.
+	Token string
+	// Header is sent with the upgrade request.
+	Header http.Header
+	// Event gets every event frame in the order they came, on the goroutine
+	// of Run. It owns frame. While it has not returned nothing is read, no
+	// answer is matched and no ping is answered. Nil drops events.
+	Event func(frame []byte)
+	// CallTimeout ends a call whose context has no deadline. 0: 30 s. It is
+	// kept to within a fiftieth of it.
+	CallTimeout time.Duration
+	// PingInterval is the time between pings of our own, by which a peer
+	// that vanished without a word is noticed; NapCat sends none. 0: 15 s;
+	// negative: no pings.
+	PingInterval time.Duration
+	// PingTimeout is how long a ping may go unanswered. 0: 10 s.
+	PingTimeout time.Duration
+	// MaxFrame is the largest frame accepted, in bytes; larger ones are
+	// thrown away and counted. 0: 64 MiB.
+	MaxFrame int
+	// TLS configures wss endpoints. Nil: the system's roots.
+	TLS *tls.Config
+	// Logger gets odd frames at debug. Nil: none.
+	Logger *slog.Logger
+}
+
+func (o *Options) setDefaults() {
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = 30 * time.Second
+	}
+	if o.PingInterval == 0 {
+		o.PingInterval = 15 * time.Second
+	}
+	if o.PingTimeout <= 0 {
+		o.PingTimeout = 10 * time.Second
+	}
+	if o.MaxFrame <= 0 {
+		o.MaxFrame = 64 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Event == nil {
+		o.Event = func([]byte) {}
+	}
+}
+
+// Stats counts what a connection saw.
+type Stats struct {
+	Events    uint64 // event frames handed on
+	Answers   uint64 // answers that matched a call
+	Unmatched uint64 // answers that no call waits for, mostly late ones
+	Garbage   uint64 // frames that are neither event nor answer
+	TooLarge  uint64 // frames over MaxFrame
+	Pending   int    // calls that wait for their answer now
+}
+
+// Conn is one connection. It is safe for concurrent use; Run may be called
+// once.
+type Conn struct {
+	ws  *websocket.Conn
+	raw net.Conn // under ws; nil on the accepting side
+	o   Options
+
+	writing chan struct{} // held by who writes a frame
+	writers sync.WaitGroup
+
+	mu      sync.Mutex // guards the fields below
+	calls   map[uint64]*pending
+	lastID  uint64
+	lost    error // why the link ended; nil while it is up
+	running bool
+
+	tick   atomic.Uint32 // advances CallTimeout in ticks
+	events atomic.Uint64
+	hits   atomic.Uint64
+	misses atomic.Uint64
+	junk   atomic.Uint64
+	large  atomic.Uint64
+}
+
+var _ onebot.Streamer = (*Conn)(nil)
+
+// Dial connects to a forward WebSocket endpoint at rawURL (ws or wss; http and
+// https are taken for them) and returns once the upgrade was answered. NapCat
+// checks the token after that, so that a bad one shows in Run. ctx bounds
+// dialling only. No error holds the token.
+func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
+	o.setDefaults()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) { // its text repeats the URL, which may hold a token
+			err = ue.Err
+		}
+		return nil, fmt.Errorf("parse endpoint URL: %w", err)
+	}
+	header := o.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	q := u.Query()
+	token := o.Token
+	if token == "" {
+		token = q.Get("access_token")
+	}
+	// A token in the query beats the header (contract E.1), and would be
+	// repeated in every error text.
+	if q.Has("access_token") {
+		q.Del("access_token")
+		u.RawQuery = q.Encode()
+	}
+	shown := u.Redacted()
+	switch {
+	case token == "":
+	case headerSafe(token):
+		header.Set("Authorization", "Bearer "+token)
+	default:
+		q.Set("access_token", token)
+		u.RawQuery = q.Encode()
+	}
+	var raw net.Conn
+	transport := &http.Transport{
+		Proxy:           http.ProxyFromEnvironment,
+		TLSClientConfig: o.TLS,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			raw = conn
+			return conn, err
+		},
+	}
+	defer transport.CloseIdleConnections()
+	ws, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
+		HTTPClient:      &http.Client{Transport: transport},
+		HTTPHeader:      header,
+		CompressionMode: websocket.CompressionDisabled,
+	})
+	if err != nil {
+		if resp != nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden) {
+			return nil, fmt.Errorf("dial %s: %w (HTTP %d)", shown, ErrBadToken, resp.StatusCode)
+		}
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("dial %s: %w", shown, err)
+	}
+	c := newConn(ws, o)
+	c.raw = raw
+	return c, nil
+}
+
+// headerSafe reports whether a token survives in a header field.
+func headerSafe(token string) bool {
+	for i := 0; i < len(token); i++ {
+		if token[i] <= ' ' || token[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func newConn(ws *websocket.Conn, o Options) *Conn {
+	ws.SetReadLimit(-1) // Run bounds frames itself, without losing the link
+	return &Conn{ws: ws, o: o, writing: make(chan struct{}, 1), calls: map[uint64]*pending{}}
+}
+
+// Run reads frames until the link ends and returns why: the cause of ctx after
+// a wanted end, an error that wraps [ErrBadToken] if the endpoint refused the
+// token, any other error for a lost link. Before it returns all pending calls
+// have failed and all goroutines of the connection have ended.
+func (c *Conn) Run(ctx context.Context) error {
+	c.mu.Lock()
+	if c.running {
+		c.mu.Unlock()
+		return errors.New("rpc: Run called twice")
+	}
+	c.running = true
+	c.mu.Unlock()
+
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		if c.raw == nil {
+			c.ws.CloseNow()
+			return
+		}
+		// Close waits seconds for the peer's close frame; a peer that hangs
+		// gets less.
+		t := time.AfterFunc(closeGrace, func() { c.raw.Close() })
+		defer t.Stop()
+		c.ws.Close(websocket.StatusNormalClosure, "")
+	})
+	// Reads and writes get a context without an end: coder/websocket would
+	// arm a timer per frame and close the link when one call is cancelled.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	var pingErr error
+	if c.o.PingInterval > 0 {
+		wg.Go(func() { pingErr = c.pings(inner) })
+	}
+	wg.Go(func() { c.deadlines(inner) })
+
+	err := c.readAll(context.WithoutCancel(ctx))
+	c.fail(err) // first of all: callers wait
+	cancel()
+	if !stop() {
+		<-closed
+	}
+	c.ws.CloseNow()
+	wg.Wait()
+	c.writers.Wait()
+	switch {
+	case errors.Is(err, ErrBadToken):
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case pingErr != nil:
+		return pingErr
+	}
+	return fmt.Errorf("link lost: %w", err)
+}
+
+// Close ends the link without a close handshake; Run then returns. Pending
+// calls fail.
+func (c *Conn) Close() error {
+	c.fail(errors.New("closed"))
+	return c.ws.CloseNow()
+}
+
+// Stats returns the counters as they stand.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	n := len(c.calls)
+	c.mu.Unlock()
+	return Stats{
+		Events: c.events.Load(), Answers: c.hits.Load(), Unmatched: c.misses.Load(),
+		Garbage: c.junk.Load(), TooLarge: c.large.Load(), Pending: n,
+	}
+}
+
+// readAll reads and handles frames until the link ends.
+func (c *Conn) readAll(ctx context.Context) error {
+	buf := make([]byte, 0, 8<<10)
+	for {
+		var err error
+		var size int
+		buf, size, err = c.read(ctx, buf)
+		if err != nil {
+			return err
+		}
+		if size > c.o.MaxFrame {
+			c.tooLarge(buf, size)
+		} else if err := c.handle(buf); err != nil {
+			return err
+		}
+		if cap(buf) > maxKept {
+			buf = make([]byte, 0, 8<<10)
+		}
+	}
+}
+
+// read reads one message into buf's memory. Of a message over MaxFrame only the
+// last bytes are kept; size tells how long it was.
+func (c *Conn) read(ctx context.Context, buf []byte) (_ []byte, size int, err error) {
+	_, r, err := c.ws.Reader(ctx)
+	if err != nil {
+		return buf, 0, err
+	}
+	buf = buf[:0]
+	for {
+		if len(buf) == cap(buf) {
+			if len(buf) > c.o.MaxFrame {
+				// The answer's echo stands at its end (contract E.2).
+				buf = append(buf[:0], buf[len(buf)-tailKept:]...)
+			} else {
+				buf = append(buf, 0)[:len(buf)]
+			}
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		size += n
+		if err == io.EOF {
+			return buf, size, nil
+		}
+		if err != nil {
+			return buf, size, err
+		}
+	}
+}
+
+// tailKept is how much of the end of a message over the limit is looked at.
+const tailKept = 1 << 10
+
+// handle deals with one frame, which it may not keep.
+func (c *Conn) handle(frame []byte) error {
+	k, r := classify(frame)
+	switch k {
+	case event:
+		c.events.Add(1)
+		own := make([]byte, len(frame))
+		copy(own, frame)
+		c.o.Event(own)
+	case answer:
+		id, ok := echoID(r.echo)
+		if ok && c.answer(id, frame, &r) {
+			c.hits.Add(1)
+			return nil
+		}
+		if r.retCode == 1403 && nothing(r.echo) {
+			return fmt.Errorf("%w: %w", ErrBadToken, &onebot.Error{
+				RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
+				Raw: append([]byte(nil), frame...),
+			})
+		}
+		c.misses.Add(1)
+		c.o.Logger.Debug("answer without a call", "echo", string(r.echo), "retcode", r.retCode)
+	default:
+		c.junk.Add(1)
+		c.o.Logger.Debug("frame is neither event nor answer", "bytes", len(frame))
+	}
+	return nil
+}
+
+// pings keeps asking the peer for a sign of life and closes the link when none
+// comes. A peer that stopped reading is found here too, since the ping then
+// cannot be written.
+func (c *Conn) pings(ctx context.Context) error {
+	t := time.NewTicker(c.o.PingInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		one, cancel := context.WithTimeout(ctx, c.o.PingTimeout)
+		err := c.ws.Ping(one)
+		cancel()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			err = fmt.Errorf("link lost: no answer to a ping in %v", c.o.PingTimeout)
+			c.fail(err)
+			c.ws.CloseNow()
+			return err
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package rpc
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// kind says what a frame is.
+type kind uint8
+
+const (
+	garbage kind = iota // not a JSON object, or one that is neither of the others
+	event               // has post_type at its top level
+	answer              // has echo, retcode or status at its top level and no post_type
+)
+
+// reply is the top level of an answer frame; its slices point into the frame.
+type reply struct {
+	status  []byte // unquoted
+	retCode int
+	data    []byte // nil when absent
+	message []byte // still quoted
+	wording []byte // still quoted
+	echo    []byte // as it came, nil when absent
+	stream  bool   // stream is "stream-action"
+}
+
+// refused reports whether the answer says that the action failed. "async" is
+// OneBot's word for accepted and on its way.
+func (r *reply) refused() bool {
+	switch string(r.status) {
+	case "ok", "async":
+		return false
+	case "failed":
+		return true
+	}
+	return r.retCode != 0
+}
+
+// eventStarts are the first keys of every event NapCat sends (contract G). No
+// answer starts with one of them, so that events, the bulk of the traffic, need
+// no scan here: what they hold is the decoder's business.
+var eventStarts = [][]byte{[]byte(`{"self_id":`), []byte(`{"time":`), []byte(`{"post_type":`)}
+
+// classify tells events from answers and takes an answer apart. It looks at the
+// top level only and does not validate what is nested deeper.
+func classify(frame []byte) (kind, reply) {
+	for _, s := range eventStarts {
+		if bytes.HasPrefix(frame, s) && frame[len(frame)-1] == '}' {
+			return event, reply{}
+		}
+	}
+	var r reply
+	k := garbage
+	ok := topLevel(frame, func(key, val []byte) {
+		switch string(key) {
+		case "post_type":
+			k = event
+		case "status":
+			if val[0] == '"' {
+				r.status = val[1 : len(val)-1]
+			}
+		case "retcode":
+			if n, ok := number(val); ok {
+				r.retCode = int(n)
+			}
+			if k == garbage {
+				k = answer
+			}
+		case "data":
+			r.data = val
+		case "message":
+			r.message = val
+		case "wording":
+			r.wording = val
+		case "echo":
+			r.echo = val
+			if k == garbage {
+				k = answer
+			}
+		case "stream":
+			r.stream = string(val) == `"stream-action"`
+		}
+	})
+	if !ok {
+		return garbage, reply{}
+	}
+	return k, r
+}
+
+// topLevel calls f with every key (without quotes, escapes left as they are)
+// and value of the JSON object in b and reports whether b is one object and
+// nothing else. Nested values are skipped by their brackets and quotes alone.
+func topLevel(b []byte, f func(key, val []byte)) bool {
+	i := space(b, 0)
+	if i >= len(b) || b[i] != '{' {
+		return false
+	}
+	i = space(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return space(b, i+1) == len(b)
+	}
+	for {
+		if i >= len(b) || b[i] != '"' {
+			return false
+		}
+		end := skipString(b, i)
+		if end < 0 {
+			return false
+		}
+		key := b[i+1 : end-1]
+		i = space(b, end)
+		if i >= len(b) || b[i] != ':' {
+			return false
+		}
+		i = space(b, i+1)
+		end = skipValue(b, i)
+		if end < 0 {
+			return false
+		}
+		f(key, b[i:end])
+		i = space(b, end)
+		if i >= len(b) {
+			return false
+		}
+		switch b[i] {
+		case ',':
+			i = space(b, i+1)
+		case '}':
+			return space(b, i+1) == len(b)
+		default:
+			return false
+		}
+	}
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipString returns the index after the string that starts at b[i], or -1.
+func skipString(b []byte, i int) int {
+	i++
+	for {
+		n := bytes.IndexByte(b[i:], '"')
+		if n < 0 {
+			return -1
+		}
+		j := i + n
+		slashes := 0
+		for k := j - 1; k >= i && b[k] == '\\'; k-- {
+			slashes++
+		}
+		i = j + 1
+		if slashes%2 == 0 {
+			return i
+		}
+	}
+}
+
+// skipValue returns the index after the value that starts at b[i], or -1.
+func skipValue(b []byte, i int) int {
+	if i >= len(b) {
+		return -1
+	}
+	switch b[i] {
+	case '"':
+		return skipString(b, i)
+	case '{', '[':
+		depth := 0
+		for i < len(b) {
+			switch b[i] {
+			case '"':
+				if i = skipString(b, i); i < 0 {
+					return -1
+				}
+				continue
+			case '{', '[':
+				depth++
+			case '}', ']':
+				depth--
+				if depth == 0 {
+					return i + 1
+				}
+			}
+			i++
+		}
+		return -1
+	}
+	start := i
+	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] != ']' && b[i] > ' ' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}
+
+// number reads a JSON integer.
+func number(b []byte) (int64, bool) {
+	neg := false
+	if len(b) > 0 && b[0] == '-' {
+		neg, b = true, b[1:]
+	}
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	var n int64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if neg {
+		n = -n
+	}
+	return n, true
+}
+
+// echoID reads back an id that Call sent as a string of digits. NapCat returns
+// it verbatim (contract E.2); other implementations make it a number, also with
+// a fraction of zeros, or wrap it in an array.
+func echoID(echo []byte) (uint64, bool) {
+	if len(echo) >= 2 && echo[0] == '[' && echo[len(echo)-1] == ']' {
+		echo = bytes.TrimSpace(echo[1 : len(echo)-1])
+	}
+	if len(echo) >= 2 && echo[0] == '"' && echo[len(echo)-1] == '"' {
+		echo = echo[1 : len(echo)-1]
+	}
+	if i := bytes.IndexByte(echo, '.'); i > 0 && len(bytes.Trim(echo[i+1:], "0")) == 0 {
+		echo = echo[:i]
+	}
+	n, ok := number(echo)
+	if !ok || n <= 0 {
+		return 0, false
+	}
+	return uint64(n), true
+}
+
+// nothing reports whether echo is one that names no call: absent, null or "".
+func nothing(echo []byte) bool {
+	return len(echo) == 0 || string(echo) == "null" || string(echo) == `""`
+}
+
+// unquote decodes a JSON string; anything else comes back as it is.
+func unquote(b []byte) string {
+	var s string
+	if len(b) == 0 || string(b) == "null" {
+		return ""
+	}
+	if json.Unmarshal(b, &s) != nil {
+		return string(b)
+	}
+	return s
+}
