@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrNotSent says that the request certainly never left this process: the link
@@ -15,18 +16,89 @@ var ErrNotSent = errors.New("not sent")
 // carried out; repeating a send may deliver the message twice.
 var ErrUnknownOutcome = errors.New("outcome unknown")
 
+// The codes of Error.RetCode. A WebSocket has one set (contract E.2), HTTP
+// another (contract E.5), in which 200 stands for an unknown action and for an
+// action that failed alike. The predicates of this package know both.
+const (
+	RetOK          = 0
+	RetFailed      = 1200 // the action was tried and failed
+	RetBadParams   = 1400 // the request or its params were refused
+	RetBadToken    = 1403
+	RetUnsupported = 1404 // no such action
+	RetHTTPFailed  = 200  // over HTTP: failed, or no such action
+	RetHTTPBad     = 400  // over HTTP: params were refused
+	RetHTTPToken   = 403  // over HTTP: the status of an answer to a bad token
+)
+
 // Error is the answer to a call that OneBot refused, or that it called done
 // although the answer itself shows that QQ refused.
 type Error struct {
 	Action  string
-	RetCode int    // contract E.2 (WebSocket) or E.5 (HTTP)
+	RetCode int    // 0 if NapCat called it done, see Verdict
 	Message string // NapCat's or QQ's text, often Chinese
 	Wording string // NapCat repeats Message here
-	// Raw is the whole answer as it came.
+	// Verdict is QQ's own code if the answer said ok but held QQ's refusal.
+	Verdict int
+	// Raw is the whole answer as it came; with a Verdict it is the answer's data.
 	Raw json.RawMessage
 }
 
 // Error implements error.
 func (e *Error) Error() string {
+	if e.RetCode == RetOK && e.Verdict != 0 {
+		return fmt.Sprintf("%s: refused by QQ (code %d): %s", e.Action, e.Verdict, e.Message)
+	}
 	return fmt.Sprintf("%s: refused (retcode %d): %s", e.Action, e.RetCode, e.Message)
+}
+
+// IsRefused reports whether err is an answer of any kind that refuses the call.
+func IsRefused(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
+
+// IsUnsupported reports whether the endpoint does not know the action.
+func IsUnsupported(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.RetCode == RetUnsupported ||
+		e.RetCode == RetHTTPFailed && strings.HasPrefix(strings.ToLower(e.Message), "不支持的api ")
+}
+
+// IsBadParams reports whether the endpoint refused the params, or, with the same
+// code, the action because the packet layer it needs is missing.
+func IsBadParams(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.RetCode == RetBadParams || e.RetCode == RetHTTPBad)
+}
+
+// IsBadToken reports whether the endpoint refused the access token. Trying again
+// with the same one is of no use.
+func IsBadToken(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.RetCode == RetBadToken || e.RetCode == RetHTTPToken)
+}
+
+// MaybeDone reports whether the call may have been carried out although it
+// failed: the outcome is unknown ([ErrUnknownOutcome]), or NapCat gave up
+// waiting for QQ's confirmation, in which case a message may have been
+// delivered all the same (contract E.9). A call that failed in another way can
+// be repeated without doing anything twice.
+func MaybeDone(err error) bool {
+	if errors.Is(err, ErrUnknownOutcome) {
+		return true
+	}
+	var e *Error
+	if !errors.As(err, &e) || e.RetCode != RetFailed && e.RetCode != RetHTTPFailed {
+		return false
+	}
+	// NapCat has no code of its own for this; its texts name the wait.
+	for _, w := range []string{"timeout", "timed out", "超时", "EventChecker Failed"} {
+		if strings.Contains(e.Message, w) || strings.Contains(strings.ToLower(e.Message), w) {
+			return true
+		}
+	}
+	return false
 }

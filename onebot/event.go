@@ -8,10 +8,22 @@ import (
 // Event is anything that a OneBot implementation reports by itself. The
 // concrete type is always a pointer to one of the event structs of this
 // package, [*UnknownEvent] for what it does not know.
+//
+// An event encodes to the JSON it was decoded from, with the fields that were
+// changed since written anew; one made by hand encodes to its fields.
 type Event interface {
 	// Base returns the fields that every event has.
 	Base() *EventBase
 }
+
+// The values of EventBase.PostType.
+const (
+	PostMessage     = "message"
+	PostMessageSent = "message_sent"
+	PostNotice      = "notice"
+	PostRequest     = "request"
+	PostMeta        = "meta_event"
+)
 
 // EventBase holds the fields that every event has. It is embedded in all event
 // structs.
@@ -32,6 +44,8 @@ func (e *EventBase) When() time.Time { return time.Unix(e.Time, 0) }
 // know. The caller must not change it.
 func (e *EventBase) Raw() json.RawMessage { return e.raw }
 
+func (e *EventBase) keepRaw(b json.RawMessage) { e.raw = b }
+
 // Sender tells who wrote a message. Role is empty in private chats and when the
 // member is not cached.
 type Sender struct {
@@ -39,7 +53,7 @@ type Sender struct {
 	Nickname string `json:"nickname"`
 	Card     string `json:"card"`
 	Role     Role   `json:"role,omitempty"`
-	Title    string `json:"title,omitempty"`
+	Title    string `json:"title,omitempty"` // not sent by NapCat
 }
 
 // Role is a member's standing in a group.
@@ -56,15 +70,15 @@ const (
 // (contract G.2).
 type MessageBase struct {
 	EventBase
-	MessageType   string    `json:"message_type"`
-	SubType       string    `json:"sub_type"`
-	MessageID     MessageID `json:"message_id"`
-	RealSeq       string    `json:"real_seq"`
-	UserID        UserID    `json:"user_id"` // the sender, also of own messages
+	MessageType   string    `json:"message_type"` // private or group
+	SubType       string    `json:"sub_type"`     // friend, group (temporary session) or normal
+	MessageID     MessageID `json:"message_id"`   // NapCat repeats it as message_seq and real_id
+	RealSeq       string    `json:"real_seq"`     // QQ's sequence number in this chat
+	UserID        UserID    `json:"user_id"`      // the sender, also of own messages
 	Sender        Sender    `json:"sender"`
-	Message       Message   `json:"message"`
+	Message       Message   `json:"message"` // may be empty when nothing in it could be parsed
 	RawMessage    string    `json:"raw_message"`
-	MessageFormat string    `json:"message_format"`
+	MessageFormat string    `json:"message_format"` // array or string
 }
 
 // MessageEvent is a message in any kind of chat: [*PrivateMessage] or
@@ -77,6 +91,12 @@ type MessageEvent interface {
 
 // Msg implements [MessageEvent].
 func (m *MessageBase) Msg() *MessageBase { return m }
+
+// FromSelf reports whether the account itself wrote the message, on this or
+// another of its devices.
+func (m *MessageBase) FromSelf() bool {
+	return m.PostType == PostMessageSent || m.UserID == m.SelfID && m.SelfID != 0
+}
 
 // Text returns the message's plain text: all its text segments joined.
 func (m *MessageBase) Text() string { return m.Message.Text() }
@@ -98,27 +118,6 @@ type GroupMessage struct {
 	GroupID   GroupID `json:"group_id"`
 	GroupName string  `json:"group_name"`
 	TargetID  UserID  `json:"target_id,omitempty"`
-}
-
-// Lifecycle is sent when a connection to the endpoint was accepted.
-type Lifecycle struct {
-	EventBase
-	MetaEventType string `json:"meta_event_type"`
-	SubType       string `json:"sub_type"`
-}
-
-// Heartbeat is sent every Interval milliseconds on a WebSocket.
-type Heartbeat struct {
-	EventBase
-	MetaEventType string          `json:"meta_event_type"`
-	Status        HeartbeatStatus `json:"status"`
-	Interval      int64           `json:"interval"`
-}
-
-// HeartbeatStatus tells whether the account is online.
-type HeartbeatStatus struct {
-	Online bool `json:"online"`
-	Good   bool `json:"good"`
 }
 
 // UnknownEvent is sent when an event's type is not known to this package. Raw

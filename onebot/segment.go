@@ -2,33 +2,27 @@ package onebot
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"strings"
 )
-
-// Message is a message's content: a list of segments.
-type Message []Segment
 
 // Segment is one part of a message. The concrete type is always a pointer to
 // one of the segment structs of this package, [*UnknownSegment] for what it
 // does not know.
+//
+// A segment encodes to the JSON it was decoded from, with the fields that were
+// changed since written anew; one made by hand encodes to its fields.
 type Segment interface {
 	// SegmentType returns the segment's type on the wire, such as "text".
 	SegmentType() string
+	// AppendJSON appends the segment's JSON, type and data.
+	AppendJSON(dst []byte) []byte
 }
 
-// TextSegment is plain text.
-type TextSegment struct {
-	Text string `json:"text"`
-}
-
-// SegmentType implements [Segment].
-func (*TextSegment) SegmentType() string { return "text" }
-
-// Text returns a segment of plain text.
-func Text(s string) Segment { return &TextSegment{Text: s} }
-
-// UnknownSegment is a segment whose type this package does not know. It encodes
-// to the bytes it was decoded from.
+// UnknownSegment is a segment whose type this package does not know, or an
+// element of a message that is no segment at all. It encodes to the bytes it
+// was decoded from.
 type UnknownSegment struct {
 	Type string
 	Raw  json.RawMessage // the whole segment, type and data
@@ -37,19 +31,182 @@ type UnknownSegment struct {
 // SegmentType implements [Segment].
 func (s *UnknownSegment) SegmentType() string { return s.Type }
 
-// Text returns the plain text of m: all its text segments joined.
-func (m Message) Text() string {
-	if len(m) == 1 {
-		if t, ok := m[0].(*TextSegment); ok {
-			return t.Text
-		}
-		return ""
+// AppendJSON implements [Segment].
+func (s *UnknownSegment) AppendJSON(dst []byte) []byte {
+	if len(s.Raw) == 0 {
+		dst = append(dst, `{"type":`...)
+		dst = appendString(dst, s.Type)
+		return append(dst, `,"data":{}}`...)
 	}
-	var b strings.Builder
-	for _, s := range m {
-		if t, ok := s.(*TextSegment); ok {
-			b.WriteString(t.Text)
+	return append(dst, s.Raw...)
+}
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (s *UnknownSegment) MarshalJSON() ([]byte, error) { return s.AppendJSON(nil), nil }
+
+// UnmarshalJSON keeps b.
+func (s *UnknownSegment) UnmarshalJSON(b []byte) error {
+	s.Raw = append(json.RawMessage(nil), b...)
+	s.Type, _, _ = segmentParts(string(s.Raw))
+	return nil
+}
+
+// segmentParts returns the type and the data of a segment; plain says that it
+// holds nothing else.
+func segmentParts(s string) (typ, data string, plain bool) {
+	var buf [4]member
+	ms, ok := parseObject(s, buf[:0])
+	if !ok {
+		return "", "", false
+	}
+	for i := range ms {
+		switch ms[i].key {
+		case "type":
+			typ = fastText(ms[i].val)
+		case "data":
+			data = ms[i].val
 		}
 	}
-	return b.String()
+	return typ, data, len(ms) == 2 && data != ""
+}
+
+// decodeSegment returns the segment whose JSON is s, which must be valid. The
+// result shares memory with s.
+func decodeSegment(s string) Segment {
+	typ, data, plain := segmentParts(s)
+	var buf [8]member
+	ms, ok := parseObject(data, buf[:0])
+	if !ok {
+		if data != "" && data != "null" {
+			return &UnknownSegment{Type: typ, Raw: json.RawMessage(s)}
+		}
+		plain = false
+	}
+	plain = plain && len(ms) == 1 && ms[0].val[0] == '"'
+	// The three kinds that nearly all messages are made of.
+	switch {
+	case typ == "text" && plain && ms[0].key == "text":
+		return &TextSegment{Text: unquote(ms[0].val)}
+	case typ == "at" && plain && ms[0].key == "qq":
+		return &AtSegment{QQ: unquote(ms[0].val)}
+	}
+	mk, known := segments[typ]
+	if !known {
+		return &UnknownSegment{Type: typ, Raw: json.RawMessage(s)}
+	}
+	seg := mk()
+	decodeMembers(ms, reflect.ValueOf(seg).Elem())
+	seg.(keeper).keepRaw(json.RawMessage(s))
+	return seg
+}
+
+// decodeSegmentInto fills seg, a pointer to a segment struct, from b.
+func decodeSegmentInto(b []byte, seg Segment) error {
+	s := string(b)
+	if !validJSON(s) {
+		return syntaxError(b)
+	}
+	got := decodeSegment(s)
+	if got.SegmentType() != seg.SegmentType() {
+		return fmt.Errorf("segment of type %q where %q is wanted", got.SegmentType(), seg.SegmentType())
+	}
+	if reflect.TypeOf(got) != reflect.TypeOf(seg) {
+		return fmt.Errorf("segment of type %q without an object as data", seg.SegmentType())
+	}
+	reflect.ValueOf(seg).Elem().Set(reflect.ValueOf(got).Elem())
+	return nil
+}
+
+// appendSegment writes any segment struct.
+func appendSegment(dst []byte, seg Segment) []byte {
+	k := seg.(keeper)
+	v := reflect.ValueOf(seg).Elem()
+	raw := string(k.Raw())
+	if raw != "" {
+		fresh := decodeSegment(raw)
+		if reflect.DeepEqual(fresh, seg) {
+			return append(dst, raw...)
+		}
+		if reflect.TypeOf(fresh) == reflect.TypeOf(seg) {
+			return appendChangedSegment(dst, raw, v, reflect.ValueOf(fresh).Elem())
+		}
+	}
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, seg.SegmentType()...)
+	dst = append(dst, `","data":`...)
+	dst = appendStruct(dst, v, nil, reflect.Value{})
+	return append(dst, '}')
+}
+
+func appendChangedSegment(dst []byte, raw string, v, fresh reflect.Value) []byte {
+	outer, _ := parseObject(raw, nil)
+	inner, _ := parseObject(lastValue(outer, "data"), nil)
+	if inner == nil {
+		inner = []member{}
+	}
+	dst = append(dst, '{')
+	done := false
+	for i, m := range outer {
+		if m.key == "data" && done {
+			continue
+		}
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, m.key)
+		dst = append(dst, ':')
+		if m.key == "data" {
+			done = true
+			dst = appendStruct(dst, v, inner, fresh)
+		} else {
+			dst = append(dst, m.val...)
+		}
+	}
+	if !done {
+		dst = append(dst, `,"data":`...)
+		dst = appendStruct(dst, v, inner, fresh)
+	}
+	return append(dst, '}')
+}
+
+// AppendJSON implements [Segment].
+func (s *TextSegment) AppendJSON(dst []byte) []byte {
+	if s.raw != nil {
+		return appendSegment(dst, s)
+	}
+	dst = append(dst, `{"type":"text","data":{"text":`...)
+	dst = appendString(dst, s.Text)
+	return append(dst, "}}"...)
+}
+
+// AppendJSON implements [Segment].
+func (s *AtSegment) AppendJSON(dst []byte) []byte {
+	if s.raw != nil || s.Name != "" {
+		return appendSegment(dst, s)
+	}
+	dst = append(dst, `{"type":"at","data":{"qq":`...)
+	dst = appendString(dst, s.QQ)
+	return append(dst, "}}"...)
+}
+
+// AppendJSON implements [Segment].
+func (s *ReplySegment) AppendJSON(dst []byte) []byte {
+	if s.raw != nil || s.Seq != 0 {
+		return appendSegment(dst, s)
+	}
+	dst = append(dst, `{"type":"reply","data":{"id":`...)
+	dst = appendQuotedInt(dst, int64(s.ID))
+	return append(dst, "}}"...)
+}
+
+// All reports whether the mention is of everybody.
+func (s *AtSegment) All() bool { return s.QQ == "all" }
+
+// UserID returns whom the segment mentions, 0 if everybody.
+func (s *AtSegment) UserID() UserID {
+	id, err := ParseUserID(strings.TrimSpace(s.QQ))
+	if err != nil {
+		return 0
+	}
+	return id
 }

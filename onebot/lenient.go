@@ -1,0 +1,350 @@
+package onebot
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Numbers come as strings and strings as numbers, lists of one come bare and
+// JavaScript's empty maps come as {} where a list is declared. So whatever is
+// decoded from NapCat goes through the lenient decoder of this file: a value
+// that fits is taken, one that cannot fit leaves its field zero, and nothing
+// ever fails a call that NapCat had carried out. What came stays reachable
+// through Raw, and is what goes out again for every field nobody changed.
+
+// Received is embedded in what is decoded from the wire and keeps it as it
+// came, with every field this package does not know. What is made by hand has
+// none.
+type Received struct{ raw json.RawMessage }
+
+// Raw returns the JSON from which the value was decoded, nil if it was made by
+// hand. The caller must not change it.
+func (r *Received) Raw() json.RawMessage { return r.raw }
+
+func (r *Received) keepRaw(b json.RawMessage) { r.raw = b }
+
+// keeper is what embeds Received or EventBase.
+type keeper interface {
+	Raw() json.RawMessage
+	keepRaw(json.RawMessage)
+}
+
+type fieldPlan struct {
+	name      string
+	index     []int
+	omitEmpty bool
+	quoted    bool
+}
+
+type structPlan struct {
+	fields []fieldPlan
+	byName map[string]int
+}
+
+var plans sync.Map // reflect.Type -> *structPlan
+
+func planOf(t reflect.Type) *structPlan {
+	if p, ok := plans.Load(t); ok {
+		return p.(*structPlan)
+	}
+	p := &structPlan{byName: map[string]int{}}
+	p.add(t, nil)
+	got, _ := plans.LoadOrStore(t, p)
+	return got.(*structPlan)
+}
+
+func (p *structPlan) add(t reflect.Type, index []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := append(append([]int(nil), index...), i)
+		tag := f.Tag.Get("json")
+		if f.Anonymous && tag == "" {
+			p.add(f.Type, at)
+			continue
+		}
+		name, opts, _ := strings.Cut(tag, ",")
+		if !f.IsExported() || name == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		p.byName[name] = len(p.fields)
+		p.fields = append(p.fields, fieldPlan{
+			name: name, index: at,
+			omitEmpty: strings.Contains(opts, "omitempty"),
+			quoted:    strings.Contains(opts, "string"),
+		})
+	}
+}
+
+// decodeObject fills k, a pointer to a struct, from data and keeps data. It
+// fails only if data is no valid JSON.
+func decodeObject(data []byte, k keeper) error {
+	s := string(data)
+	ms, ok := parseObject(s, nil)
+	if !ok && !validJSON(s) {
+		return syntaxError(data)
+	}
+	if ok {
+		decodeMembers(ms, reflect.ValueOf(k).Elem())
+	}
+	if strings.TrimSpace(s) != "null" {
+		k.keepRaw(json.RawMessage(s))
+	}
+	return nil
+}
+
+// syntaxError returns encoding/json's words for what is wrong with data.
+func syntaxError(data []byte) error {
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	return &json.SyntaxError{}
+}
+
+func decodeMembers(ms []member, v reflect.Value) {
+	p := planOf(v.Type())
+	for _, m := range ms {
+		if i, ok := p.byName[m.key]; ok {
+			decodeValue(m.val, v.FieldByIndex(p.fields[i].index))
+		}
+	}
+}
+
+// decodeValue sets v from the valid JSON value s as well as it can.
+func decodeValue(s string, v reflect.Value) {
+	if s == "null" {
+		return
+	}
+	if v.CanAddr() {
+		if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+			_ = u.UnmarshalJSON([]byte(s)) // what does not fit stays zero, see above
+			return
+		}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(looseText(s))
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if n, ok := looseInt(s); ok && !v.OverflowInt(n) {
+			v.SetInt(n)
+		}
+	case reflect.Float32, reflect.Float64:
+		if f, err := strconv.ParseFloat(looseText(s), 64); err == nil {
+			v.SetFloat(f)
+		}
+	case reflect.Bool:
+		switch looseText(s) {
+		case "true", "1":
+			v.SetBool(true)
+		case "false", "0", "":
+			v.SetBool(false)
+		}
+	case reflect.Pointer:
+		n := reflect.New(v.Type().Elem())
+		decodeValue(s, n.Elem())
+		v.Set(n)
+	case reflect.Slice:
+		decodeSlice(s, v)
+	case reflect.Struct:
+		if ms, ok := parseObject(s, nil); ok {
+			decodeMembers(ms, v)
+		}
+	default:
+		_ = json.Unmarshal([]byte(s), v.Addr().Interface()) // as above
+	}
+}
+
+func decodeSlice(s string, v reflect.Value) {
+	out := reflect.MakeSlice(v.Type(), 0, 0)
+	add := func(val string) bool {
+		e := reflect.New(v.Type().Elem()).Elem()
+		decodeValue(val, e)
+		out = reflect.Append(out, e)
+		return true
+	}
+	switch {
+	case s[0] == '[':
+		eachElement(s, add)
+	case s == "{}" || s == `""`:
+	default:
+		add(s)
+	}
+	v.Set(out)
+}
+
+// looseText returns the text of a string, or any other value as it is written.
+func looseText(s string) string {
+	if s != "" && s[0] == '"' {
+		return unquote(s)
+	}
+	return s
+}
+
+// looseInt returns the integer in a number or a string of digits.
+func looseInt(s string) (int64, bool) {
+	t := looseText(s)
+	if n, err := strconv.ParseInt(t, 10, 64); err == nil {
+		return n, true
+	}
+	switch t {
+	case "true":
+		return 1, true
+	case "false", "":
+		return 0, true
+	}
+	f, err := strconv.ParseFloat(t, 64)
+	if err != nil || f != float64(int64(f)) || f > 1<<62 || f < -1<<62 {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// encodeObject returns the JSON of the struct behind k: as it came if nothing
+// was changed since, else with the changed fields written anew and everything
+// else, known or not, as it came.
+func encodeObject(dst []byte, k keeper) []byte {
+	v := reflect.ValueOf(k).Elem()
+	raw := k.Raw()
+	if raw == nil {
+		return appendStruct(dst, v, nil, reflect.Value{})
+	}
+	s := string(raw)
+	ms, ok := parseObject(s, nil)
+	if !ok {
+		return append(dst, s...)
+	}
+	fresh := reflect.New(v.Type())
+	decodeMembers(ms, fresh.Elem())
+	fresh.Interface().(keeper).keepRaw(raw)
+	if reflect.DeepEqual(fresh.Interface(), k) {
+		return append(dst, s...)
+	}
+	return appendStruct(dst, v, ms, fresh.Elem())
+}
+
+// appendStruct writes v. Members it was decoded from keep their place and, if
+// they are unchanged or unknown, their text.
+func appendStruct(dst []byte, v reflect.Value, ms []member, fresh reflect.Value) []byte {
+	p := planOf(v.Type())
+	written := make([]bool, len(p.fields))
+	dst = append(dst, '{')
+	first := true
+	key := func(name string) {
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendString(dst, name)
+		dst = append(dst, ':')
+	}
+	same := func(f reflect.Value, index []int) bool {
+		return reflect.DeepEqual(f.Interface(), fresh.FieldByIndex(index).Interface())
+	}
+	for _, m := range ms {
+		i, known := p.byName[m.key]
+		if !known {
+			key(m.key)
+			dst = append(dst, m.val...)
+			continue
+		}
+		if written[i] {
+			continue
+		}
+		written[i] = true
+		f := v.FieldByIndex(p.fields[i].index)
+		if same(f, p.fields[i].index) {
+			key(m.key)
+			dst = append(dst, lastValue(ms, m.key)...)
+		} else if !p.fields[i].omitEmpty || !isEmpty(f) {
+			key(m.key)
+			dst = appendValue(dst, f, p.fields[i].quoted)
+		}
+	}
+	for i, fp := range p.fields {
+		f := v.FieldByIndex(fp.index)
+		if written[i] || fp.omitEmpty && isEmpty(f) || ms != nil && same(f, fp.index) {
+			continue
+		}
+		key(fp.name)
+		dst = appendValue(dst, f, fp.quoted)
+	}
+	return append(dst, '}')
+}
+
+// lastValue returns the value that counts of a key that may come twice.
+func lastValue(ms []member, key string) string {
+	for i := len(ms) - 1; i >= 0; i-- {
+		if ms[i].key == key {
+			return ms[i].val
+		}
+	}
+	return "null"
+}
+
+func isEmpty(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.String:
+		return v.Len() == 0
+	}
+	return v.IsZero()
+}
+
+// jsonAppender is implemented by what writes its own JSON without detours.
+type jsonAppender interface{ AppendJSON(dst []byte) []byte }
+
+func appendValue(dst []byte, v reflect.Value, quoted bool) []byte {
+	if v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface && v.IsNil() {
+		return append(dst, "null"...)
+	}
+	if v.CanAddr() && v.Kind() != reflect.Pointer {
+		switch m := v.Addr().Interface().(type) {
+		case jsonAppender:
+			return m.AppendJSON(dst)
+		case json.Marshaler:
+			if b, err := m.MarshalJSON(); err == nil {
+				return append(dst, b...)
+			}
+			return append(dst, "null"...)
+		}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return appendString(dst, v.String())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if quoted {
+			dst = append(dst, '"')
+			dst = strconv.AppendInt(dst, v.Int(), 10)
+			return append(dst, '"')
+		}
+		return strconv.AppendInt(dst, v.Int(), 10)
+	case reflect.Bool:
+		return strconv.AppendBool(dst, v.Bool())
+	case reflect.Pointer:
+		return appendValue(dst, v.Elem(), quoted)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			break
+		}
+		dst = append(dst, '[')
+		for i := range v.Len() {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendValue(dst, v.Index(i), false)
+		}
+		return append(dst, ']')
+	case reflect.Struct:
+		return appendStruct(dst, v, nil, reflect.Value{})
+	}
+	b, err := json.Marshal(v.Interface())
+	if err != nil {
+		return append(dst, "null"...)
+	}
+	return append(dst, b...)
+}
