@@ -1,0 +1,49 @@
+package install
+
+import (
+	"log/slog"
+)
+
+// Package says where one product comes from. The zero value leaves the choice
+// to the catalogue.
+type Package struct {
+	// Version is the release to fetch, or to expect in File. Empty: the
+	// catalogue's choice.
+	Version string
+	// File is a package on this machine; it wins over Source.
+	File string
+	// Source is a URL (https, http, file) or a path in place of the publisher's.
+	Source string
+	// SHA256 is the digest the package must have, in hex. Empty: see Store.Install.
+	SHA256 string
+}
+
+// local reports the path if the package is on this machine.
+func (p Package) local() (string, bool) {
+	if p.File != "" {
+		return p.File, true
+	}
+	if path, ok := filePath(p.Source); ok {
+		return path, true
+	}
+	return "", false
+}
+
+// Request says what [Store.Install] is to bring.
+type Request struct {
+	NapCat Package
+	QQ     Package
+
+	// Mirrors are URL prefixes, "direct" and "auto"; empty is auto.
+	Mirrors []string
+	// Insecure accepts a package without any digest from wherever it comes. TLS
+	// is verified all the same.
+	Insecure bool
+	// Keep is how many pairs stay on disk, the current one included; 0: 2.
+	Keep int
+	// Log gets what an operator may want to read later. It must not be nil.
+	Log *slog.Logger
+	// InUse returns the release folders that something runs from, beyond those
+	// that a look at the processes of this machine shows. It may be nil.
+	InUse func() []string
+}
