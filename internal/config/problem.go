@@ -1,0 +1,121 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Place says where a setting was made: in a file, in the environment or on the
+// command line.
+type Place struct {
+	File         string
+	Line, Column int    // from 1; 0 if the file has no such place
+	Source       string // "NCATD_LOG_LEVEL" or "--log-level"; empty for a file
+}
+
+// String writes p as file:line:column, or as the variable's or flag's name.
+func (p Place) String() string {
+	switch {
+	case p.Source != "":
+		return p.Source
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Word is an argument of a [Problem] that is a word of ours rather than the
+// user's, so that it can be translated: "text", "a whole number".
+type Word string
+
+// Problem is one thing wrong with a config. Code and Args let somebody else
+// word it in another language; Message is the English text.
+type Problem struct {
+	Place
+	Key  string // dotted, such as accounts.main.onebot.port
+	Text string // the offending line of the file, "" if there is none
+	Code string // one word, a key of [Formats]
+	Args []any
+}
+
+// Formats has the English format of every problem's code. An argument list fits
+// its format in every language.
+var Formats = map[string]string{
+	"syntax":            "not valid YAML: %s",
+	"not_mapping":       "the file must be a mapping of keys",
+	"several_docs":      "only one YAML document is allowed",
+	"merge_key":         "merge keys (<<) are not supported; write the settings out",
+	"alias":             "aliases (*%s) are not supported; write the settings out",
+	"unknown_key":       "unknown key %q",
+	"unknown_nearest":   "unknown key %q; did you mean %q?",
+	"unknown_elsewhere": "unknown key %q here; there is %q",
+	"duplicate_key":     "key %q is already set in line %d",
+	"wrong_type":        "%s must be %s, not %s",
+	"not_one_of":        "%s is %q; it must be one of %s",
+	"out_of_range":      "%s is %v; it must be between %v and %v",
+	"bad_duration":      "%s is %q; a duration looks like 30s, 5m or 1h30m",
+	"bad_size":          "%s is %q; a size looks like 200MiB or 1.5GiB",
+	"bad_int":           "%s is %q; it must be a whole number",
+	"bad_float":         "%s is %q; it must be a number",
+	"bad_bool":          "%s is %q; it must be true or false",
+	"bad_name":          "account name %q may have only letters, digits, - and _, at most 32, and begins with a letter or digit",
+	"bad_uin":           "%s is %v; a QQ number has 5 to 11 digits (0: whoever logs in)",
+	"bad_host":          "%s is %q; it must be an IP address or a host name without a port",
+	"bad_listen":        "%s is %q; it must look like 127.0.0.1:8686",
+	"bad_cron":          "%s is %q, which is no cron expression (%s)",
+	"bad_rate":          "%s is %q; a rate looks like 20/10s: 20 messages in 10 seconds",
+	"bad_sha256":        "%s is %q; a sha256 has 64 hex digits",
+	"bad_display":       "%s is %q; it must be auto, none or an X display such as :5",
+	"bad_env_name":      "%s: %q is not the name of an environment variable",
+	"md5_itself":        "%s holds a password hash; give the name of an environment variable that holds it",
+	"reserved_env":      "%s: ncatd sets %s by itself",
+	"reserved_arg":      "%s: ncatd passes %s by itself",
+	"unsafe_host":       "%s is %q, reachable from other machines: that needs a token of at least %d characters beside it",
+	"short_token":       "%s has %d characters; with host %q it needs at least %d",
+	"no_accounts":       "there must be at least one account",
+	"no_name":           "an account needs a name when there are several",
+	"duplicate_name":    "account name %q is already taken (%s)",
+	"duplicate_uin":     "QQ number %d is already account %s (%s)",
+	"same_port":         "port %d is already used by %s (%s)",
+	"empty_list":        "%s must not be empty",
+	"repeated":          "%s has %q twice",
+	"order":             "%s (%s) must not be more than %s (%s)",
+	"unknown_env":       "no such setting",
+	"unknown_account":   "no account named %q",
+	"too_large":         "the file is over %d bytes",
+	"read":              "%s",
+}
+
+// Message is the problem in English, without its place.
+func (p Problem) Message() string { return fmt.Sprintf(Formats[p.Code], p.Args...) }
+
+// Error is everything wrong with a config, in the order of the file.
+type Error struct {
+	Problems []Problem
+}
+
+// Error implements error: one problem per line, each with its place.
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.Place.String() + ": " + p.Message()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sortProblems orders problems as a reader meets them: the file's by line, then
+// environment and flags by name.
+func sortProblems(ps []Problem) {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		if c := strings.Compare(a.Source, b.Source); c != 0 {
+			return c
+		}
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+}
