@@ -1,0 +1,358 @@
+package launch
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	xvfbStart = 10 * time.Second // for Xvfb to say which display it serves
+	xvfbProbe = 10 * time.Second // between two looks whether it answers
+	xvfbReply = 5 * time.Second  // for its answer
+)
+
+// ErrNoXvfb says that there is no display and no Xvfb to make one.
+var ErrNoXvfb = errors.New("no X display, and Xvfb is not installed")
+
+// DisplayOptions are what a [Display] is made of.
+type DisplayOptions struct {
+	// Mode is auto (the inherited display if it answers, else an own Xvfb), none,
+	// or an X display such as ":5".
+	Mode string
+	// Inherited is the display of ncatd's own environment, "" for none.
+	Inherited string
+	// StateFile is where the own Xvfb is written down, so that a later ncatd
+	// finds it, with the NapCats that draw on it.
+	StateFile string
+	Marker    string // of the own Xvfb's processes
+	Path      string // of Xvfb; empty: looked up
+	Logger    *slog.Logger
+}
+
+// Display is the X server that the accounts of one daemon share. It is started
+// when the first account needs it, started again when it dies or does not
+// answer any more, and survives ncatd. It is safe for concurrent use.
+type Display struct {
+	o   DisplayOptions
+	run sync.Mutex // held while an Xvfb is looked for or started
+
+	mu   sync.Mutex
+	name string // ":5"; "" while there is none
+	id   Identity
+	lost chan struct{} // closed when the X server of name is gone
+	kept bool
+	wg   sync.WaitGroup
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+type displayState struct {
+	Identity
+	Display string `json:"display"`
+}
+
+// NewDisplay returns a Display that has started nothing.
+func NewDisplay(o DisplayOptions) *Display {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Display{o: o}
+	d.ctx, d.stop = context.WithCancel(context.Background()) // ended by Close
+	return d
+}
+
+// PID returns the pid of the own Xvfb, 0 if there is none.
+func (d *Display) PID() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.id.PID
+}
+
+// Get returns the display to draw on and a channel that is closed when that
+// display is lost. The name is "" if the mode is none. It starts or adopts an
+// own Xvfb if need be.
+func (d *Display) Get(ctx context.Context) (name string, lost <-chan struct{}, err error) {
+	switch d.o.Mode {
+	case "none":
+		return "", nil, nil
+	case "", "auto":
+		if d.o.Inherited != "" && answers(ctx, d.o.Inherited) == nil {
+			return d.o.Inherited, nil, nil
+		}
+	default:
+		return d.o.Mode, nil, nil
+	}
+	d.run.Lock()
+	defer d.run.Unlock()
+	d.mu.Lock()
+	name, lost = d.name, d.lost
+	d.mu.Unlock()
+	if name != "" {
+		return name, lost, nil
+	}
+	id, name, err := d.adopt(ctx)
+	if err != nil {
+		if id, name, err = d.start(ctx); err != nil {
+			return "", nil, err
+		}
+	}
+	ch := make(chan struct{})
+	d.mu.Lock()
+	d.name, d.id, d.lost = name, id, ch
+	d.mu.Unlock()
+	d.wg.Go(func() { d.watch(id, name, ch) })
+	return name, ch, nil
+}
+
+// adopt finds the Xvfb of an earlier ncatd.
+func (d *Display) adopt(ctx context.Context) (Identity, string, error) {
+	var s displayState
+	b, err := os.ReadFile(d.o.StateFile)
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil || !Alive(s.Identity) {
+		d.clean(s)
+		return Identity{}, "", ErrGone
+	}
+	if err := answers(ctx, s.Display); err != nil {
+		d.o.Logger.Warn("xvfb of an earlier run does not answer", "display", s.Display, "pid", s.PID, "err", err)
+		if err := Sweep(s.Identity, "", 2*time.Second); err != nil {
+			d.o.Logger.Warn("xvfb not ended", "pid", s.PID, "err", err)
+		}
+		d.clean(s)
+		return Identity{}, "", err
+	}
+	d.o.Logger.Info("xvfb adopted", "display", s.Display, "pid", s.PID)
+	return s.Identity, s.Display, nil
+}
+
+// start starts an Xvfb that chooses its display itself. An Xvfb that was started
+// but not written down, since ncatd was killed in between, is ended first.
+func (d *Display) start(ctx context.Context) (Identity, string, error) {
+	path := d.o.Path
+	if path == "" {
+		var err error
+		if path, err = exec.LookPath("Xvfb"); err != nil {
+			return Identity{}, "", ErrNoXvfb
+		}
+	}
+	if d.o.Marker != "" {
+		if err := Sweep(Identity{}, d.o.Marker, 2*time.Second); err != nil {
+			return Identity{}, "", err
+		}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return Identity{}, "", fmt.Errorf("xvfb: %w", err)
+	}
+	defer r.Close()
+	j, err := newJob()
+	if err != nil {
+		w.Close()
+		return Identity{}, "", err
+	}
+	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset")
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.Env = append(os.Environ(), MarkerEnv+"="+d.o.Marker)
+	j.onStart(cmd)
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		j.close()
+		return Identity{}, "", fmt.Errorf("start xvfb: %w", err)
+	}
+	id, err := Identify(cmd.Process.Pid)
+	go func() {
+		_ = cmd.Wait() // watch sees the end; this only takes the zombie away
+		j.close()
+	}()
+	if err != nil {
+		return Identity{}, "", fmt.Errorf("start xvfb: %w", err)
+	}
+	name, err := readDisplay(ctx, r)
+	if err != nil {
+		if e := Sweep(id, d.o.Marker, 2*time.Second); e != nil {
+			d.o.Logger.Warn("xvfb not ended", "pid", id.PID, "err", e)
+		}
+		return Identity{}, "", err
+	}
+	if err := d.save(displayState{id, name}); err != nil {
+		d.o.Logger.Warn("xvfb not written down", "err", err)
+	}
+	d.o.Logger.Info("xvfb started", "display", name, "pid", id.PID)
+	return id, name, nil
+}
+
+func readDisplay(ctx context.Context, r *os.File) (string, error) {
+	deadline := time.Now().Add(xvfbStart)
+	if t, ok := ctx.Deadline(); ok && t.Before(deadline) {
+		deadline = t
+	}
+	if err := r.SetReadDeadline(deadline); err != nil {
+		return "", fmt.Errorf("xvfb: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if errors.Is(err, io.EOF) {
+		return "", errors.New("xvfb ended before it served a display")
+	}
+	if err != nil {
+		return "", fmt.Errorf("xvfb says no display: %w", err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil || n < 0 {
+		return "", fmt.Errorf("xvfb says no display but %.20q", line)
+	}
+	return ":" + strconv.Itoa(n), nil
+}
+
+func (d *Display) save(s displayState) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return writeAtomic(d.o.StateFile, append(b, '\n'))
+}
+
+// watch looks after one Xvfb until it is lost or the Display is closed.
+func (d *Display) watch(id Identity, name string, lost chan struct{}) {
+	gone := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		if awaitExit(id, d.ctx.Done()) == nil {
+			close(gone)
+		}
+	})
+	t := time.NewTicker(xvfbProbe)
+	defer t.Stop()
+	for misses := 0; ; {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-gone:
+			d.o.Logger.Warn("xvfb ended", "display", name, "pid", id.PID)
+			d.lose(displayState{id, name}, lost)
+			return
+		case <-t.C:
+		}
+		err := answers(d.ctx, name)
+		if err == nil || d.ctx.Err() != nil {
+			misses = 0
+			continue
+		}
+		if misses++; misses < 2 {
+			continue
+		}
+		d.o.Logger.Warn("xvfb does not answer", "display", name, "pid", id.PID, "err", err)
+		if err := Sweep(id, "", 2*time.Second); err != nil {
+			d.o.Logger.Warn("xvfb not ended", "pid", id.PID, "err", err)
+		}
+		d.lose(displayState{id, name}, lost)
+		return
+	}
+}
+
+func (d *Display) lose(s displayState, lost chan struct{}) {
+	d.clean(s)
+	d.mu.Lock()
+	d.name, d.id = "", Identity{}
+	d.mu.Unlock()
+	close(lost)
+}
+
+// clean removes what a killed Xvfb of ours left behind: its lock, if it names
+// that very process, and its socket.
+func (d *Display) clean(s displayState) {
+	n := strings.TrimPrefix(s.Display, ":")
+	if _, err := strconv.Atoi(n); err != nil || s.PID == 0 || Alive(s.Identity) {
+		return
+	}
+	lock := filepath.Join("/tmp", ".X"+n+"-lock")
+	b, err := os.ReadFile(lock)
+	if err != nil || strings.TrimSpace(string(b)) != strconv.Itoa(s.PID) {
+		return // somebody else's
+	}
+	os.Remove(lock)
+	os.Remove(filepath.Join("/tmp/.X11-unix", "X"+n))
+}
+
+// Keep makes Close leave the Xvfb running.
+func (d *Display) Keep() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.kept = true
+}
+
+// Close ends the own Xvfb, unless Keep was called, and all goroutines.
+func (d *Display) Close() error {
+	d.run.Lock()
+	defer d.run.Unlock()
+	d.stop()
+	d.wg.Wait()
+	d.mu.Lock()
+	s, kept := displayState{d.id, d.name}, d.kept
+	d.name, d.id = "", Identity{}
+	d.mu.Unlock()
+	if kept || s.PID == 0 {
+		return nil
+	}
+	_ = signalGroup(s.PID, sigTerm) // it removes its lock itself then
+	continueGroup(s.PID)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = awaitExit(s.Identity, ctx.Done())
+	err := Sweep(s.Identity, d.o.Marker, 2*time.Second)
+	d.clean(s)
+	if e := os.Remove(d.o.StateFile); err == nil && e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = e
+	}
+	return err
+}
+
+// answers makes the X11 handshake with a display: a stopped or wedged server
+// still accepts connections.
+func answers(ctx context.Context, display string) error {
+	host, rest, ok := strings.Cut(display, ":")
+	if !ok || host != "" && host != "unix" {
+		return nil // on another machine, or unusual: the user knows
+	}
+	n, _, _ := strings.Cut(rest, ".")
+	var dialer net.Dialer
+	ctx, cancel := context.WithTimeout(ctx, xvfbReply)
+	defer cancel()
+	c, err := dialer.DialContext(ctx, "unix", filepath.Join("/tmp/.X11-unix", "X"+n))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	deadline, _ := ctx.Deadline()
+	if err := c.SetDeadline(deadline); err != nil {
+		return err
+	}
+	// Little-endian, protocol 11.0, no authorization. Any answer will do, a
+	// refusal for want of a cookie included.
+	if _, err := c.Write([]byte{'l', 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(c, make([]byte, 1))
+	return err
+}

@@ -1,0 +1,298 @@
+package launch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// spoolKeep is how much of what was read may stay on disk. Beyond it the
+	// file is emptied as soon as its writers are quiet for spoolQuiet, so that
+	// no line can fall between the last read and the truncation.
+	spoolKeep  = 4 << 20
+	spoolQuiet = 250 * time.Millisecond
+	// spoolHard is when it is emptied although the writers are not quiet, where
+	// the file system cannot give read blocks back one by one.
+	spoolHard = 64 << 20
+	// lineMax bounds the memory for a line that does not end.
+	lineMax = 64 << 10
+	// ringLines and ringBytes bound what is remembered for a diagnosis.
+	ringLines = 200
+	ringBytes = 128 << 10
+	// logRate and logBurst bound what one account writes into its log: a NapCat
+	// that prints without end must not wear out the disk.
+	logRate  = 256 << 10 // bytes per second
+	logBurst = 4 << 20
+	// wakeSpacing batches the writes of a busy process.
+	wakeSpacing = 2 * time.Millisecond
+)
+
+// output follows the file into which a process writes.
+type output struct {
+	path    string
+	log     *LogFile
+	secrets *strings.Replacer
+	onLine  func(Line)
+	logger  *slog.Logger
+
+	off    atomic.Int64 // how far the file was read
+	parser Parser
+	part   []byte // of a line that has not ended
+	skip   bool   // the rest of that line is not wanted
+
+	tokens  float64 // of the log's rate limit
+	filled  time.Time
+	dropped int
+	logBad  bool // the log could not be written to, and that was said
+
+	mu    sync.Mutex
+	lines []string // guarded by mu
+	bytes int
+}
+
+func newOutput(s Spec) *output {
+	var pairs []string
+	for _, secret := range s.Secrets {
+		if secret != "" {
+			pairs = append(pairs, secret, "***")
+		}
+	}
+	o := &output{path: s.Output, log: s.Log, secrets: strings.NewReplacer(pairs...), onLine: s.OnLine, logger: s.Logger}
+	if o.onLine == nil {
+		o.onLine = func(Line) {}
+	}
+	if o.logger == nil {
+		o.logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// follow reads until stop is closed, and then what is left.
+func (o *output) follow(stop <-chan struct{}) error {
+	f, err := os.OpenFile(o.path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("read output: %w", err)
+	}
+	defer f.Close()
+	w := watchFile(o.path)
+	defer w.close()
+	buf := make([]byte, 64<<10)
+	punched := int64(0)
+	punch := true
+	idle := time.NewTimer(time.Hour)
+	defer idle.Stop()
+	for {
+		n, err := o.drain(f, buf)
+		if err != nil {
+			return fmt.Errorf("read output: %w", err)
+		}
+		off := o.off.Load()
+		if off < punched {
+			punched = 0
+		}
+		if punch && off-punched >= spoolKeep {
+			if punch = punchHole(f, punched, off-punched) == nil; punch {
+				punched = off
+			}
+		}
+		if !punch && off >= spoolHard {
+			o.empty(f)
+		}
+		if n > 0 && off >= spoolKeep {
+			idle.Reset(spoolQuiet)
+		}
+		select {
+		case <-stop:
+			if _, err := o.drain(f, buf); err != nil {
+				return fmt.Errorf("read output: %w", err)
+			}
+			o.flush()
+			return nil
+		case <-w.changed:
+			pause := time.NewTimer(wakeSpacing)
+			select {
+			case <-pause.C:
+			case <-stop:
+			}
+			pause.Stop()
+		case <-idle.C:
+			if st, err := f.Stat(); err == nil && st.Size() == o.off.Load() && len(o.part) == 0 {
+				o.empty(f)
+			}
+		}
+	}
+}
+
+func (o *output) empty(f *os.File) {
+	if err := f.Truncate(0); err == nil {
+		o.off.Store(0)
+	}
+}
+
+// drain reads up to the end of the file, at most a slice at a time so that its
+// caller can give disk space back, and returns how much that was.
+func (o *output) drain(f *os.File, buf []byte) (int, error) {
+	total := 0
+	for total < spoolKeep {
+		off := o.off.Load()
+		n, err := f.ReadAt(buf, off)
+		if n > 0 {
+			o.off.Store(off + int64(n))
+			o.feed(buf[:n])
+			total += n
+		}
+		if errors.Is(err, io.EOF) {
+			if st, err := f.Stat(); err == nil && st.Size() < o.off.Load() {
+				o.off.Store(0) // somebody emptied it
+				continue
+			}
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (o *output) feed(b []byte) {
+	for len(b) > 0 {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			if !o.skip {
+				o.part = append(o.part, b...)
+				if len(o.part) > lineMax {
+					o.line(o.part)
+					o.part, o.skip = o.part[:0], true
+				}
+			}
+			return
+		}
+		switch {
+		case o.skip:
+			o.skip = false
+		case len(o.part) > 0:
+			o.part = append(o.part, b[:i]...)
+			o.line(o.part)
+			o.part = o.part[:0]
+		default:
+			o.line(b[:i])
+		}
+		b = b[i+1:]
+	}
+}
+
+// flush treats what is left of a process that ended as a line.
+func (o *output) flush() {
+	if len(o.part) > 0 {
+		o.line(o.part)
+		o.part = nil
+	}
+}
+
+func (o *output) line(raw []byte) {
+	l := o.parser.Parse(bytes.TrimSuffix(raw, []byte{'\r'}))
+	if l.Noise || l.Text == "" {
+		return
+	}
+	pass := o.allow(len(l.Text) + 1)
+	if !pass && l.Fact == nil {
+		return
+	}
+	shown := l
+	shown.Text, shown.Message = o.secrets.Replace(l.Text), o.secrets.Replace(l.Message)
+	o.remember(shown.Text)
+	if pass {
+		o.write(shown.Text)
+	}
+	o.onLine(shown)
+}
+
+// allow is the log's rate limit, a bucket of logBurst bytes.
+func (o *output) allow(n int) bool {
+	now := time.Now()
+	if o.filled.IsZero() {
+		o.tokens = logBurst
+	} else {
+		o.tokens = min(logBurst, o.tokens+now.Sub(o.filled).Seconds()*logRate)
+	}
+	o.filled = now
+	if o.tokens < float64(n) {
+		o.dropped++
+		return false
+	}
+	o.tokens -= float64(n)
+	return true
+}
+
+func (o *output) write(text string) {
+	if o.log == nil {
+		return
+	}
+	if o.dropped > 0 {
+		text = fmt.Sprintf("[ncatd: %d lines left out, too many at once]\n%s", o.dropped, text)
+		o.dropped = 0
+	}
+	if _, err := o.log.Write(append([]byte(text), '\n')); err != nil {
+		if !o.logBad {
+			o.logger.Warn("account log not written", "err", err)
+		}
+		o.logBad = true
+		return
+	}
+	o.logBad = false
+}
+
+func (o *output) remember(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, text)
+	o.bytes += len(text)
+	for len(o.lines) > ringLines || o.bytes > ringBytes && len(o.lines) > 1 {
+		o.bytes -= len(o.lines[0])
+		o.lines[0] = ""
+		o.lines = o.lines[1:]
+	}
+}
+
+// tail returns the last n lines, oldest first.
+func (o *output) tail(n int) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	from := max(0, len(o.lines)-n)
+	return append([]string(nil), o.lines[from:]...)
+}
+
+// recall fills the memory of last lines with those that stand before the offset.
+func (o *output) recall(offset int64) {
+	f, err := os.Open(o.path)
+	if err != nil {
+		return // nothing to recall
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || st.Size() < offset {
+		offset = 0
+	}
+	o.off.Store(offset)
+	from := max(0, offset-ringBytes)
+	b := make([]byte, offset-from)
+	n, _ := f.ReadAt(b, from)
+	b = b[:n]
+	if from > 0 {
+		_, b, _ = bytes.Cut(b, []byte{'\n'})
+	}
+	var p Parser
+	for raw := range bytes.Lines(b) {
+		if l := p.Parse(bytes.TrimRight(raw, "\r\n\x00")); !l.Noise && l.Text != "" {
+			o.remember(o.secrets.Replace(l.Text))
+		}
+	}
+}

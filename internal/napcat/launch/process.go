@@ -1,0 +1,252 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Spec is what a process is started from.
+type Spec struct {
+	Path string // the executable; no shell is involved
+	Args []string
+	Dir  string
+	// Env is the whole environment; [MarkerEnv] is added.
+	Env    []string
+	Marker string // value of MarkerEnv: random, one per account
+	// Output is the file into which the process writes. It is emptied by Start,
+	// kept by Adopt, and never larger on disk than a few MiB more than what was
+	// not read yet.
+	Output string
+	Log    *LogFile // where lines are kept for people; nil: nowhere
+	// Secrets are never shown: lines carry *** in their place.
+	Secrets []string
+	// OnLine is called for each line by one goroutine of the process, in order.
+	// It must not block for long. A line that was left out of the log because
+	// there were too many is given only if it has a fact.
+	OnLine func(Line)
+	Logger *slog.Logger
+}
+
+// Process is a running process with all that descends from it. It is safe for
+// concurrent use.
+type Process struct {
+	spec    Spec
+	id      Identity
+	cmd     *exec.Cmd // nil: adopted
+	job     *job
+	out     *output
+	release chan struct{} // closed by Release
+	once    sync.Once
+	exited  chan struct{}
+	done    chan struct{}
+	exit    Exit // set before exited is closed
+	err     error
+}
+
+var errReleased = errors.New("released")
+
+// Start starts a process in a session and process group of its own and returns
+// when it exists. It does not end when ncatd does.
+func Start(spec Spec) (*Process, error) {
+	out, err := os.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("output of %s: %w", filepath.Base(spec.Path), err)
+	}
+	defer out.Close()
+	j, err := newJob()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd.Dir = spec.Dir
+	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
+	cmd.Stdout, cmd.Stderr = out, out
+	j.onStart(cmd)
+	if err := cmd.Start(); err != nil {
+		j.close()
+		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
+	}
+	if err := j.assign(cmd); err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		j.close()
+		return nil, err
+	}
+	// Nobody waits for the process yet, so it has its pid at least as a zombie.
+	id, err := Identify(cmd.Process.Pid)
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		j.close()
+		return nil, fmt.Errorf("identify %s: %w", spec.Path, err)
+	}
+	p := newProcess(spec, id, j)
+	p.cmd = cmd
+	p.run()
+	return p, nil
+}
+
+// Adopt takes over a process that an earlier ncatd started, and goes on with
+// its output at offset. It returns [ErrGone] if the process is not there.
+func Adopt(spec Spec, id Identity, offset int64) (*Process, error) {
+	if !Alive(id) {
+		return nil, ErrGone
+	}
+	if _, err := os.Stat(spec.Output); err != nil {
+		return nil, fmt.Errorf("output of process %d: %w", id.PID, err)
+	}
+	p := newProcess(spec, id, nil)
+	p.out.recall(offset)
+	p.run()
+	return p, nil
+}
+
+func newProcess(spec Spec, id Identity, j *job) *Process {
+	return &Process{spec: spec, id: id, job: j, out: newOutput(spec),
+		release: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (p *Process) run() {
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	wg.Go(func() {
+		if err := p.out.follow(stop); err != nil {
+			p.out.logger.Warn("output not followed", "pid", p.id.PID, "err", err)
+		}
+	})
+	go func() {
+		defer close(p.done)
+		released := p.await()
+		close(stop)
+		wg.Wait() // the last lines come before the end
+		if !released {
+			close(p.exited)
+		}
+	}()
+}
+
+// await waits for the end of the process, or its release.
+func (p *Process) await() (released bool) {
+	if p.cmd == nil {
+		p.exit = Exit{Code: -1, Unknown: true}
+		return errors.Is(awaitExit(p.id, p.release), errReleased)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = p.cmd.Wait() // the state says it all
+	}()
+	select {
+	case <-ended:
+		p.exit = exitOf(p.cmd)
+		return false
+	case <-p.release:
+		// The child cannot be un-waited. The goroutine ends with it or with us.
+		return true
+	}
+}
+
+// pollExit looks every 200 ms whether the process still exists.
+func pollExit(id Identity, done <-chan struct{}) error {
+	t := time.NewTicker(200 * time.Millisecond)
+	defer t.Stop()
+	for Alive(id) {
+		select {
+		case <-t.C:
+		case <-done:
+			return errReleased
+		}
+	}
+	return nil
+}
+
+// Identity names the process.
+func (p *Process) Identity() Identity { return p.id }
+
+// Adopted reports whether the process was started by an earlier ncatd.
+func (p *Process) Adopted() bool { return p.cmd == nil }
+
+// Exited is closed when the process itself ended and its last lines were given
+// to OnLine. Its descendants may still live: [Process.Stop] ends them.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Exit tells how the process ended, once Exited is closed.
+func (p *Process) Exit() Exit { return p.exit }
+
+// Tail returns the last n lines of output, oldest first, at most some 200.
+func (p *Process) Tail(n int) []string { return p.out.tail(n) }
+
+// Offset returns how far the output was read: what a later Adopt goes on from.
+func (p *Process) Offset() int64 { return p.out.off.Load() }
+
+// Release lets go of the process without ending it, and waits until its output
+// is no longer followed. A later ncatd can adopt it.
+func (p *Process) Release() {
+	p.once.Do(func() { close(p.release) })
+	<-p.done
+}
+
+// Stop ends the process and all that descends from it: SIGTERM to the group,
+// SIGKILL after timeout or when ctx ends, then whatever is left of the session
+// or carries the marker. It returns nil when nothing is left; it gives up
+// another timeout (at least 2 s) after the first SIGKILL, which only a process
+// that the kernel does not let die outlasts.
+func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
+	if timeout > 0 && Alive(p.id) {
+		_ = signalGroup(p.id.PID, sigTerm) // gone is fine
+		continueGroup(p.id.PID)
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		select {
+		case <-p.exited:
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+	if p.job != nil {
+		p.job.kill()
+	}
+	if err := Sweep(p.id, p.spec.Marker, max(timeout, 2*time.Second)); err != nil {
+		return err
+	}
+	<-p.done
+	reap(p.id.PID)
+	if p.job != nil {
+		p.job.close()
+	}
+	return nil
+}
+
+// Sweep kills whatever lives of the account whose process was root (it may be
+// zero) and whose processes carry marker, and returns when nothing does. After
+// limit it returns an error that names who is left.
+func Sweep(root Identity, marker string, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	pause := time.Millisecond
+	for {
+		list, err := table()
+		if err != nil {
+			return fmt.Errorf("sweep: %w", err)
+		}
+		alive := survivors(list, root, marker)
+		if len(alive) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("sweep: process %d (state %c) does not die", alive[0].PID, alive[0].State)
+		}
+		for _, q := range alive {
+			_ = signalOne(q, sigKill) // the next look tells
+		}
+		// A killed process needs a moment to vanish, and nobody tells when.
+		time.Sleep(pause)
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}

@@ -1,0 +1,92 @@
+package launch
+
+import (
+	"fmt"
+	"os/exec"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+const (
+	sigTerm = syscall.SIGTERM
+	sigKill = syscall.SIGKILL
+)
+
+// job ties the processes of one account together. It ends them when its last
+// handle closes, also when ncatd is killed: there is no adoption on Windows.
+type job struct{ h windows.Handle }
+
+func newJob() (*job, error) {
+	h, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("create a job object: %w", err)
+	}
+	var info windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
+	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+	if _, err := windows.SetInformationJobObject(h, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
+		windows.CloseHandle(h)
+		return nil, fmt.Errorf("limit a job object: %w", err)
+	}
+	return &job{h}, nil
+}
+
+func (j *job) onStart(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, HideWindow: true}
+}
+
+func (j *job) assign(cmd *exec.Cmd) error {
+	h, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(cmd.Process.Pid))
+	if err != nil {
+		return fmt.Errorf("open the process: %w", err)
+	}
+	defer windows.CloseHandle(h)
+	if err := windows.AssignProcessToJobObject(j.h, h); err != nil {
+		return fmt.Errorf("assign to a job object: %w", err)
+	}
+	return nil
+}
+
+func (j *job) kill()  { _ = windows.TerminateJobObject(j.h, 1) }
+func (j *job) close() { _ = windows.CloseHandle(j.h) }
+
+// BecomeSubreaper does nothing: job objects do its work.
+func BecomeSubreaper() error { return nil }
+
+func session(int) int { return 0 }
+
+// signalGroup asks a console process to end; QQ without a console is ended by
+// its job object after the stop timeout.
+func signalGroup(pgid int, s syscall.Signal) error {
+	if s == sigTerm {
+		return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(pgid))
+	}
+	return nil
+}
+
+func continueGroup(int) {}
+
+func signalOne(p Info, _ syscall.Signal) error {
+	if q, err := process(p.PID); err != nil || q.Start != p.Start {
+		return ErrGone
+	}
+	h, err := windows.OpenProcess(windows.PROCESS_TERMINATE, false, uint32(p.PID))
+	if err != nil {
+		return ErrGone
+	}
+	defer windows.CloseHandle(h)
+	return windows.TerminateProcess(h, 1)
+}
+
+func awaitExit(id Identity, done <-chan struct{}) error { return pollExit(id, done) }
+
+func reap(int) {}
+
+func exitOf(cmd *exec.Cmd) Exit {
+	if cmd.ProcessState == nil {
+		return Exit{Code: -1, Unknown: true}
+	}
+	return Exit{Code: cmd.ProcessState.ExitCode()}
+}
