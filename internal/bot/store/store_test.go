@@ -1,0 +1,234 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+)
+
+func openTemp(t *testing.T) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "a ?#%&b", "ncatd.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestTypedValues(t *testing.T) {
+	ctx, db := t.Context(), openTemp(t)
+	s, other := db.Space("points"), db.Space("other")
+	type score struct{ N int }
+	if _, ok, err := ncat.Get[score](ctx, s, "u/1"); ok || err != nil {
+		t.Fatalf("empty store: %v %v", ok, err)
+	}
+	for i := range 3 {
+		if err := ncat.Put(ctx, s, fmt.Sprintf("u/%d", i), score{i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ncat.Put(ctx, s, "v", score{9}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ncat.Scan[score](ctx, s, "u/")
+	if err != nil || len(got) != 3 || got[2].Key != "u/2" || got[2].Value.N != 2 {
+		t.Fatalf("scan: %v %v", got, err)
+	}
+	if all, err := ncat.Scan[score](ctx, s, ""); err != nil || len(all) != 4 {
+		t.Fatalf("scan of everything: %v %v", all, err)
+	}
+	if got, err := ncat.Scan[score](ctx, other, ""); err != nil || len(got) != 0 {
+		t.Fatalf("another space sees %v %v", got, err)
+	}
+	n, err := ncat.Update(ctx, s, "u/1", func(v score, ok bool) (score, error) { return score{v.N + 10}, nil })
+	if err != nil || n.N != 11 {
+		t.Fatalf("update: %v %v", n, err)
+	}
+	if err := ncat.Delete(ctx, s, "u/1", "nothing"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, _ := ncat.Get[score](ctx, s, "u/1"); ok {
+		t.Fatal("deleted key is still there")
+	}
+}
+
+func TestErrorLeavesNoTrace(t *testing.T) {
+	ctx, db := t.Context(), openTemp(t)
+	s := db.Space("a")
+	no := errors.New("no")
+	err := s.Update(ctx, func(tx ncat.Tx) error {
+		if err := tx.Put("k", []byte("1"), 0); err != nil {
+			return err
+		}
+		return no
+	})
+	if !errors.Is(err, no) {
+		t.Fatalf("got %v", err)
+	}
+	if _, ok, err := ncat.Get[int](ctx, s, "k"); ok || err != nil {
+		t.Fatalf("the refused value is there: %v %v", ok, err)
+	}
+	if err := s.View(ctx, func(tx ncat.Tx) error { return tx.Put("k", []byte("1"), 0) }); err == nil {
+		t.Fatal("a view may write")
+	}
+	if err := ncat.Put(ctx, s, strings.Repeat("k", maxKey+1), 1); !errors.Is(err, ErrTooLarge) {
+		t.Fatalf("long key: %v", err)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	ctx, db := t.Context(), openTemp(t)
+	now := time.Unix(1_700_000_000, 0)
+	db.now = func() time.Time { return now }
+	s := db.Space("a")
+	if err := ncat.PutFor(ctx, s, "k", 1, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour - time.Millisecond)
+	if _, ok, _ := ncat.Get[int](ctx, s, "k"); !ok {
+		t.Fatal("gone too early")
+	}
+	now = now.Add(time.Millisecond)
+	if _, ok, _ := ncat.Get[int](ctx, s, "k"); ok {
+		t.Fatal("still there")
+	}
+	if err := ncat.Put(ctx, s, "other", 1); err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := db.read.QueryRow("SELECT count(*) FROM kv").Scan(&rows); err != nil || rows != 1 {
+		t.Fatalf("%d rows after the sweep, %v", rows, err)
+	}
+}
+
+func TestConcurrentUpdatesAddUp(t *testing.T) {
+	ctx, db := t.Context(), openTemp(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 25 {
+				if _, err := ncat.Update(ctx, db.Space("a"), "n", func(n int, _ bool) (int, error) { return n + 1, nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n, _, err := ncat.Get[int](ctx, db.Space("a"), "n"); n != 200 || err != nil {
+		t.Fatalf("got %d, %v", n, err)
+	}
+}
+
+func TestBackupWhileInUse(t *testing.T) {
+	ctx, db := t.Context(), openTemp(t)
+	if err := ncat.Put(ctx, db.Space("a"), "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := db.Backup(ctx, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Backup(ctx, path); err == nil {
+		t.Fatal("a backup overwrote a file")
+	}
+	if err := Check(ctx, path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if v, ok, err := ncat.Get[string](ctx, again.Space("a"), "k"); v != "v" || !ok || err != nil {
+		t.Fatalf("got %q %v %v", v, ok, err)
+	}
+}
+
+const writerEnv = "NCATD_TEST_STORE_WRITER"
+
+// TestMain lets the test binary be the writer that is killed.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(writerEnv); path != "" {
+		db, err := Open(context.Background(), path)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		for i := 0; ; i++ {
+			if _, err := ncat.Update(context.Background(), db.Space("w"), "n", func(n int, _ bool) (int, error) { return n + 1, nil }); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			n, _, _ := ncat.Get[int](context.Background(), db.Space("w"), "n")
+			fmt.Println(n)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// TestKilledWriterLosesNothing kills a writing process again and again: every
+// number it said was committed must be there, and the file must be sound.
+func TestKilledWriterLosesNothing(t *testing.T) {
+	kills := 50
+	if testing.Short() {
+		kills = 10
+	}
+	path := filepath.Join(t.TempDir(), "ncatd.db")
+	said := 0
+	for i := range kills {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), writerEnv+"="+path)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range 1 + i%20 {
+			if !lines.Scan() {
+				t.Fatal("the writer ended by itself")
+			}
+			if said, err = strconv.Atoi(lines.Text()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd.Process.Kill()
+		for lines.Scan() { // what it still said before it died
+			if n, err := strconv.Atoi(lines.Text()); err == nil {
+				said = n
+			}
+		}
+		cmd.Wait() //nolint:errcheck // it was killed
+	}
+	if err := Check(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	n, _, err := ncat.Get[int](t.Context(), db.Space("w"), "n")
+	if err != nil || n < said {
+		t.Fatalf("%d updates were committed, %d are there (%v)", said, n, err)
+	}
+}
