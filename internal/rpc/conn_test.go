@@ -1,0 +1,424 @@
+package rpc_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// echoServer answers every call with its own params as data.
+func echoServer(ctx context.Context, p *peer) {
+	for {
+		q, ok := p.next(ctx)
+		if !ok {
+			return
+		}
+		p.write(ctx, okFrame(q.Echo, string(q.Params)))
+	}
+}
+
+type numbered struct {
+	N int `json:"n"`
+}
+
+func TestShuffledAnswersReachTheirCalls(t *testing.T) {
+	const calls = 10_000
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		var all []request
+		for len(all) < calls {
+			q, ok := p.next(ctx)
+			if !ok {
+				return
+			}
+			all = append(all, q)
+		}
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		for i, q := range all {
+			if i%100 == 0 { // events in between must disturb nothing
+				p.write(ctx, `{"post_type":"meta_event","echo":"1"}`)
+			}
+			p.write(ctx, okFrame(q.Echo, string(q.Params)))
+		}
+		p.next(ctx)
+	})
+	var events atomic.Int64
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
+	var wg sync.WaitGroup
+	for i := range calls {
+		wg.Go(func() {
+			var got numbered
+			if err := c.Call(t.Context(), "get", numbered{i}, &got); err != nil || got.N != i {
+				t.Errorf("call %d: got %d, %v", i, got.N, err)
+			}
+		})
+	}
+	wg.Wait()
+	if s := c.Stats(); s.Answers != calls || s.Unmatched != 0 || s.Pending != 0 || events.Load() != calls/100 {
+		t.Errorf("stats %+v, %d events", s, events.Load())
+	}
+}
+
+func TestLinkCutEndsEveryCallAtOnce(t *testing.T) {
+	before := runtime.NumGoroutine()
+	const calls = 10_000
+	seen := make(chan map[int]bool, 1)
+	var cut atomic.Int64 // when, in Unix nanoseconds
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		got := map[int]bool{}
+		for len(got) < calls/2 {
+			q, ok := p.next(ctx)
+			if !ok {
+				break
+			}
+			var n numbered
+			json.Unmarshal(q.Params, &n)
+			got[n.N] = true
+		}
+		cut.Store(time.Now().UnixNano())
+		p.ws.CloseNow()
+		seen <- got
+	})
+	c, wait := dial(t, url, rpc.Options{})
+	var wg sync.WaitGroup
+	errs := make([]error, calls)
+	var last atomic.Int64
+	for i := range calls {
+		wg.Go(func() {
+			errs[i] = c.Call(t.Context(), "get", numbered{i}, nil)
+			last.Store(max(last.Load(), time.Now().UnixNano()))
+		})
+	}
+	wg.Wait()
+	late := time.Duration(last.Load() - cut.Load())
+	if err := wait(); err == nil {
+		t.Error("Run returned nil for a lost link")
+	}
+	arrived := <-seen
+	var unsent, unknown int
+	for i, err := range errs {
+		switch {
+		case errors.Is(err, onebot.ErrNotSent):
+			unsent++
+			if arrived[i] {
+				t.Errorf("call %d reached the peer but says it was not sent", i)
+			}
+		case errors.Is(err, onebot.ErrUnknownOutcome):
+			unknown++
+		default:
+			t.Errorf("call %d: %v", i, err)
+		}
+		if errors.Is(err, onebot.ErrNotSent) && errors.Is(err, onebot.ErrUnknownOutcome) {
+			t.Errorf("call %d claims both: %v", i, err)
+		}
+	}
+	if unknown < len(arrived) {
+		t.Errorf("%d calls arrived, only %d have an unknown outcome", len(arrived), unknown)
+	}
+	t.Logf("%d not sent, %d unknown, last one %v after the cut", unsent, unknown, late)
+	if err := c.Call(t.Context(), "get", nil, nil); !errors.Is(err, onebot.ErrNotSent) {
+		t.Errorf("call after the loss: %v", err)
+	}
+	if n := c.Stats().Pending; n != 0 {
+		t.Errorf("%d entries leak", n)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+4 }) // the test server's own
+}
+
+func TestPendingCallEndsWithin50ms(t *testing.T) {
+	drop := make(chan struct{})
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		p.next(ctx)
+		<-drop
+	})
+	c, _ := dial(t, url, rpc.Options{})
+	got := make(chan error, 1)
+	go func() { got <- c.Call(t.Context(), "get", nil, nil) }()
+	eventually(t, "the call to be pending", func() bool { return c.Stats().Pending == 1 })
+	start := time.Now()
+	close(drop)
+	err := <-got
+	if !errors.Is(err, onebot.ErrUnknownOutcome) {
+		t.Errorf("got %v", err)
+	}
+	if d := time.Since(start); d > time.Second { // 50 ms is measured by make bench; here only the order of magnitude
+		t.Errorf("took %v", d)
+	}
+}
+
+func TestEchoOfAnyType(t *testing.T) {
+	for _, form := range []string{`%s`, `"%s"`, `%s.0`, `[%s]`, ` "%s" `} {
+		t.Run(form, func(t *testing.T) {
+			url := endpoint(t, func(ctx context.Context, p *peer) {
+				q, _ := p.next(ctx)
+				digits := strings.Trim(string(q.Echo), `"`)
+				p.write(ctx, okFrame(json.RawMessage(fmt.Sprintf(form, digits)), `{"n":7}`))
+				p.next(ctx)
+			})
+			c, _ := dial(t, url, rpc.Options{})
+			var got numbered
+			if err := c.Call(t.Context(), "get", nil, &got); err != nil || got.N != 7 {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestRefusalKeepsEverything(t *testing.T) {
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		q, _ := p.next(ctx)
+		p.write(ctx, fmt.Sprintf(`{"status":"failed","retcode":1200,"data":null,"message":"消息\"不存在","wording":"消息\"不存在","echo":%s,"stream":"normal-action","more":1}`, q.Echo))
+		p.next(ctx)
+	})
+	c, _ := dial(t, url, rpc.Options{})
+	err := c.Call(t.Context(), "get_msg", nil, nil)
+	var refused *onebot.Error
+	if !errors.As(err, &refused) {
+		t.Fatalf("got %v", err)
+	}
+	if refused.Action != "get_msg" || refused.RetCode != 1200 || refused.Message != `消息"不存在` || refused.Wording != refused.Message || !strings.Contains(string(refused.Raw), `"more":1`) {
+		t.Errorf("got %+v", refused)
+	}
+}
+
+func TestDataMissingOrNullLeavesTheResult(t *testing.T) {
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		q, _ := p.next(ctx)
+		p.write(ctx, fmt.Sprintf(`{"status":"ok","retcode":0,"echo":%s}`, q.Echo))
+		q, _ = p.next(ctx)
+		p.write(ctx, okFrame(q.Echo, "null"))
+		p.next(ctx)
+	})
+	c, _ := dial(t, url, rpc.Options{})
+	got := numbered{3}
+	for range 2 {
+		if err := c.Call(t.Context(), "x", nil, &got); err != nil || got.N != 3 {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+}
+
+func TestBadToken(t *testing.T) {
+	const frame = `{"status":"failed","retcode":1403,"data":null,"message":"token验证失败","wording":"token验证失败","echo":null,"stream":"normal-action"}`
+	url := endpoint(t, func(ctx context.Context, p *peer) { p.write(ctx, frame) })
+	_, wait := dial(t, url, rpc.Options{Token: "wrong-Secret"})
+	err := wait()
+	var refused *onebot.Error
+	if !errors.Is(err, rpc.ErrBadToken) || !errors.As(err, &refused) || refused.RetCode != 1403 {
+		t.Errorf("Run returned %v", err)
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusForbidden) }))
+	defer srv.Close()
+	if _, err := rpc.Dial(t.Context(), srv.URL, rpc.Options{}); !errors.Is(err, rpc.ErrBadToken) {
+		t.Errorf("Dial returned %v", err)
+	}
+}
+
+func TestTokenTravelsInTheHeaderAndNotInErrors(t *testing.T) {
+	headers := make(chan string, 4)
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		headers <- p.req.Header.Get("Authorization") + " " + p.req.URL.RawQuery
+		p.next(ctx)
+	})
+	dial(t, url, rpc.Options{Token: "abc"})
+	dial(t, url+"?access_token=def&x=1", rpc.Options{})
+	dial(t, url+"?access_token=wrong", rpc.Options{Token: "right"})
+	dial(t, url, rpc.Options{Token: "密码"})
+	for _, want := range []string{"Bearer abc ", "Bearer def x=1", "Bearer right ", " access_token=%E5%AF%86%E7%A0%81"} {
+		if got := <-headers; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for _, u := range []string{"ws://127.0.0.1:1/?access_token=hunter2", "ws://[::1/?access_token=hunter2"} {
+		if _, err := rpc.Dial(t.Context(), u, rpc.Options{Token: "hunter2"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+func TestGarbageIsCountedAndSurvived(t *testing.T) {
+	junk := []string{``, `null`, `"x"`, `[1]`, `{`, `{"a":1}`, `{"echo":`, "\xff\xfe", `{"status":"ok"}`, `{}{}`, strings.Repeat("[", 100_000)}
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		for _, f := range junk {
+			p.write(ctx, f)
+		}
+		p.ws.Write(ctx, websocket.MessageBinary, []byte{0, 1, 2})
+		p.write(ctx, okFrame(json.RawMessage(`{"a":1}`), "null"))
+		p.write(ctx, okFrame(json.RawMessage(`"77"`), "null"))
+		p.write(ctx, `{"post_type":"message"}`)
+		echoServer(ctx, p)
+	})
+	var events atomic.Int64
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
+	var got numbered
+	if err := c.Call(t.Context(), "x", numbered{5}, &got); err != nil || got.N != 5 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if s := c.Stats(); s.Garbage != uint64(len(junk)+1) || s.Unmatched != 2 || events.Load() != 1 {
+		t.Errorf("stats %+v, %d events", s, events.Load())
+	}
+}
+
+func TestEventsKeepTheirOrderAndOwnership(t *testing.T) {
+	const n = 5000
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		for i := range n {
+			p.write(ctx, fmt.Sprintf(`{"time":%d,"post_type":"meta_event"}`, i))
+		}
+		p.next(ctx)
+	})
+	var frames [][]byte
+	full := make(chan struct{})
+	dial(t, url, rpc.Options{Event: func(f []byte) {
+		if frames = append(frames, f); len(frames) == n {
+			close(full)
+		}
+	}})
+	<-full
+	for i, f := range frames {
+		var e struct{ Time int }
+		if json.Unmarshal(f, &e) != nil || e.Time != i {
+			t.Fatalf("frame %d is %q", i, f)
+		}
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		for {
+			if _, ok := p.next(ctx); !ok {
+				return
+			}
+		}
+	})
+	c, _ := dial(t, url, rpc.Options{CallTimeout: 30 * time.Millisecond})
+	err := c.Call(t.Context(), "send_msg", nil, nil)
+	if !errors.Is(err, onebot.ErrUnknownOutcome) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("default deadline: %v", err)
+	}
+	why := errors.New("the reason")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		eventually(t, "a pending call", func() bool { return c.Stats().Pending == 1 })
+		cancel(why)
+	}()
+	long, stop := context.WithTimeout(ctx, time.Minute) // a deadline of its own switches the default off
+	defer stop()
+	if err := c.Call(long, "x", nil, nil); !errors.Is(err, onebot.ErrUnknownOutcome) || !errors.Is(err, why) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if err := c.Call(long, "x", nil, nil); !errors.Is(err, onebot.ErrNotSent) || !errors.Is(err, why) {
+		t.Errorf("cancelled before: %v", err)
+	}
+}
+
+func TestLargeFrames(t *testing.T) {
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		q, _ := p.next(ctx) // an answer of 50 MiB
+		p.write(ctx, okFrame(q.Echo, `"`+strings.Repeat("x", 50<<20)+`"`))
+		q, _ = p.next(ctx) // one over the limit
+		p.write(ctx, okFrame(q.Echo, `"`+strings.Repeat("x", 65<<20)+`"`))
+		echoServer(ctx, p)
+	})
+	c, _ := dial(t, url, rpc.Options{})
+	var big string
+	if err := c.Call(t.Context(), "x", nil, &big); err != nil || len(big) != 50<<20 {
+		t.Errorf("50 MiB: %d bytes, %v", len(big), err)
+	}
+	if err := c.Call(t.Context(), "x", nil, &big); !errors.Is(err, rpc.ErrTooLarge) || !errors.Is(err, onebot.ErrUnknownOutcome) {
+		t.Errorf("65 MiB: %v", err)
+	}
+	var back map[string]string
+	if err := c.Call(t.Context(), "x", map[string]string{"s": big[:40<<20]}, &back); err != nil || len(back["s"]) != 40<<20 {
+		t.Errorf("request of 40 MiB: %d bytes, %v", len(back["s"]), err)
+	}
+	err := c.Call(t.Context(), "x", map[string]string{"s": big + "x"}, nil)
+	if !errors.Is(err, rpc.ErrTooLarge) || !errors.Is(err, onebot.ErrNotSent) {
+		t.Errorf("request of 50 MiB: %v", err)
+	}
+	if s := c.Stats(); s.TooLarge != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestStalledPeer(t *testing.T) {
+	stop := make(chan struct{})
+	defer close(stop)
+	url := endpoint(t, func(ctx context.Context, p *peer) { <-stop }) // reads nothing, so that it answers no ping either
+	c, wait := dial(t, url, rpc.Options{PingInterval: 100 * time.Millisecond, PingTimeout: 300 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	err := c.Call(ctx, "x", strings.Repeat("x", 30<<20), nil)
+	if !errors.Is(err, onebot.ErrUnknownOutcome) {
+		t.Errorf("large request: %v", err)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("large request took %v with 50 ms to go", d)
+	}
+	// The frame in the way keeps this one from leaving.
+	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := c.Call(ctx, "x", nil, nil); !errors.Is(err, onebot.ErrNotSent) {
+		t.Errorf("request behind it: %v", err)
+	}
+	if err := wait(); err == nil || !strings.Contains(err.Error(), "ping") {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+func TestWantedEnd(t *testing.T) {
+	for name, serve := range map[string]func(context.Context, *peer){
+		"peer answers the close": echoServer,
+		"peer hangs":             func(ctx context.Context, p *peer) { <-ctx.Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := rpc.Dial(t.Context(), endpoint(t, serve), rpc.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			why := errors.New("stop")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- c.Run(ctx) }()
+			cancel(why)
+			select {
+			case err := <-ended:
+				if !errors.Is(err, why) {
+					t.Errorf("Run returned %v", err)
+				}
+			case <-time.After(3 * time.Second):
+				t.Error("Run did not end")
+			}
+		})
+	}
+}
+
+func TestBadParams(t *testing.T) {
+	c, _ := dial(t, endpoint(t, echoServer), rpc.Options{})
+	if err := c.Call(t.Context(), "x", json.RawMessage(`{"a":`), nil); err == nil || rpc.Lost(err) {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Call(t.Context(), "x", func() {}, nil); err == nil || rpc.Lost(err) {
+		t.Errorf("got %v", err)
+	}
+	var got map[string]int
+	if err := c.Call(t.Context(), `a"b`, json.RawMessage("{\"n\": \n 1}"), &got); err != nil || got["n"] != 1 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
