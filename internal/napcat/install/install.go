@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
 
 // Install brings the pair that req asks for and makes it the current one, as a
@@ -25,7 +27,7 @@ import (
 // the next Install resumes. [ErrBusy] is returned when another process installs
 // in this home.
 func (s *Store) Install(ctx context.Context, req Request, progress func(Event)) (Pair, error) {
-	if err := os.MkdirAll(s.releases(), 0o755); err != nil {
+	if err := s.makeHome(); err != nil {
 		return Pair{}, err
 	}
 	l, err := lockFile(filepath.Join(s.releases(), "install.lock"), false)
@@ -36,16 +38,26 @@ func (s *Store) Install(ctx context.Context, req Request, progress func(Event)) 
 	if err := s.clearStaging(); err != nil {
 		return Pair{}, fmt.Errorf("remove what an earlier install left: %w", err)
 	}
-	in := &installer{store: s, req: req, emit: serial(progress)}
+	in := &installer{store: s, req: req, emit: serial(progress), cat: req.Catalogue}
+	if err := in.choose(); err != nil {
+		return Pair{}, err
+	}
 	var pair Pair
 	if err := in.both(ctx, &pair); err != nil {
 		return Pair{}, err
 	}
+	if w := req.wish(); w.NoNapCat || w.NoQQ {
+		in.notes(pair.NapCat.Version, pair.QQ.Version)
+	}
 	pair, err = s.activate(pair, time.Now().UTC())
 	if err != nil {
-		return Pair{}, fmt.Errorf("switch to %s: %w", pair, err)
+		return Pair{}, fmt.Errorf("switch to the new pair: %w", err)
 	}
 	in.emit(Event{Kind: EventSwitched, Message: pair.String()})
+	if err := in.prune(); err != nil {
+		// The new pair is installed all the same.
+		req.Log.Warn("remove old releases", "error", err)
+	}
 	return pair, nil
 }
 
@@ -68,6 +80,39 @@ type installer struct {
 	store *Store
 	req   Request
 	emit  func(Event)
+
+	cat    *catalogue.Catalogue
+	choice catalogue.Choice
+
+	mu sync.Mutex // ncatd.lock
+}
+
+// choose asks the catalogue for what does not come from elsewhere.
+func (in *installer) choose() error {
+	if in.cat == nil {
+		c, err := in.store.Catalogue()
+		if err != nil {
+			return err
+		}
+		in.cat = c
+	}
+	ch, err := in.cat.Choose(in.req.wish())
+	if err != nil {
+		return err
+	}
+	in.choice = ch
+	if w := in.req.wish(); !w.NoNapCat && !w.NoQQ {
+		in.notes(ch.NapCat.Version, ch.QQ.Version)
+	}
+	return nil
+}
+
+// notes tells what the catalogue knows about a pair.
+func (in *installer) notes(napcat, qq string) {
+	for _, n := range in.cat.NotesFor(napcat, qq, Arch()) {
+		in.req.Log.Warn("about this pair", "napcat_version", napcat, "qq_version", qq, "code", n.Code, "note", n.EN)
+		in.emit(Event{Kind: EventNote, Code: n.Code, Message: n.EN})
+	}
 }
 
 func (in *installer) both(ctx context.Context, pair *Pair) error {
@@ -101,11 +146,10 @@ func (in *installer) both(ctx context.Context, pair *Pair) error {
 
 // one brings one product to the point where it is a release on disk.
 func (in *installer) one(ctx context.Context, p Product, pkg Package) (Release, error) {
-	path, ok := pkg.local()
-	if !ok {
-		return Release{}, fmt.Errorf("no source for %s", p)
+	if path, ok := pkg.local(); ok {
+		return in.local(ctx, p, pkg, path)
 	}
-	return in.local(ctx, p, pkg, path)
+	return in.remote(ctx, p, pkg)
 }
 
 // local installs a package that lies on this machine, where it lies: it is
@@ -136,7 +180,7 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 		return Release{}, &DigestError{URL: abs, Want: strings.ToLower(pkg.SHA256), Got: sha, From: "request"}
 	}
 	in.emit(Event{Kind: EventVerified, Product: p, URL: abs, Total: fi.Size(), SHA256: sha})
-	if r, ok := in.store.findRelease(p, sha); ok && (pkg.Version == "" || pkg.Version == r.Version) {
+	if r, ok := in.store.findRelease(p, sha); ok {
 		return r, nil
 	}
 	r, err := in.store.publish(ctx, p, f, releaseInfo{SHA256: sha, Source: abs}, pkg.Version, in.emit)

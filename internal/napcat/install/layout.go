@@ -3,10 +3,12 @@ package install
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"unicode"
@@ -39,13 +41,47 @@ func findNapCat(dir string) (string, error) {
 	return "", err
 }
 
-// napcatVersion reads the version out of the package.json beside napcat.mjs.
+// maxBundle bounds what is read of napcat.mjs to find its version; the published
+// ones have a few MiB.
+const maxBundle = 64 << 20
+
+// versionStatement is how the published napcat.mjs names its version: a constant
+// whose expression holds it as the first string that looks like one. The
+// package.json beside it is that of the whole source tree and says 0.0.1 in
+// every release.
+var (
+	versionStatement = regexp.MustCompile(`napCatVersion\s*=[^=;\n][^;\n]{0,400}`)
+	versionString    = regexp.MustCompile(`["']v?(\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)["']`)
+)
+
+// placeholder is the version in the package.json of NapCat's source tree.
+const placeholder = "0.0.1"
+
+// napcatVersion reads the version of a NapCat: out of napcat.mjs, else out of the
+// package.json beside it. It returns the placeholder when neither tells.
 func napcatVersion(main string) (string, error) {
-	m, err := readManifest(filepath.Join(filepath.Dir(main), "package.json"))
+	f, err := os.Open(main)
 	if err != nil {
 		return "", err
 	}
-	return m.Version, checkVersion(m.Version)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxBundle))
+	if err != nil {
+		return "", err
+	}
+	if m := versionString.FindSubmatch(versionStatement.Find(b)); m != nil {
+		v := string(m[1])
+		return v, checkVersion(v)
+	}
+	m, err := readManifest(filepath.Join(filepath.Dir(main), "package.json"))
+	if missing(err) {
+		return placeholder, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	v := strings.TrimPrefix(m.Version, "v")
+	return v, checkVersion(v)
 }
 
 // findApp finds the QQ program below dir by its resources/app/package.json.

@@ -19,10 +19,12 @@ const releaseFile = ".ncatd-release.json"
 
 // releaseInfo is what releaseFile holds.
 type releaseInfo struct {
-	Product   Product   `json:"product"`
-	Version   string    `json:"version"`
-	SHA256    string    `json:"sha256"`
-	Source    string    `json:"source"`
+	Product Product `json:"product"`
+	Version string  `json:"version"`
+	SHA256  string  `json:"sha256"`
+	Source  string  `json:"source"`
+	// Archive is the package's name in downloads/, empty for a local package.
+	Archive   string    `json:"archive,omitempty"`
 	Bytes     int64     `json:"bytes"` // unpacked
 	Installed time.Time `json:"installed"`
 }
@@ -70,21 +72,21 @@ func (s *Store) findRelease(p Product, sha string) (Release, bool) {
 	}
 	for _, dir := range dirs {
 		info, err := readRelease(dir)
-		if err == nil && info.SHA256 == sha && programVersion(p, dir) == info.Version {
+		if err == nil && info.SHA256 == sha && whole(p, dir) == nil {
 			return Release{Version: info.Version, Dir: dir, SHA256: sha, Source: info.Source}, true
 		}
 	}
 	return Release{}, false
 }
 
-// programVersion is the version of the program in an unpacked release, empty
-// when it is damaged.
-func programVersion(p Product, dir string) string {
-	v, err := inspect(p, dir)
-	if err != nil {
-		return ""
+// whole looks whether the programs of a release are still there.
+func whole(p Product, dir string) error {
+	if p == QQ {
+		_, err := findApp(dir)
+		return err
 	}
-	return v
+	_, err := findNapCat(dir)
+	return err
 }
 
 // inspect finds the program below dir and returns its version.
@@ -153,8 +155,12 @@ func (s *Store) publish(ctx context.Context, p Product, f *os.File, info release
 	if err != nil {
 		return r, err
 	}
-	if want != "" && version != want {
-		return r, &VersionError{Product: p, Want: want, Got: version}
+	switch {
+	case version == placeholder && want != "":
+		version = want
+	case want != "" && version != want:
+		progress(Event{Kind: EventNote, Product: p, Version: version, Code: "version_differs",
+			Message: fmt.Sprintf("the package holds version %s, %s was asked for", version, want)})
 	}
 	if p == QQ {
 		if err := Patch(dir); err != nil {
@@ -203,17 +209,6 @@ func (s *Store) place(p Product, dir, version, sha string) (string, error) {
 		return "", err
 	}
 	return final, syncDir(s.productDir(p))
-}
-
-// VersionError is a package that holds another version than was asked for.
-type VersionError struct {
-	Product   Product
-	Want, Got string
-}
-
-// Error implements error.
-func (e *VersionError) Error() string {
-	return fmt.Sprintf("the %s package holds version %s, not %s", e.Product, e.Got, e.Want)
 }
 
 // ArchError is a package made for another processor.

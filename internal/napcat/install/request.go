@@ -2,6 +2,10 @@ package install
 
 import (
 	"log/slog"
+	"net/http"
+
+	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
+	"github.com/ncatd/ncatd/internal/napcat/install/fetch"
 )
 
 // Package says where one product comes from. The zero value leaves the choice
@@ -46,4 +50,20 @@ type Request struct {
 	// InUse returns the release folders that something runs from, beyond those
 	// that a look at the processes of this machine shows. It may be nil.
 	InUse func() []string
+
+	// Catalogue is what to choose from; nil is the store's own.
+	Catalogue *catalogue.Catalogue
+	// Limits of the transfers; the zero value is fetch.DefaultLimits.
+	Limits fetch.Limits
+	// Transport replaces the ordinary HTTP transport, which verifies TLS and
+	// honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY. It may be nil.
+	Transport http.RoundTripper
+}
+
+// wish is what the catalogue is asked for.
+func (r Request) wish() catalogue.Wish {
+	w := catalogue.Wish{NapCat: r.NapCat.Version, QQ: r.QQ.Version, Arch: Arch()}
+	w.NoNapCat = r.NapCat.File != "" || r.NapCat.Source != ""
+	w.NoQQ = r.QQ.File != "" || r.QQ.Source != ""
+	return w
 }

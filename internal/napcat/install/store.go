@@ -35,6 +35,15 @@ func (s *Store) pointer() string   { return filepath.Join(s.releases(), "current
 
 func (s *Store) productDir(p Product) string { return filepath.Join(s.releases(), string(p)) }
 
+// makeHome creates the folders that an install needs. The home itself is for
+// its owner alone, since secrets come to lie in it.
+func (s *Store) makeHome() error {
+	if err := os.MkdirAll(s.home, 0o700); err != nil {
+		return err
+	}
+	return os.MkdirAll(s.releases(), 0o755)
+}
+
 // Current returns the pair to run, with the paths of its two programs, or
 // [ErrNotInstalled]. A pair whose files are gone is an error that wraps
 // [ErrNotInstalled] and names what is missing.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -155,7 +156,8 @@ func (t *tree) dir(name string) error {
 
 // file writes one regular file of at most the limits. size is what the archive
 // claims, -1 when it does not say. The mode keeps only whether it may be run:
-// set-uid bits and the archive's owners mean nothing here.
+// set-uid bits and the archive's owners mean nothing here. Programs are made
+// runnable even where the archive lost that, as NapCat's own zip does.
 func (t *tree) file(name string, mode fs.FileMode, size int64, r io.Reader) error {
 	p, err := t.enter(name, kindFile)
 	if err != nil {
@@ -179,11 +181,35 @@ func (t *tree) file(name string, mode fs.FileMode, size int64, r io.Reader) erro
 	}
 	t.seen[p] = kindFile
 	t.files++
-	n, err := t.copy(name, f, r)
+	head := &firstBytes{w: f}
+	n, err := t.copy(name, head, r)
+	if err == nil && perm == 0o644 && head.program() {
+		if err = f.Chmod(0o755); runtime.GOOS == "windows" {
+			err = nil
+		}
+	}
 	if err == nil && size >= 0 && n != size {
 		err = fmt.Errorf("%w: %s has %d bytes of %d", ErrDamaged, name, n, size)
 	}
 	return errors.Join(err, f.Close())
+}
+
+// firstBytes keeps what a file begins with.
+type firstBytes struct {
+	w    io.Writer
+	head []byte
+}
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	if n := 4 - len(f.head); n > 0 {
+		f.head = append(f.head, p[:min(n, len(p))]...)
+	}
+	return f.w.Write(p)
+}
+
+// program reports whether the file is an ELF object or a script.
+func (f *firstBytes) program() bool {
+	return string(f.head) == "\x7fELF" || strings.HasPrefix(string(f.head), "#!")
 }
 
 func (t *tree) copy(name string, w io.Writer, r io.Reader) (int64, error) {

@@ -1,0 +1,116 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncatd/ncatd/configs"
+	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
+)
+
+// CatalogueURL is where the newest catalogue is published.
+const CatalogueURL = "https://raw.githubusercontent.com/ncatd/ncatd/main/configs/catalogue.json"
+
+const (
+	catalogueTimeout  = 20 * time.Second
+	maxCatalogueBytes = 1 << 20
+)
+
+func (s *Store) cataloguePath() string { return filepath.Join(s.home, "catalogue.json") }
+
+// Catalogue returns the newer one of the catalogue in the program and the copy
+// that [Store.RefreshCatalogue] left in the home. A copy that cannot be read is
+// an error and is not passed over.
+func (s *Store) Catalogue() (*catalogue.Catalogue, error) {
+	own, err := catalogue.Parse(configs.Catalogue)
+	if err != nil {
+		return nil, fmt.Errorf("built-in %w", err)
+	}
+	b, err := os.ReadFile(s.cataloguePath())
+	if missing(err) {
+		return own, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	copied, err := catalogue.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.cataloguePath(), err)
+	}
+	if copied.Updated < own.Updated {
+		return own, nil
+	}
+	return copied, nil
+}
+
+// LoadCatalogue reads a catalogue from a path, a file: URL or an https address,
+// for one that the user names in place of the store's own.
+func LoadCatalogue(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
+	b, err := loadCatalogue(ctx, source, rt)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue %s: %w", source, err)
+	}
+	c, err := catalogue.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
+	}
+	return c, nil
+}
+
+func loadCatalogue(ctx context.Context, source string, rt http.RoundTripper) ([]byte, error) {
+	if path, ok := filePath(source); ok {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, maxCatalogueBytes+1))
+	}
+	// A catalogue holds digests, so that it must come over verified TLS.
+	if !strings.HasPrefix(source, "https://") {
+		return nil, fmt.Errorf("no https address")
+	}
+	ctx, cancel := context.WithTimeout(ctx, catalogueTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := apiClient(rt).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("HTTP %s", resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxCatalogueBytes+1))
+}
+
+// RefreshCatalogue fetches a catalogue from source (empty: [CatalogueURL]) and
+// keeps it in the home for later installs. One that is older than the built-in
+// one is kept too, but not used.
+func (s *Store) RefreshCatalogue(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
+	if source == "" {
+		source = CatalogueURL
+	}
+	b, err := loadCatalogue(ctx, source, rt)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue %s: %w", source, err)
+	}
+	c, err := catalogue.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
+	}
+	if err := s.makeHome(); err != nil {
+		return nil, err
+	}
+	return c, writeFile(s.cataloguePath(), b, 0o644)
+}
