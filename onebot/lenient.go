@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Numbers come as strings and strings as numbers, lists of one come bare and
@@ -37,12 +38,15 @@ type fieldPlan struct {
 	index     []int
 	omitEmpty bool
 	quoted    bool
+	unit      time.Duration // of a time.Duration, which is a number on the wire
 }
 
 type structPlan struct {
 	fields []fieldPlan
 	byName map[string]int
 }
+
+var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond}
 
 var plans sync.Map // reflect.Type -> *structPlan
 
@@ -77,6 +81,7 @@ func (p *structPlan) add(t reflect.Type, index []int) {
 			name: name, index: at,
 			omitEmpty: strings.Contains(opts, "omitempty"),
 			quoted:    strings.Contains(opts, "string"),
+			unit:      units[f.Tag.Get("unit")],
 		})
 	}
 }
@@ -110,8 +115,14 @@ func syntaxError(data []byte) error {
 func decodeMembers(ms []member, v reflect.Value) {
 	p := planOf(v.Type())
 	for _, m := range ms {
-		if i, ok := p.byName[m.key]; ok {
-			decodeValue(m.val, v.FieldByIndex(p.fields[i].index))
+		i, ok := p.byName[m.key]
+		if !ok {
+			continue
+		}
+		f := v.FieldByIndex(p.fields[i].index)
+		decodeValue(m.val, f)
+		if d, ok := f.Interface().(*time.Duration); ok && d != nil && p.fields[i].unit != 0 {
+			*d *= p.fields[i].unit
 		}
 	}
 }
