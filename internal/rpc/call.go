@@ -34,12 +34,6 @@ var pendings = sync.Pool{New: func() any { return &pending{done: make(chan struc
 // errDeadline is the cause of a call that ran into Options.CallTimeout.
 var errDeadline = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 
-// appender is implemented by parameters that encode themselves without
-// reflection, for the calls that are made most.
-type appender interface {
-	AppendJSON(b []byte) ([]byte, error)
-}
-
 var frames = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 // appendRequest appends the frame of a call.
@@ -60,8 +54,8 @@ func appendParams(b []byte, params any) ([]byte, error) {
 	switch p := params.(type) {
 	case nil:
 		return append(b, "{}"...), nil
-	case appender:
-		return p.AppendJSON(b)
+	case onebot.Appender:
+		return p.AppendJSON(b), nil
 	case json.RawMessage:
 		if len(p) == 0 {
 			return append(b, "{}"...), nil
