@@ -90,9 +90,13 @@ func New(baseURL, token string, o Options) *Client {
 // takes the next port when its own is busy. The credential is kept: after a
 // restart through the API it is still good, and elsewhere the WebUI says so.
 func (c *Client) SetBaseURL(baseURL string) {
+	baseURL = strings.TrimRight(baseURL, "/")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base = strings.TrimRight(baseURL, "/")
+	if c.base != baseURL {
+		c.base = baseURL
+		c.session.unblock() // that was another server's refusal
+	}
 }
 
 // BaseURL returns the address in use, without a trailing slash.
@@ -132,7 +136,7 @@ func (c *Client) do(ctx context.Context, r request, out any) error {
 		return err
 	}
 	// The WebUI did nothing with the request, so it may be sent again.
-	cred, err = c.renew(ctx, cred)
+	cred, err = c.renew(ctx, cred, false)
 	if err != nil {
 		return err
 	}

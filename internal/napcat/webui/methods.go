@@ -37,6 +37,7 @@ func (r *run) drop(reason, detail string) bool {
 	r.plan = r.plan[1:]
 	r.since = time.Now()
 	r.seenError = r.st.LoginError
+	r.absorb = true // a failed call leaves its text there
 	if reason != "" {
 		r.report(Event{Step: StepFailed, Method: m, UIN: r.cfg.UIN, Reason: reason, Detail: detail})
 	}
@@ -157,7 +158,7 @@ func (r *run) quickCommand(ctx context.Context, account int64) error {
 	err := r.tryQuick(ctx, account)
 	if err != nil && KindOf(err) == KindRefused {
 		r.report(Event{Step: StepFailed, Method: MethodQuick, UIN: account, Reason: ReasonRefused, Detail: MessageOf(err)})
-		r.seenError = r.st.LoginError
+		r.absorb = true
 	}
 	return err
 }
@@ -243,7 +244,7 @@ func (r *run) askQR(ctx context.Context) {
 		return
 	}
 	r.needRefresh = false
-	r.seenError = ""
+	r.absorb = true
 }
 
 func (r *run) refreshCommand(ctx context.Context) error {
@@ -258,7 +259,7 @@ func (r *run) refreshCommand(ctx context.Context) error {
 	r.qrSince = time.Time{}
 	old := r.st.QRCodeURL
 	r.enterQR()
-	r.needRefresh, r.seenError = false, ""
+	r.needRefresh, r.absorb = false, true
 	r.shown, r.asked = old, time.Now()
 	return nil
 }

@@ -60,6 +60,7 @@ func (r *run) tryPassword(ctx context.Context, account int64, md5 string) error 
 		}
 		if isAnswer(err) {
 			r.report(Event{Step: StepFailed, Method: MethodPassword, UIN: account, Reason: ReasonRefused, Detail: MessageOf(err)})
+			r.absorb = true
 		}
 		return err
 	}

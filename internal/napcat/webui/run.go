@@ -68,6 +68,7 @@ type run struct {
 	asked       time.Time // our last request for a code
 	askPause    time.Duration
 	seenError   string // the login error that was reported or is old
+	absorb      bool   // the next look's login error is old news as well
 
 	// The password login under way.
 	account  int64
@@ -186,6 +187,9 @@ func (r *run) look(ctx context.Context) (Phase, error) {
 	if st.QRCodeURL != r.st.QRCodeURL {
 		r.urlSince = time.Now()
 	}
+	if r.absorb {
+		r.absorb, r.seenError = false, st.LoginError
+	}
 	r.st = st
 	return Classify(st, r.confirmed), nil
 }
@@ -288,7 +292,7 @@ func (r *run) failed(m Method, reason, detail string) {
 		// NapCat fetches no code beside a challenge, and an old one is dead.
 		r.needRefresh = true
 	}
-	r.seenError = r.st.LoginError
+	r.absorb = true
 	r.next()
 }
 

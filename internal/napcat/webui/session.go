@@ -34,6 +34,7 @@ type session struct {
 	credential string
 	issued     time.Time
 	logins     []time.Time // of the last hour, refused ones included
+	wantsCode  bool        // 2FA is on: a login without a code is a wasted attempt
 	blocked    *Error      // what the last login was refused with
 	until      time.Time   // blocked counts until then
 }
@@ -48,6 +49,12 @@ func (c *Client) Logins() int {
 	return len(s.logins)
 }
 
+func (s *session) unblock() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blocked = nil
+}
+
 func (s *session) forgetLocked(now time.Time) {
 	n := 0
 	for n < len(s.logins) && now.Sub(s.logins[n]) >= logKept {
@@ -58,16 +65,16 @@ func (s *session) forgetLocked(now time.Time) {
 
 // spacing is how far a login keeps from the one before it when n logins were
 // made in the last hour. Ordinary running makes one or two; a worker that
-// crashes again and again must not lock us out at any loginRate that NapCat's
-// users are told to set (3 to 10 a minute).
+// crashes again and again must not lock us out at the lowest loginRate that
+// NapCat's users are told to set, 3 a minute.
 func spacing(n int) time.Duration {
 	switch {
-	case n < 3:
+	case n < 2:
 		return minSpacing
-	case n < 5:
-		return 20 * time.Second
+	case n < 3:
+		return 30 * time.Second
 	case n < 10:
-		return rateWindow
+		return rateWindow + time.Second
 	default:
 		return 5 * time.Minute
 	}
@@ -83,11 +90,12 @@ func (c *Client) credential(ctx context.Context) (string, error) {
 	if cred != "" && time.Since(issued) < credentialLife {
 		return cred, nil
 	}
-	return c.renew(ctx, cred)
+	return c.renew(ctx, cred, time.Since(issued) < time.Hour)
 }
 
-// renew replaces the credential old, unless somebody has done so meanwhile.
-func (c *Client) renew(ctx context.Context, old string) (string, error) {
+// renew replaces the credential old, unless somebody has done so meanwhile. Keep
+// says that old still works should the WebUI's rate limit forbid a new one.
+func (c *Client) renew(ctx context.Context, old string, keep bool) (string, error) {
 	s := &c.session
 	select {
 	case s.busy <- struct{}{}:
@@ -104,6 +112,10 @@ func (c *Client) renew(ctx context.Context, old string) (string, error) {
 		return cred, nil
 	}
 	if s.blocked != nil && now.Before(s.until) {
+		if keep && old != "" && s.blocked.Kind == KindRateLimited {
+			s.mu.Unlock()
+			return old, nil
+		}
 		e := *s.blocked
 		e.RetryAfter = s.until.Sub(now)
 		s.mu.Unlock()
@@ -114,10 +126,12 @@ func (c *Client) renew(ctx context.Context, old string) (string, error) {
 	if n := len(s.logins); n > 0 {
 		wait = spacing(n) - now.Sub(s.logins[n-1])
 	}
-	keep := s.credential != "" && now.Sub(s.issued) < time.Hour
 	s.mu.Unlock()
 
 	if wait > minSpacing {
+		if keep && old != "" {
+			return old, nil
+		}
 		// Do not hang the caller for minutes: he has something to show or to
 		// probe meanwhile.
 		return "", &Error{Op: opLogin, Kind: KindRateLimited, RetryAfter: wait,
@@ -143,9 +157,8 @@ func (c *Client) renew(ctx context.Context, old string) (string, error) {
 			e, _ := err.(*Error)
 			s.blocked, s.until = e, time.Now().Add(rateWindow)
 		}
-		if keep && s.credential == old && KindOf(err) == KindRateLimited {
-			// A renewal ahead of time was refused; the old one still works.
-			return s.credential, nil
+		if keep && old != "" && KindOf(err) == KindRateLimited {
+			return old, nil
 		}
 		return "", err
 	}
@@ -165,33 +178,29 @@ func (c *Client) login(ctx context.Context) (string, error) {
 	ask := func() error {
 		out.Credential, out.Require2FA = "", false
 		err := c.send(ctx, request{method: http.MethodPost, op: opLogin, body: body}, "", &out)
+		c.session.mu.Lock()
+		defer c.session.mu.Unlock()
 		if KindOf(err) != KindUnreachable {
-			s := &c.session
-			s.mu.Lock()
-			s.logins = append(s.logins, time.Now())
-			s.mu.Unlock()
+			c.session.logins = append(c.session.logins, time.Now())
+		}
+		if err == nil && out.Require2FA {
+			c.session.wantsCode = true
 		}
 		return err
 	}
-	if err := ask(); err != nil {
-		return "", err
+	c.session.mu.Lock()
+	wantsCode := c.session.wantsCode
+	c.session.mu.Unlock()
+	if !wantsCode {
+		if err := ask(); err != nil {
+			return "", err
+		}
+		wantsCode = out.Credential == "" && out.Require2FA
 	}
-	if out.Credential == "" && out.Require2FA {
-		secret := ""
-		if c.totp != nil {
-			var err error
-			if secret, err = c.totp(); err != nil {
-				return "", fmt.Errorf("2FA secret of the WebUI: %w", err)
-			}
-		}
-		if secret == "" {
-			return "", &Error{Op: opLogin, Kind: KindNeedsCode, Status: http.StatusOK,
-				Message: "the WebUI asks for an authenticator code and no secret is known"}
-		}
-		code, err := totp.GenerateCode(secret, time.Now())
+	if wantsCode {
+		code, err := c.code()
 		if err != nil {
-			// The library's error does not contain the secret.
-			return "", &Error{Op: opLogin, Kind: KindBadCode, Message: "the 2FA secret is not base32"}
+			return "", err
 		}
 		body["totpCode"] = code
 		if err := ask(); err != nil {
@@ -203,4 +212,25 @@ func (c *Client) login(ctx context.Context) (string, error) {
 	}
 	c.log.DebugContext(ctx, "logged in to webui", "webui_url", c.BaseURL())
 	return out.Credential, nil
+}
+
+// code returns the 2FA code of this moment.
+func (c *Client) code() (string, error) {
+	secret := ""
+	if c.totp != nil {
+		var err error
+		if secret, err = c.totp(); err != nil {
+			return "", fmt.Errorf("2FA secret of the WebUI: %w", err)
+		}
+	}
+	if secret == "" {
+		return "", &Error{Op: opLogin, Kind: KindNeedsCode, Status: http.StatusOK,
+			Message: "the WebUI asks for an authenticator code and no secret is known"}
+	}
+	code, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		// Not wrapped, so that no version of the library can put the secret in.
+		return "", &Error{Op: opLogin, Kind: KindBadCode, Message: "the 2FA secret is not base32"}
+	}
+	return code, nil
 }
