@@ -236,15 +236,15 @@ func (d *decoder) checkSupervisor(s *Supervisor) {
 }
 
 // where names the place of a key set earlier for a message about another.
-func (d *decoder) where(key string) string {
+func (d *decoder) where(key string) any {
 	p, ok := d.places[key]
 	switch {
 	case !ok:
-		return "default"
+		return Word("default")
 	case p.Source != "":
 		return p.Source
 	}
-	return "line " + strconv.Itoa(p.Line)
+	return LineNumber(p.Line)
 }
 
 func (d *decoder) oneOf(key, v string, allowed ...string) {

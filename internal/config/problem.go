@@ -31,6 +31,12 @@ func (p Place) String() string {
 // user's, so that it can be translated: "text", "a whole number".
 type Word string
 
+// LineNumber is an argument of a [Problem] that names a line of the file.
+type LineNumber int
+
+// String writes n as "line 3".
+func (n LineNumber) String() string { return fmt.Sprintf("line %d", int(n)) }
+
 // Problem is one thing wrong with a config. Code and Args let somebody else
 // word it in another language; Message is the English text.
 type Problem struct {

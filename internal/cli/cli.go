@@ -1,0 +1,269 @@
+// Package cli is ncatd's command line: the commands, what they print, and the
+// exit codes. [Run] is its entry. It reaches a running daemon only through the
+// control API; what runs a daemon is handed in with [Deps]. What people read
+// comes from package text.
+//
+// Rules of output: the result of a command goes to stdout; all else goes to
+// stderr as "ncatd: …", followed by "hint: …" when a remedy is known. Colour
+// and cursor movement only on a terminal, never with NO_COLOR or TERM=dumb.
+// Without a terminal nothing waits for input.
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/home"
+)
+
+// Deps is what a program gives to its command line.
+type Deps struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Env    []string // in the form of os.Environ
+	// Version is the version of ncatd, such as "0.1.0".
+	Version string
+	// StartDaemon runs the daemon until ctx ends or its Stop is asked for, and
+	// returns nil after an orderly stop.
+	StartDaemon func(ctx context.Context, o DaemonOptions) error
+}
+
+// DaemonOptions is what the daemon needs to run. The caller holds the lock of
+// Home for as long as the daemon runs.
+type DaemonOptions struct {
+	Home home.Dir
+	// ConfigPath is the file that Config came from; it need not exist.
+	ConfigPath string
+	Config     *config.Config
+	// LoadConfig resolves the config again, with the same environment and
+	// flags, for a reload.
+	LoadConfig func() (*config.Config, error)
+	Secrets    *config.Secrets
+	Version    string
+	Log        *slog.Logger
+	// LogLevel lets a reload change the level of Log.
+	LogLevel *slog.LevelVar
+	// Only, if not empty, is the one account to run; the others stay stopped.
+	Only string
+	// Ready is called once, when the control API listens and the accounts are
+	// being driven. It may be nil.
+	Ready func()
+	// Reload and Dump deliver SIGHUP and SIGUSR1. They may be nil.
+	Reload, Dump <-chan struct{}
+}
+
+// commands lists the factories of all commands in the order of the help. A
+// command lives in the file of its name.
+var commands = []func(*app) *cobra.Command{
+	newInit,
+	newStart, newStop, newRestart, newReload, newStatus, newLogs,
+	newCall, newSend, newEvents,
+	newConfig, newPlugin, newService,
+	newSim, newVersion,
+}
+
+// app is one run of the command line.
+type app struct {
+	Deps
+	lang text.Lang
+	out  *output
+	root *cobra.Command
+
+	homeFlag   string
+	configFlag string
+	langFlag   string
+	sets       []string
+}
+
+// Run carries out one command line (without the program's name) and returns
+// the exit code. It does not exit and leaves no goroutine behind.
+func Run(args []string, d Deps) int {
+	a := &app{Deps: d}
+	wish := langOf(args)
+	lang, known := text.Detect(wish, a.getenv)
+	a.lang = lang
+	a.out = newOutput(d.Stdout, d.Stderr, lang, a.getenv)
+	ctx, interrupted, stop := a.signals(context.Background())
+	defer stop()
+	root := a.newRoot()
+	a.root = root
+	root.SetArgs(args)
+	err := func() error {
+		if !known {
+			return usagef(a, "err.bad_lang")
+		}
+		return root.ExecuteContext(ctx)
+	}()
+	if interrupted() && err != nil {
+		return exitInterrupted
+	}
+	return a.report(err)
+}
+
+// langOf finds --lang before the commands exist, since their help is made of
+// texts.
+func langOf(args []string) string {
+	for i, s := range args {
+		if s == "--" {
+			break
+		}
+		if v, ok := strings.CutPrefix(s, "--lang="); ok {
+			return v
+		}
+		if s == "--lang" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+func (a *app) getenv(key string) string {
+	for i := len(a.Env) - 1; i >= 0; i-- {
+		if k, v, ok := strings.Cut(a.Env[i], "="); ok && k == key {
+			return v
+		}
+	}
+	return ""
+}
+
+// signals returns a context that ends with the first SIGINT or SIGTERM.
+// interrupted reports whether that was a SIGINT.
+func (a *app) signals(parent context.Context) (ctx context.Context, interrupted func() bool, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case s := <-ch:
+			if s == os.Interrupt {
+				cancel(errInterrupted)
+			} else {
+				cancel(errTerminated)
+			}
+		case <-done:
+		}
+	}()
+	return ctx, func() bool { return context.Cause(ctx) == errInterrupted }, func() {
+		signal.Stop(ch)
+		close(done)
+		<-ended
+		cancel(nil)
+	}
+}
+
+func (a *app) newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "ncatd",
+		Short:         a.t("cmd.ncatd.short"),
+		Long:          a.t("cmd.ncatd.long"),
+		Example:       indent(a.t("cmd.ncatd.example")),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(a, c, args[0])
+			}
+			return c.Help()
+		},
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	f := root.PersistentFlags()
+	f.StringVar(&a.homeFlag, "home", "", a.t("flag.home"))
+	f.StringVar(&a.configFlag, "config", "", a.t("flag.config"))
+	f.StringVar(&a.langFlag, "lang", "", a.t("flag.lang"))
+	f.StringArrayVar(&a.sets, "set", nil, a.t("flag.set"))
+	root.CompletionOptions.DisableDefaultCmd = true
+	for _, factory := range commands {
+		root.AddCommand(factory(a))
+	}
+	root.AddCommand(newCompletion(a))
+	a.localize(root)
+	return root
+}
+
+// t is the text of a code in the user's language.
+func (a *app) t(code string, args ...any) string { return text.T(a.lang, code, args...) }
+
+// command returns a command with its texts from the catalogue: cmd.KEY.short,
+// .long (optional) and .example. use is the usage line after the parent's name.
+func (a *app) command(key, use string, args func(*app, *cobra.Command, []string) error, run func(c *cobra.Command, args []string) error) *cobra.Command {
+	c := &cobra.Command{
+		Use:     use,
+		Short:   a.t("cmd." + key + ".short"),
+		Example: indent(a.t("cmd." + key + ".example")),
+		RunE:    run,
+	}
+	if code := "cmd." + key + ".long"; text.Has(code) {
+		c.Long = a.t(code)
+	}
+	if args != nil {
+		c.Args = func(c *cobra.Command, s []string) error { return args(a, c, s) }
+	}
+	return c
+}
+
+// group returns a command that only holds others.
+func (a *app) group(key, use string, subs ...*cobra.Command) *cobra.Command {
+	c := a.command(key, use, nil, func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(a, c, args[0])
+		}
+		return c.Help()
+	})
+	c.Args = cobra.ArbitraryArgs
+	c.AddCommand(subs...)
+	return c
+}
+
+func indent(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "  " + strings.ReplaceAll(s, "\n", "\n  ")
+}
+
+// home returns the home of this command line.
+func (a *app) home() (home.Dir, error) { return home.Find(a.homeFlag, a.getenv, ".ncatd") }
+
+// configPath returns the config file of this command line.
+func (a *app) configPath(h home.Dir) string {
+	switch {
+	case a.configFlag != "":
+		return a.configFlag
+	case a.getenv("NCATD_CONFIG") != "":
+		return a.getenv("NCATD_CONFIG")
+	}
+	return h.Config()
+}
+
+// loadConfig resolves the config of this command line. extra are settings that
+// a command makes by itself; --set comes before them.
+func (a *app) loadConfig(path string, extra map[string]string) (*config.Config, error) {
+	flags := map[string]string{}
+	for k, v := range extra {
+		flags[k] = v
+	}
+	for _, s := range a.sets {
+		k, v, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, usagef(a, "err.set_form", s)
+		}
+		flags[k] = v
+	}
+	return config.Load(path, a.Env, flags)
+}

@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/control/api"
+)
+
+func newStatus(a *app) *cobra.Command {
+	var asJSON, watch bool
+	c := a.command("status", "status", noArgs, func(c *cobra.Command, _ []string) error {
+		if watch {
+			return a.watchStatus(c.Context(), asJSON)
+		}
+		cl, _, err := a.connect()
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		st, err := cl.Status(c.Context())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			if st.Accounts == nil {
+				st.Accounts = []api.Account{}
+			}
+			err = a.out.json(st, false)
+		} else {
+			a.printStatus(st)
+		}
+		if err != nil {
+			return err
+		}
+		return statusExit(st)
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	c.Flags().BoolVarP(&watch, "watch", "w", false, a.t("flag.watch"))
+	return c
+}
+
+// statusExit turns a status into the exit code that scripts want.
+func statusExit(st api.Status) error {
+	code := exitOK
+	for _, acc := range st.Accounts {
+		switch acc.State {
+		case api.StateOnline, api.StateStopped:
+		case api.StateFailed:
+			return quiet(exitNapCatFailed)
+		case api.StateLoginRequired:
+			code = exitLoginRequired
+		default:
+			if code == exitOK {
+				code = exitFailure
+			}
+		}
+	}
+	if code == exitOK {
+		return nil
+	}
+	return quiet(code)
+}
+
+func (a *app) printStatus(st api.Status) {
+	a.out.print("%s", a.t("status.daemon", st.Version, st.PID, age(time.Since(st.Started)), st.Home))
+	if len(st.Accounts) == 0 {
+		a.out.print("%s", a.t("status.none"))
+		return
+	}
+	rows := [][]string{{
+		a.t("status.head.account"), a.t("status.head.qq"), a.t("status.head.state"), a.t("status.head.since"),
+		a.t("status.head.restart"), a.t("status.head.memory"), a.t("status.head.cpu"), a.t("status.head.events"), a.t("status.head.detail"),
+	}}
+	for _, acc := range st.Accounts {
+		qq := "-"
+		if acc.UIN != 0 {
+			qq = strconv.FormatInt(acc.UIN, 10)
+		}
+		if acc.Nickname != "" {
+			qq += " " + printable(acc.Nickname)
+		}
+		rows = append(rows, []string{
+			acc.Name, qq, a.t("state." + string(acc.State)), age(time.Since(acc.Since)),
+			strconv.Itoa(acc.Restarts), bytesText(acc.RSSBytes), fmt.Sprintf("%.1f%%", acc.CPUPercent),
+			strconv.FormatUint(acc.Events, 10), a.detail(acc),
+		})
+	}
+	a.out.table(rows, func(row, col int, s string) string {
+		if row == 0 {
+			return a.out.paint("1", s)
+		}
+		if col == 2 {
+			return a.out.paint(stateColour(st.Accounts[row-1].State), s)
+		}
+		return s
+	})
+	for _, acc := range st.Accounts {
+		switch acc.State {
+		case api.StateLoginRequired:
+			a.out.hint(a.t("hint.login_required", acc.Name))
+		case api.StateFailed:
+			a.out.hint(a.t("hint.doctor"))
+		}
+	}
+}
+
+// detail is the sentence that explains an account's state: the reason in the
+// user's language where the catalogue has it, with what only the daemon knows.
+func (a *app) detail(acc api.Account) string {
+	return a.reason(acc.Reason, acc.Detail)
+}
+
+func (a *app) reason(reason, detail string) string {
+	detail = printable(detail)
+	code := "reason." + reason
+	switch {
+	case reason == "" || !text.Has(code):
+		return detail
+	case a.lang == text.English && detail != "":
+		return detail
+	case detail == "" || a.lang == text.English:
+		return a.t(code)
+	}
+	return a.t(code) + "：" + detail
+}
+
+// stateColour is the SGR code of a state.
+func stateColour(s api.State) string {
+	switch s {
+	case api.StateOnline:
+		return "32"
+	case api.StateFailed:
+		return "31"
+	case api.StateLoginRequired, api.StateOffline, api.StateBackoff:
+		return "33"
+	case api.StateStopped:
+		return "2"
+	}
+	return "36"
+}
+
+// watchStatus draws the status again with every change. Without a terminal it
+// prints each change below the last; as JSON it prints the stream.
+func (a *app) watchStatus(ctx context.Context, asJSON bool) error {
+	cl, _, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	err = cl.Watch(ctx, "", nil, func(it api.WatchItem) error {
+		if asJSON {
+			return a.out.json(it, true)
+		}
+		st, err := cl.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if a.out.colour {
+			a.out.raw([]byte("\x1b[H\x1b[2J"))
+		}
+		a.printStatus(st)
+		return nil
+	})
+	if errors.Is(err, io.EOF) {
+		return nil // the daemon has stopped
+	}
+	return err
+}
+
+// age writes a duration with its two largest units.
+func age(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// bytesText writes a number of bytes with one unit.
+func bytesText(n uint64) string {
+	switch {
+	case n == 0:
+		return "-"
+	case n < 1<<20:
+		return fmt.Sprintf("%.0fKiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.0fMiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1fGiB", float64(n)/(1<<30))
+}
+
+// printable takes what would move a terminal's cursor out of a text that comes
+// from strangers, and makes it one line.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case r < 0x20, r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,58 @@
+package text
+
+import "github.com/ncatd/ncatd/internal/config"
+
+// The problems of a config. English is the config package's own wording.
+var configEN = func() map[string]string {
+	m := make(map[string]string, len(config.Formats))
+	for code, f := range config.Formats {
+		m["config."+code] = f
+	}
+	return m
+}()
+
+var configZH = map[string]string{
+	"config.syntax":            "不是合法的 YAML：%s",
+	"config.not_mapping":       "文件应该是 键: 值 的形式",
+	"config.several_docs":      "只能有一个 YAML 文档",
+	"config.merge_key":         "不支持合并键（<<），请把设置写全",
+	"config.alias":             "不支持别名（*%s），请把设置写全",
+	"config.unknown_key":       "未知的键 %q",
+	"config.unknown_nearest":   "未知的键 %q，是不是 %q？",
+	"config.unknown_elsewhere": "这里没有键 %q，有的是 %q",
+	"config.duplicate_key":     "键 %q 在第 %d 行已经写过",
+	"config.wrong_type":        "%s 应该是%s，而不是%s",
+	"config.not_one_of":        "%s 是 %q，只能是 %s 之一",
+	"config.out_of_range":      "%s 是 %v，应该在 %v 到 %v 之间",
+	"config.bad_duration":      "%s 是 %q，时长应写成 30s、5m 或 1h30m",
+	"config.bad_size":          "%s 是 %q，大小应写成 200MiB 或 1.5GiB",
+	"config.bad_int":           "%s 是 %q，应该是整数",
+	"config.bad_float":         "%s 是 %q，应该是数字",
+	"config.bad_bool":          "%s 是 %q，应该是 true 或 false",
+	"config.bad_name":          "账号名 %q 只能有字母、数字、- 和 _，最多 32 个，并以字母或数字开头",
+	"config.bad_uin":           "%s 是 %v，QQ 号有 5 到 11 位数字（0：谁登录就是谁）",
+	"config.bad_host":          "%s 是 %q，应该是 IP 地址或主机名，不带端口",
+	"config.bad_listen":        "%s 是 %q，应写成 127.0.0.1:8686",
+	"config.bad_cron":          "%s 是 %q，不是 cron 表达式（%s）",
+	"config.bad_rate":          "%s 是 %q，频率应写成 20/10s：10 秒 20 条",
+	"config.bad_sha256":        "%s 是 %q，sha256 有 64 位十六进制数字",
+	"config.bad_display":       "%s 是 %q，应该是 auto、none 或 :5 这样的 X 显示",
+	"config.bad_env_name":      "%s：%q 不是环境变量名",
+	"config.md5_itself":        "%s 里写的是密码的 MD5；请写保存它的环境变量的名字",
+	"config.reserved_env":      "%s：%s 由 ncatd 自己设置",
+	"config.reserved_arg":      "%s：%s 由 ncatd 自己传入",
+	"config.unsafe_host":       "%s 是 %q，其他机器能访问它：旁边必须写一个至少 %d 个字符的 token",
+	"config.short_token":       "%s 有 %d 个字符；host 为 %q 时至少要 %d 个",
+	"config.no_accounts":       "至少要有一个账号",
+	"config.no_name":           "有多个账号时，每个账号都要有 name",
+	"config.duplicate_name":    "账号名 %q 已经用过（%s）",
+	"config.duplicate_uin":     "QQ 号 %d 已经是账号 %s 的（%s）",
+	"config.same_port":         "端口 %d 已被 %s 使用（%s）",
+	"config.empty_list":        "%s 不能为空",
+	"config.repeated":          "%s 里 %q 写了两次",
+	"config.order":             "%s（%s）不能大于 %s（%s）",
+	"config.unknown_env":       "没有这个设置",
+	"config.unknown_account":   "没有名为 %q 的账号",
+	"config.too_large":         "文件超过 %d 字节",
+	"config.read":              "%s",
+}

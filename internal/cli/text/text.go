@@ -1,0 +1,103 @@
+// Package text is the catalogue of all that a person reads: help, hints, states,
+// reasons and diagnoses, in English and Chinese, keyed by stable codes. Its
+// central function is [T]. JSON keys, state and reason words, log messages and
+// exit codes are not in it: they are the same in every language.
+//
+// A code is lower case with dots: cmd.status.short, flag.json, state.online,
+// reason.kicked, hint.not_running, config.unknown_key. Each part of the program
+// has its own pair of maps in a file of its own (en_config.go has both), listed
+// in [catalogues].
+package text
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Lang is a language.
+type Lang string
+
+// The languages.
+const (
+	English Lang = "en"
+	Chinese Lang = "zh"
+)
+
+// pair is one part of the catalogue in both languages.
+type pair struct {
+	en, zh map[string]string
+}
+
+// catalogues lists the parts; no code may be in two of them.
+var catalogues = []pair{
+	{commonEN, commonZH},
+	{stateEN, stateZH},
+	{helpEN, helpZH},
+	{configEN, configZH},
+}
+
+var byLang = func() map[Lang]map[string]string {
+	m := map[Lang]map[string]string{English: {}, Chinese: {}}
+	for _, p := range catalogues {
+		maps.Copy(m[English], p.en)
+		maps.Copy(m[Chinese], p.zh)
+	}
+	return m
+}()
+
+// T returns the text of a code with args put in as by fmt.Sprintf. A code that
+// the language lacks falls back to English, one that no language has to the
+// code itself and its args.
+func T(l Lang, code string, args ...any) string {
+	f, ok := byLang[l][code]
+	if !ok {
+		f, ok = byLang[English][code]
+	}
+	switch {
+	case !ok:
+		return strings.TrimSpace(code + " " + strings.TrimSpace(fmt.Sprintln(args...)))
+	case len(args) == 0:
+		return strings.ReplaceAll(f, "%%", "%")
+	}
+	return fmt.Sprintf(f, args...)
+}
+
+// Has reports whether the catalogue knows the code.
+func Has(code string) bool {
+	_, ok := byLang[English][code]
+	return ok
+}
+
+// Codes returns all codes of a language, sorted.
+func Codes(l Lang) []string { return slices.Sorted(maps.Keys(byLang[l])) }
+
+// Detect returns the language to use: flag, else NCATD_LANG, else the locale
+// (LC_ALL, LC_MESSAGES, LANG). ok is false if flag or NCATD_LANG names a
+// language that is not there; English is returned then.
+func Detect(flag string, getenv func(string) string) (l Lang, ok bool) {
+	for _, wish := range []string{flag, getenv("NCATD_LANG")} {
+		if wish != "" {
+			return parse(wish)
+		}
+	}
+	for _, v := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if loc := getenv(v); loc != "" {
+			l, _ := parse(loc)
+			return l, true
+		}
+	}
+	return English, true
+}
+
+func parse(s string) (Lang, bool) {
+	s = strings.ToLower(s)
+	switch {
+	case s == "zh" || strings.HasPrefix(s, "zh_") || strings.HasPrefix(s, "zh-") || strings.HasPrefix(s, "zh."):
+		return Chinese, true
+	case s == "en" || strings.HasPrefix(s, "en_") || strings.HasPrefix(s, "en-") || strings.HasPrefix(s, "en."):
+		return English, true
+	}
+	return English, false
+}

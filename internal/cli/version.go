@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersion(a *app) *cobra.Command {
+	var asJSON bool
+	c := a.command("version", "version", noArgs, func(*cobra.Command, []string) error {
+		v := struct {
+			Version  string `json:"version"`
+			Commit   string `json:"commit"`
+			Go       string `json:"go"`
+			Platform string `json:"platform"`
+		}{Version: a.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		if bi, ok := debug.ReadBuildInfo(); ok {
+			for _, s := range bi.Settings {
+				if s.Key == "vcs.revision" {
+					v.Commit = s.Value
+				}
+			}
+		}
+		if asJSON {
+			return a.out.json(v, false)
+		}
+		a.out.print("ncatd %s (%s, %s)", v.Version, v.Go, v.Platform)
+		return nil
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	return c
+}
+
+// newCompletion prints cobra's scripts, which ask this program for everything.
+func newCompletion(a *app) *cobra.Command {
+	c := a.command("completion", "completion bash|zsh|fish", between(1, 1, "bash|zsh|fish"), func(c *cobra.Command, args []string) error {
+		switch args[0] {
+		case "bash":
+			return c.Root().GenBashCompletionV2(a.Stdout, true)
+		case "zsh":
+			return c.Root().GenZshCompletion(a.Stdout)
+		case "fish":
+			return c.Root().GenFishCompletion(a.Stdout, true)
+		}
+		return &flagError{text: a.t("err.shell", args[0]), path: c.CommandPath()}
+	})
+	c.ValidArgs = []string{"bash", "zsh", "fish"}
+	return c
+}

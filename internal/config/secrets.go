@@ -1,0 +1,169 @@
+package config
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// tokenLength is the length of a generated token: 32 of 62 letters and digits
+// hold some 190 bits.
+const tokenLength = 32
+
+// Secrets are the tokens of one home: generated once, kept in secrets.json
+// (0600), and overridden by systemd credentials and by the config.
+type Secrets struct {
+	Control  Secret // bearer token of the control API's TCP side
+	Accounts map[string]AccountSecrets
+}
+
+// AccountSecrets are the tokens of one account.
+type AccountSecrets struct {
+	WebUI  Secret // NapCat's WebUI token
+	OneBot Secret // access token of the WebSocket server
+	JWT    Secret // NapCat's jwtSecret
+	// PasswordMD5 comes from a credential only and is never written.
+	PasswordMD5 Secret
+}
+
+// secretsFile is the form of secrets.json. Accounts that the config no longer
+// has keep theirs.
+type secretsFile struct {
+	Control  string                       `json:"control"`
+	Accounts map[string]map[string]string `json:"accounts"`
+}
+
+// EnsureSecrets returns the tokens for the accounts of c, generating those that
+// path does not have yet and writing the file then. A credential in credDir
+// ($CREDENTIALS_DIRECTORY, "" for none), named ncatd.control,
+// ncatd.ACCOUNT.webui, .onebot or .password_md5, comes before the file; a token
+// in c before both. The caller holds the lock of the home.
+func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
+	f, changed, err := readSecrets(path)
+	if err != nil {
+		return nil, err
+	}
+	fill := func(v string) string {
+		if v == "" {
+			v, changed = newToken(), true
+		}
+		return v
+	}
+	f.Control = fill(f.Control)
+	for _, a := range c.Accounts {
+		m := f.Accounts[a.Name]
+		if m == nil {
+			m = map[string]string{}
+			f.Accounts[a.Name] = m
+		}
+		for _, k := range []string{"webui", "onebot", "jwt"} {
+			m[k] = fill(m[k])
+		}
+	}
+	if changed {
+		b, err := json.MarshalIndent(f, "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("encode secrets: %w", err)
+		}
+		if err := writeAtomic(path, append(b, '\n'), 0o600); err != nil {
+			return nil, fmt.Errorf("write secrets: %w", err)
+		}
+	}
+	return resolveSecrets(f, c, credDir)
+}
+
+// ReadSecrets is [EnsureSecrets] for a reader: it generates and writes nothing;
+// a token that is not there is empty.
+func ReadSecrets(path string, c *Config, credDir string) (*Secrets, error) {
+	f, _, err := readSecrets(path)
+	if err != nil {
+		return nil, err
+	}
+	return resolveSecrets(f, c, credDir)
+}
+
+func readSecrets(path string) (f secretsFile, changed bool, err error) {
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		changed = true
+	case err != nil:
+		return f, false, fmt.Errorf("read secrets: %w", err)
+	default:
+		if err := json.Unmarshal(b, &f); err != nil {
+			return f, false, fmt.Errorf("read secrets: %s is not valid JSON; remove it and new tokens are made: %w", path, err)
+		}
+		if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
+			changed = true // written anew with the right mode
+		}
+	}
+	if f.Accounts == nil {
+		f.Accounts = map[string]map[string]string{}
+	}
+	return f, changed, nil
+}
+
+func resolveSecrets(f secretsFile, c *Config, credDir string) (*Secrets, error) {
+	s := &Secrets{Accounts: map[string]AccountSecrets{}}
+	var firstErr error
+	pick := func(configured Secret, cred, kept string) Secret {
+		if configured != "" {
+			return configured
+		}
+		v, err := credential(credDir, cred)
+		if err != nil && firstErr == nil {
+			firstErr = err
+		}
+		if v != "" {
+			return Secret(v)
+		}
+		return Secret(kept)
+	}
+	s.Control = pick("", "ncatd.control", f.Control)
+	for _, a := range c.Accounts {
+		m, n := f.Accounts[a.Name], "ncatd."+a.Name
+		s.Accounts[a.Name] = AccountSecrets{
+			WebUI:       pick(a.WebUI.Token, n+".webui", m["webui"]),
+			OneBot:      pick(a.OneBot.Token, n+".onebot", m["onebot"]),
+			JWT:         pick("", n+".jwt", m["jwt"]),
+			PasswordMD5: pick("", n+".password_md5", ""),
+		}
+	}
+	return s, firstErr
+}
+
+func credential(dir, name string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read credential: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// newToken returns a random token of letters and digits, which no URL, header
+// or shell needs to quote.
+func newToken() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	out := make([]byte, 0, tokenLength)
+	var buf [64]byte
+	for len(out) < tokenLength {
+		rand.Read(buf[:]) // never fails: crypto/rand ends the program instead
+		for _, b := range buf {
+			if b < 248 && len(out) < tokenLength { // 248 is 4 times 62: no letter is likelier
+				out = append(out, alphabet[b%62])
+			}
+		}
+	}
+	return string(out)
+}
