@@ -65,10 +65,8 @@ type DaemonOptions struct {
 // commands lists the factories of all commands in the order of the help. A
 // command lives in the file of its name.
 var commands = []func(*app) *cobra.Command{
-	newInit,
-	newStart, newStop, newRestart, newReload, newStatus, newLogs,
-	newCall, newSend, newEvents,
-	newConfig, newPlugin, newService,
+	newStart, newStop, newRestart, newReload, newStatus,
+	newPlugin,
 	newSim, newVersion,
 }
 

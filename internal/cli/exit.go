@@ -267,4 +267,3 @@ func between(lo, hi int, names ...string) func(*app, *cobra.Command, []string) e
 		return nil
 	}
 }
-

@@ -70,9 +70,13 @@ func (d *decoder) environment(c *Config, env []string) {
 		}
 		byVar[EnvName(k)] = k
 	}
+	own := map[string]bool{} // variables that the config itself names
+	for _, a := range c.Accounts {
+		own[a.Login.PasswordMD5Env] = true
+	}
 	for _, kv := range env {
 		name, val, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, "NCATD_") || notKeys[name] {
+		if !strings.HasPrefix(name, "NCATD_") || notKeys[name] || own[name] || strings.HasPrefix(name, "NCATD_SIM_") {
 			continue
 		}
 		d.source = name

@@ -49,6 +49,10 @@ var commonEN = map[string]string{
 	"err.filter_kind":             "%q is not an event type; there are message, notice, request and meta",
 	"err.no_daemon":               "this program was built without a daemon",
 	"err.plugin_names":            "name at least one plugin",
+	"err.not_installed":           "NapCat and QQ are not installed yet",
+	"err.shell":                   "there is no completion for %q; there is bash, zsh and fish",
+	"ask.install":                 "NapCat %s and QQ are not installed; download them from their publishers now?",
+	"hint.install":                "ncatd install gets them; ncatd start --yes does so without asking",
 	"err.want":                    "it must be true or false: %q",
 
 	"hint.help":                "%s --help",
@@ -229,6 +233,10 @@ var commonZH = map[string]string{
 	"err.filter_kind":             "%q 不是事件类型，可用：message、notice、request、meta",
 	"err.no_daemon":               "这个程序不带守护进程",
 	"err.plugin_names":            "请至少写一个插件名",
+	"err.not_installed":           "还没有安装 NapCat 和 QQ",
+	"err.shell":                   "没有 %q 的补全脚本，可用：bash、zsh、fish",
+	"ask.install":                 "还没有安装 NapCat %s 和 QQ，现在从各自的发布者下载吗？",
+	"hint.install":                "用 ncatd install 安装，或用 ncatd start --yes 直接安装",
 	"err.want":                    "只能是 true 或 false：%q",
 
 	"hint.help":                "%s --help",

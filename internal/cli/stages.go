@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/qrterm"
+)
+
+// stages tells a person, line by line, how the accounts come up. It is fed with
+// a watch stream and used by one goroutine.
+type stages struct {
+	a          *app
+	began      time.Time
+	sim        bool
+	foreground bool
+
+	said   map[string]string // account -> last state line
+	codes  map[string]string // account -> last QR drawn
+	quick  map[string]bool   // account -> logging in by ticket
+	latest map[string]api.Account
+	tried  bool // the advice was given
+}
+
+func (s *stages) init() {
+	if s.said == nil {
+		s.said, s.codes = map[string]string{}, map[string]string{}
+		s.quick, s.latest = map[string]bool{}, map[string]api.Account{}
+	}
+}
+
+// show handles one item of a watch stream.
+func (s *stages) show(it api.WatchItem) error {
+	s.init()
+	switch {
+	case it.Status != nil:
+		for _, acc := range it.Status.Accounts {
+			s.history(acc)
+			s.account(acc)
+		}
+	case it.State != nil:
+		s.account(*it.State)
+	case it.QR != nil:
+		s.qr(it.Account, *it.QR)
+	case it.Login != nil:
+		s.login(it.Account, *it.Login)
+	}
+	return nil
+}
+
+// history takes from what happened before the watch began whether a ticket
+// was used.
+func (s *stages) history(acc api.Account) {
+	for _, t := range acc.History {
+		if !t.Time.Before(s.began) && t.Reason == "quick_login" {
+			s.quick[acc.Name] = true
+		}
+	}
+}
+
+func (s *stages) account(acc api.Account) {
+	s.latest[acc.Name] = acc
+	a := s.a
+	if acc.State == api.StateOnline {
+		line := "online"
+		if s.said[acc.Name] == line {
+			return
+		}
+		s.said[acc.Name] = line
+		code := "start.online"
+		if s.quick[acc.Name] {
+			code = "start.online_quick"
+		}
+		nick := printable(acc.Nickname)
+		if nick == "" {
+			nick = acc.Name
+		}
+		a.out.say("%s", a.t(code, acc.Name, nick, acc.UIN, time.Since(s.began).Seconds()))
+		s.advice(acc)
+		return
+	}
+	if acc.Reason == "quick_login" {
+		s.quick[acc.Name] = true
+	} else if acc.State == api.StateLoginRequired {
+		s.quick[acc.Name] = false
+	}
+	line := a.t("start.state", acc.Name, a.t("state."+string(acc.State)))
+	if d := a.detail(acc); d != "" {
+		line = a.t("start.state_detail", acc.Name, a.t("state."+string(acc.State)), d)
+	}
+	if s.said[acc.Name] != line {
+		s.said[acc.Name] = line
+		a.out.say("%s", line)
+	}
+	if acc.QR != nil && acc.State == api.StateLoginRequired {
+		s.qr(acc.Name, *acc.QR)
+	}
+	if acc.State == api.StateFailed {
+		a.out.hint(a.t("hint.doctor"))
+	}
+}
+
+func (s *stages) login(account string, it api.LoginItem) {
+	switch it.Step {
+	case "quick":
+		if !s.quick[account] {
+			s.quick[account] = true
+			s.a.out.say("%s", s.a.t("start.quick", account))
+		}
+	case "accepted":
+		if !s.quick[account] {
+			s.a.out.say("%s", s.a.t("start.scanned", account))
+		}
+	}
+}
+
+// qr draws a code once: on a terminal as wide as it has room, elsewhere in
+// plain half blocks with the text below, so that a container's log can be
+// scanned too.
+func (s *stages) qr(account string, q api.QR) {
+	if q.URL == "" || s.codes[account] == q.URL {
+		return
+	}
+	a := s.a
+	if s.codes[account] == "" {
+		uin := "QQ"
+		if n := s.latest[account].UIN; n != 0 {
+			uin = fmt.Sprint(n)
+		}
+		a.out.say("%s", a.t("start.qr", account, uin))
+	} else {
+		a.out.say("%s", a.t("start.qr_again", account))
+	}
+	s.codes[account] = q.URL
+	code, err := qrterm.New(q.URL)
+	if err == nil {
+		style, fits := qrterm.Style{Plain: !a.out.colerr, Quiet: 2}, true
+		if f, ok := a.Stderr.(*os.File); ok && a.out.errTTY {
+			if cols, rows, err := term.GetSize(int(f.Fd())); err == nil {
+				style, fits = code.Fit(style, cols, rows)
+			}
+		}
+		if fits {
+			for _, l := range code.Lines(style) {
+				a.out.stderr("%s", l)
+			}
+		}
+	}
+	a.out.stderr("%s", printable(q.URL))
+}
+
+// advice says, once, what to do with an account that is online.
+func (s *stages) advice(acc api.Account) {
+	if s.tried {
+		return
+	}
+	s.tried = true
+	a := s.a
+	if s.sim {
+		a.out.say("%s", a.t("start.try"))
+		for _, l := range []string{
+			"ncatd sim say --user 3001000001 测试",
+			"ncatd sim say --group 700000001 /ping",
+			"ncatd status",
+		} {
+			if a.homeFlag != "" || a.getenv("NCATD_HOME") != "" {
+				l += " --home " + shellQuote(a.simHomeText())
+			}
+			a.out.stderr("    %s", l)
+		}
+	} else {
+		a.out.say("%s", a.t("start.try_real", acc.Name, acc.UIN))
+	}
+	if s.foreground {
+		a.out.say("%s", a.t("start.stop_with"))
+	} else {
+		a.out.say("%s", a.t("start.stop_with_d"))
+	}
+}
+
+func (a *app) simHomeText() string {
+	h, err := a.startHome(true)
+	if err != nil {
+		return ""
+	}
+	return string(h)
+}
+
+// shellQuote makes s one word of a shell.
+func shellQuote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+var errSettled = errors.New("settled")
+
+// awaitAccounts shows the stages until every account is online or waits for
+// something that only a person can do.
+func (a *app) awaitAccounts(ctx context.Context, h home.Dir, o startOptions, began time.Time, died func() error) error {
+	cl := client.New(h.Socket())
+	defer cl.Close()
+	wctx, cancel := context.WithTimeout(ctx, o.wait)
+	defer cancel()
+	p := &stages{a: a, began: began, sim: o.sim}
+	err := cl.Watch(wctx, "", nil, func(it api.WatchItem) error {
+		if err := p.show(it); err != nil {
+			return err
+		}
+		for _, acc := range p.latest {
+			if !settled(acc, o.sim && o.scanAfter >= 0) {
+				return nil
+			}
+		}
+		return errSettled
+	})
+	switch {
+	case errors.Is(err, errSettled):
+	case errors.Is(err, io.EOF):
+		return died()
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, context.DeadlineExceeded):
+		return failf(a, exitFailure, "err.wait_timeout", o.wait)
+	default:
+		return err
+	}
+	for _, acc := range p.latest {
+		if acc.State == api.StateFailed {
+			return fail(exitNapCatFailed, errors.New(a.t("err.account_failed", acc.Name, a.detail(acc))), a.t("hint.doctor"))
+		}
+	}
+	for _, acc := range p.latest {
+		if acc.State == api.StateLoginRequired {
+			a.out.hint(a.t("hint.login", acc.Name))
+		}
+	}
+	return nil
+}
+
+// settled tells whether waiting longer would show nothing new. scans says that
+// somebody (the simulated phone) scans by itself.
+func settled(acc api.Account, scans bool) bool {
+	switch acc.State {
+	case api.StateOnline, api.StateStopped, api.StateFailed:
+		return true
+	case api.StateLoginRequired:
+		// Without a code or a challenge there is nothing to do for a person yet.
+		return !scans && (acc.QR != nil || acc.Login != nil)
+	}
+	return false
+}
+
+// randomWord returns a short word that no other process uses.
+func randomWord() string { return strings.ToLower(rand.Text()[:10]) }

@@ -1,0 +1,355 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/control/socket"
+	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/logfile"
+	"github.com/ncatd/ncatd/internal/napcatsim"
+	"github.com/ncatd/ncatd/internal/systemd"
+)
+
+// readyEnv names, for a detached daemon, the socket on which it tells that it
+// is ready.
+const readyEnv = "NCATD_DETACHED"
+
+// detachedLog is the file in the home's logs that takes what a detached daemon
+// prints.
+const detachedLog = "start.out"
+
+// defaultWait is how long start -d waits for the accounts: long enough for a
+// first download on a slow line.
+const defaultWait = 15 * time.Minute
+
+type startOptions struct {
+	detach    bool
+	sim       bool
+	scanAfter napcatsim.Duration
+	yes       bool
+	wait      time.Duration
+}
+
+func newStart(a *app) *cobra.Command {
+	o := startOptions{scanAfter: napcatsim.Duration(2 * time.Second)}
+	c := a.command("start", "start", noArgs, func(c *cobra.Command, _ []string) error {
+		h, err := a.startHome(o.sim)
+		if err != nil {
+			return err
+		}
+		if o.detach {
+			return a.startDetached(c.Context(), h, o)
+		}
+		return a.startHere(c.Context(), h, o)
+	})
+	f := c.Flags()
+	f.BoolVarP(&o.detach, "detach", "d", false, a.t("flag.detach"))
+	f.BoolVar(&o.sim, "sim", false, a.t("flag.sim"))
+	f.Var(&o.scanAfter, "scan-after", a.t("flag.scan_after"))
+	f.BoolVarP(&o.yes, "yes", "y", false, a.t("flag.yes"))
+	f.DurationVar(&o.wait, "wait", defaultWait, a.t("flag.wait"))
+	return c
+}
+
+func (a *app) startHome(sim bool) (home.Dir, error) {
+	fallback := ".ncatd"
+	if sim {
+		fallback = simHome
+	}
+	return home.Find(a.homeFlag, a.getenv, fallback)
+}
+
+// startHere runs the daemon in this process until it is told to stop.
+func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
+	if a.StartDaemon == nil {
+		return failf(a, exitFailure, "err.no_daemon")
+	}
+	detached := a.getenv(readyEnv)
+	// The config is read before anything is made: a mistake in it starts nothing.
+	extra, err := a.startSettings(h, o)
+	if err != nil {
+		return err
+	}
+	load := func() (*config.Config, error) { return a.loadConfig(a.configPath(h), extra) }
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	lock, err := h.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := h.Make(); err != nil {
+		return err
+	}
+	if o.sim {
+		if err := a.prepareSim(h, cfg, o, detached == ""); err != nil {
+			return err
+		}
+	} else if err := a.consent(h, cfg, o); err != nil {
+		return err
+	}
+	secrets, err := config.EnsureSecrets(h.Secrets(), cfg, a.getenv("CREDENTIALS_DIRECTORY"))
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	level.Set(logfile.Level(cfg.Log.Level))
+	log, closeLog := a.logger(h, cfg, level)
+	defer closeLog()
+	reload, dump, stopSignals := hangups()
+	defer stopSignals()
+
+	cl := client.New(h.Socket())
+	defer cl.Close()
+	ready := make(chan struct{})
+	dctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g, gctx := errgroup.WithContext(dctx)
+	began := time.Now()
+	g.Go(func() error {
+		err := a.StartDaemon(dctx, DaemonOptions{
+			Home: h, ConfigPath: a.configPath(h), Config: cfg, LoadConfig: load, Secrets: secrets,
+			Version: a.Version, Log: log, LogLevel: level,
+			Ready:  func() { close(ready) },
+			Reload: reload, Dump: dump,
+		})
+		if err != nil {
+			return err
+		}
+		return errDaemonEnded
+	})
+	g.Go(func() error {
+		select {
+		case <-ready:
+		case <-gctx.Done():
+			return nil
+		}
+		if detached != "" {
+			return tellReady(gctx, detached)
+		}
+		if systemd.New().On() {
+			return nil // STATUS and the journal tell it
+		}
+		p := &stages{a: a, began: began, sim: o.sim, foreground: true}
+		_ = cl.Watch(gctx, "", nil, p.show) // it ends with the daemon, whose error counts
+		return nil
+	})
+	if detached == "" && !systemd.New().On() {
+		g.Go(func() error {
+			<-gctx.Done()
+			if c := context.Cause(ctx); c == errInterrupted || c == errTerminated {
+				a.out.say("%s", a.t("start.stopping"))
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	if !errors.Is(err, errDaemonEnded) {
+		return err
+	}
+	if detached == "" && !systemd.New().On() {
+		a.out.say("%s", a.t("start.stopped"))
+	}
+	if context.Cause(ctx) == errInterrupted {
+		return quiet(exitInterrupted)
+	}
+	return nil
+}
+
+// errDaemonEnded ends the helpers of a daemon that stopped in order.
+var errDaemonEnded = errors.New("daemon ended")
+
+// startSettings returns the settings that the flags of start stand for, and for
+// a simulation packs what they point to.
+func (a *app) startSettings(h home.Dir, o startOptions) (map[string]string, error) {
+	if !o.sim {
+		return nil, nil
+	}
+	if runtime.GOOS != "linux" {
+		return nil, fail(exitFailure, errors.New(a.t("err.sim_platform")), a.t("hint.sim_unix"))
+	}
+	dir := h.Join("downloads", "sim")
+	return map[string]string{
+		"napcat.source":    dir + "/" + napcatsim.NapCatPackageName,
+		"napcat.qq_source": dir + "/" + napcatsim.QQPackageName,
+		"napcat.version":   napcatsim.DefaultNapCatVersion,
+		"napcat.update":    "off",
+	}, nil
+}
+
+// prepareSim packs the simulated packages and sets the simulated phone.
+func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say bool) error {
+	p, err := napcatsim.Pack(h.Join("downloads", "sim"), napcatsim.PackOptions{})
+	if err != nil {
+		return err
+	}
+	for _, acc := range cfg.Accounts {
+		dir := napcatsim.AccountHome(string(h), acc.Name)
+		so, err := napcatsim.ReadOptions(dir)
+		if err != nil {
+			return err
+		}
+		scan := o.scanAfter
+		so.ScanAfter = &scan
+		if err := napcatsim.WriteOptions(dir, so); err != nil {
+			return err
+		}
+	}
+	if say && !systemd.New().On() {
+		a.out.say("%s", a.t("start.sim_note", h))
+		a.out.say("%s", a.t("start.sim_packed", p.QQVersion, p.NapCatVersion))
+	}
+	return nil
+}
+
+// logger returns the daemon's logger: always the file in the home, besides it
+// the journal under systemd, and stderr where no terminal shows the stages.
+func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar) (*slog.Logger, func()) {
+	w := logfile.NewWriter(h.Join("logs", "ncatd.log"), int64(cfg.Log.MaxSize), int64(cfg.Log.MaxTotal), logfile.Lost(cfg.Log.Format))
+	handlers := []slog.Handler{logfile.Handler(w, cfg.Log.Format, level)}
+	closers := []io.Closer{w}
+	if j, err := systemd.OpenJournal(level); err == nil {
+		handlers = append(handlers, j)
+		closers = append(closers, j)
+	} else if a.getenv(readyEnv) == "" && !a.out.errTTY {
+		if cfg.Log.Format == "json" {
+			handlers = append(handlers, logfile.Handler(a.Stderr, "json", level))
+		} else {
+			handlers = append(handlers, logfile.Console(a.Stderr, level, a.out.colerr))
+		}
+	}
+	return slog.New(logfile.Fan(handlers...)), func() {
+		for _, c := range closers {
+			c.Close()
+		}
+	}
+}
+
+// startDetached starts this program again without a terminal and returns when
+// it is ready and its accounts need nobody, or says why not.
+func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) error {
+	if pid, err := h.Holder(); err != nil {
+		return err
+	} else if pid != 0 {
+		return &home.LockedError{PID: pid, Path: h.LockFile()}
+	}
+	extra, err := a.startSettings(h, o)
+	if err != nil {
+		return err
+	}
+	cfg, err := a.loadConfig(a.configPath(h), extra)
+	if err != nil {
+		return err
+	}
+	if err := h.Make(); err != nil {
+		return err
+	}
+	if !o.sim {
+		if err := a.consent(h, cfg, o); err != nil {
+			return err
+		}
+	} else {
+		a.out.say("%s", a.t("start.sim_note", h))
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	readyPath := h.Join("run", "ready-"+randomWord()+".sock")
+	l, err := socket.Listen(ctx, readyPath)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	outPath := h.Join("logs", detachedLog)
+	out, err := os.OpenFile(outPath, os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	args := []string{"start", "--home", string(h), "--yes", "--lang", string(a.lang), "--scan-after", o.scanAfter.String()}
+	if o.sim {
+		args = append(args, "--sim")
+	}
+	if a.configFlag != "" {
+		args = append(args, "--config", a.configFlag)
+	}
+	for _, s := range a.sets {
+		args = append(args, "--set", s)
+	}
+	cmd := exec.Command(exe, args...)
+	cmd.Env = append(append([]string{}, a.Env...), readyEnv+"="+readyPath)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = detachedProcess()
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	died := make(chan error, 1)
+	go func() { died <- cmd.Wait() }() // ends with the child or with this process, which is about to end
+	isReady := make(chan struct{})
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			c.Close()
+			close(isReady)
+		}
+	}() // ended by l.Close
+	select {
+	case <-isReady:
+	case err := <-died:
+		return a.childFailed(out, err)
+	case <-ctx.Done():
+		_ = cmd.Process.Signal(os.Interrupt)
+		<-died
+		return context.Cause(ctx)
+	}
+	a.out.say("%s", a.t("start.ready", a.Version, cmd.Process.Pid))
+	if o.wait <= 0 {
+		return nil
+	}
+	return a.awaitAccounts(ctx, h, o, began, func() error { return a.childFailed(out, nil) })
+}
+
+// childFailed passes on what a daemon said that ended before it was ready.
+func (a *app) childFailed(out *os.File, waitErr error) error {
+	code := exitFailure
+	var ee *exec.ExitError
+	if errors.As(waitErr, &ee) && ee.ExitCode() > 0 {
+		code = ee.ExitCode()
+	}
+	b, err := io.ReadAll(io.NewSectionReader(out, 0, 64<<10))
+	if err != nil || len(bytes.TrimSpace(b)) == 0 {
+		return failf(a, code, "err.child_died")
+	}
+	for _, line := range strings.Split(strings.TrimRight(string(b), "\n"), "\n") {
+		a.out.stderr("%s", line)
+	}
+	return quiet(code)
+}
+
+// tellReady tells the process that started this one that it is ready. That
+// process may have gone; the daemon stays.
+func tellReady(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if c, err := socket.Dial(ctx, path); err == nil {
+		c.Close()
+	}
+	return nil
+}
