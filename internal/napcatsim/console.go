@@ -108,15 +108,15 @@ var tokenPattern = regexp.MustCompile(`(?i)(token=)[^\s&]+`)
 func maskToken(s string) string { return tokenPattern.ReplaceAllString(s, "${1}***") }
 
 // loggedIn applies the account's nick and log settings.
-func (c *console) loggedIn(nick string, cfg napcatConfig, dir string) error {
+func (c *console) loggedIn(nick string, cfg logConfig, dir string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.nick, c.silent = nick, !cfg.ConsoleLog
-	if weight(cfg.ConsoleLogLevel) >= 0 {
-		c.level = cfg.ConsoleLogLevel
+	c.nick, c.silent = nick, !cfg.consoleLog
+	if weight(cfg.consoleLevel) >= 0 {
+		c.level = cfg.consoleLevel
 	}
-	c.fileMin = cfg.FileLogLevel
-	if !cfg.FileLog || c.file != nil {
+	c.fileMin = cfg.fileLevel
+	if !cfg.fileLog || c.file != nil {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -72,3 +72,23 @@ func kill(pid int, name string) error {
 
 // defaultSignals lets the signals that end a process end this one.
 func defaultSignals() { signal.Reset(os.Interrupt, syscall.SIGTERM) }
+
+// exitSignals end a Go program as they end any other; the rest of them are
+// caught by Go's runtime.
+var exitSignals = map[string]bool{"KILL": true, "TERM": true, "INT": true, "HUP": true}
+
+// crashSignals are those of broken native code, by number.
+var crashSignals = map[string]int{"SEGV": 11, "ABRT": 6, "BUS": 7, "ILL": 4, "FPE": 8}
+
+func knownSignal(name string) bool { return exitSignals[name] || crashSignals[name] != 0 }
+
+// dieOf ends this process by a signal. Electron reports the number of a signal
+// as the exit code of a worker, so that exiting with it looks the same.
+func dieOf(name string) {
+	if n := crashSignals[name]; n != 0 {
+		os.Exit(n)
+	}
+	if kill(os.Getpid(), name) != nil {
+		os.Exit(1)
+	}
+}

@@ -86,3 +86,8 @@ func kill(pid int, name string) error {
 
 // defaultSignals does nothing: there are none.
 func defaultSignals() {}
+
+func knownSignal(name string) bool { return name == "KILL" || name == "TERM" }
+
+// dieOf ends this process.
+func dieOf(string) { os.Exit(1) }

@@ -10,3 +10,6 @@ import (
 // refused reports whether nobody listens there (any more), so that the request
 // was not seen by anybody.
 func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
+// inUse reports whether a port belongs to somebody else.
+func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

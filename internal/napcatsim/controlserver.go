@@ -1,0 +1,294 @@
+package napcatsim
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/napcatsim/world"
+)
+
+// controlServer is where the outside world of this worker is played.
+type controlServer struct {
+	w     *worker
+	token string
+}
+
+// start listens on loopback and leaves the address in control.json.
+func (s *controlServer) start() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.token = randomHex(16)
+	e := endpoint{PID: os.Getpid(), Addr: l.Addr().String(), Token: s.token}
+	if s.w.ipcOut != nil {
+		e.MasterPID = os.Getppid()
+	}
+	if err := saveJSON(filepath.Join(Dir(s.w.p.home()), "control.json"), e); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: discardLog}
+	s.w.tasks.Go(func() { _ = srv.Serve(l) }) // ends with the process
+	return nil
+}
+
+// ServeHTTP runs one command.
+func (s *controlServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+s.token)) != 1 {
+		http.Error(rw, "unauthorized", http.StatusUnauthorized)
+		return
+	}
+	cmd, ok := controlCommands[strings.TrimPrefix(r.URL.Path, "/")]
+	if !ok {
+		http.Error(rw, "unknown command", http.StatusNotFound)
+		return
+	}
+	out, err := cmd(s.w, r.Context(), json.NewDecoder(r.Body))
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_, _ = rw.Write(jsonLine(out)) // a client that went away does not want it
+}
+
+var errNotLoggedIn = errors.New("no account is logged in")
+
+var controlCommands = map[string]func(w *worker, ctx context.Context, in *json.Decoder) (any, error){
+	"say":       (*worker).cmdSay,
+	"sent":      (*worker).cmdSent,
+	"scan":      (*worker).cmdScan,
+	"qr-expire": (*worker).cmdExpire,
+	"kick":      (*worker).cmdKick,
+	"online":    (*worker).cmdOnline,
+	"crash":     (*worker).cmdCrash,
+	"hang":      (*worker).cmdHang,
+	"drop":      (*worker).cmdDrop,
+	"fault":     (*worker).cmdFault,
+	"state":     (*worker).cmdState,
+	"world":     (*worker).cmdWorld,
+}
+
+func (w *worker) cmdSay(ctx context.Context, in *json.Decoder) (any, error) {
+	var r SayRequest
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	wd := w.theWorld()
+	if wd == nil {
+		return nil, errNotLoggedIn
+	}
+	say, err := sayOf(r)
+	if err != nil {
+		return nil, err
+	}
+	last := w.sent.last()
+	m, err := wd.Say(say)
+	if err != nil {
+		return nil, err
+	}
+	out := SayResult{MessageID: int64(m.ID), Answers: []Sent{}}
+	deadline := time.NewTimer(r.Wait.D())
+	defer deadline.Stop()
+	var quiet <-chan time.Time
+	for {
+		list, more := w.sent.after(last)
+		for _, s := range list {
+			last = s.Seq
+			if r.Group != 0 && s.Group == r.Group || r.Group == 0 && s.Group == 0 && s.User == r.User {
+				out.Answers = append(out.Answers, s)
+				quiet = time.After(max(r.Quiet.D(), 0))
+			}
+		}
+		select {
+		case <-more:
+		case <-quiet:
+			return out, nil
+		case <-deadline.C:
+			return out, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (w *worker) cmdSent(_ context.Context, in *json.Decoder) (any, error) {
+	var r struct {
+		After int `json:"after"`
+	}
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	list, _ := w.sent.after(r.After)
+	if list == nil {
+		list = []Sent{}
+	}
+	return list, nil
+}
+
+func (w *worker) cmdScan(_ context.Context, in *json.Decoder) (any, error) {
+	var r struct {
+		UIN int64 `json:"uin"`
+	}
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	if w.core.confirmDevices() {
+		return nil, nil
+	}
+	return nil, w.core.scan(r.UIN, "")
+}
+
+func (w *worker) cmdExpire(context.Context, *json.Decoder) (any, error) {
+	return nil, w.core.expire("")
+}
+
+func (w *worker) cmdKick(_ context.Context, in *json.Decoder) (any, error) {
+	var r struct {
+		Title string `json:"title"`
+		Text  string `json:"text"`
+		Keep  bool   `json:"keep_ticket"`
+	}
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	if !w.kick(r.Title, r.Text, r.Keep) {
+		return nil, errNotLoggedIn
+	}
+	return nil, nil
+}
+
+func (w *worker) cmdOnline(_ context.Context, in *json.Decoder) (any, error) {
+	var r struct {
+		Online bool `json:"online"`
+	}
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	if !w.shell.changeOnline(r.Online) {
+		return nil, errNotLoggedIn
+	}
+	return nil, nil
+}
+
+// crashPause lets the answer of a command out before the process dies of it.
+const crashPause = 20 * time.Millisecond
+
+func (w *worker) cmdCrash(_ context.Context, in *json.Decoder) (any, error) {
+	var r CrashRequest
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Master && w.ipcOut == nil:
+		return nil, errors.New("there is no master: single process")
+	case r.Master:
+		return nil, kill(os.Getppid(), "KILL")
+	case r.Signal != "":
+		name := strings.TrimPrefix(strings.ToUpper(r.Signal), "SIG")
+		if !knownSignal(name) {
+			return nil, errors.New("unknown signal " + r.Signal)
+		}
+		time.AfterFunc(crashPause, func() { dieOf(name) })
+	default:
+		time.AfterFunc(crashPause, func() { w.end(r.Code) })
+	}
+	return nil, nil
+}
+
+func (w *worker) cmdHang(_ context.Context, in *json.Decoder) (any, error) {
+	var r struct {
+		On bool `json:"on"`
+	}
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	w.hang(r.On)
+	return nil, nil
+}
+
+func (w *worker) cmdDrop(_ context.Context, in *json.Decoder) (any, error) {
+	var r DropRequest
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	ob, wd := w.net(), w.theWorld()
+	if ob == nil || wd == nil {
+		return nil, errNotLoggedIn
+	}
+	switch r.Mode {
+	case "close":
+		ob.dropClients()
+	case "dead":
+		wd.SetDeadLink(world.LinkDead)
+	case "heal":
+		wd.SetDeadLink(world.LinkUp)
+	case "garbage":
+		ob.garbage(r.Count)
+	case "giant":
+		ob.giant(r.Size)
+	default:
+		return nil, errors.New("unknown mode " + r.Mode)
+	}
+	return nil, nil
+}
+
+func (w *worker) cmdFault(ctx context.Context, in *json.Decoder) (any, error) {
+	var o Options
+	if err := in.Decode(&o); err != nil {
+		return nil, err
+	}
+	file, err := ReadOptions(w.p.home())
+	if err != nil {
+		return nil, err
+	}
+	if err := WriteOptions(w.p.home(), file.Merge(o)); err != nil {
+		return nil, err
+	}
+	w.optMu.Lock()
+	before := w.opt
+	w.opt = w.opt.Merge(o)
+	w.optMu.Unlock()
+	w.changedFaults(before, o)
+	return nil, nil
+}
+
+func (w *worker) cmdState(context.Context, *json.Decoder) (any, error) {
+	srv, err := w.store.servers()
+	if err != nil {
+		return nil, err
+	}
+	code, issued := w.core.current()
+	s := State{
+		PID: os.Getpid(), Started: w.started, Version: w.p.in.NapCatVersion, Phase: w.shell.phase(),
+		Hanging: w.gate.closed(), QR: code, QRCount: issued, WebUILogins: srv.WebUILogins, Sessions: srv.Sessions, Options: w.options(),
+	}
+	if w.ipcOut != nil {
+		s.MasterPID = os.Getppid()
+	}
+	w.mu.Lock()
+	if w.webui != nil {
+		s.WebUIURL = w.webui.url
+	}
+	w.mu.Unlock()
+	w.shell.mu.Lock()
+	s.UIN, s.Nick, s.Online, s.LastMethod = w.shell.uin, w.shell.nick, w.shell.self.Online, w.shell.method
+	w.shell.mu.Unlock()
+	return s, nil
+}
+
+func (w *worker) cmdWorld(context.Context, *json.Decoder) (any, error) {
+	wd := w.theWorld()
+	if wd == nil {
+		return nil, errNotLoggedIn
+	}
+	return wd.Snapshot(), nil
+}
