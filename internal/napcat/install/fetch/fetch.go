@@ -89,6 +89,9 @@ func (f *Fetcher) have(ctx context.Context, file File) (Got, bool, error) {
 	return Got{}, false, os.Remove(path)
 }
 
+// worthKeeping is how many bytes of one place another one goes on from.
+const worthKeeping = 16 << 20
+
 // from asks the places in turn for the whole file. One that breaks off is asked
 // again after the others, for as long as that brings the file further.
 func (f *Fetcher) from(ctx context.Context, file File, queue []trial, report func(Event)) (Got, []*PlaceError, error) {
@@ -113,9 +116,16 @@ func (f *Fetcher) from(ctx context.Context, file File, queue []trial, report fun
 		report(Event{Kind: GivenUp, Place: t.place, Err: e})
 		if transient(e.Cause) && grew && attempts[t.place] < f.lim.Attempts {
 			queue = append(queue, t)
-			continue
+		} else {
+			bad = append(bad, e)
 		}
-		bad = append(bad, e)
+		// A small part is not worth mixing: the next place starts anew and is
+		// judged by its own bytes alone.
+		if fi, err := os.Stat(f.part(file)); err == nil && fi.Size() < worthKeeping && len(queue) > 0 && queue[0].place != t.place {
+			if err := f.dropPart(file); err != nil {
+				return Got{}, bad, err
+			}
+		}
 	}
 	return Got{}, bad, nil
 }
