@@ -76,6 +76,8 @@ type Line struct {
 	Noise bool
 	// Chat says that the line is, or continues, a chat message.
 	Chat bool
+	// Old says that the line was printed before its process was adopted.
+	Old bool
 	// Fact is what the line means, nil for most lines.
 	Fact *Fact
 }

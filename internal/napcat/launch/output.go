@@ -44,6 +44,7 @@ type output struct {
 	logger  *slog.Logger
 
 	off    atomic.Int64 // how far the file was read
+	old    int64        // while not 0: what stands before it was there when the process was adopted
 	parser Parser
 	part   []byte // of a line that has not ended
 	skip   bool   // the rest of that line is not wanted
@@ -148,6 +149,9 @@ func (o *output) drain(f *os.File, buf []byte) (int, error) {
 			o.off.Store(off + int64(n))
 			o.feed(buf[:n])
 			total += n
+			if off+int64(n) >= o.old {
+				o.old = 0
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			if st, err := f.Stat(); err == nil && st.Size() < o.off.Load() {
@@ -207,6 +211,7 @@ func (o *output) line(raw []byte) {
 	if !pass && l.Fact == nil {
 		return
 	}
+	l.Old = o.old > 0
 	shown := l
 	shown.Text, shown.Message = o.secrets.Replace(l.Text), o.secrets.Replace(l.Message)
 	o.remember(shown.Text)
@@ -282,6 +287,9 @@ func (o *output) recall(offset int64) {
 		offset = 0
 	}
 	o.off.Store(offset)
+	if st, err := f.Stat(); err == nil && st.Size() > offset {
+		o.old = st.Size()
+	}
 	from := max(0, offset-ringBytes)
 	b := make([]byte, offset-from)
 	n, _ := f.ReadAt(b, from)

@@ -1,0 +1,347 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/napcat/conffile"
+	"github.com/ncatd/ncatd/internal/napcat/install"
+	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/napcat/webui"
+	"github.com/ncatd/ncatd/internal/supervisor"
+)
+
+// kickMemory is how long a kick makes the pauses after later ones longer.
+const kickMemory = 6 * time.Hour
+
+// driver is the Account as its runner sees it.
+type driver Account
+
+var _ supervisor.Driver = (*driver)(nil)
+
+// Spawn implements [supervisor.Driver]: it adopts the process that an earlier
+// ncatd left, or starts one.
+func (d *driver) Spawn(ctx context.Context, n uint64) error {
+	a := (*Account)(d)
+	a.runner.Health(n, supervisor.Health{State: supervisor.StateInstalling, Reason: reasonInstall, Detail: "finding or installing NapCat and QQ"})
+	pair, err := a.d.Pair(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return installFault(err)
+	}
+	a.runner.Health(n, supervisor.Health{State: supervisor.StateStarting, Reason: supervisor.ReasonSpawn, Detail: "starting " + pair.String()})
+	for _, dir := range []string{a.c.Dir, a.home(), a.workDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return diskFault(err)
+		}
+	}
+	a.mu.Lock()
+	fresh := a.fresh
+	a.fresh = false
+	a.mu.Unlock()
+	if fresh {
+		if l := a.adopt(ctx, n, pair); l != nil {
+			a.started(l, pair)
+			return nil
+		}
+	}
+	l, err := a.start(ctx, n, pair)
+	if err != nil {
+		return err
+	}
+	a.started(l, pair)
+	return nil
+}
+
+// started shows the process of l and begins to watch it.
+func (a *Account) started(l *life, pair install.Pair) {
+	a.edit(func(s *api.Account) {
+		s.PIDs.NapCat, s.NapCat, s.QQ = l.proc.Identity().PID, pair.NapCat.Version, pair.QQ.Version
+		s.QR, s.Login = nil, nil
+	})
+	close(l.ready)
+}
+
+func (a *Account) home() string    { return filepath.Join(a.c.Dir, "home") }
+func (a *Account) workDir() string { return filepath.Join(a.c.Dir, "napcat") }
+
+// start prepares the files and starts a process. Before it does, nothing of an
+// earlier one is left.
+func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life, error) {
+	a.mu.Lock()
+	st, uin := a.state, a.uin()
+	a.mu.Unlock()
+	if err := launch.Sweep(st.Process, st.Marker, a.c.Supervisor.StopTimeout.D()); err != nil {
+		return nil, &supervisor.Fault{Reason: supervisor.ReasonSpawnFailed, Detail: err.Error(), Weight: 1}
+	}
+	c := a.c.Account
+	webPort, err := a.d.Ports.Choose(a.Name()+"/webui", c.WebUI.Host, c.WebUI.Port, st.WebUIPort)
+	if err != nil {
+		return nil, err
+	}
+	botPort, err := a.d.Ports.Choose(a.Name()+"/onebot", c.OneBot.Host, c.OneBot.Port, st.OneBotPort)
+	if err != nil {
+		return nil, err
+	}
+	if c.OneBot.Port != 0 && botPort != c.OneBot.Port {
+		a.log.Warn("configured onebot port is taken", "port", c.OneBot.Port, "instead", botPort)
+	}
+	res, err := conffile.Apply(filepath.Join(a.workDir(), "config"), conffile.Settings{
+		UIN:      uin,
+		WebUI:    conffile.WebUI{Host: c.WebUI.Host, Port: webPort, Token: a.c.WebUIToken.Reveal()},
+		OneBot:   a.oneBotServer(botPort),
+		Networks: c.Networks, Managed: st.Networks,
+		NapCat: filepath.Join(filepath.Dir(pair.NapCatMain), "config", "napcat.json"),
+	})
+	for _, bad := range res.Aside {
+		a.log.Warn("broken NapCat file put aside", "now", bad.Path, "err", bad.Err)
+	}
+	if err != nil {
+		return nil, diskFault(err)
+	}
+	if _, err := install.FixVersionsConfig(a.home(), pair.QQ.Version); err != nil {
+		a.log.Warn("QQ's version file not corrected", "err", err)
+	}
+	display, lost, err := a.d.Display.Get(ctx)
+	switch {
+	case errors.Is(err, launch.ErrNoXvfb):
+		// QQ will say so itself if it needs one.
+		a.log.Warn("no X display", "err", err)
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, &supervisor.Fault{Reason: reasonNoDisplay, Detail: err.Error(), Weight: 1}
+	}
+	if err := a.update(func(s *accountState) {
+		s.Process, s.Output, s.WebUIPort, s.WebUIKnown = launch.Identity{}, 0, webPort, false
+		s.OneBotPort, s.Networks = botPort, res.Managed
+		s.Main, s.NapCat, s.QQ = pair.NapCatMain, pair.NapCat.Version, pair.QQ.Version
+	}); err != nil {
+		return nil, diskFault(err)
+	}
+	quick := uin != 0 && slices.Contains(c.Login.Order, "quick") && !a.memory.QuickRefused(uin)
+	l := a.newLife(n, pair, lost)
+	l.quickStarted = quick
+	proc, err := launch.Start(a.spec(l, pair, uin, quick, display))
+	if err != nil {
+		l.end()
+		return nil, diskFault(err)
+	}
+	a.note(func(s *accountState) { s.Process, s.Started = proc.Identity(), time.Now() })
+	a.log.Info("started", "pid", proc.Identity().PID, "napcat", pair.NapCat.Version, "qq", pair.QQ.Version, "display", display)
+	a.take(l, proc)
+	return l, nil
+}
+
+// newLife makes a life whose WebUI client is not yet told where the WebUI is.
+func (a *Account) newLife(n uint64, pair install.Pair, lost <-chan struct{}) *life {
+	a.mu.Lock()
+	if a.web == nil {
+		// One client for all processes: its credential, signed with a key of
+		// ours, outlives them.
+		a.web = webui.New("http://127.0.0.1:1", a.c.WebUIToken.Reveal(), webui.Options{Timeout: a.c.Supervisor.Health.ProbeTimeout.D(), Logger: a.log})
+	}
+	web := a.web
+	a.mu.Unlock()
+	return newLife(a, n, pair, web, lost)
+}
+
+// take makes l the account's present life.
+func (a *Account) take(l *life, proc *launch.Process) {
+	a.mu.Lock()
+	a.life = l
+	a.mu.Unlock()
+	l.begin(proc)
+}
+
+// spec says how to run qq for this account.
+func (a *Account) spec(l *life, pair install.Pair, uin int64, quick bool, display string) launch.Spec {
+	a.mu.Lock()
+	st := a.state
+	a.mu.Unlock()
+	args := []string{"--no-sandbox"}
+	set := map[string]string{
+		"HOME":                           a.home(),
+		"NAPCAT_WORKDIR":                 a.workDir(),
+		"NAPCAT_WEBUI_SECRET_KEY":        a.c.WebUIToken.Reveal(),
+		"NAPCAT_WEBUI_JWT_SECRET_KEY":    st.SigningKey,
+		"NCATD_NAPCAT_MAIN":              pair.NapCatMain,
+		"NAPCAT_DISABLE_FFMPEG_DOWNLOAD": "1",
+	}
+	if quick {
+		number := strconv.FormatInt(uin, 10)
+		args = append(args, "-q", number)
+		set["NAPCAT_QUICK_ACCOUNT"] = number
+	}
+	if display != "" {
+		set["DISPLAY"] = display
+	}
+	for k, v := range a.c.Account.Env {
+		set[k] = v
+	}
+	return launch.Spec{
+		Path: pair.QQExe, Args: append(args, a.c.ExtraArgs...), Dir: a.workDir(),
+		Env:    childEnv(a.c.Environ, set, a.c.Account.Login.PasswordMD5Env),
+		Marker: st.Marker, Output: filepath.Join(a.c.Dir, "output"), Log: a.logs,
+		Secrets: []string{a.c.WebUIToken.Reveal(), a.c.OneBotToken.Reveal(), st.SigningKey},
+		OnLine:  l.line, Logger: a.log,
+	}
+}
+
+// childEnv returns the environment of a child: ours without what is meant for
+// ncatd or would lead NapCat astray, and with what is set.
+func childEnv(environ []string, set map[string]string, secret string) []string {
+	var env []string
+	for _, kv := range environ {
+		k, _, _ := strings.Cut(kv, "=")
+		if _, ok := set[k]; ok || k == "" || k == secret || k == "DISPLAY" && set["DISPLAY"] == "" {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(k, "NCATD_"), strings.HasPrefix(k, "NAPCAT_"),
+			strings.HasPrefix(k, "XDG_") && strings.HasSuffix(k, "_HOME"), // they would replace HOME
+			k == "NOTIFY_SOCKET", k == "LISTEN_FDS", k == "LISTEN_PID", k == "WATCHDOG_USEC", k == "WATCHDOG_PID",
+			k == "ELECTRON_RUN_AS_NODE", k == "NODE_OPTIONS":
+			continue
+		}
+		env = append(env, kv)
+	}
+	for k, v := range set {
+		env = append(env, k+"="+v)
+	}
+	slices.Sort(env)
+	return env
+}
+
+func environ(env []string, name string) string {
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Stop implements [supervisor.Driver].
+func (d *driver) Stop(ctx context.Context, _ uint64, why *supervisor.Fault) error {
+	a := (*Account)(d)
+	a.mu.Lock()
+	l := a.life
+	a.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	err := l.finish(ctx, a.c.Supervisor.StopTimeout.D())
+	l.ended(why)
+	return err
+}
+
+// finish ends the process and all that belongs to it, once. It does not give up
+// before ctx ends: as long as anything lives no other may start.
+func (l *life) finish(ctx context.Context, timeout time.Duration) error {
+	l.finishing.Lock()
+	defer l.finishing.Unlock()
+	if l.finished {
+		return nil
+	}
+	l.end()
+	for {
+		err := l.proc.Stop(ctx, timeout)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		l.a.log.Error("napcat does not end", "err", err)
+		timeout = 0
+	}
+	l.finished = true
+	l.a.note(func(s *accountState) { s.Process, s.Output = launch.Identity{}, 0 })
+	l.a.mu.Lock()
+	if l.a.life == l {
+		l.a.life = nil
+	}
+	l.a.mu.Unlock()
+	l.a.edit(func(s *api.Account) {
+		s.PIDs, s.RSSBytes, s.CPUPercent, s.QR, s.Login, s.WebUIURL, s.OneBotURL = api.PIDs{}, 0, 0, nil, nil, "", ""
+	})
+	return nil
+}
+
+// exited deals with a process that ended by itself.
+func (l *life) exited() {
+	a := l.a
+	d := diagnose(l.proc.Exit(), l.proc.Tail(ringForDiagnosis))
+	fault := &supervisor.Fault{Reason: d.Reason, Detail: d.Detail, Weight: 1}
+	if err := l.finish(context.Background(), 0); err != nil { // no end: see finish
+		a.log.Error("napcat not cleaned up", "err", err)
+	}
+	a.log.Warn("napcat ended", "exit", l.proc.Exit().String(), "reason", fault.Reason, "detail", fault.Detail)
+	a.runner.Exited(l.n, l.ended(fault))
+}
+
+// ended tells the daemon of a process that ended by a fault before the account
+// was online; if that rolled the pair back, the fault is no reason to wait.
+func (l *life) ended(f *supervisor.Fault) *supervisor.Fault {
+	if l.wasOnline.Load() || f.Weight == 0 || l.a.d.NotOnline == nil {
+		return f
+	}
+	if l.a.d.NotOnline(l.pair, string(f.Reason), f.Detail) {
+		g := *f
+		g.Weight, g.Permanent = 0, false
+		return &g
+	}
+	return f
+}
+
+// cameOnline is called once for a life that came online.
+func (a *Account) cameOnline(l *life) {
+	l.wasOnline.Store(true)
+	if a.d.Online != nil {
+		a.d.Online(l.pair)
+	}
+	a.edit(func(s *api.Account) { s.QR, s.Login = nil, nil })
+	a.note(func(s *accountState) { s.Output = l.proc.Offset() })
+}
+
+// kicked remembers a kick and returns the pause that it asks for.
+func (a *Account) kicked() time.Duration {
+	now := time.Now()
+	n := 0
+	a.note(func(s *accountState) {
+		s.Kicks = slices.DeleteFunc(s.Kicks, func(t time.Time) bool { return now.Sub(t) >= kickMemory })
+		s.Kicks = append(s.Kicks, now)
+		n = len(s.Kicks)
+	})
+	r := a.c.Supervisor.Restart
+	p := supervisor.Policy{Initial: r.Initial.D(), Max: r.Max.D()}
+	return p.Pause(n, 0)
+}
+
+// diskFault turns an error of preparing or starting into a fault, telling a full
+// disk from others.
+func diskFault(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &supervisor.Fault{Reason: reasonDiskFull, Detail: err.Error() + "; free some space", Weight: 1}
+	}
+	return err
+}
+
+func installFault(err error) error {
+	if install.IsDiskFull(err) {
+		return &supervisor.Fault{Reason: reasonDiskFull, Detail: err.Error(), Weight: 1}
+	}
+	return &supervisor.Fault{Reason: reasonInstall, Detail: fmt.Sprintf("NapCat and QQ could not be installed: %v", err), Weight: 1}
+}

@@ -1,0 +1,507 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/napcat/install"
+	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/napcat/webui"
+	"github.com/ncatd/ncatd/internal/supervisor"
+)
+
+const (
+	// quietFor is how long no event and no call may have come for a moment to
+	// count as quiet.
+	quietFor = time.Minute
+	// stall is how late a timer must be for ncatd itself to have been held up.
+	stall = 5 * time.Second
+	// unconnected is how long after a login the OneBot server may be out of
+	// reach before its configuration is set anew.
+	unconnected = 3 * time.Second
+	// moveSpacing is the time between two such attempts.
+	moveSpacing = 15 * time.Second
+)
+
+// life is one process of an account and everything that watches it. The facts
+// belong to the goroutine of watch; others send it functions that change them.
+type life struct {
+	a     *Account
+	n     uint64
+	pair  install.Pair
+	proc  *launch.Process
+	web   *webui.Client
+	lost  <-chan struct{} // the display is gone
+	inbox chan func(f *facts, now time.Time)
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	urlOnce sync.Once
+	url     chan struct{} // closed when the WebUI's address is known
+	look    chan struct{} // capacity 1: look at the WebUI now
+
+	ready     chan struct{} // closed when Spawn has shown the process
+	finishing sync.Mutex
+	finished  bool // guarded by finishing: nothing of the process is left
+	wasOnline atomic.Bool
+
+	mu           sync.Mutex
+	over         bool          // no goroutine may be started any more
+	driver       *webui.Driver // of the login under way
+	quickStarted bool          // NapCat tries the quick login by itself
+	// Of the watch goroutine only:
+	moved     time.Time
+	loginAt   time.Time
+	cpu       float64
+	cpuAt     time.Time
+	activity  uint64
+	activeAt  time.Time
+	probing   bool
+	nextProbe time.Time
+}
+
+func newLife(a *Account, n uint64, pair install.Pair, web *webui.Client, lost <-chan struct{}) *life {
+	l := &life{a: a, n: n, pair: pair, web: web, lost: lost, inbox: make(chan func(*facts, time.Time), 64), url: make(chan struct{}), ready: make(chan struct{}), look: make(chan struct{}, 1)}
+	l.ctx, l.cancel = context.WithCancel(context.Background()) // ended by end
+	return l
+}
+
+// begin starts to watch proc, whose lines come by line.
+func (l *life) begin(proc *launch.Process) {
+	l.proc = proc
+	l.wg.Go(l.watch)
+	l.wg.Go(l.logins)
+	l.wg.Go(l.samples)
+	l.wg.Go(l.schedule)
+	l.wg.Go(func() {
+		select {
+		case <-proc.Exited():
+			// Not within wg: the end of the life is waited for in there. Nor
+			// before Spawn is done, which would show a process that is gone.
+			l.a.bg.Go(func() {
+				<-l.ready
+				l.exited()
+			})
+		case <-l.ctx.Done():
+		}
+	})
+	if l.lost != nil {
+		l.wg.Go(func() {
+			select {
+			case <-l.lost:
+				l.post(func(f *facts, _ time.Time) { f.DisplayLost = true })
+			case <-l.ctx.Done():
+			}
+		})
+	}
+}
+
+// goes runs f in the background unless the life is over.
+func (l *life) goes(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.wg.Go(f)
+	}
+}
+
+// end stops watching and waits until that is done.
+func (l *life) end() {
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	l.cancel()
+	l.a.link.Disconnect()
+	l.wg.Wait()
+	l.web.Close()
+}
+
+// post changes the facts.
+func (l *life) post(f func(*facts, time.Time)) {
+	select {
+	case l.inbox <- f:
+	case <-l.ctx.Done():
+	}
+}
+
+// watch owns the facts: it enters what comes in, judges, and tells the runner.
+func (l *life) watch() {
+	h := l.a.c.Supervisor.Health
+	f := &facts{Spawned: time.Now(), Adopted: l.proc.Adopted()}
+	l.activeAt = f.Spawned
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	due := f.Spawned
+	var last supervisor.Health
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case change := <-l.inbox:
+			change(f, time.Now())
+		case <-timer.C:
+			if now := time.Now(); now.Sub(due) > stall {
+				l.a.log.Info("ncatd was held up", "for", now.Sub(due).Round(time.Second))
+				f.forgive(now)
+			}
+		}
+		now := time.Now()
+		v := judge(h, f, now)
+		if v.fault != nil {
+			l.a.runner.Fault(l.n, l.blame(v.fault))
+		}
+		if v.health != last && v.fault == nil {
+			last = v.health
+			l.a.runner.Health(l.n, last)
+			if last.State == supervisor.StateOnline && !l.wasOnline.Load() {
+				l.a.cameOnline(l)
+			}
+		}
+		if v.redial {
+			f.linkDown("the connection to OneBot is dead")
+			l.a.link.Redial()
+			continueWith(timer, &due, now)
+			continue
+		}
+		wake := v.wake
+		if v.probe {
+			wake = earlier(wake, l.probe(now))
+		}
+		if f.Login == loginDone && !f.Lifecycle {
+			wake = earlier(wake, l.reconfigure(f, now))
+		}
+		// Even without any deadline a look now and then finds out whether we
+		// were held up.
+		continueWith(timer, &due, earlier(wake, now.Add(10*time.Second)))
+	}
+}
+
+func continueWith(t *time.Timer, due *time.Time, at time.Time) {
+	*due = at
+	t.Reset(max(0, time.Until(at)))
+}
+
+// blame gives a kick the pause that many kicks ask for: each new login after a
+// kick may draw QQ's risk control.
+func (l *life) blame(f *supervisor.Fault) *supervisor.Fault {
+	if f.Reason == reasonKicked {
+		g := *f
+		g.Pause = l.a.kicked()
+		return &g
+	}
+	return f
+}
+
+// probe asks OneBot for its status unless that is under way or was just done,
+// and returns when the next is due.
+func (l *life) probe(now time.Time) time.Time {
+	h := l.a.c.Supervisor.Health
+	if l.probing || now.Before(l.nextProbe) {
+		return l.nextProbe
+	}
+	l.probing, l.nextProbe = true, now.Add(h.ProbeInterval.D())
+	l.goes(func() {
+		ctx, cancel := context.WithTimeout(l.ctx, h.ProbeTimeout.D())
+		defer cancel()
+		var status struct {
+			Online bool `json:"online"`
+		}
+		err := l.a.link.Call(ctx, "get_status", nil, &status)
+		l.post(func(f *facts, now time.Time) {
+			l.probing = false
+			switch {
+			case err == nil && f.Lifecycle:
+				f.beat(now, status.Online)
+				if !status.Online {
+					l.wake()
+				}
+			case err != nil && f.Lifecycle:
+				f.ProbesFailed++
+				l.a.log.Debug("probe not answered", "err", err)
+			}
+		})
+	})
+	return l.nextProbe
+}
+
+// wake makes whoever looks at the WebUI look now.
+func (l *life) wake() {
+	l.mu.Lock()
+	d := l.driver
+	l.mu.Unlock()
+	if d != nil {
+		d.Wake()
+	}
+	select {
+	case l.look <- struct{}{}:
+	default:
+	}
+}
+
+// line takes one line of output. It runs on the process's goroutine.
+func (l *life) line(ln launch.Line) {
+	if l.a.d.Log != nil {
+		l.a.d.Log(api.LogRecord{Time: time.Now(), Level: ln.Level, Account: l.a.Name(), Source: "napcat", Message: ln.Message})
+	}
+	if ln.Fact == nil {
+		return
+	}
+	fact := *ln.Fact
+	switch fact.Kind {
+	case launch.KindWebUIURL:
+		l.webuiAt(fact.Port)
+	case launch.KindQR, launch.KindQRExpired, launch.KindLoginError, launch.KindQuickFailed, launch.KindCaptcha, launch.KindNewDevice,
+		launch.KindKicked, launch.KindOffline, launch.KindOnline, launch.KindAdapters, launch.KindLoggedIn:
+		// What is printed is only a hint; the WebUI says how things are.
+		l.wake()
+	case launch.KindOneBotReady:
+		l.goes(l.wakeSoon)
+	case launch.KindVersion:
+		l.a.edit(func(s *api.Account) { s.NapCat = fact.Text })
+	}
+	if ln.Old && fact.Kind != launch.KindWebUIURL {
+		return // what happened before we came is no news
+	}
+	l.post(func(f *facts, now time.Time) { l.learn(f, fact, now) })
+}
+
+// wakeSoon looks at the WebUI several times within a short while: it says that
+// the account is logged in some milliseconds after OneBot is up.
+func (l *life) wakeSoon() {
+	l.wake()
+	for _, pause := range []time.Duration{10, 15, 25, 50, 100, 200} {
+		t := time.NewTimer(pause * time.Millisecond)
+		select {
+		case <-t.C:
+			l.wake()
+		case <-l.ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}
+
+// webuiAt learns where the WebUI listens: it takes another port when its own is
+// busy, and only its output tells.
+func (l *life) webuiAt(port int) {
+	host := reachable(l.a.c.Account.WebUI.Host)
+	base := "http://" + net.JoinHostPort(host, strconv.Itoa(port))
+	l.web.SetBaseURL(base)
+	l.a.edit(func(s *api.Account) { s.WebUIURL = base + "/webui" })
+	l.a.mu.Lock()
+	old := l.a.state.WebUIPort
+	l.a.mu.Unlock()
+	if old != port {
+		l.a.log.Info("webui moved", "port", port, "wanted", old)
+	}
+	l.a.note(func(s *accountState) { s.WebUIPort, s.WebUIKnown = port, true })
+	l.urlOnce.Do(func() { close(l.url) })
+	l.wake()
+}
+
+// reachable returns the address by which a server that listens on host is
+// reached from this machine.
+func reachable(host string) string {
+	switch host {
+	case "", "0.0.0.0":
+		return "127.0.0.1"
+	case "::":
+		return "::1"
+	}
+	return host
+}
+
+// learn enters a fact of the output.
+func (l *life) learn(f *facts, fact launch.Fact, now time.Time) {
+	switch fact.Kind {
+	case launch.KindWebUIURL:
+		f.WebUIKnown = true
+	case launch.KindNetworkWait:
+		f.NetworkWait = now
+	case launch.KindNetworkUp:
+		f.NetworkWait = time.Time{}
+	case launch.KindWorkerExit:
+		l.workerDied(f, now, "exit code "+strconv.Itoa(fact.Code)+signalHint(fact.Code))
+	case launch.KindWorkerAgain:
+		// With the exit code 0 it is the only line of a death.
+		if n := len(f.WorkerExits); n == 0 || now.Sub(f.WorkerExits[n-1]) > time.Second {
+			l.workerDied(f, now, "it ended without an error")
+		}
+		l.wake()
+	case launch.KindOneBotReady:
+		f.OneBotFailed, f.PortBusy = "", f.PortBusy && f.LinkUp
+	case launch.KindOneBotFailed:
+		f.OneBotFailed = or(fact.Text, "no words given")
+	case launch.KindPortBusy:
+		if fact.Text == "onebot" && (fact.Port == 0 || fact.Port == l.a.oneBotPort()) {
+			f.PortBusy = true
+			l.moved = time.Time{} // now
+		}
+	case launch.KindWebUIDead:
+		l.a.runner.Fault(l.n, &supervisor.Fault{Reason: reasonPortBusy, Weight: 1, Detail: "NapCat's WebUI found no port to listen on"})
+	}
+}
+
+func (l *life) workerDied(f *facts, now time.Time, detail string) {
+	if len(f.WorkerExits) >= workerExits {
+		f.WorkerExits = f.WorkerExits[1:]
+	}
+	f.WorkerExits, f.WorkerDetail = append(f.WorkerExits, now), detail
+	l.a.log.Warn("napcat worker died", "detail", detail)
+	l.a.mu.Lock()
+	l.a.deaths++
+	l.a.mu.Unlock()
+	l.a.edit(func(s *api.Account) { s.Restarts++ })
+}
+
+// linkEvent takes what the link tells. It may run on any goroutine.
+func (l *life) linkEvent(e LinkEvent) {
+	if e.Kind == LinkBotOffline {
+		l.wake()
+	}
+	l.post(func(f *facts, now time.Time) {
+		switch e.Kind {
+		case LinkUp:
+			f.LinkUp, f.BadToken = true, false
+		case LinkLifecycle:
+			if want := l.wantUIN(); want != 0 && e.SelfID != 0 && e.SelfID != want {
+				f.WrongAccount = wrongAccount(e.SelfID, want)
+				return
+			}
+			f.LinkUp, f.Lifecycle, f.EverUp, f.PortBusy, f.BadToken = true, true, true, false, false
+			f.LinkErr, f.ProbesFailed = "", 0
+			f.BeatAt, f.BeatInterval = now, l.a.c.Account.OneBot.Heartbeat.D()
+			l.nextProbe = time.Time{}
+		case LinkHeartbeat:
+			if e.Interval > 0 {
+				f.BeatInterval = e.Interval
+			}
+			if f.SelfOnline && !e.Online {
+				l.wake()
+			}
+			f.beat(now, e.Online)
+		case LinkDown:
+			detail := ""
+			if e.Err != nil {
+				detail = e.Err.Error()
+			}
+			f.linkDown(detail)
+			f.BadToken = e.BadToken
+			l.wake() // the worker may be gone
+		case LinkBotOffline:
+			f.Kicked, f.KickDetail = true, e.Text
+		case LinkSend:
+			switch {
+			case e.Err == nil:
+				f.SendsTimedOut = 0
+			case e.Took >= sendTimeout:
+				f.SendsTimedOut++
+			}
+		}
+	})
+}
+
+// wantUIN returns who must be logged in, 0 for anybody.
+func (l *life) wantUIN() int64 {
+	l.a.mu.Lock()
+	defer l.a.mu.Unlock()
+	return l.a.uin()
+}
+
+// sendTimeout is less than NapCat waits for QQ to confirm a send (10 s, contract
+// K.5) and more than a refusal takes.
+const sendTimeout = 8 * time.Second
+
+func wrongAccount(got, want int64) string {
+	return fmt.Sprintf("account %d logged in, but %d is configured; log in with %d, or change uin in ncatd.yaml", got, want, want)
+}
+
+// samples measures the process tree.
+func (l *life) samples() {
+	t := time.NewTicker(l.a.c.Supervisor.Health.ProbeInterval.D())
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-l.ctx.Done():
+			return
+		}
+		u, err := l.a.d.Sampler.Sample(l.proc)
+		if err != nil {
+			l.a.log.Debug("process tree not measured", "err", err)
+			continue
+		}
+		l.post(func(f *facts, now time.Time) { l.sample(f, u, now) })
+	}
+}
+
+func (l *life) sample(f *facts, u launch.Usage, now time.Time) {
+	if u.Halted != 0 {
+		f.HaltedPID = u.Halted
+		f.HaltedFor++
+	} else {
+		f.HaltedFor = 0
+	}
+	percent := 0.0
+	if d := now.Sub(l.cpuAt).Seconds(); !l.cpuAt.IsZero() && d > 0 && u.CPU > l.cpu {
+		percent = (u.CPU - l.cpu) / d * 100
+	}
+	l.cpu, l.cpuAt = u.CPU, now
+	l.a.mu.Lock()
+	l.a.snap.RSSBytes, l.a.snap.CPUPercent = u.RSS, percent
+	l.a.mu.Unlock()
+
+	st := l.a.link.Stats()
+	if n := st.Events + st.Calls; n != l.activity {
+		l.activity, l.activeAt = n, now
+	}
+	limit := uint64(max(0, l.a.c.Supervisor.MemoryLimit))
+	if limit == 0 || u.RSS <= limit {
+		return
+	}
+	if quiet := now.Sub(l.activeAt) >= quietFor; quiet || float64(u.RSS) >= 1.5*float64(limit) {
+		l.a.runner.Fault(l.n, &supervisor.Fault{Reason: reasonMemory, Detail: fmt.Sprintf("NapCat uses %d MiB of memory, %d are allowed", u.RSS>>20, limit>>20)})
+	}
+}
+
+// schedule restarts NapCat when the config says so.
+func (l *life) schedule() {
+	spec := l.a.c.Supervisor.RestartAt
+	if spec == "" {
+		return
+	}
+	s, err := cron.ParseStandard(spec)
+	if err != nil {
+		l.a.log.Error("restart_at not understood", "restart_at", spec, "err", err)
+		return
+	}
+	for {
+		// By the wall clock, a minute at most at a time, since that clock may be
+		// set while we wait.
+		next := s.Next(time.Now())
+		for time.Now().Before(next) {
+			t := time.NewTimer(min(time.Minute, time.Until(next)))
+			select {
+			case <-t.C:
+			case <-l.ctx.Done():
+				t.Stop()
+				return
+			}
+		}
+		l.post(func(f *facts, now time.Time) {
+			if f.Login == loginDone {
+				l.a.runner.Fault(l.n, &supervisor.Fault{Reason: reasonScheduled, Detail: "restart_at says so"})
+			}
+		})
+	}
+}
