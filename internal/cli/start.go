@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/client"
@@ -75,95 +74,41 @@ func (a *app) startHome(sim bool) (home.Dir, error) {
 
 // startHere runs the daemon in this process until it is told to stop.
 func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
-	if a.StartDaemon == nil {
-		return failf(a, exitFailure, "err.no_daemon")
-	}
-	detached := a.getenv(readyEnv)
-	// The config is read before anything is made: a mistake in it starts nothing.
 	extra, err := a.startSettings(h, o)
 	if err != nil {
 		return err
 	}
-	load := func() (*config.Config, error) { return a.loadConfig(a.configPath(h), extra) }
-	cfg, err := load()
-	if err != nil {
-		return err
-	}
-	lock, err := h.Acquire()
-	if err != nil {
-		return err
-	}
-	defer lock.Release()
-	if err := h.Make(); err != nil {
-		return err
-	}
-	if o.sim {
-		if err := a.prepareSim(h, cfg, o, detached == ""); err != nil {
-			return err
-		}
-	} else if err := a.consent(h, cfg, o); err != nil {
-		return err
-	}
-	secrets, err := config.EnsureSecrets(h.Secrets(), cfg, a.getenv("CREDENTIALS_DIRECTORY"))
-	if err != nil {
-		return err
-	}
-	level := new(slog.LevelVar)
-	level.Set(logfile.Level(cfg.Log.Level))
-	log, closeLog := a.logger(h, cfg, level)
-	defer closeLog()
-	reload, dump, stopSignals := hangups()
-	defer stopSignals()
-
-	cl := client.New(h.Socket())
-	defer cl.Close()
-	ready := make(chan struct{})
-	dctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	g, gctx := errgroup.WithContext(dctx)
+	detached := a.getenv(readyEnv)
+	stagesShown := detached == "" && !systemd.New().On() // STATUS and the journal tell it there
 	began := time.Now()
-	g.Go(func() error {
-		err := a.StartDaemon(dctx, DaemonOptions{
-			Home: h, ConfigPath: a.configPath(h), Config: cfg, LoadConfig: load, Secrets: secrets,
-			Version: a.Version, Log: log, LogLevel: level,
-			Ready:  func() { close(ready) },
-			Reload: reload, Dump: dump,
-		})
-		if err != nil {
-			return err
-		}
-		return errDaemonEnded
-	})
-	g.Go(func() error {
-		select {
-		case <-ready:
-		case <-gctx.Done():
-			return nil
-		}
-		if detached != "" {
-			return tellReady(gctx, detached)
-		}
-		if systemd.New().On() {
-			return nil // STATUS and the journal tell it
-		}
-		p := &stages{a: a, began: began, sim: o.sim, foreground: true}
-		_ = cl.Watch(gctx, "", nil, p.show) // it ends with the daemon, whose error counts
-		return nil
-	})
-	if detached == "" && !systemd.New().On() {
-		g.Go(func() error {
-			<-gctx.Done()
+	err = a.runDaemon(ctx, daemonRun{
+		home: h,
+		load: func() (*config.Config, error) { return a.loadConfig(a.configPath(h), extra) },
+		prepare: func(cfg *config.Config) error {
+			if o.sim {
+				return a.prepareSim(h, cfg, o, stagesShown)
+			}
+			return a.consent(h, cfg, o)
+		},
+		body: func(dctx context.Context, cl *client.Client) error {
+			if detached != "" {
+				tellReady(dctx, detached)
+			}
+			if !stagesShown {
+				return nil
+			}
+			p := &stages{a: a, began: began, sim: o.sim, foreground: true}
+			_ = cl.Watch(dctx, "", nil, p.show) // it ends with the daemon, whose error counts
 			if c := context.Cause(ctx); c == errInterrupted || c == errTerminated {
 				a.out.say("%s", a.t("start.stopping"))
 			}
 			return nil
-		})
-	}
-	err = g.Wait()
-	if !errors.Is(err, errDaemonEnded) {
+		},
+	})
+	if err != nil {
 		return err
 	}
-	if detached == "" && !systemd.New().On() {
+	if stagesShown {
 		a.out.say("%s", a.t("start.stopped"))
 	}
 	if context.Cause(ctx) == errInterrupted {
@@ -171,9 +116,6 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 	}
 	return nil
 }
-
-// errDaemonEnded ends the helpers of a daemon that stopped in order.
-var errDaemonEnded = errors.New("daemon ended")
 
 // startSettings returns the settings that the flags of start stand for, and for
 // a simulation packs what they point to.
@@ -220,14 +162,14 @@ func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say boo
 
 // logger returns the daemon's logger: always the file in the home, besides it
 // the journal under systemd, and stderr where no terminal shows the stages.
-func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar) (*slog.Logger, func()) {
+func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet bool) (*slog.Logger, func()) {
 	w := logfile.NewWriter(h.Join("logs", "ncatd.log"), int64(cfg.Log.MaxSize), int64(cfg.Log.MaxTotal), logfile.Lost(cfg.Log.Format))
 	handlers := []slog.Handler{logfile.Handler(w, cfg.Log.Format, level)}
 	closers := []io.Closer{w}
 	if j, err := systemd.OpenJournal(level); err == nil {
 		handlers = append(handlers, j)
 		closers = append(closers, j)
-	} else if a.getenv(readyEnv) == "" && !a.out.errTTY {
+	} else if !quiet && a.getenv(readyEnv) == "" && !a.out.errTTY {
 		if cfg.Log.Format == "json" {
 			handlers = append(handlers, logfile.Handler(a.Stderr, "json", level))
 		} else {
@@ -345,11 +287,10 @@ func (a *app) childFailed(out *os.File, waitErr error) error {
 
 // tellReady tells the process that started this one that it is ready. That
 // process may have gone; the daemon stays.
-func tellReady(ctx context.Context, path string) error {
+func tellReady(ctx context.Context, path string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if c, err := socket.Dial(ctx, path); err == nil {
 		c.Close()
 	}
-	return nil
 }

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/logfile"
+)
+
+// daemonRun says how to run a daemon inside this process.
+type daemonRun struct {
+	home home.Dir
+	// load resolves the config; it is called before anything is made.
+	load func() (*config.Config, error)
+	// prepare, if set, runs when the lock is held and the home is there.
+	prepare func(cfg *config.Config) error
+	// only, if not empty, is the one account to run.
+	only string
+	// quiet keeps the log off stderr.
+	quiet bool
+	// body, if set, runs when the daemon is ready. If it returns an error the
+	// daemon is stopped; with once it is stopped in any case.
+	body func(ctx context.Context, cl *client.Client) error
+	once bool
+}
+
+var (
+	errDaemonEnded = errors.New("daemon ended")
+	errBodyDone    = errors.New("body done")
+)
+
+// runDaemon runs a daemon in this process until ctx ends, it is told to stop,
+// or body says so, and returns when it has stopped and given up the lock. The
+// error is the daemon's or body's; an orderly stop is nil.
+func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
+	if a.StartDaemon == nil {
+		return failf(a, exitFailure, "err.no_daemon")
+	}
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	lock, err := r.home.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := r.home.Make(); err != nil {
+		return err
+	}
+	if r.prepare != nil {
+		if err := r.prepare(cfg); err != nil {
+			return err
+		}
+	}
+	secrets, err := config.EnsureSecrets(r.home.Secrets(), cfg, a.getenv("CREDENTIALS_DIRECTORY"))
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	level.Set(logfile.Level(cfg.Log.Level))
+	log, closeLog := a.logger(r.home, cfg, level, r.quiet)
+	defer closeLog()
+	reload, dump, stopSignals := hangups()
+	defer stopSignals()
+
+	dctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ready := make(chan struct{})
+	g, gctx := errgroup.WithContext(dctx)
+	g.Go(func() error {
+		err := a.StartDaemon(dctx, DaemonOptions{
+			Home: r.home, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
+			Version: a.Version, Log: log, LogLevel: level, Only: r.only,
+			Ready:  func() { close(ready) },
+			Reload: reload, Dump: dump,
+		})
+		if err == nil {
+			err = errDaemonEnded // ends body
+		}
+		return err
+	})
+	var bodyErr error
+	if r.body != nil {
+		g.Go(func() error {
+			select {
+			case <-ready:
+			case <-gctx.Done():
+				return nil
+			}
+			cl := client.New(r.home.Socket())
+			defer cl.Close()
+			bodyErr = r.body(gctx, cl)
+			if bodyErr != nil || r.once {
+				cancel(errBodyDone)
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	switch {
+	case context.Cause(dctx) == errBodyDone:
+		return bodyErr
+	case errors.Is(err, errDaemonEnded):
+		return nil
+	}
+	return err
+}
