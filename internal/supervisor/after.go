@@ -83,7 +83,7 @@ func (s Seen) After(p Policy, e Event, now time.Time, u float64) Seen {
 	case Faulted:
 		// The first fault is the cause; what follows is its consequence.
 		if (s.Process == Running || s.Process == Spawning) && s.Fault == nil && e.Fault != nil {
-			s.Fault = e.Fault
+			s.Fault = orFault(e.Fault)
 		}
 	case StopBegan:
 		if s.Process == Running {

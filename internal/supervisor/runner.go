@@ -164,9 +164,9 @@ func (r *Runner) Run(ctx context.Context) error {
 				cancel()
 			case EffectStop:
 				apply(StopBegan{d.Why})
-				life := seen.Life
+				life, why := seen.Life, d.Why
 				busy = true
-				wg.Go(func() { effect <- r.stop(ctx, life, d.Why) })
+				wg.Go(func() { effect <- r.stop(ctx, life, why) })
 			}
 			d = Next(r.o.Policy, want, seen, time.Now())
 		}

@@ -1,0 +1,277 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fake is a driver whose processes do what a test says.
+type fake struct {
+	r  *Runner
+	mu sync.Mutex
+	// spawn is called by Spawn; nil succeeds at once.
+	spawn   func(ctx context.Context, life uint64) error
+	stopFor time.Duration
+	spawns  []time.Time
+	alive   int
+	most    int
+	stops   []*Fault
+}
+
+func (f *fake) Spawn(ctx context.Context, life uint64) error {
+	f.mu.Lock()
+	f.spawns = append(f.spawns, time.Now())
+	f.alive++
+	f.most = max(f.most, f.alive)
+	spawn := f.spawn
+	f.mu.Unlock()
+	if spawn == nil {
+		return nil
+	}
+	err := spawn(ctx, life)
+	if err != nil {
+		f.mu.Lock()
+		f.alive--
+		f.mu.Unlock()
+	}
+	return err
+}
+
+func (f *fake) Stop(ctx context.Context, _ uint64, why *Fault) error {
+	select {
+	case <-time.After(f.stopFor):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stops = append(f.stops, why)
+	f.alive--
+	return nil
+}
+
+// die makes the present process end by itself.
+func (f *fake) die(reason Reason) {
+	f.mu.Lock()
+	f.alive--
+	life := uint64(len(f.spawns))
+	f.mu.Unlock()
+	f.r.Exited(life, &Fault{Reason: reason, Detail: "it died", Weight: 1})
+}
+
+func (f *fake) stopped() []*Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*Fault(nil), f.stops...)
+}
+
+func (f *fake) spawned() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]time.Time(nil), f.spawns...)
+}
+
+func (f *fake) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.spawns)
+}
+
+func runTest(t *testing.T, f *fake, test func(r *Runner, transitions func() []Status)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var list []Status
+		p := testPolicy
+		p.Jitter = 0
+		r := NewRunner(Options{Policy: p, Driver: f, Changed: func(s Status, transition bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if transition {
+				list = append(list, s)
+			}
+		}})
+		f.r = r
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := r.Run(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("Run: %v", err)
+			}
+		})
+		test(r, func() []Status {
+			mu.Lock()
+			defer mu.Unlock()
+			return append([]Status(nil), list...)
+		})
+		cancel()
+		wg.Wait()
+		if f.most > 1 {
+			t.Errorf("%d processes at once", f.most)
+		}
+	})
+}
+
+func TestRunnerRestartsAfterInitialPause(t *testing.T) {
+	f := &fake{}
+	runTest(t, f, func(r *Runner, transitions func() []Status) {
+		r.Want(true, "", "")
+		synctest.Wait()
+		r.Health(1, Health{State: StateOnline, Reason: "online", Detail: "online"})
+		time.Sleep(time.Minute)
+		died := time.Now()
+		f.die("crash")
+		synctest.Wait()
+		if s := r.Status(); s.State != StateBackoff || s.Reason != "crash" || !s.NextTry.Equal(died.Add(time.Second)) {
+			t.Errorf("after the crash: %+v", s)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if f.count() != 2 || f.spawned()[1].Sub(died) != time.Second {
+			t.Errorf("spawned again after %v", f.spawned()[f.count()-1].Sub(died))
+		}
+		if s := r.Status(); s.Restarts != 1 || s.Life != 2 {
+			t.Errorf("status %+v", s)
+		}
+		var words []State
+		for _, s := range transitions() {
+			words = append(words, s.State)
+		}
+		want := []State{StateStopped, StateStarting, StateStarting, StateOnline, StateBackoff, StateStarting, StateStarting}
+		if len(words) != len(want) {
+			t.Fatalf("transitions %v", words)
+		}
+		for i := range want {
+			if words[i] != want[i] {
+				t.Fatalf("transitions %v", words)
+			}
+		}
+	})
+}
+
+func TestRunnerTenMinutesOfHealthResetThePause(t *testing.T) {
+	f := &fake{}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, "", "")
+		synctest.Wait()
+		for i := range 10 {
+			f.die("crash")
+			synctest.Wait()
+			time.Sleep(time.Until(r.Status().NextTry))
+			synctest.Wait()
+			r.Health(uint64(i+2), Health{State: StateOnline})
+			synctest.Wait()
+		}
+		if s := r.Status(); s.Failures.Streak != 10 || s.Failures.Score <= testPolicy.ScoreLimit {
+			t.Fatalf("failures %+v", s.Failures)
+		}
+		if f.count() != 11 {
+			t.Fatalf("%d spawns", f.count())
+		}
+		time.Sleep(10 * time.Minute)
+		died := time.Now()
+		f.die("crash")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if f.count() != 12 || f.spawned()[11].Sub(died) != time.Second {
+			t.Errorf("spawned %d times, last %v after the crash", f.count(), f.spawned()[f.count()-1].Sub(died))
+		}
+		if s := r.Status(); s.Failures.Streak != 1 {
+			t.Errorf("failures %+v", s.Failures)
+		}
+	})
+}
+
+func TestRunnerStopCancelsASpawn(t *testing.T) {
+	f := &fake{spawn: func(ctx context.Context, _ uint64) error { <-ctx.Done(); return ctx.Err() }}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, "", "")
+		synctest.Wait()
+		if s := r.Status(); s.State != StateStarting {
+			t.Fatalf("status %+v", s)
+		}
+		r.Want(false, "", "")
+		synctest.Wait()
+		if s := r.Status(); s.State != StateStopped || s.Failures.Streak != 0 {
+			t.Errorf("status %+v", s)
+		}
+		if f.alive != 0 {
+			t.Errorf("%d alive", f.alive)
+		}
+	})
+}
+
+func TestRunnerDeathDuringSpawnIsSeen(t *testing.T) {
+	f := &fake{}
+	f.spawn = func(_ context.Context, life uint64) error {
+		if life == 1 {
+			f.die("crash")
+		}
+		return nil
+	}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, "", "")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := r.Status(); s.Life != 2 || s.Failures.Streak != 1 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestRunnerFaultRestartsWithoutAPauseIfItIsNobodysFailure(t *testing.T) {
+	f := &fake{stopFor: 3 * time.Second}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, "", "")
+		synctest.Wait()
+		r.Health(1, Health{State: StateOnline})
+		r.Fault(1, &Fault{Reason: "memory", Detail: "too much"})
+		r.Fault(1, &Fault{Reason: "later", Detail: "a consequence", Weight: 1})
+		synctest.Wait()
+		if s := r.Status(); s.State != StateStopping || s.Reason != "memory" {
+			t.Errorf("status %+v", s)
+		}
+		r.Health(1, Health{State: StateOnline}) // too late, ignored
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if s := r.Status(); s.Life != 2 || s.State != StateStarting || s.Failures.Streak != 0 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestRunnerReturnsWhileAStopHangs(t *testing.T) {
+	f := &fake{stopFor: time.Hour}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, "", "")
+		synctest.Wait()
+		r.Want(false, "", "")
+		synctest.Wait()
+		if s := r.Status(); s.State != StateStopping {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestRunnerStartTimeout(t *testing.T) {
+	f := &fake{}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, "", "")
+		synctest.Wait()
+		r.Health(1, Health{State: StateConnecting, Reason: "onebot", Detail: "connecting"})
+		time.Sleep(89 * time.Second)
+		synctest.Wait()
+		if f.count() != 1 || len(f.stopped()) != 0 {
+			t.Fatal("ended early")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if len(f.stopped()) != 1 || f.stopped()[0].Weight != 1 {
+			t.Fatalf("stops %+v", f.stopped())
+		}
+	})
+}
