@@ -1277,7 +1277,7 @@ func (p *HandleQuickOperationContext) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `,"time":`...)
 	dst = strconv.AppendInt(dst, int64(p.Time), 10)
 	dst = append(dst, `,"self_id":`...)
-	dst = p.SelfID.AppendJSON(dst)
+	dst = strconv.AppendInt(dst, int64(p.SelfID), 10)
 	dst = append(dst, `,"post_type":`...)
 	dst = appendString(dst, p.PostType)
 	if p.MessageType != nil {
@@ -1296,7 +1296,7 @@ func (p *HandleQuickOperationContext) AppendJSON(dst []byte) []byte {
 	}
 	if p.MessageID != 0 {
 		dst = append(dst, `,"message_id":`...)
-		dst = p.MessageID.AppendJSON(dst)
+		dst = strconv.AppendInt(dst, int64(p.MessageID), 10)
 	}
 	if p.MessageSeq != nil {
 		dst = append(dst, `,"message_seq":`...)

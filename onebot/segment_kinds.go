@@ -151,14 +151,14 @@ type PokeSegment struct {
 // DiceSegment is a die. NapCat ignores Result when sending: chance decides.
 type DiceSegment struct {
 	Received
-	Result string `json:"result,omitempty"`
+	Result string `json:"result"`
 }
 
 // RPSSegment is rock, paper, scissors. NapCat ignores Result when sending:
 // chance decides.
 type RPSSegment struct {
 	Received
-	Result string `json:"result,omitempty"`
+	Result string `json:"result"`
 }
 
 // MFaceSegment is a market face. Received ones come as [ImageSegment].
@@ -167,7 +167,7 @@ type MFaceSegment struct {
 	EmojiPackageID int64  `json:"emoji_package_id"`
 	EmojiID        string `json:"emoji_id"`
 	Key            string `json:"key"`
-	Summary        string `json:"summary,omitempty"`
+	Summary        string `json:"summary"`
 }
 
 // MusicSegment is a music card. NapCat asks a signing service for it and drops

@@ -272,9 +272,12 @@ func (f *field) emitAppend(w *bytes.Buffer) {
 		unit := map[string]string{"s": "time.Second", "ms": "time.Millisecond"}[f.unit]
 		fmt.Fprintf(w, "dst = appendDuration(dst, %s, %s)\n", v, unit)
 	case "UserID", "GroupID", "MessageID":
-		if f.quoted {
+		switch {
+		case f.quoted:
 			fmt.Fprintf(w, "dst = appendQuotedInt(dst, int64(%s))\n", v)
-		} else {
+		case f.number:
+			fmt.Fprintf(w, "dst = strconv.AppendInt(dst, int64(%s), 10)\n", v)
+		default:
 			fmt.Fprintf(w, "dst = %s.AppendJSON(dst)\n", recv)
 		}
 	case "[]UserID":

@@ -42,6 +42,7 @@ type field struct {
 	pointer    bool
 	must, yes  bool
 	quoted     bool   // on the wire a string that holds a number or bool
+	number     bool   // on the wire nothing but a number
 	unit       string // s or ms for a time.Duration
 	note       string
 }
@@ -128,6 +129,7 @@ var scalars = []string{"string", "bool", "int", "int64", "float64", "UserID", "G
 func (m *model) param(me *method, parent string, n *node, wire string, required bool, words string) (*field, error) {
 	f := &field{wire: wire, name: goName(wire), optional: !required || n.Default != nil}
 	kinds := schemaKinds(n)
+	f.number = slices.Equal(kinds, []string{"number"})
 	onlyString := slices.Equal(kinds, []string{"string"})
 	switch {
 	case strings.HasSuffix(n.Ref, "OB11MessageMixType"):
