@@ -79,6 +79,7 @@ type State struct {
 	QRCount     int       `json:"qr_count"`     // codes issued by this worker
 	WebUILogins int       `json:"webui_logins"` // logins to the WebUI that this HOME has seen, right or wrong, over all workers
 	Sessions    int       `json:"sessions"`     // QQ logins that this HOME has seen
+	Displaced   int       `json:"displaced"`    // sessions that a second copy of this QQ pushed out
 	LastMethod  string    `json:"last_method"`  // qr, quick, password
 	Options     Options   `json:"options"`
 }
@@ -152,6 +153,11 @@ func (c *Control) try(ctx context.Context, command string, body []byte, out any)
 	if err != nil {
 		return err
 	}
+	return c.send(ctx, e, command, body, out)
+}
+
+// send runs a command at one address.
+func (c *Control) send(ctx context.Context, e endpoint, command string, body []byte, out any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+e.Addr+"/"+command, bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 type controlServer struct {
 	w     *worker
 	token string
+	prev  endpoint // who played here before, zero if nobody
 }
 
 // start listens on loopback and leaves the address in control.json.
@@ -28,6 +29,9 @@ func (s *controlServer) start() error {
 		return err
 	}
 	s.token = randomHex(16)
+	if prev, err := NewControl(s.w.p.home()).endpoint(); err == nil {
+		s.prev = prev
+	}
 	e := endpoint{PID: os.Getpid(), Addr: l.Addr().String(), Token: s.token}
 	if s.w.ipcOut != nil {
 		e.MasterPID = os.Getppid()
@@ -38,6 +42,19 @@ func (s *controlServer) start() error {
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: discardLog}
 	s.w.tasks.Go(func() { _ = srv.Serve(l) }) // ends with the process
 	return nil
+}
+
+// displaceOther ends the session of another QQ that still runs with this HOME
+// and this account, as QQ does when an account logs in a second time. A
+// supervisor that starts two copies sees them push each other out.
+func (s *controlServer) displaceOther(uin int64) {
+	if s.prev.Addr == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	c := NewControl(s.w.p.home())
+	_ = c.send(ctx, s.prev, "displaced", jsonLine(map[string]int64{"uin": uin}), nil) // usually it is long dead
 }
 
 // ServeHTTP runs one command.
@@ -75,6 +92,7 @@ var controlCommands = map[string]func(w *worker, ctx context.Context, in *json.D
 	"fault":     (*worker).cmdFault,
 	"state":     (*worker).cmdState,
 	"world":     (*worker).cmdWorld,
+	"displaced": (*worker).cmdDisplaced,
 }
 
 func (w *worker) cmdSay(ctx context.Context, in *json.Decoder) (any, error) {
@@ -269,7 +287,7 @@ func (w *worker) cmdState(context.Context, *json.Decoder) (any, error) {
 	code, issued := w.core.current()
 	s := State{
 		PID: os.Getpid(), Started: w.started, Version: w.p.in.NapCatVersion, Phase: w.shell.phase(),
-		Hanging: w.gate.closed(), QR: code, QRCount: issued, WebUILogins: srv.WebUILogins, Sessions: srv.Sessions, Options: w.options(),
+		Hanging: w.gate.closed(), QR: code, QRCount: issued, WebUILogins: srv.WebUILogins, Sessions: srv.Sessions, Displaced: srv.Displaced, Options: w.options(),
 	}
 	if w.ipcOut != nil {
 		s.MasterPID = os.Getppid()
@@ -291,4 +309,20 @@ func (w *worker) cmdWorld(context.Context, *json.Decoder) (any, error) {
 		return nil, errNotLoggedIn
 	}
 	return wd.Snapshot(), nil
+}
+
+func (w *worker) cmdDisplaced(_ context.Context, in *json.Decoder) (any, error) {
+	var r struct {
+		UIN int64 `json:"uin"`
+	}
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	w.shell.mu.Lock()
+	same := w.shell.uin == r.UIN
+	w.shell.mu.Unlock()
+	if !same || w.gate.closed() || !w.shell.kick("下线通知", "你的帐号在另一台设备登录，请注意帐号安全。") {
+		return nil, nil
+	}
+	return nil, w.store.change(func(s *servers) { s.Displaced++ })
 }

@@ -1,12 +1,15 @@
 package napcatsim
 
 import (
+	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // display connects to the X server that DISPLAY names, as Electron does, and
@@ -20,7 +23,7 @@ func (p *process) display(stderr io.Writer) int {
 	switch {
 	case err == nil:
 		go func() { // ends with the process, as Xlib's connection does
-			_, _ = conn.Read(make([]byte, 1)) // a server says nothing before it is greeted: only its end is seen here
+			_, _ = io.Copy(io.Discard, conn) // only its end is of interest
 			p.electronError(stderr, "x11_software_bitmap_presenter.cc(144)", "X connection error received.")
 			os.Exit(1)
 		}()
@@ -44,5 +47,33 @@ func dialDisplay(display string) (net.Conn, error) {
 	if err != nil && runtime.GOOS == "linux" {
 		c, err = net.Dial("unix", "@"+path)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	if err := greet(c); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// greet opens a session of the X protocol, version 11, little endian, without
+// authorization: a server closes connections that say nothing.
+func greet(c net.Conn) error {
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := c.Write([]byte{'l', 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+		return err
+	}
+	var head [8]byte
+	if _, err := io.ReadFull(c, head[:]); err != nil {
+		return err
+	}
+	if head[0] != 1 {
+		return errors.New("the X server wants authorization")
+	}
+	if _, err := io.CopyN(io.Discard, c, int64(binary.LittleEndian.Uint16(head[6:]))*4); err != nil {
+		return err
+	}
+	return c.SetDeadline(time.Time{})
 }

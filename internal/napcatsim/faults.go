@@ -94,7 +94,7 @@ func (w *worker) grow(ctx context.Context) {
 func (w *worker) flood(ctx context.Context, n int64) {
 	line := strings.Repeat("数据 flood ", 70)
 	for n > 0 && ctx.Err() == nil {
-		w.log.debug(line)
+		w.log.info(line) // not debug: that is filtered once an account is logged in
 		n -= int64(len(line)) + 30
 	}
 }

@@ -80,8 +80,25 @@ func (m *master) write(b []byte) error {
 	return err
 }
 
+// lastWords is how long the master waits for the rest of a dead worker's output.
+const lastWords = 300 * time.Millisecond
+
 // run is the master's life; it returns its exit code.
 func (m *master) run(ctx context.Context) int {
+	code := m.live(ctx)
+	quiet := make(chan struct{})
+	go func() { // ends with the copying, at the latest with the process
+		m.copying.Wait()
+		close(quiet)
+	}()
+	select {
+	case <-quiet:
+	case <-time.After(lastWords):
+	}
+	return code
+}
+
+func (m *master) live(ctx context.Context) int {
 	sig := make(chan os.Signal, 2)
 	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(sig)

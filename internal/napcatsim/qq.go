@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,6 +38,7 @@ func QQ(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		p.print(stderr, "%v\n", err)
 		return 1
 	}
+	p.believeVersion()
 	if p.opt, err = p.options(); err != nil {
 		p.print(stderr, "%v\n", err)
 		return 1
@@ -164,6 +166,37 @@ func (p *process) options() (Options, error) {
 	return o, nil
 }
 
+// believeVersion takes the QQ version from where NapCat takes it: a file that
+// QQ's own updater leaves behind wins over the installed package.
+func (p *process) believeVersion() {
+	var pkg struct {
+		Version string `json:"version"`
+	}
+	if f := p.env["NAPCAT_QQ_PACKAGE_INFO_PATH"]; f != "" && readJSON(f, &pkg) == nil && pkg.Version != "" {
+		p.in.QQVersion = pkg.Version
+	}
+	file := p.env["NAPCAT_QQ_VERSION_CONFIG_PATH"]
+	if file == "" {
+		file = filepath.Join(p.dataRoot(), "versions", "config.json")
+	}
+	var cur struct {
+		Version string `json:"curVersion"`
+	}
+	if readJSON(file, &cur) == nil && cur.Version != "" {
+		p.in.QQVersion = cur.Version
+	}
+}
+
+// The builds of QQ that the simulated NapCat knows.
+const minBuild, maxBuild = 40768, 89999
+
+// supportedQQ reports whether NapCat has tables for this version of QQ.
+func (p *process) supportedQQ() bool {
+	_, build, _ := strings.Cut(p.in.QQVersion, "-")
+	n, err := strconv.Atoi(build)
+	return err == nil && n >= minBuild && n <= maxBuild
+}
+
 // struck reports whether the faults of the options are meant for this version.
 func (p *process) struck() bool {
 	for _, v := range p.opt.Versions {
@@ -179,15 +212,16 @@ func (p *process) noise(w io.Writer) {
 	p.print(w, "[preload] succeeded. %s\n", filepath.Join(p.in.QQDir, "resources", "app", "major.node"))
 	p.print(w, "resourcesPath: %s\n", filepath.Join(p.in.QQDir, "resources"))
 	p.print(w, "not mini app.\n")
+	p.electronError(w, "bus.cc(407)", "Failed to connect to the bus: Could not parse server address: Unknown address type")
 }
 
 // plain is QQ without NapCat: it prints a little and lives until it is told to
 // end.
 func (p *process) plain(ctx context.Context) int {
-	p.print(p.stdout, "[preload] succeeded.\nnot mini app.\n")
 	sig := make(chan os.Signal, 1)
 	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(sig)
+	p.print(p.stdout, "[preload] succeeded.\nnot mini app.\n")
 	select {
 	case <-ctx.Done():
 	case <-sig:

@@ -38,6 +38,7 @@ type ticket struct {
 type servers struct {
 	Valid       map[int64]string `json:"valid"` // secrets of the tickets that still work
 	Sessions    int              `json:"sessions"`
+	Displaced   int              `json:"displaced"`    // sessions ended by a second login of the same account
 	WebUILogins int              `json:"webui_logins"` // counted here because it must outlive a worker
 }
 

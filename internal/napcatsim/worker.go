@@ -47,12 +47,7 @@ type worker struct {
 func (p *process) worker(ctx context.Context) int {
 	ignorePipe()
 	defaultSignals()
-	w := &worker{
-		p: p, opt: p.opt, started: time.Now(), exit: make(chan int, 16),
-		store: &store{root: p.dataRoot()},
-	}
-	w.log = newConsole(func(b []byte) error { _, err := p.stdout.Write(b); return err })
-	w.log.broken = func(error) { w.wedge() }
+	w := newWorker(p)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if p.env["NAPCAT_WORKER_PROCESS"] == "1" {
@@ -75,6 +70,16 @@ func (p *process) worker(ctx context.Context) int {
 	case <-ctx.Done():
 		return 0
 	}
+}
+
+func newWorker(p *process) *worker {
+	w := &worker{
+		p: p, opt: p.opt, started: time.Now(), exit: make(chan int, 16),
+		store: &store{root: p.dataRoot()},
+	}
+	w.log = newConsole(func(b []byte) error { _, err := p.stdout.Write(b); return err })
+	w.log.broken = func(error) { w.wedge() }
+	return w
 }
 
 // prepare builds the parts; nothing is started.
@@ -151,7 +156,10 @@ func (w *worker) requestRestart() error {
 	if w.ipcOut == nil {
 		return errNoMaster
 	}
-	b, err := json.Marshal(message{Type: "restart", SecretKey: w.webui.auth.key, Port: w.webui.port()})
+	w.mu.Lock()
+	ui := w.webui
+	w.mu.Unlock()
+	b, err := json.Marshal(message{Type: "restart", SecretKey: ui.auth.key, Port: ui.port()})
 	if err != nil {
 		return err
 	}
@@ -190,6 +198,10 @@ func (w *worker) boot(ctx context.Context) {
 	if !sleep(ctx, duration(o.StartDelay, 0)) {
 		return
 	}
+	if !w.p.supportedQQ() {
+		w.log.warn("[QQ版本兼容性检测] 获取Appid异常 请检测NapCat/QQNT是否正常")
+		w.log.warn("[QQ版本兼容性检测] " + w.p.in.QQVersion + " 版本兼容性不佳，可能会导致一些功能无法正常使用")
+	}
 	w.log.info("[PacketHandler] 加载成功")
 	w.log.info("[Napi2NativeLoader] 加载成功")
 	w.log.info("[FFmpeg] 使用内置 ffmpeg")
@@ -227,7 +239,13 @@ func (w *worker) begin(a Account, uid string) {
 		w.log.error(err.Error())
 	}
 	w.log.info("[ServerTime] 时间同步完成，偏差 3ms")
-	w.log.info("[Core] [Packet] 使用 NativePacketClient 作为后端")
+	if w.p.supportedQQ() {
+		w.log.info("[Core] [Packet] 使用 NativePacketClient 作为后端")
+	} else {
+		w.log.error("[Core] [Packet] PacketBackend 不支持当前QQ版本架构：" + w.p.in.QQVersion + "-x64，请参照 https://github.com/NapNeko/NapCatQQ/releases 安装对应版本QQ")
+		w.log.warn("[Core] [Packet] 已禁用PacketBackend，NapCat.Packet将不会加载！")
+	}
+	w.control.displaceOther(a.UIN)
 	time.Sleep(max(duration(o.OneBotDelay, 200*time.Millisecond), 0))
 	wd := world.New(world.Options{UIN: a.UIN, Nickname: a.Nick})
 	w.mu.Lock()
