@@ -356,20 +356,27 @@ func TestLargeFrames(t *testing.T) {
 	}
 }
 
+// filler encodes to a string of that many bytes, at no cost to speak of.
+type filler int
+
+func (n filler) AppendJSON(dst []byte) []byte {
+	return append(append(append(dst, '"'), make([]byte, n)...), '"')
+}
+
 func TestStalledPeer(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 	url := endpoint(t, func(ctx context.Context, p *peer) { <-stop }) // reads nothing, so that it answers no ping either
-	c, wait := dial(t, url, rpc.Options{PingInterval: 100 * time.Millisecond, PingTimeout: 300 * time.Millisecond})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	c, wait := dial(t, url, rpc.Options{PingInterval: 500 * time.Millisecond, PingTimeout: 500 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	err := c.Call(ctx, "x", strings.Repeat("x", 30<<20), nil)
+	err := c.Call(ctx, "x", filler(30<<20), nil)
 	if !errors.Is(err, onebot.ErrUnknownOutcome) {
 		t.Errorf("large request: %v", err)
 	}
 	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("large request took %v with 50 ms to go", d)
+		t.Errorf("large request took %v with 300 ms to go", d)
 	}
 	// The frame in the way keeps this one from leaving.
 	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -414,7 +421,7 @@ func TestBadParams(t *testing.T) {
 	if err := c.Call(t.Context(), "x", json.RawMessage(`{"a":`), nil); err == nil || rpc.Lost(err) {
 		t.Errorf("got %v", err)
 	}
-	if err := c.Call(t.Context(), "x", func() {}, nil); err == nil || rpc.Lost(err) {
+	if err := c.Call(t.Context(), "x", map[string]any{"f": func() {}}, nil); err == nil || rpc.Lost(err) {
 		t.Errorf("got %v", err)
 	}
 	var got map[string]int

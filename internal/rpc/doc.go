@@ -4,9 +4,10 @@
 //
 // [Dial] connects to a forward WebSocket endpoint and gives a [Conn], the
 // package's central type, which is an [onebot.Streamer]. [Conn.Run] reads
-// frames until the link ends; calls are answered only while it runs.
+// frames until the link ends; calls are answered only while it runs. A
+// [Redialer] keeps making such connections to one endpoint.
 //
-// The package never reconnects and never repeats a call: a call that was lost
-// says by [onebot.ErrNotSent] or [onebot.ErrUnknownOutcome] whether repeating
-// it is safe, and the caller decides.
+// No call is ever repeated here: one that was lost says by [onebot.ErrNotSent]
+// or [onebot.ErrUnknownOutcome] whether repeating it is safe, and the caller
+// decides.
 package rpc
