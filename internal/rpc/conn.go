@@ -401,3 +401,17 @@ func (c *Conn) pings(ctx context.Context) error {
 		}
 	}
 }
+
+// Redact returns an endpoint's URL without its token and password, for logs.
+func Redact(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return "(not a URL)"
+	}
+	q := u.Query()
+	if q.Has("access_token") {
+		q.Del("access_token")
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
+}

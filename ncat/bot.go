@@ -1,0 +1,186 @@
+package ncat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// ErrNoAccount says that a Bot which belongs to no account was asked to act
+// while not exactly one account was running it. It comes with
+// [onebot.ErrNotSent].
+var ErrNoAccount = errors.New("no account to act for")
+
+// Bot is a set of handlers and, in a handler, the account to act for. Make one
+// with [New]. It is safe for concurrent use.
+type Bot struct {
+	core *core
+	s    *Session // nil in what New returned
+	api  *onebot.Client
+}
+
+// core is what the Bots of all accounts share.
+type core struct {
+	log      *slog.Logger
+	queue    int
+	workers  int
+	warn     time.Duration
+	drain    time.Duration
+	registry registry
+
+	mu       sync.Mutex // guards the field below
+	sessions []*Session // running ones
+}
+
+// Option configures a Bot at [New].
+type Option func(*core)
+
+// WithLogger sets where the bot logs; without it nothing is logged.
+func WithLogger(l *slog.Logger) Option { return func(c *core) { c.log = l } }
+
+// WithQueue sets how many events of one chat may wait; 1024 without it. All
+// chats together may have 16 times that.
+func WithQueue(n int) Option { return func(c *core) { c.queue = max(n, 1) } }
+
+// WithWorkers sets in how many chats handlers may run at the same time; 4096
+// without it. Further chats wait for their turn.
+func WithWorkers(n int) Option { return func(c *core) { c.workers = max(n, 1) } }
+
+// WithSlowWarning sets after how long a handler that has not returned is
+// reported; 5 s without it, never if negative.
+func WithSlowWarning(d time.Duration) Option { return func(c *core) { c.warn = d } }
+
+// WithDrain sets how long running handlers may go on after the bot was asked to
+// end, before their context is cancelled; 5 s without it.
+func WithDrain(d time.Duration) Option { return func(c *core) { c.drain = d } }
+
+// New returns a Bot without handlers. It starts nothing.
+func New(opts ...Option) *Bot {
+	c := &core{
+		log:     slog.New(slog.DiscardHandler),
+		queue:   1024,
+		workers: 4096,
+		warn:    5 * time.Second,
+		drain:   5 * time.Second,
+	}
+	c.registry.init()
+	b := &Bot{core: c}
+	b.api = onebot.NewClient(b)
+	b.Apply(opts...)
+	return b
+}
+
+// Apply changes options after [New]. The runtime uses it to bring in the
+// configuration; it must not be called while an account runs the bot.
+func (b *Bot) Apply(opts ...Option) {
+	for _, o := range opts {
+		o(b.core)
+	}
+}
+
+// API returns the client with one method for every action.
+func (b *Bot) API() *onebot.Client { return b.api }
+
+// Self returns the account's QQ number, 0 as long as it is not known. It is
+// known from the first event on, the one that confirms the connection.
+func (b *Bot) Self() onebot.UserID {
+	if s := b.session(); s != nil {
+		return onebot.UserID(s.self.Load())
+	}
+	return 0
+}
+
+// Account returns the name of the account as the configuration has it; empty
+// for one that runs by Dial.
+func (b *Bot) Account() string {
+	if s := b.session(); s != nil {
+		return s.name
+	}
+	return ""
+}
+
+// Logger returns the logger of the account.
+func (b *Bot) Logger() *slog.Logger {
+	if s := b.session(); s != nil {
+		return s.log
+	}
+	return b.core.log
+}
+
+// Accounts returns a Bot for each account that runs this one now.
+func (b *Bot) Accounts() []*Bot {
+	b.core.mu.Lock()
+	defer b.core.mu.Unlock()
+	bots := make([]*Bot, len(b.core.sessions))
+	for i, s := range b.core.sessions {
+		bots[i] = s.bot
+	}
+	return bots
+}
+
+// For returns the Bot of the account with that QQ number, nil if none runs.
+func (b *Bot) For(id onebot.UserID) *Bot {
+	for _, a := range b.Accounts() {
+		if a.Self() == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// Call makes any action by name. params is whatever encodes to a JSON object,
+// nil for none; result a pointer into which the answer's data is decoded, a
+// *json.RawMessage for all of it, or nil. It implements [onebot.Caller]; the
+// errors are described there. A call whose context has no deadline ends after
+// 30 s.
+func (b *Bot) Call(ctx context.Context, action string, params, result any) error {
+	s := b.session()
+	if s == nil {
+		return fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, ErrNoAccount)
+	}
+	return s.Call(ctx, action, params, result)
+}
+
+// Stream makes a stream action (contract E.3). It implements
+// [onebot.Streamer].
+func (b *Bot) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
+	s := b.session()
+	if s == nil {
+		return fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, ErrNoAccount)
+	}
+	return s.Stream(ctx, action, params, packet, result)
+}
+
+var _ onebot.Streamer = (*Bot)(nil)
+
+// session returns the account's session, or the only one there is.
+func (b *Bot) session() *Session {
+	if b.s != nil {
+		return b.s
+	}
+	b.core.mu.Lock()
+	defer b.core.mu.Unlock()
+	if len(b.core.sessions) == 1 {
+		return b.core.sessions[0]
+	}
+	return nil
+}
+
+func (c *core) add(s *Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions = append(c.sessions, s)
+}
+
+func (c *core) remove(s *Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions = slices.DeleteFunc(c.sessions, func(x *Session) bool { return x == s })
+}

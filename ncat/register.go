@@ -1,0 +1,275 @@
+package ncat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Stop is returned by a handler that dealt with an event, to keep it from the
+// handlers that would come after it. It is no failure.
+var Stop = errors.New("event dealt with")
+
+// Handler handles one event of any type. ctx ends when the account's bot is
+// asked to end or the handler's plugin is switched off.
+type Handler func(ctx context.Context, b *Bot, e onebot.Event) error
+
+// Middleware wraps handlers. It runs once per handler when handlers change, the
+// Handler it returns for every event.
+type Middleware func(next Handler) Handler
+
+// Filter tells whether a handler wants an event. It must return at once.
+type Filter func(b *Bot, e onebot.Event) bool
+
+// HandlerOption configures one handler.
+type HandlerOption func(*registration)
+
+// Priority sets when a handler runs relative to others of the same event: the
+// higher the earlier; 0 without it.
+func Priority(n int) HandlerOption { return func(r *registration) { r.priority = n } }
+
+// Named sets the name of a handler in logs and errors; without it, it is the
+// name of its function.
+func Named(name string) HandlerOption { return func(r *registration) { r.name = name } }
+
+// Where restricts a handler to events that pass all filters.
+func Where(filters ...Filter) HandlerOption {
+	return func(r *registration) { r.filters = append(r.filters, filters...) }
+}
+
+// With wraps one handler in middleware, the first outermost.
+func With(mw ...Middleware) HandlerOption {
+	return func(r *registration) { r.middleware = append(r.middleware, mw...) }
+}
+
+// Registration is one registered handler.
+type Registration struct {
+	reg *registry
+	r   *registration
+}
+
+// Remove takes the handler out. Events it is running for are not interrupted.
+func (r *Registration) Remove() { r.reg.remove(func(x *registration) bool { return x == r.r }) }
+
+// Name returns the handler's name.
+func (r *Registration) Name() string { return r.r.name }
+
+// registration is one handler as the registry keeps it.
+type registration struct {
+	owner      *owner
+	name       string
+	priority   int
+	seq        int
+	typ        reflect.Type // the event type, concrete or interface
+	filters    []Filter
+	middleware []Middleware
+	handle     Handler
+	slow       atomic.Int32 // see engine
+}
+
+func (r *registration) wants(t reflect.Type) bool {
+	return r.typ == t || r.typ.Kind() == reflect.Interface && t.Implements(r.typ)
+}
+
+// owner is what registrations belong to: the bot itself or a plugin. When it
+// is stopped, its handlers are gone and their contexts are cancelled.
+type owner struct {
+	id string
+
+	mu      sync.Mutex // guards the fields below
+	stopped error      // the cause; nil while it runs
+	cancels map[*Session]context.CancelCauseFunc
+	active  sync.WaitGroup // handlers that run
+}
+
+func newOwner(id string) *owner {
+	return &owner{id: id, cancels: map[*Session]context.CancelCauseFunc{}}
+}
+
+// bound is one registration ready to run: wrapped in all middleware.
+type bound struct {
+	*registration
+	run Handler
+}
+
+// registry holds the handlers of a bot. Its table is read without a lock.
+type registry struct {
+	self *owner // of what is registered on the Bot itself
+
+	mu         sync.Mutex // guards the fields below
+	seq        int
+	regs       []*registration // in the order in which they run
+	middleware []Middleware
+	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
+	taps       []tap
+
+	table atomic.Pointer[table]
+}
+
+// tap sees every event before it is queued and may take it away. Conversations
+// wait with it for messages of a chat whose handler is busy waiting.
+type tap func(b *Bot, e onebot.Event) (taken bool)
+
+// table is the registry as events see it.
+type table struct {
+	regs       []bound
+	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
+	taps       []tap
+	byType     sync.Map // reflect.Type to []*bound
+}
+
+func (r *registry) init() {
+	r.self = newOwner("")
+	r.table.Store(&table{})
+}
+
+// changeLocked publishes the table after a change.
+func (r *registry) changeLocked() {
+	t := &table{errorHooks: slices.Clone(r.errorHooks), taps: slices.Clone(r.taps), regs: make([]bound, len(r.regs))}
+	for i, reg := range r.regs {
+		h := reg.handle
+		for _, mw := range slices.Backward(reg.middleware) {
+			h = mw(h)
+		}
+		for _, mw := range slices.Backward(r.middleware) {
+			h = mw(h)
+		}
+		t.regs[i] = bound{registration: reg, run: h}
+	}
+	r.table.Store(t)
+}
+
+// handlers returns the registrations for events of type t, in order.
+func (t *table) handlers(typ reflect.Type) []*bound {
+	if l, ok := t.byType.Load(typ); ok {
+		return l.([]*bound)
+	}
+	var l []*bound
+	for i := range t.regs {
+		if t.regs[i].wants(typ) {
+			l = append(l, &t.regs[i])
+		}
+	}
+	t.byType.Store(typ, l)
+	return l
+}
+
+func (r *registry) add(reg *registration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seq++
+	reg.seq = r.seq
+	i, _ := slices.BinarySearchFunc(r.regs, reg, func(a, b *registration) int {
+		if a.priority != b.priority {
+			return b.priority - a.priority
+		}
+		return a.seq - b.seq
+	})
+	r.regs = slices.Insert(r.regs, i, reg)
+	r.changeLocked()
+}
+
+func (r *registry) remove(match func(*registration) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.regs = slices.DeleteFunc(r.regs, match)
+	r.changeLocked()
+}
+
+// On registers h for every event of type E, a pointer to an event struct of
+// package onebot, or an interface such as [onebot.MessageEvent] or
+// [onebot.Event] for all events that implement it. It may be called at any
+// time, also while the bot runs.
+func On[E onebot.Event](b *Bot, h func(ctx context.Context, b *Bot, e E) error, opts ...HandlerOption) *Registration {
+	if h == nil {
+		panic("ncat: On with a nil handler")
+	}
+	return b.register(reflect.TypeFor[E](), funcName(h), func(ctx context.Context, b *Bot, e onebot.Event) error {
+		return h(ctx, b, e.(E))
+	}, opts)
+}
+
+func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerOption) *Registration {
+	reg := &registration{owner: b.core.registry.self, name: name, typ: typ, handle: h}
+	for _, o := range opts {
+		o(reg)
+	}
+	b.core.registry.add(reg)
+	return &Registration{reg: &b.core.registry, r: reg}
+}
+
+// OnGroup registers h for messages in groups.
+func (b *Bot) OnGroup(h func(ctx context.Context, b *Bot, m *onebot.GroupMessage) error, opts ...HandlerOption) *Registration {
+	return On(b, h, opts...)
+}
+
+// OnPrivate registers h for messages in private chats.
+func (b *Bot) OnPrivate(h func(ctx context.Context, b *Bot, m *onebot.PrivateMessage) error, opts ...HandlerOption) *Registration {
+	return On(b, h, opts...)
+}
+
+// OnMessage registers h for messages in any chat.
+func (b *Bot) OnMessage(h func(ctx context.Context, b *Bot, m onebot.MessageEvent) error, opts ...HandlerOption) *Registration {
+	return On(b, h, opts...)
+}
+
+// Use wraps every handler in middleware, the first outermost, around what [With]
+// adds to single handlers.
+func (b *Bot) Use(mw ...Middleware) {
+	r := &b.core.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.middleware = append(r.middleware, mw...)
+	r.changeLocked()
+}
+
+// OnError registers h for the errors of handlers; a panic comes as a
+// [*PanicError]. They are logged in any case.
+func (b *Bot) OnError(h func(ctx context.Context, b *Bot, e onebot.Event, err error)) {
+	r := &b.core.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errorHooks = append(r.errorHooks, h)
+	r.changeLocked()
+}
+
+// PanicError is the panic of a handler.
+type PanicError struct {
+	Handler string // its name
+	Value   any
+	Stack   []byte
+}
+
+// Error implements error.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("handler %s panicked: %v", e.Handler, e.Value)
+}
+
+// Unwrap returns the value of the panic if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// funcName returns the name of a function without its package's path.
+func funcName(f any) string {
+	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
+	if fn == nil {
+		return "unknown"
+	}
+	file, line := fn.FileLine(fn.Entry())
+	name := path.Base(fn.Name())
+	if strings.Contains(name, ".func") { // a literal: its place says more
+		return fmt.Sprintf("%s (%s:%d)", name, path.Base(file), line)
+	}
+	return name
+}

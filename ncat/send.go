@@ -1,0 +1,137 @@
+package ncat
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Reply sends content into the chat that m came from and returns the new
+// message's id. content is any mix of strings (plain text), [onebot.Segment]
+// and [onebot.Message].
+func (b *Bot) Reply(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
+	return b.Send(ctx, ChatOf(m), content...)
+}
+
+// Quote is Reply with m quoted.
+func (b *Bot) Quote(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
+	msg, err := message([]any{onebot.Reply(m.Msg().MessageID)}, content)
+	if err != nil {
+		return 0, err
+	}
+	return b.send(ctx, ChatOf(m), msg)
+}
+
+// Mention is Reply with the sender of m mentioned first; in a private chat it is
+// Reply.
+func (b *Bot) Mention(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
+	chat := ChatOf(m)
+	if !chat.IsGroup() {
+		return b.Send(ctx, chat, content...)
+	}
+	msg, err := message([]any{onebot.At(m.Msg().UserID), " "}, content)
+	if err != nil {
+		return 0, err
+	}
+	return b.send(ctx, chat, msg)
+}
+
+// SendGroup sends content into a group; see [Bot.Reply] for content.
+func (b *Bot) SendGroup(ctx context.Context, id onebot.GroupID, content ...any) (onebot.MessageID, error) {
+	return b.Send(ctx, Group(id), content...)
+}
+
+// SendPrivate sends content to a friend; see [Bot.Reply] for content.
+func (b *Bot) SendPrivate(ctx context.Context, id onebot.UserID, content ...any) (onebot.MessageID, error) {
+	return b.Send(ctx, Private(id), content...)
+}
+
+// Send sends content into a chat; see [Bot.Reply] for content.
+func (b *Bot) Send(ctx context.Context, to Chat, content ...any) (onebot.MessageID, error) {
+	msg, err := message(nil, content)
+	if err != nil {
+		return 0, err
+	}
+	return b.send(ctx, to, msg)
+}
+
+func (b *Bot) send(ctx context.Context, to Chat, msg onebot.Message) (onebot.MessageID, error) {
+	action := actionSendPrivate
+	switch {
+	case to.IsGroup():
+		action = actionSendGroup
+	case to.User == 0:
+		return 0, fmt.Errorf("send: no chat given: %w", onebot.ErrNotSent)
+	}
+	if len(msg) == 0 {
+		return 0, fmt.Errorf("send: empty message: %w", onebot.ErrNotSent)
+	}
+	var sent sentMessage
+	err := b.Call(ctx, action, &outgoing{to: to, msg: msg}, &sent)
+	return sent.MessageID, err
+}
+
+// The actions that send a message.
+const (
+	actionSendGroup   = "send_group_msg"
+	actionSendPrivate = "send_private_msg"
+)
+
+// outgoing is the parameters of a send. It encodes itself, because sending is
+// most of what a bot does.
+type outgoing struct {
+	to  Chat
+	msg onebot.Message
+}
+
+// AppendJSON appends the parameters.
+func (o *outgoing) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	if o.to.Group != 0 {
+		dst = append(dst, `"group_id":`...)
+		dst = strconv.AppendInt(dst, int64(o.to.Group), 10)
+		dst = append(dst, ',')
+	}
+	if o.to.User != 0 {
+		dst = append(dst, `"user_id":`...)
+		dst = strconv.AppendInt(dst, int64(o.to.User), 10)
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `"message":`...)
+	dst = o.msg.AppendJSON(dst)
+	return append(dst, '}')
+}
+
+// MarshalJSON implements json.Marshaler, for Callers that are not ours.
+func (o *outgoing) MarshalJSON() ([]byte, error) { return o.AppendJSON(nil), nil }
+
+// sentMessage is the answer to a send.
+type sentMessage struct {
+	MessageID onebot.MessageID `json:"message_id"`
+}
+
+// message joins what callers hand to Reply and its kin.
+func message(head, content []any) (onebot.Message, error) {
+	msg := make(onebot.Message, 0, len(head)+len(content))
+	for _, parts := range [2][]any{head, content} {
+		for _, p := range parts {
+			switch p := p.(type) {
+			case string:
+				if p != "" {
+					msg = append(msg, onebot.Text(p))
+				}
+			case onebot.Segment:
+				msg = append(msg, p)
+			case onebot.Message:
+				msg = append(msg, p...)
+			case []onebot.Segment:
+				msg = append(msg, p...)
+			default:
+				return nil, fmt.Errorf("send: a %T is no message content: %w", p, onebot.ErrNotSent)
+			}
+		}
+	}
+	return msg, nil
+}

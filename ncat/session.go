@@ -1,0 +1,503 @@
+package ncat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Session is one account's side of a [Bot]: events go in, in order, and calls
+// go out through a Caller. Dial and ncatd make sessions; a bot's author needs
+// one only to run a bot over a transport of his own. The session outlives the
+// links of its account: its Caller answers [onebot.ErrNotSent] while there is
+// none.
+type Session struct {
+	name   string
+	bot    *Bot
+	core   *core
+	log    *slog.Logger
+	caller onebot.Caller
+	self   atomic.Int64
+	owned  sync.Map // *owner to the context of its handlers here
+
+	tick atomic.Int64 // advances while Run watches for slow handlers
+
+	events  atomic.Uint64
+	dropped atomic.Uint64
+	errs    atomic.Uint64
+	panics  atomic.Uint64
+	slow    atomic.Uint64
+	bad     atomic.Uint64
+
+	mu      sync.Mutex // guards the fields below
+	state   sessionState
+	ctx     context.Context // handlers' context, set by Run
+	chats   map[Chat]*chatQueue
+	waiting int          // events in all queues
+	ready   []*chatQueue // chats that wait for a worker
+	idle    []*worker
+	workers int
+	handled sync.WaitGroup // workers
+	lastLog time.Time      // when a drop was last logged
+}
+
+type sessionState uint8
+
+const (
+	sessionNew sessionState = iota
+	sessionRunning
+	sessionEnded
+)
+
+// chatQueue is what waits in one chat. It exists while a handler runs in the
+// chat or waits for a worker.
+type chatQueue struct {
+	chat   Chat
+	events []onebot.Event // events[head:] wait
+	head   int
+
+	running *registration // the handler that runs now
+	since   int64         // Session.tick when it began
+	warned  bool
+}
+
+// worker runs the handlers of one chat at a time.
+type worker struct{ next chan *chatQueue } // 1 slot; nil ends it
+
+// maxIdle is how many idle workers are kept for the next burst.
+const maxIdle = 16
+
+// SessionStats counts what a session did.
+type SessionStats struct {
+	Events   uint64 // events taken in
+	Dropped  uint64 // of them, those that no queue had room for
+	Bad      uint64 // frames that no event could be made of
+	Errors   uint64 // errors that handlers returned
+	Panics   uint64 // handlers that panicked
+	Slow     uint64 // handlers reported as slow
+	Waiting  int    // events that wait in queues now
+	Handling int    // chats in which a handler runs now
+}
+
+// NewSession returns the session of an account that makes its calls through c.
+// name is the account's name in logs; it may be empty. It starts nothing.
+func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
+	s := &Session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}}
+	s.log = b.core.log
+	if name != "" {
+		s.log = s.log.With("account", name)
+	}
+	s.bot = &Bot{core: b.core, s: s}
+	s.bot.api = onebot.NewClient(s.bot)
+	return s
+}
+
+// Bot returns the account's Bot.
+func (s *Session) Bot() *Bot { return s.bot }
+
+// Stats returns the counters as they stand.
+func (s *Session) Stats() SessionStats {
+	s.mu.Lock()
+	waiting, handling := s.waiting, len(s.chats)-len(s.ready)
+	s.mu.Unlock()
+	return SessionStats{
+		Events: s.events.Load(), Dropped: s.dropped.Load(), Bad: s.bad.Load(), Errors: s.errs.Load(),
+		Panics: s.panics.Load(), Slow: s.slow.Load(), Waiting: waiting, Handling: handling,
+	}
+}
+
+// Call implements [onebot.Caller].
+func (s *Session) Call(ctx context.Context, action string, params, result any) error {
+	return s.caller.Call(ctx, action, params, result)
+}
+
+// Stream implements [onebot.Streamer]; it fails if the session's Caller is no
+// Streamer.
+func (s *Session) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
+	st, ok := s.caller.(onebot.Streamer)
+	if !ok {
+		return fmt.Errorf("%s: this transport has no stream actions: %w", action, onebot.ErrNotSent)
+	}
+	return st.Stream(ctx, action, params, packet, result)
+}
+
+// Feed takes in one event frame, which it owns from now on, and returns at
+// once: the handlers run in Run's goroutines. Frames must come in order, from
+// one goroutine at a time. What is fed before Run waits for it, what is fed
+// after it is dropped and counted. The event is returned for whoever else wants it, nil if the frame
+// holds none.
+func (s *Session) Feed(frame []byte) onebot.Event {
+	e, err := onebot.Decode(frame)
+	if err != nil {
+		s.bad.Add(1)
+		s.log.Warn("frame is no event", "error", err, "bytes", len(frame))
+		return nil
+	}
+	s.Deliver(e)
+	return e
+}
+
+// Deliver is Feed for an event that was decoded before.
+func (s *Session) Deliver(e onebot.Event) {
+	s.events.Add(1)
+	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
+		s.self.Store(int64(id))
+	}
+	t := s.core.registry.table.Load()
+	for _, tap := range t.taps {
+		if tap(s.bot, e) {
+			return
+		}
+	}
+	if len(t.handlers(reflect.TypeOf(e))) == 0 {
+		return
+	}
+	chat := ChatOf(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == sessionEnded {
+		s.dropLocked(chat, "ending")
+		return
+	}
+	if q := s.chats[chat]; q != nil {
+		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
+			s.dropLocked(chat, "queue full")
+			return
+		}
+		if q.head > 0 && len(q.events) == cap(q.events) {
+			n := copy(q.events, q.events[q.head:])
+			clear(q.events[n:])
+			q.events, q.head = q.events[:n], 0
+		}
+		q.events = append(q.events, e)
+		s.waiting++
+		return
+	}
+	q := queues.Get().(*chatQueue)
+	q.chat = chat
+	q.events = append(q.events, e)
+	s.chats[chat] = q
+	s.waiting++
+	s.startLocked(q)
+}
+
+var queues = sync.Pool{New: func() any { return new(chatQueue) }}
+
+// startLocked finds a worker for a chat.
+func (s *Session) startLocked(q *chatQueue) {
+	if s.state == sessionNew { // Run starts it
+		s.ready = append(s.ready, q)
+		return
+	}
+	if n := len(s.idle); n > 0 {
+		w := s.idle[n-1]
+		s.idle[n-1] = nil
+		s.idle = s.idle[:n-1]
+		w.next <- q
+		return
+	}
+	if s.workers >= s.core.workers {
+		s.ready = append(s.ready, q)
+		return
+	}
+	s.workers++
+	s.handled.Add(1)
+	go s.work(q)
+}
+
+func (s *Session) dropLocked(chat Chat, why string) {
+	s.dropped.Add(1)
+	if now := time.Now(); now.Sub(s.lastLog) > 10*time.Second {
+		s.lastLog = now
+		s.log.Warn("event dropped", "reason", why, "group_id", int64(chat.Group), "user_id", int64(chat.User), "dropped", s.dropped.Load())
+	}
+}
+
+// work runs the handlers of q and then of other chats.
+func (s *Session) work(q *chatQueue) {
+	defer s.handled.Done()
+	w := &worker{next: make(chan *chatQueue, 1)}
+	for q != nil {
+		q = s.serve(q, w)
+	}
+}
+
+// serve handles what waits in q and returns the next chat to serve, nil when
+// the worker is to end.
+func (s *Session) serve(q *chatQueue, w *worker) *chatQueue {
+	s.mu.Lock()
+	for {
+		if q.head == len(q.events) {
+			break
+		}
+		e := q.events[q.head]
+		q.events[q.head] = nil
+		q.head++
+		if q.head == len(q.events) {
+			q.events, q.head = q.events[:0], 0
+		}
+		s.waiting--
+		ctx := s.ctx
+		s.mu.Unlock()
+		s.handle(ctx, q, e)
+		s.mu.Lock()
+	}
+	delete(s.chats, q.chat)
+	if cap(q.events) <= 64 {
+		q.chat = Chat{}
+		queues.Put(q)
+	}
+	if n := len(s.ready); n > 0 {
+		q = s.ready[0]
+		s.ready[0] = nil
+		s.ready = s.ready[1:]
+		s.mu.Unlock()
+		return q
+	}
+	if s.state == sessionEnded || len(s.idle) >= maxIdle {
+		s.workers--
+		s.mu.Unlock()
+		return nil
+	}
+	s.idle = append(s.idle, w)
+	s.mu.Unlock()
+	return <-w.next
+}
+
+// handle runs the handlers for one event.
+func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
+	t := s.core.registry.table.Load()
+	for _, h := range t.handlers(reflect.TypeOf(e)) {
+		if !s.passes(ctx, h, e) {
+			continue
+		}
+		hctx, done := h.owner.enter(ctx, s)
+		if hctx == nil {
+			continue // switched off
+		}
+		s.mu.Lock()
+		q.running, q.since, q.warned = h.registration, s.tick.Load(), false
+		s.mu.Unlock()
+		err := s.call(hctx, h, e)
+		done()
+		s.mu.Lock()
+		q.running = nil
+		s.mu.Unlock()
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, Stop) {
+			return
+		}
+		s.report(hctx, t, h, e, err)
+	}
+}
+
+// passes asks the filters of a handler.
+func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool) {
+	if len(h.filters) == 0 {
+		return true
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			ok = false
+			s.report(ctx, s.core.registry.table.Load(), h, e, &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()})
+		}
+	}()
+	for _, f := range h.filters {
+		if !f(s.bot, e) {
+			return false
+		}
+	}
+	return true
+}
+
+// call runs one handler and turns its panic into an error.
+func (s *Session) call(ctx context.Context, h *bound, e onebot.Event) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return h.run(ctx, s.bot, e)
+}
+
+// report counts and tells a handler's error.
+func (s *Session) report(ctx context.Context, t *table, h *bound, e onebot.Event, err error) {
+	attrs := []any{"handler", h.name, "event", fmt.Sprintf("%T", e), "error", err}
+	if h.owner.id != "" {
+		attrs = append(attrs, "plugin", h.owner.id)
+	}
+	var p *PanicError
+	if errors.As(err, &p) {
+		s.panics.Add(1)
+		attrs = append(attrs, "stack", string(p.Stack))
+	} else {
+		s.errs.Add(1)
+	}
+	s.log.Error("handler failed", attrs...)
+	for _, hook := range t.errorHooks {
+		s.hook(ctx, hook, e, err)
+	}
+}
+
+// hook runs one error hook; its panic is logged and goes no further.
+func (s *Session) hook(ctx context.Context, hook func(context.Context, *Bot, onebot.Event, error), e onebot.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.panics.Add(1)
+			s.log.Error("error hook panicked", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	hook(ctx, s.bot, e, err)
+}
+
+// enter returns the context for one handler of o, nil if o was stopped. done
+// must be called when the handler has returned.
+func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func()) {
+	if o.id == "" {
+		return ctx, func() {} // the bot itself: it ends with the session
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stopped != nil {
+		return nil, nil
+	}
+	o.active.Add(1)
+	if _, ok := o.cancels[s]; !ok {
+		own, cancel := context.WithCancelCause(ctx)
+		o.cancels[s] = cancel
+		s.owned.Store(o, own)
+	}
+	own, _ := s.owned.Load(o)
+	return own.(context.Context), o.active.Done
+}
+
+// stop cancels the contexts of o's handlers with cause. No handler begins
+// afterwards.
+func (o *owner) stop(cause error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stopped != nil {
+		return
+	}
+	o.stopped = cause
+	for _, cancel := range o.cancels {
+		cancel(cause)
+	}
+	clear(o.cancels)
+}
+
+// Run runs the handlers until ctx ends and returns its cause. Then nothing new
+// begins: what waits in queues is dropped and counted, running handlers get the
+// time of [WithDrain], after that their context is cancelled, and after as much
+// time again those that still do not return are named in the error and left
+// behind.
+func (s *Session) Run(ctx context.Context) error {
+	hctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	s.mu.Lock()
+	if s.state != sessionNew {
+		s.mu.Unlock()
+		return errors.New("ncat: a session runs once")
+	}
+	s.state, s.ctx = sessionRunning, hctx
+	early := s.ready
+	s.ready = nil
+	for _, q := range early {
+		s.startLocked(q)
+	}
+	s.mu.Unlock()
+	s.core.add(s)
+	defer s.core.remove(s)
+
+	s.watch(ctx)
+
+	s.mu.Lock()
+	s.state = sessionEnded
+	for _, q := range s.chats {
+		for range q.events[q.head:] {
+			s.dropLocked(q.chat, "ending")
+			s.waiting--
+		}
+		clear(q.events)
+		q.events, q.head = q.events[:0], 0
+	}
+	for _, w := range s.idle {
+		w.next <- nil
+	}
+	s.idle = nil
+	s.mu.Unlock()
+
+	ended := make(chan struct{})
+	go func() {
+		s.handled.Wait()
+		close(ended)
+	}()
+	cause := context.Cause(ctx)
+	if waitFor(ended, s.core.drain) {
+		return cause
+	}
+	cancel(cause)
+	if waitFor(ended, max(s.core.drain, time.Second)) {
+		return cause
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, q := range s.chats {
+		if q.running != nil {
+			cause = errors.Join(cause, fmt.Errorf("handler %s does not return", q.running.name))
+		}
+	}
+	return cause
+}
+
+func waitFor(ch <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ch:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// watch reports slow handlers until ctx ends.
+func (s *Session) watch(ctx context.Context) {
+	if s.core.warn < 0 {
+		<-ctx.Done()
+		return
+	}
+	const steps = 4 // a handler is reported after warn to 1.25 times warn
+	t := time.NewTicker(max(s.core.warn/steps, time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := s.tick.Add(1)
+		s.mu.Lock()
+		for _, q := range s.chats {
+			if q.running == nil || q.warned || now-q.since <= steps {
+				continue
+			}
+			q.warned = true
+			s.slow.Add(1)
+			s.log.Warn("handler is slow", "handler", q.running.name, "plugin", q.running.owner.id,
+				"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", s.core.warn)
+		}
+		s.mu.Unlock()
+	}
+}
