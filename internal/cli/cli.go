@@ -66,6 +66,7 @@ type DaemonOptions struct {
 // command lives in the file of its name.
 var commands = []func(*app) *cobra.Command{
 	newStart, newStop, newRestart, newReload, newStatus,
+	newLogin, newLogout,
 	newPlugin,
 	newSim, newVersion,
 }

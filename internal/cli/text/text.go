@@ -36,6 +36,7 @@ var catalogues = []pair{
 	{stateEN, stateZH},
 	{helpEN, helpZH},
 	{configEN, configZH},
+	{loginEN, loginZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

@@ -109,7 +109,7 @@ type WatchItem struct {
 
 // LoginItem is one step of a login.
 type LoginItem struct {
-	Step     string `json:"step"` // waiting, refreshed, accepted, connecting, online, quick, password, captcha, new_device, failed
+	Step     string `json:"step"` // waiting, refreshed, expired, timeout, quick, password, captcha, new_device, scanned, accepted, connecting, online, failed, restarted
 	Method   string `json:"method,omitempty"`
 	UIN      int64  `json:"uin,omitempty"`
 	Nickname string `json:"nickname,omitempty"`

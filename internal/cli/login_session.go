@@ -1,0 +1,543 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/control/client"
+)
+
+const (
+	// awayLimit is how long login waits for a daemon that went away; a restart
+	// by systemd takes less.
+	awayLimit = 30 * time.Second
+	// rewatch is the pause between two tries to reach it.
+	rewatch = 250 * time.Millisecond
+	// staleCode is the age at which a code that was there before us is replaced.
+	staleCode = 100 * time.Second
+	// codeless is how long login_required may show nothing to do before a code
+	// is asked for.
+	codeless = 5 * time.Second
+)
+
+// loginEvent is one line of login --json, and what the other views show.
+type loginEvent struct {
+	Time     time.Time `json:"time"`
+	Account  string    `json:"account"`
+	Event    string    `json:"event"` // state, qr, captcha, new_device, scanned, expired, refreshed, quick, password, accepted, failed, timeout, restarted, away, back, online
+	State    api.State `json:"state,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Detail   string    `json:"detail,omitempty"`
+	Method   string    `json:"method,omitempty"`
+	URL      string    `json:"url,omitempty"`
+	Seq      int       `json:"seq,omitempty"`
+	File     string    `json:"file,omitempty"`
+	UIN      int64     `json:"uin,omitempty"`
+	Nickname string    `json:"nickname,omitempty"`
+}
+
+// loginView shows a login. It is used by one goroutine.
+type loginView interface {
+	show(e loginEvent) error
+	tick() error
+	// prompt says that a line is about to be read from the terminal.
+	prompt(text string)
+	// end leaves the terminal tidy.
+	end()
+}
+
+// loginSession follows one login until it is over. Only run's goroutine touches
+// its fields.
+type loginSession struct {
+	a    *app
+	cl   *client.Client
+	name string
+	opt  loginOptions
+	own  bool // the daemon runs in this process, for this login
+	view loginView
+	talk *prompter // nil: nobody can be asked
+
+	wg      sync.WaitGroup
+	items   chan watchNews
+	replies chan func() error // results of what runs beside
+
+	acc     api.Account
+	known   bool // acc was seen
+	begun   bool
+	since   time.Time // of the state
+	code    string    // the last code or page shown
+	asking  string    // captcha being answered
+	wish    func(context.Context) error
+	wishing bool
+	method  string // of the wish
+	renewed bool   // a code was asked for in this spell of login_required
+}
+
+// watchNews is an item of the stream, or that the stream is lost.
+type watchNews struct {
+	item *api.WatchItem
+	away bool
+	err  error // final
+}
+
+func newLoginSession(a *app, cl *client.Client, name string, o loginOptions, own bool) *loginSession {
+	s := &loginSession{a: a, cl: cl, name: name, opt: o, own: own,
+		items: make(chan watchNews), replies: make(chan func() error)}
+	switch {
+	case o.json:
+		s.view = &jsonLogin{a: a, opt: o}
+	case a.out.outTTY && a.getenv("TERM") != "dumb" && (o.form == qrTerminal || o.form == qrASCII):
+		s.view = newScreenLogin(a, o)
+	default:
+		s.view = &plainLogin{a: a, opt: o}
+	}
+	if !o.json {
+		s.talk = newPrompter(a)
+	}
+	return s
+}
+
+func (s *loginSession) wishPassword(md5 string) {
+	s.method = "password"
+	s.wish = func(ctx context.Context) error {
+		return s.cl.LoginPassword(ctx, s.acc.Name, api.PasswordLoginRequest{PasswordMD5: md5})
+	}
+}
+
+func (s *loginSession) wishQuick(uin int64) {
+	s.method = "quick"
+	s.wish = func(ctx context.Context) error { return s.cl.LoginQuick(ctx, s.acc.Name, uin) }
+}
+
+// run follows the login to its end.
+func (s *loginSession) run(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer s.wg.Wait()
+	defer cancel()
+	if s.talk != nil {
+		defer s.talk.close()
+	}
+	defer s.view.end()
+	s.wg.Go(func() { s.follow(ctx) })
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		var done bool
+		var err error
+		select {
+		case n := <-s.items:
+			done, err = s.take(ctx, n)
+		case f := <-s.replies:
+			err = f()
+		case <-tick.C:
+			s.nudge(ctx)
+			err = s.view.tick()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// beside runs f without holding up the session; what f returns is carried out
+// by the session.
+func (s *loginSession) beside(ctx context.Context, f func() func() error) {
+	s.wg.Go(func() {
+		then := f()
+		select {
+		case s.replies <- then:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// follow watches the account, and goes on watching when the daemon restarts.
+func (s *loginSession) follow(ctx context.Context) {
+	send := func(n watchNews) bool {
+		select {
+		case s.items <- n:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	var lost time.Time
+	for {
+		err := s.cl.Watch(ctx, s.name, nil, func(it api.WatchItem) error {
+			lost = time.Time{}
+			if !send(watchNews{item: &it}) {
+				return context.Cause(ctx)
+			}
+			return nil
+		})
+		var refused *api.Error
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.As(err, &refused) && refused.Code != "stopping":
+			send(watchNews{err: err})
+			return
+		case lost.IsZero():
+			lost = time.Now()
+			if !send(watchNews{away: true}) {
+				return
+			}
+		case time.Since(lost) > awayLimit:
+			if errors.Is(err, io.EOF) {
+				err = client.ErrNotRunning
+			}
+			send(watchNews{err: err})
+			return
+		}
+		t := time.NewTimer(rewatch)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}
+
+// take handles what the stream brought.
+func (s *loginSession) take(ctx context.Context, n watchNews) (done bool, err error) {
+	switch {
+	case n.err != nil:
+		return true, n.err
+	case n.away:
+		if !s.known {
+			return false, nil // it is still starting
+		}
+		return false, s.show(loginEvent{Event: "away"})
+	}
+	it := *n.item
+	switch {
+	case it.Status != nil:
+		acc, err := s.a.pickAccount(*it.Status, s.name)
+		if err != nil {
+			return true, err
+		}
+		if s.known {
+			if err := s.show(loginEvent{Event: "back"}); err != nil {
+				return true, err
+			}
+			s.code = "" // what the daemon says now counts
+		}
+		s.name = acc.Name
+		return s.account(ctx, acc)
+	case it.Account != "" && it.Account != s.name:
+		return false, nil
+	case it.State != nil:
+		return s.account(ctx, *it.State)
+	case it.QR != nil:
+		s.acc.QR = it.QR
+		return false, s.showCode(it.QR)
+	case it.Login != nil:
+		return false, s.step(ctx, *it.Login)
+	case it.Dropped > 0:
+		st, err := s.cl.Status(ctx)
+		if err != nil {
+			return false, nil // the stream will tell
+		}
+		acc, err := s.a.pickAccount(st, s.name)
+		if err != nil {
+			return true, err
+		}
+		return s.account(ctx, acc)
+	}
+	return false, nil
+}
+
+// account handles the account as it stands now.
+func (s *loginSession) account(ctx context.Context, acc api.Account) (done bool, err error) {
+	changed := !s.known || acc.State != s.acc.State || acc.Reason != s.acc.Reason || acc.Detail != s.acc.Detail
+	if !s.known || acc.State != s.acc.State {
+		s.since, s.renewed = time.Now(), false
+	}
+	s.acc, s.known = acc, true
+	if acc.State == api.StateOnline {
+		if s.wish != nil && !s.begun && s.method == "quick" && acc.UIN != s.opt.quick {
+			return true, fail(exitFailure, errString(s.a.t("err.login_other", acc.Name, acc.UIN, s.opt.quick)), s.a.t("hint.logout", acc.Name))
+		}
+		return true, s.show(loginEvent{Event: "online", UIN: acc.UIN, Nickname: acc.Nickname})
+	}
+	if changed {
+		if err := s.show(loginEvent{Event: "state", State: acc.State, Reason: acc.Reason, Detail: acc.Detail}); err != nil {
+			return true, err
+		}
+	}
+	if !s.begun {
+		s.begun = true
+		if err := s.begin(ctx); err != nil {
+			return true, err
+		}
+	} else if acc.State == api.StateFailed || acc.State == api.StateStopped {
+		return true, s.ended()
+	}
+	if acc.State == api.StateLoginRequired {
+		if acc.Login != nil {
+			if err := s.challenge(ctx, acc.Login.Kind, acc.Login.URL); err != nil {
+				return true, err
+			}
+		} else if acc.QR != nil {
+			if err := s.showCode(acc.QR); err != nil {
+				return true, err
+			}
+		}
+		s.nudge(ctx)
+	}
+	return false, nil
+}
+
+// begin brings the account from where it is found to where it can log in.
+func (s *loginSession) begin(ctx context.Context) error {
+	name := s.acc.Name
+	act := func(f func(context.Context) error) {
+		s.beside(ctx, func() func() error {
+			err := f(ctx)
+			return func() error { return err }
+		})
+	}
+	switch s.acc.State {
+	case api.StateStopped:
+		if !s.own {
+			act(func(ctx context.Context) error { return s.cl.Want(ctx, name, "running") })
+		}
+	case api.StateFailed, api.StateBackoff:
+		// Somebody is here and wants it now.
+		act(func(ctx context.Context) error { return s.cl.Restart(ctx, name) })
+	case api.StateLoginRequired:
+		if q := s.acc.QR; q != nil && time.Since(q.Issued) > staleCode && s.wish == nil {
+			s.renewed = true
+			s.code = q.URL // do not show what is being replaced
+			act(func(ctx context.Context) error { return s.again(s.cl.LoginRefresh(ctx, name)) })
+		}
+	}
+	return nil
+}
+
+// again drops an error that only says "not at this moment".
+func (s *loginSession) again(err error) error {
+	var e *api.Error
+	if errors.As(err, &e) {
+		return nil
+	}
+	return err
+}
+
+// ended is the error for an account that will not log in any more by itself.
+func (s *loginSession) ended() error {
+	detail := s.a.detail(s.acc)
+	switch {
+	case s.acc.Reason == "wrong_account":
+		return fail(exitFailure, errString(s.a.t("err.login_wrong", s.acc.Name, detail)), s.a.t("hint.wrong_account", s.acc.Name))
+	case s.acc.State == api.StateStopped:
+		return fail(exitFailure, errString(s.a.t("err.login_stopped", s.acc.Name)), s.a.t("hint.login_again"))
+	}
+	return fail(exitNapCatFailed, errString(s.a.t("err.account_failed", s.acc.Name, detail)), s.a.t("hint.doctor"))
+}
+
+// nudge does what is due while the account waits for a login.
+func (s *loginSession) nudge(ctx context.Context) {
+	if s.acc.State != api.StateLoginRequired {
+		return
+	}
+	if s.wish != nil && !s.wishing {
+		s.wishing = true
+		wish, method := s.wish, s.method
+		s.beside(ctx, func() func() error {
+			err := wish(ctx)
+			return func() error { return s.wished(ctx, method, err) }
+		})
+		return
+	}
+	if s.wish == nil && !s.renewed && s.acc.QR == nil && s.acc.Login == nil && time.Since(s.since) > codeless {
+		s.renewed = true
+		name := s.acc.Name
+		s.beside(ctx, func() func() error {
+			err := s.again(s.cl.LoginRefresh(ctx, name))
+			return func() error { return err }
+		})
+	}
+}
+
+// wished handles the answer to --quick or --password-stdin.
+func (s *loginSession) wished(ctx context.Context, method string, err error) error {
+	s.wishing = false
+	if err == nil {
+		s.wish = nil
+		return nil
+	}
+	var e *api.Error
+	if !errors.As(err, &e) || ctx.Err() != nil {
+		return nil // the daemon is away; try again when it is back
+	}
+	switch {
+	case slices.Contains(notYetCodes, e.Code):
+		return nil
+	case e.Code == "bad_request":
+		return err
+	}
+	s.wish = nil
+	if s.talk == nil {
+		// A program asked for this way, not for whatever way works.
+		return fail(exitLoginRequired, errString(s.a.t("err.login_refused", s.acc.Name, printable(e.Message))), s.a.t("hint.login_qr", s.acc.Name))
+	}
+	return s.show(loginEvent{Event: "failed", Method: method, Reason: "refused", Detail: e.Message})
+}
+
+// step handles a step of the login.
+func (s *loginSession) step(ctx context.Context, it api.LoginItem) error {
+	switch it.Step {
+	case "waiting", "refreshed":
+		// The code itself comes as an item of its own.
+		return nil
+	case "captcha", "new_device":
+		return s.challenge(ctx, it.Step, it.URL)
+	case "online", "connecting":
+		return nil // the state says it when it is so
+	}
+	if it.Step == "failed" && (it.Reason == "no_ticket" || it.Reason == "exhausted") && s.talk != nil {
+		return nil // nothing a person could do about it: the code follows
+	}
+	return s.show(loginEvent{Event: it.Step, Method: it.Method, UIN: it.UIN, Nickname: it.Nickname, Reason: it.Reason, Detail: it.Detail})
+}
+
+// showCode shows a code to scan once.
+func (s *loginSession) showCode(q *api.QR) error {
+	if q.URL == "" || q.URL == s.code {
+		return nil
+	}
+	s.code = q.URL
+	return s.show(loginEvent{Event: "qr", URL: q.URL, Seq: q.Seq, Time: q.Issued})
+}
+
+// challenge shows a captcha or a new device's code, and asks for the answer.
+func (s *loginSession) challenge(ctx context.Context, kind, url string) error {
+	if url == "" || url == s.code {
+		return nil
+	}
+	s.code = url
+	if err := s.show(loginEvent{Event: kind, URL: url, UIN: s.acc.UIN}); err != nil {
+		return err
+	}
+	if kind == "captcha" && s.talk != nil && s.talk.can() && s.asking == "" {
+		s.askCaptcha(ctx, url)
+	}
+	return nil
+}
+
+// askCaptcha reads an answer from the terminal and hands it in.
+func (s *loginSession) askCaptcha(ctx context.Context, url string) {
+	s.asking = url
+	s.view.prompt(s.a.t("login.captcha_prompt"))
+	name := s.acc.Name
+	s.beside(ctx, func() func() error {
+		answer, err := s.talk.captcha(ctx)
+		if err == nil {
+			err = s.cl.LoginCaptcha(ctx, name, answer)
+		}
+		return func() error {
+			s.asking = ""
+			var e *api.Error
+			switch {
+			case ctx.Err() != nil, errors.Is(err, io.EOF):
+				return nil
+			case errors.Is(err, errBadAnswer):
+				if s.code == url {
+					s.askCaptcha(ctx, url)
+				}
+				return nil
+			case errors.As(err, &e):
+				if err := s.show(loginEvent{Event: "failed", Method: "captcha", Reason: e.Code, Detail: e.Message}); err != nil {
+					return err
+				}
+				if s.acc.Login != nil && s.acc.Login.Kind == "captcha" && e.Code != "conflict" {
+					s.code = s.acc.Login.URL
+					s.askCaptcha(ctx, s.code)
+				}
+				return nil
+			}
+			return s.again(err)
+		}
+	})
+}
+
+// show fills in what every event has and hands it to the view.
+func (s *loginSession) show(e loginEvent) error {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	e.Account = s.acc.Name
+	return s.view.show(e)
+}
+
+// listTickets prints the accounts that can log in without a hand.
+func (a *app) listTickets(ctx context.Context, cl *client.Client, name string, asJSON bool) error {
+	acc, err := a.account(ctx, cl, name)
+	if err != nil {
+		return err
+	}
+	list, err := a.quickAccounts(ctx, cl, acc.Name)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.out.json(append([]api.QuickAccount{}, list...), false)
+	}
+	if len(list) == 0 {
+		a.out.say("%s", a.t("login.no_tickets", acc.Name))
+		return nil
+	}
+	rows := [][]string{{a.t("login.head.qq"), a.t("login.head.nick"), a.t("login.head.quick")}}
+	for _, q := range list {
+		yes := a.t("word.no")
+		if q.Quick {
+			yes = a.t("word.yes")
+		}
+		rows = append(rows, []string{strconv.FormatInt(q.UIN, 10), printable(q.Nickname), yes})
+	}
+	a.out.table(rows, nil)
+	return nil
+}
+
+// quickAccounts asks for the tickets, waiting for NapCat if it is starting: its
+// own list is empty until QQ's login service is up.
+func (a *app) quickAccounts(ctx context.Context, cl *client.Client, name string) ([]api.QuickAccount, error) {
+	began := time.Now()
+	for {
+		list, err := cl.QuickAccounts(ctx, name)
+		var e *api.Error
+		notYet := errors.As(err, &e) && slices.Contains(notYetCodes, e.Code)
+		if err != nil && !notYet {
+			return nil, err
+		}
+		acc, serr := a.account(ctx, cl, name)
+		switch {
+		case serr != nil:
+			return nil, serr
+		case err == nil && (len(list) > 0 || acc.State != api.StateStarting):
+			return list, nil
+		case acc.State == api.StateStopped, acc.State == api.StateFailed, time.Since(began) > awayLimit:
+			return nil, fail(exitFailure, errString(a.t("err.list_stopped", name)), a.t("hint.login", name))
+		}
+		t := time.NewTimer(rewatch)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// notYetCodes refuse what is possible as soon as NapCat is further.
+var notYetCodes = []string{"conflict", "not_online", "login_required", "stopping"}
