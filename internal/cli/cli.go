@@ -65,8 +65,9 @@ type DaemonOptions struct {
 // commands lists the factories of all commands in the order of the help. A
 // command lives in the file of its name.
 var commands = []func(*app) *cobra.Command{
-	newStart, newStop, newRestart, newReload, newStatus,
+	newStart, newStop, newRestart, newReload, newStatus, newLogs,
 	newLogin, newLogout,
+	newCall, newSend, newEvents,
 	newPlugin,
 	newSim, newVersion,
 }

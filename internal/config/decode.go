@@ -190,7 +190,7 @@ func (d *decoder) unknown(k *yaml.Node, fs []field, prefix string) {
 		names[i] = f.name
 	}
 	key := join(prefix, k.Value)
-	if near := nearest(k.Value, names); near != "" {
+	if near := Nearest(k.Value, names); near != "" {
 		d.at(k, key, "unknown_nearest", k.Value, near)
 		return
 	}

@@ -40,9 +40,9 @@ func Keys(account string) []string {
 	return out
 }
 
-// nearest returns the name that s is most likely meant to be, "" if none is
+// Nearest returns the name that s is most likely meant to be, "" if none is
 // near: at most one error in three letters.
-func nearest(s string, names []string) string {
+func Nearest(s string, names []string) string {
 	best, bestDist := "", len([]rune(s))/3+1
 	for _, n := range names {
 		if strings.EqualFold(n, s) {

@@ -136,7 +136,8 @@ func textNode(v reflect.Value, val string) *yaml.Node {
 		if v.Type() == durationType || v.Type() == sizeType {
 			break
 		}
-		if root, p := parse("", []byte(val)); p == nil && root != nil && root.Kind != yaml.ScalarNode {
+		looks := strings.HasPrefix(val, "[") || strings.HasPrefix(val, "{") || v.Kind() != reflect.Slice
+		if root, p := parse("", []byte(val)); looks && p == nil && root != nil && root.Kind != yaml.ScalarNode {
 			return root
 		}
 		if v.Kind() != reflect.Slice {
@@ -187,7 +188,7 @@ func lookup(c *Config, key string) (v reflect.Value, full string, err error) {
 				}
 			}
 			if at < 0 {
-				if near := nearest(p, names); near != "" {
+				if near := Nearest(p, names); near != "" {
 					return v, "", &keyError{"unknown_nearest", []any{key, join(strings.Join(parts[:i], "."), near)}}
 				}
 				return v, "", &keyError{"unknown_key", []any{key}}

@@ -33,7 +33,8 @@ var helpEN = map[string]string{
 	"flag.lines":      "the last `n` lines (0: all)",
 	"flag.params":     "parameters as a `JSON` object; - reads them from stdin",
 	"flag.no_check":   "do not check the names of action and parameters",
-	"flag.full":       "print NapCat's whole answer, not only its data",
+	"flag.data":       "print only the data of the answer",
+	"flag.count":      "end after `n` events",
 	"flag.timeout":    "give up after this `time`",
 	"flag.group":      "to the group with this `number`",
 	"flag.user":       "to the friend with this QQ `number`",
@@ -73,7 +74,7 @@ var helpEN = map[string]string{
 	"cmd.logs.example": "ncatd logs\nncatd logs -f main\nncatd logs --level warn --since 1h",
 
 	"cmd.call.short":   "Make one OneBot call and print its answer",
-	"cmd.call.long":    "Make one OneBot call and print the data of its answer as JSON. Names are checked before anything is sent. A value is taken as a number or as JSON where the parameter is one, else as text; key:=value is JSON whatever it is for.",
+	"cmd.call.long":    "Make one OneBot call and print its answer as JSON. Names are checked before anything is sent. A value is taken as a number or as JSON where the parameter is one, else as text; key:=value is JSON whatever it is for.",
 	"cmd.call.example": "ncatd call get_login_info\nncatd call send_group_msg group_id=700000001 message=hello\nncatd call get_group_list --params '{\"no_cache\":true}'",
 
 	"cmd.send.short":   "Send a message",
@@ -158,7 +159,8 @@ var helpZH = map[string]string{
 	"flag.lines":      "最后 `n` 行（0：全部）",
 	"flag.params":     "参数，`JSON` 对象；- 表示从标准输入读取",
 	"flag.no_check":   "不检查接口名和参数名",
-	"flag.full":       "输出 NapCat 的完整回应，而不只是 data",
+	"flag.data":       "只输出回应里的 data",
+	"flag.count":      "收到 `n` 个事件后结束",
 	"flag.timeout":    "超过这段`时间`就放弃",
 	"flag.group":      "发到这个`群号`",
 	"flag.user":       "发给这个 `QQ号`",
@@ -198,7 +200,7 @@ var helpZH = map[string]string{
 	"cmd.logs.example": "ncatd logs\nncatd logs -f main\nncatd logs --level warn --since 1h",
 
 	"cmd.call.short":   "调用一次 OneBot 接口并输出结果",
-	"cmd.call.long":    "调用一次 OneBot 接口，把结果的 data 以 JSON 输出。发送前会检查名字。参数是数字或 JSON 时按其解析，否则按文本；key:=value 一律按 JSON 解析。",
+	"cmd.call.long":    "调用一次 OneBot 接口，以 JSON 输出结果。发送前会检查名字。参数是数字或 JSON 时按其解析，否则按文本；key:=value 一律按 JSON 解析。",
 	"cmd.call.example": "ncatd call get_login_info\nncatd call send_group_msg group_id=700000001 message=hello\nncatd call get_group_list --params '{\"no_cache\":true}'",
 
 	"cmd.send.short":   "发一条消息",

@@ -1,0 +1,459 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/onebot/schema"
+)
+
+// inlineImage is the largest picture that goes into the call itself; a larger
+// one is named by its path, which NapCat must be able to read.
+const inlineImage = 2 << 20
+
+// callTimeout bounds call and send: NapCat itself gives most calls up earlier.
+const callTimeout = 60 * time.Second
+
+func newCall(a *app) *cobra.Command {
+	var account, params string
+	var noCheck, dataOnly bool
+	var timeout time.Duration
+	c := a.command("call", "call ACTION [key=value...]", between(1, -1, "ACTION"), func(c *cobra.Command, args []string) error {
+		body, err := a.callParams(args[0], args[1:], params, noCheck)
+		if err != nil {
+			return err
+		}
+		r, err := a.callAccount(c.Context(), account, args[0], body, timeout)
+		if err != nil {
+			return err
+		}
+		if dataOnly {
+			err = a.out.json(r.Data, false)
+		} else {
+			err = a.out.json(r, false)
+		}
+		if err != nil {
+			return err
+		}
+		return a.refused(args[0], r)
+	})
+	f := c.Flags()
+	f.StringVar(&params, "params", "", a.t("flag.params"))
+	f.BoolVar(&noCheck, "no-check", false, a.t("flag.no_check"))
+	f.BoolVar(&dataOnly, "data", false, a.t("flag.data"))
+	f.DurationVar(&timeout, "timeout", callTimeout, a.t("flag.timeout"))
+	a.accountFlag(c, &account)
+	c.ValidArgsFunction = completeCall
+	return c
+}
+
+// callAccount makes one call on the account that name means.
+func (a *app) callAccount(ctx context.Context, name, action string, params json.RawMessage, timeout time.Duration) (api.CallResponse, error) {
+	cl, _, err := a.connect()
+	if err != nil {
+		return api.CallResponse{}, err
+	}
+	defer cl.Close()
+	acc, err := a.account(ctx, cl, name)
+	if err != nil {
+		return api.CallResponse{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return cl.Call(ctx, acc.Name, action, params)
+}
+
+// refused turns a refusing answer into an error.
+func (a *app) refused(action string, r api.CallResponse) error {
+	if r.Status != "failed" && r.RetCode == 0 || r.Status == "async" {
+		return nil
+	}
+	msg := r.Wording
+	if msg == "" {
+		msg = r.Message
+	}
+	return failf(a, exitFailure, "err.call_refused", action, r.RetCode, printable(msg))
+}
+
+// callParams makes the parameters of a call and checks their names.
+func (a *app) callParams(action string, args []string, params string, noCheck bool) (json.RawMessage, error) {
+	act, known := schema.Lookup(baseAction(action))
+	if !known && !noCheck {
+		return nil, fail(exitUsage, errors.New(a.t("err.unknown_action", action)), a.near("hint.action_near", "hint.action_list", action, schema.Names()))
+	}
+	m := map[string]json.RawMessage{}
+	switch {
+	case params != "" && len(args) > 0:
+		return nil, usagef(a, "err.params_both")
+	case params == "-":
+		b, err := io.ReadAll(a.Stdin)
+		if err != nil {
+			return nil, err
+		}
+		params = string(b)
+		fallthrough
+	case params != "":
+		if err := json.Unmarshal([]byte(params), &m); err != nil {
+			return nil, usagef(a, "err.params_json", err)
+		}
+		if m == nil {
+			return nil, usagef(a, "err.params_json", "null")
+		}
+	}
+	for _, s := range args {
+		k, v, err := a.callParam(act, s)
+		if err != nil {
+			return nil, err
+		}
+		m[k] = v
+	}
+	if known && !noCheck {
+		if err := a.checkParams(act, m); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(m)
+}
+
+func (a *app) checkParams(act schema.Action, m map[string]json.RawMessage) error {
+	names := make([]string, len(act.Params))
+	for i, p := range act.Params {
+		names[i] = p.Name
+	}
+	for _, k := range slices.Sorted(mapKeys(m)) {
+		if _, ok := act.Param(k); !ok {
+			list := a.t("hint.param_list", strings.Join(names, ", "))
+			return fail(exitUsage, errors.New(a.t("err.unknown_param", act.Name, k)), a.nearOr("hint.param_near", k, names, list))
+		}
+	}
+	for _, p := range act.Params {
+		if _, ok := m[p.Name]; !ok && p.Required {
+			return fail(exitUsage, errors.New(a.t("err.missing_param", act.Name, p.Name)), a.t("hint.param_list", strings.Join(names, ", ")))
+		}
+	}
+	return nil
+}
+
+// callParam reads key=value or key:=JSON. A plain value becomes what the
+// parameter is: text where it may be text, else a number, a bool or JSON.
+func (a *app) callParam(act schema.Action, s string) (string, json.RawMessage, error) {
+	k, v, ok := strings.Cut(s, "=")
+	if !ok || k == "" {
+		return "", nil, usagef(a, "err.param_form", s)
+	}
+	if name, isJSON := strings.CutSuffix(k, ":"); isJSON {
+		if !json.Valid([]byte(v)) {
+			return "", nil, usagef(a, "err.param_json", name, v)
+		}
+		return name, json.RawMessage(v), nil
+	}
+	p, _ := act.Param(k)
+	looksJSON := strings.HasPrefix(v, "{") || strings.HasPrefix(v, "[")
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "", nil, err
+	}
+	switch {
+	case looksJSON && json.Valid([]byte(v)) && !slices.Equal(p.Types, []string{"string"}):
+		return k, json.RawMessage(v), nil
+	case slices.Contains(p.Types, "boolean") && (v == "true" || v == "false"):
+		return k, json.RawMessage(v), nil
+	case slices.Contains(p.Types, "string"):
+		return k, text, nil
+	case slices.Contains(p.Types, "number"):
+		if _, err := strconv.ParseFloat(v, 64); err == nil && json.Valid([]byte(v)) {
+			return k, json.RawMessage(v), nil
+		}
+	}
+	return k, text, nil
+}
+
+// baseAction takes the suffix off that makes an action asynchronous.
+func baseAction(action string) string {
+	action = strings.TrimSuffix(action, "_async")
+	return strings.TrimSuffix(action, "_rate_limited")
+}
+
+// near is a hint that names the nearest of names, or another one.
+func (a *app) near(nearCode, otherCode, s string, names []string) string {
+	return a.nearOr(nearCode, s, names, a.t(otherCode))
+}
+
+func (a *app) nearOr(nearCode, s string, names []string, other string) string {
+	if n := nearestName(s, names); n != "" {
+		return a.t(nearCode, n)
+	}
+	return other
+}
+
+// completeCall completes actions, then the names of their parameters.
+func completeCall(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return schema.Names(), cobra.ShellCompDirectiveNoFileComp
+	}
+	act, ok := schema.Lookup(baseAction(args[0]))
+	if !ok || strings.Contains(word, "=") {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []string
+	for _, p := range act.Params {
+		used := slices.ContainsFunc(args[1:], func(s string) bool { return strings.HasPrefix(s, p.Name+"=") })
+		if !used {
+			out = append(out, p.Name+"=")
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+func newSend(a *app) *cobra.Command {
+	var account, group, user string
+	var images []string
+	var asJSON bool
+	var timeout time.Duration
+	c := a.command("send", "send (--group ID | --user ID) [TEXT...]", nil, func(c *cobra.Command, args []string) error {
+		if (group == "") == (user == "") {
+			return usagef(a, "err.send_target")
+		}
+		action, key, id := "send_group_msg", "group_id", group
+		if user != "" {
+			action, key, id = "send_private_msg", "user_id", user
+		}
+		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 0 {
+			return usagef(a, "err.not_number", id)
+		}
+		msg := strings.Join(args, " ")
+		for _, img := range images {
+			cq, err := imageCode(img)
+			if err != nil {
+				return fail(exitUsage, errors.New(a.t("err.image", err)), "")
+			}
+			msg += cq
+		}
+		if strings.TrimSpace(msg) == "" {
+			return usagef(a, "err.send_empty")
+		}
+		body, err := json.Marshal(map[string]string{key: id, "message": msg})
+		if err != nil {
+			return err
+		}
+		r, err := a.callAccount(c.Context(), account, action, body, timeout)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			if err := a.out.json(r, false); err != nil {
+				return err
+			}
+			return a.refused(action, r)
+		}
+		if err := a.refused(action, r); err != nil {
+			return err
+		}
+		var data struct {
+			MessageID json.Number `json:"message_id"`
+		}
+		if err := json.Unmarshal(r.Data, &data); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		a.out.print("%s", data.MessageID)
+		return nil
+	})
+	f := c.Flags()
+	f.StringVarP(&group, "group", "g", "", a.t("flag.group"))
+	f.StringVarP(&user, "user", "u", "", a.t("flag.user"))
+	f.StringArrayVar(&images, "image", nil, a.t("flag.image"))
+	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	f.DurationVar(&timeout, "timeout", callTimeout, a.t("flag.timeout"))
+	a.accountFlag(c, &account)
+	return c
+}
+
+// imageCode makes the CQ code of a picture.
+func imageCode(img string) (string, error) {
+	file := img
+	if !strings.HasPrefix(img, "http://") && !strings.HasPrefix(img, "https://") {
+		fi, err := os.Stat(img)
+		if err != nil {
+			return "", err
+		}
+		if fi.Size() > inlineImage {
+			abs, err := filepath.Abs(img)
+			if err != nil {
+				return "", err
+			}
+			file = (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}).String()
+		} else {
+			b, err := os.ReadFile(img)
+			if err != nil {
+				return "", err
+			}
+			file = "base64://" + base64.StdEncoding.EncodeToString(b)
+		}
+	}
+	return "[CQ:image,file=" + cqEscape(file) + "]", nil
+}
+
+func cqEscape(s string) string {
+	return strings.NewReplacer("&", "&amp;", "[", "&#91;", "]", "&#93;", ",", "&#44;").Replace(s)
+}
+
+func newEvents(a *app) *cobra.Command {
+	var account, typ string
+	var asJSON, follow bool
+	var count int
+	c := a.command("events", "events", noArgs, func(c *cobra.Command, _ []string) error {
+		if typ != "" && !slices.Contains([]string{"message", "notice", "request", "meta"}, typ) {
+			return usagef(a, "err.filter_kind", typ)
+		}
+		cl, _, err := a.connect()
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		acc, err := a.account(c.Context(), cl, account)
+		if err != nil {
+			return err
+		}
+		if a.out.errTTY && !asJSON {
+			a.out.say("%s", a.t("events.waiting", acc.Name))
+		}
+		n := 0
+		err = cl.Events(c.Context(), acc.Name, func(raw json.RawMessage) error {
+			var head struct {
+				PostType string `json:"post_type"`
+				Kind     string `json:"kind"`
+				Dropped  int    `json:"dropped"`
+			}
+			if err := json.Unmarshal(raw, &head); err != nil {
+				return fmt.Errorf("read an event: %w", err)
+			}
+			if head.Kind == "dropped" {
+				a.out.say("%s", a.t("events.missed", head.Dropped))
+				return nil
+			}
+			if !wanted(head.PostType, typ) {
+				return nil
+			}
+			if asJSON {
+				a.out.raw(append(bytes.TrimSpace(bytes.Clone(raw)), '\n'))
+			} else {
+				a.out.print("%s", summary(raw))
+			}
+			if n++; count > 0 && n >= count {
+				return errSettled
+			}
+			return nil
+		})
+		if errors.Is(err, errSettled) || errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	})
+	f := c.Flags()
+	f.BoolVarP(&follow, "follow", "f", true, a.t("flag.follow"))
+	f.StringVar(&typ, "type", "", a.t("flag.type"))
+	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	f.IntVarP(&count, "count", "n", 0, a.t("flag.count"))
+	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"message", "notice", "request", "meta"}, cobra.ShellCompDirectiveNoFileComp))
+	a.accountFlag(c, &account)
+	return c
+}
+
+func wanted(postType, typ string) bool {
+	switch typ {
+	case "":
+		return postType != "meta_event"
+	case "meta":
+		return postType == "meta_event"
+	case "message":
+		return postType == "message" || postType == "message_sent"
+	}
+	return postType == typ
+}
+
+// summary is an event in one line.
+func summary(raw json.RawMessage) string {
+	var e struct {
+		Time        int64           `json:"time"`
+		PostType    string          `json:"post_type"`
+		MessageType string          `json:"message_type"`
+		NoticeType  string          `json:"notice_type"`
+		RequestType string          `json:"request_type"`
+		MetaType    string          `json:"meta_event_type"`
+		SubType     string          `json:"sub_type"`
+		GroupID     json.RawMessage `json:"group_id"`
+		GroupName   string          `json:"group_name"`
+		UserID      json.RawMessage `json:"user_id"`
+		OperatorID  json.RawMessage `json:"operator_id"`
+		TargetID    json.RawMessage `json:"target_id"`
+		RawMessage  string          `json:"raw_message"`
+		Comment     string          `json:"comment"`
+		Sender      struct {
+			Nickname string `json:"nickname"`
+			Card     string `json:"card"`
+		} `json:"sender"`
+	}
+	_ = json.Unmarshal(raw, &e) // what decodes is shown; the type is known by now
+	var b strings.Builder
+	b.WriteString(time.Unix(e.Time, 0).Format("15:04:05 "))
+	kind := strings.Join(nonEmpty(e.PostType, e.MessageType, e.NoticeType, e.RequestType, e.MetaType, e.SubType), ".")
+	b.WriteString(kind)
+	id := func(label string, v json.RawMessage) {
+		if s := strings.Trim(string(v), `"`); s != "" && s != "0" && s != "null" {
+			b.WriteString(" " + label + s)
+		}
+	}
+	id("group=", e.GroupID)
+	if e.GroupName != "" {
+		b.WriteString("(" + e.GroupName + ")")
+	}
+	id("user=", e.UserID)
+	if name := first(e.Sender.Card, e.Sender.Nickname); name != "" {
+		b.WriteString("(" + name + ")")
+	}
+	if e.PostType == "notice" {
+		id("operator=", e.OperatorID)
+		id("target=", e.TargetID)
+	}
+	if text := first(e.RawMessage, e.Comment); text != "" {
+		b.WriteString(": " + text)
+	}
+	return clip(printable(b.String()), 500)
+}
+
+func nonEmpty(ss ...string) []string {
+	return slices.DeleteFunc(ss, func(s string) bool { return s == "" })
+}
+
+func first(ss ...string) string {
+	for _, s := range ss {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// clip cuts s to n characters.
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n]) + "…"
+}

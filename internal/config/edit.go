@@ -1,0 +1,259 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// errEdit says that a text could not be changed in place.
+var errEdit = errors.New("the place cannot be edited; change the file by hand")
+
+// SetFile changes one key in the file at path, as [Set] does, and replaces the
+// file atomically; a file that does not exist is made (0600). It returns the
+// value as it is in force afterwards.
+func SetFile(path, key, value string) (any, error) {
+	var out any
+	err := withFileLock(path, func() error {
+		src, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read the config: %w", err)
+		}
+		mode := fs.FileMode(0o600)
+		if fi, err := os.Stat(path); err == nil {
+			mode = fi.Mode().Perm()
+		}
+		edited, err := Set(path, src, key, value)
+		if err != nil {
+			return err
+		}
+		if string(edited) != string(src) {
+			if err := writeAtomic(path, edited, mode); err != nil {
+				return err
+			}
+		}
+		c, err := Parse(path, edited)
+		if err != nil {
+			return err
+		}
+		out, err = Get(c, key)
+		return err
+	})
+	return out, err
+}
+
+// AdoptUIN writes the number of the account that logged in into the file, where
+// the account has none yet.
+func AdoptUIN(path, account string, uin int64) error {
+	_, err := SetFile(path, "accounts."+account+".uin", strconv.FormatInt(uin, 10))
+	return err
+}
+
+// Set returns src with one key changed in place: comments, order and the form
+// of everything else stay as they are. value is written as for an environment
+// variable. The error is an [*Error] if the key or the value is wrong, or if
+// the config would not be valid afterwards.
+func Set(name string, src []byte, key, value string) ([]byte, error) {
+	before := Default()
+	d := newDecoder(name)
+	d.document(src, before)
+	for _, p := range d.problems {
+		if p.Code == "syntax" || p.Code == "several_docs" || p.Code == "not_mapping" || p.Code == "too_large" {
+			return nil, &Error{Problems: d.problems}
+		}
+	}
+	want := Default()
+	w := newDecoder(name)
+	w.document(src, want)
+	w.problems = nil
+	w.source = key
+	w.set(want, key, value)
+	w.source = ""
+	if len(w.problems) > 0 {
+		return nil, &Error{Problems: w.problems}
+	}
+	v, _, err := lookup(want, key)
+	if err != nil {
+		return nil, err
+	}
+	text := flow(v)
+	path, err := nodePath(before, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, edit := range []func([]byte, []string, string) ([]byte, error){editBytes, editNodes} {
+		out, err := edit(src, path, text)
+		if err != nil {
+			continue
+		}
+		after := Default()
+		c := newDecoder(name)
+		c.document(out, after)
+		if !reflect.DeepEqual(after, want) || len(c.problems) > len(d.problems) {
+			continue // not what was meant: try the other way
+		}
+		if _, err := Parse(name, out); err != nil {
+			return nil, err
+		}
+		return out, nil
+	}
+	return nil, errEdit
+}
+
+// Get returns the value of one key, secrets as ***.
+func Get(c *Config, key string) (any, error) {
+	v, _, err := lookup(c, key)
+	if err != nil {
+		var ke *keyError
+		if errors.As(err, &ke) {
+			return nil, &Error{Problems: []Problem{{Place: Place{Source: key}, Key: key, Code: ke.code, Args: ke.args}}}
+		}
+		return nil, err
+	}
+	return v.Interface(), nil
+}
+
+// nodePath is key with accounts by their number in the file.
+func nodePath(c *Config, key string) ([]string, error) {
+	parts := strings.Split(key, ".")
+	if parts[0] == "accounts" && len(parts) > 1 {
+		n := accountIndex(c, parts[1])
+		if n < 0 {
+			return nil, &keyError{"unknown_account", []any{parts[1]}}
+		}
+		parts[1] = strconv.Itoa(n)
+	}
+	return parts, nil
+}
+
+// flow writes a value in YAML's flow style, on one line.
+func flow(v reflect.Value) string {
+	n := flowNode(v)
+	b, err := yaml.Marshal(n)
+	if err != nil {
+		return `""` // a node of plain scalars always encodes
+	}
+	s := strings.TrimSuffix(string(b), "\n")
+	if strings.Contains(s, "\n") { // the encoder folds long lists and texts
+		n.Style |= yaml.DoubleQuotedStyle
+		s = strings.Join(strings.Fields(s), " ")
+	}
+	return s
+}
+
+func flowNode(v reflect.Value) *yaml.Node {
+	str := func(s string) *yaml.Node {
+		n := &yaml.Node{}
+		n.SetString(s)
+		if strings.ContainsAny(s, "\n\r") || strings.TrimSpace(s) != s {
+			n.Style = yaml.DoubleQuotedStyle
+		}
+		return n
+	}
+	switch {
+	case v.Type() == durationType:
+		return str(v.Interface().(Duration).String())
+	case v.Type() == sizeType:
+		s := v.Interface().(Size).String()
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: s}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return str(v.String())
+	case reflect.Slice:
+		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for i := range v.Len() {
+			n.Content = append(n.Content, flowNode(v.Index(i)))
+		}
+		return n
+	case reflect.Map:
+		n := &yaml.Node{}
+		if n.Encode(v.Interface()) == nil {
+			setFlow(n)
+		}
+		return n
+	case reflect.Struct:
+		n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		for _, f := range fields(v.Type()) {
+			n.Content = append(n.Content, str(f.name), flowNode(v.FieldByIndex(f.index)))
+		}
+		return n
+	}
+	n := &yaml.Node{}
+	if err := n.Encode(v.Interface()); err != nil {
+		return str("")
+	}
+	return n
+}
+
+func setFlow(n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode {
+		n.Style = yaml.FlowStyle
+	}
+	for _, c := range n.Content {
+		setFlow(c)
+	}
+}
+
+// editNodes is the way that always works: the tree is changed and written anew.
+// Comments and order survive, the form of the text may not.
+func editNodes(src []byte, path []string, text string) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(src, &doc); err != nil {
+		return nil, err
+	}
+	var val yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &val); err != nil || len(val.Content) == 0 {
+		return nil, errEdit
+	}
+	if doc.Kind == 0 {
+		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
+	}
+	n := doc.Content[0]
+	for i, p := range path {
+		last := i == len(path)-1
+		if isNull(n) {
+			*n = yaml.Node{Kind: yaml.MappingNode, HeadComment: n.HeadComment, LineComment: n.LineComment, FootComment: n.FootComment}
+		}
+		switch n.Kind {
+		case yaml.SequenceNode:
+			k, err := strconv.Atoi(p)
+			if err != nil || k >= len(n.Content) {
+				return nil, errEdit
+			}
+			n = n.Content[k]
+		case yaml.MappingNode:
+			child := mapValue(n, p)
+			if child == nil {
+				child = &yaml.Node{Kind: yaml.MappingNode}
+				key := &yaml.Node{}
+				key.SetString(p)
+				n.Content = append(n.Content, key, child)
+			}
+			n = child
+		default:
+			return nil, errEdit
+		}
+		if last {
+			v := val.Content[0]
+			v.HeadComment, v.LineComment, v.FootComment = n.HeadComment, n.LineComment, n.FootComment
+			*n = *v
+		}
+	}
+	return yaml.Marshal(&doc)
+}
+
+func mapValue(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
