@@ -3,7 +3,6 @@ package ncat
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -58,58 +57,23 @@ func (b *Bot) Send(ctx context.Context, to Chat, content ...any) (onebot.Message
 }
 
 func (b *Bot) send(ctx context.Context, to Chat, msg onebot.Message) (onebot.MessageID, error) {
-	action := actionSendPrivate
-	switch {
-	case to.IsGroup():
-		action = actionSendGroup
-	case to.User == 0:
-		return 0, fmt.Errorf("send: no chat given: %w", onebot.ErrNotSent)
-	}
 	if len(msg) == 0 {
 		return 0, fmt.Errorf("send: empty message: %w", onebot.ErrNotSent)
 	}
-	var sent sentMessage
-	err := b.Call(ctx, action, &outgoing{to: to, msg: msg}, &sent)
-	return sent.MessageID, err
-}
-
-// The actions that send a message.
-const (
-	actionSendGroup   = "send_group_msg"
-	actionSendPrivate = "send_private_msg"
-)
-
-// outgoing is the parameters of a send. It encodes itself, because sending is
-// most of what a bot does.
-type outgoing struct {
-	to  Chat
-	msg onebot.Message
-}
-
-// AppendJSON appends the parameters.
-func (o *outgoing) AppendJSON(dst []byte) []byte {
-	dst = append(dst, '{')
-	if o.to.Group != 0 {
-		dst = append(dst, `"group_id":`...)
-		dst = strconv.AppendInt(dst, int64(o.to.Group), 10)
-		dst = append(dst, ',')
+	var sent *onebot.SendResult
+	var err error
+	switch {
+	case to.IsGroup():
+		sent, err = b.api.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: to.Group, Message: msg})
+	case to.User != 0:
+		sent, err = b.api.SendPrivateMsg(ctx, onebot.SendPrivateMsgParams{UserID: to.User, GroupID: to.Group, Message: msg})
+	default:
+		return 0, fmt.Errorf("send: no chat given: %w", onebot.ErrNotSent)
 	}
-	if o.to.User != 0 {
-		dst = append(dst, `"user_id":`...)
-		dst = strconv.AppendInt(dst, int64(o.to.User), 10)
-		dst = append(dst, ',')
+	if err != nil {
+		return 0, err
 	}
-	dst = append(dst, `"message":`...)
-	dst = o.msg.AppendJSON(dst)
-	return append(dst, '}')
-}
-
-// MarshalJSON implements json.Marshaler, for Callers that are not ours.
-func (o *outgoing) MarshalJSON() ([]byte, error) { return o.AppendJSON(nil), nil }
-
-// sentMessage is the answer to a send.
-type sentMessage struct {
-	MessageID onebot.MessageID `json:"message_id"`
+	return sent.MessageID, nil
 }
 
 // message joins what callers hand to Reply and its kin.

@@ -1,0 +1,227 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// ErrBadToken ends [Link.Connect]: the endpoint refused the token.
+var ErrBadToken = rpc.ErrBadToken
+
+// FactKind says what a [Fact] tells.
+type FactKind string
+
+// The kinds of facts.
+const (
+	// Up: the endpoint took the connection. NapCat has not checked the token
+	// yet; Ready follows when it was right.
+	Up FactKind = "up"
+	// Ready: the first lifecycle event of a connection came, so that it is
+	// authenticated. SelfID is the account.
+	Ready FactKind = "ready"
+	// Down: the connection was lost or could not be made; Err says why. The
+	// link goes on trying unless BadToken follows.
+	Down FactKind = "down"
+	// BadToken: the endpoint refused the token; Connect ends.
+	BadToken FactKind = "bad_token"
+	// Beat: a heartbeat came, with Online and Interval.
+	Beat FactKind = "heartbeat"
+	// Offline: NapCat reported that the account went offline; Message is QQ's
+	// explanation.
+	Offline FactKind = "bot_offline"
+	// Sends: InRow sends without a success between them ended without QQ's
+	// confirmation, on a link that was up; 0 when one succeeded again.
+	Sends FactKind = "sends"
+)
+
+// Fact is one thing that was seen of an account's link.
+type Fact struct {
+	Kind     FactKind
+	Time     time.Time
+	SelfID   onebot.UserID // Ready, Beat, Offline
+	Online   bool          // Beat
+	Interval time.Duration // Beat: time to the next one
+	InRow    int           // Sends
+	Message  string        // Offline
+	Err      error         // Down, BadToken
+}
+
+// Options configures a [Link].
+type Options struct {
+	// Account is its name in the configuration.
+	Account string
+	// Bot holds the handlers; it may be shared by all accounts.
+	Bot *ncat.Bot
+	// Facts gets what is seen, in order, on the goroutine that reads the
+	// link: it must return at once. Nil drops it.
+	Facts func(Fact)
+	// CallTimeout ends a call whose context has no deadline; 0: 30 s.
+	CallTimeout time.Duration
+	// Logger must not be nil.
+	Logger *slog.Logger
+}
+
+// Link is one account's link to its OneBot endpoint and the bot that runs on
+// it. [Link.Run] runs the bot's handlers for as long as the account exists;
+// [Link.Connect] keeps a connection while the account's NapCat runs. A Link is
+// an [onebot.Streamer]: calls fail at once with [onebot.ErrNotSent] while there
+// is no connection. It is safe for concurrent use.
+type Link struct {
+	o       Options
+	session *ncat.Session
+	link    atomic.Pointer[rpc.Redialer] // nil outside Connect
+	ready   atomic.Bool                  // lifecycle seen on the present connection
+	counts  counts
+	taps    taps
+
+	mu    sync.Mutex // guards the field below
+	inRow int        // sends without confirmation
+}
+
+var _ onebot.Streamer = (*Link)(nil)
+
+// New returns the link of an account. It starts nothing.
+func New(o Options) *Link {
+	if o.Facts == nil {
+		o.Facts = func(Fact) {}
+	}
+	l := &Link{o: o}
+	l.counts.init()
+	l.session = o.Bot.NewSession(o.Account, l)
+	return l
+}
+
+// Bot returns the account's bot, for calls outside of handlers.
+func (l *Link) Bot() *ncat.Bot { return l.session.Bot() }
+
+// Run runs the handlers until ctx ends; see [ncat.Session.Run].
+func (l *Link) Run(ctx context.Context) error { return l.session.Run(ctx) }
+
+// Connect keeps a connection to the endpoint until ctx ends, whose cause it
+// returns, or until the token is refused ([ErrBadToken]). It may be called again
+// after it returned, also with another URL; one Connect at a time.
+func (l *Link) Connect(ctx context.Context, url, token string) error {
+	r := &rpc.Redialer{
+		URL: url,
+		Options: rpc.Options{
+			Token: token, Event: l.event, CallTimeout: l.o.CallTimeout, Logger: l.o.Logger,
+		},
+		Up: func() {
+			l.ready.Store(false)
+			l.fact(Fact{Kind: Up})
+		},
+		Down: func(err error) {
+			l.ready.Store(false)
+			l.fact(Fact{Kind: Down, Err: err})
+		},
+	}
+	if !l.link.CompareAndSwap(nil, r) {
+		return errors.New("bot: already connecting")
+	}
+	defer func() {
+		l.ready.Store(false)
+		l.link.Store(nil)
+	}()
+	err := r.Run(ctx)
+	if errors.Is(err, ErrBadToken) {
+		l.fact(Fact{Kind: BadToken, Err: err})
+	}
+	return err
+}
+
+// Ready reports whether the link is up and authenticated.
+func (l *Link) Ready() bool { return l.ready.Load() }
+
+// Drop ends the present connection, if there is one; Connect makes another at
+// once.
+func (l *Link) Drop() {
+	if r := l.link.Load(); r != nil {
+		r.Drop()
+	}
+}
+
+func (l *Link) fact(f Fact) {
+	f.Time = time.Now()
+	l.o.Facts(f)
+}
+
+// event takes in one event frame.
+func (l *Link) event(frame []byte) {
+	e, err := onebot.Decode(frame)
+	if err != nil {
+		l.counts.bad.Add(1)
+		l.o.Logger.Debug("frame is no event", "error", err, "bytes", len(frame))
+		return
+	}
+	switch e := e.(type) {
+	case *onebot.Lifecycle:
+		if !l.ready.Swap(true) {
+			l.fact(Fact{Kind: Ready, SelfID: e.SelfID})
+		}
+	case *onebot.Heartbeat:
+		l.fact(Fact{Kind: Beat, SelfID: e.SelfID, Online: e.Status.Online, Interval: e.Every()})
+	case *onebot.BotOffline:
+		l.fact(Fact{Kind: Offline, SelfID: e.SelfID, Message: e.Message})
+	}
+	kind := l.counts.event(e)
+	l.taps.offer(kind, frame)
+	l.session.Deliver(e)
+}
+
+// Call implements [onebot.Caller]. With a *json.RawMessage as result it is the
+// control API's raw call.
+func (l *Link) Call(ctx context.Context, action string, params, result any) error {
+	r := l.link.Load()
+	if r == nil {
+		return l.done(action, fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
+	}
+	return l.done(action, r.Call(ctx, action, params, result))
+}
+
+// Stream implements [onebot.Streamer].
+func (l *Link) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
+	r := l.link.Load()
+	if r == nil {
+		return l.done(action, fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
+	}
+	return l.done(action, r.Stream(ctx, action, params, packet, result))
+}
+
+// done counts a call and follows how sends fare.
+func (l *Link) done(action string, err error) error {
+	l.counts.call(action, err)
+	if !sends(action) {
+		return err
+	}
+	if err == nil {
+		l.mu.Lock()
+		was := l.inRow
+		l.inRow = 0
+		l.mu.Unlock()
+		if was != 0 {
+			l.fact(Fact{Kind: Sends})
+		}
+		return nil
+	}
+	// A send into a group that does not exist says nothing about the account,
+	// one that QQ never confirms does. A lost link is told by Down.
+	refused := onebot.IsRefused(err)
+	if onebot.MaybeDone(err) && (refused || errors.Is(err, context.DeadlineExceeded)) {
+		l.mu.Lock()
+		l.inRow++
+		n := l.inRow
+		l.mu.Unlock()
+		l.fact(Fact{Kind: Sends, InRow: n})
+	}
+	return err
+}
