@@ -68,6 +68,7 @@ var commands = []func(*app) *cobra.Command{
 	newStart, newStop, newRestart, newReload, newStatus, newLogs,
 	newLogin, newLogout,
 	newCall, newSend, newEvents,
+	newInstall, newUpgrade, newRollback, newVersions, newUninstall,
 	newPlugin,
 	newSim, newVersion,
 }

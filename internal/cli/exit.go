@@ -162,6 +162,9 @@ func (a *app) explain(err error) (msg, hint string) {
 		}
 		return msg, hint
 	}
+	if msg, hint, ok := a.explainInstall(err); ok {
+		return msg, hint
+	}
 	return err.Error(), ""
 }
 

@@ -58,7 +58,8 @@ type NapCat struct {
 	QQVersion string   `yaml:"qq_version"`
 	QQSource  string   `yaml:"qq_source"`
 	QQSHA256  string   `yaml:"qq_sha256"`
-	Update    string   `yaml:"update"` // notify, auto, off
+	Catalogue string   `yaml:"catalogue"` // URL or file in place of the built-in list of releases
+	Update    string   `yaml:"update"`    // notify, auto, off
 	Keep      int      `yaml:"keep"`
 	ExtraArgs []string `yaml:"extra_args"`
 }

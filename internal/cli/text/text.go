@@ -37,6 +37,7 @@ var catalogues = []pair{
 	{helpEN, helpZH},
 	{configEN, configZH},
 	{loginEN, loginZH},
+	{installEN, installZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

@@ -131,21 +131,36 @@ func (in *installer) both(ctx context.Context, pair *Pair) error {
 		}
 	})
 	wg.Wait()
+	// Of two failures the one that ended the other is the one to tell.
 	switch {
-	case napcatErr != nil && qqErr != nil && errors.Is(qqErr, napcatErr):
-		return fmt.Errorf("install NapCat: %w", napcatErr)
-	case napcatErr != nil && qqErr != nil && errors.Is(napcatErr, qqErr):
-		return fmt.Errorf("install QQ: %w", qqErr)
+	case napcatErr != nil && (qqErr == nil || errors.Is(qqErr, napcatErr)):
+		return &ProductError{NapCat, napcatErr}
+	case qqErr != nil && (napcatErr == nil || errors.Is(napcatErr, qqErr)):
+		return &ProductError{QQ, qqErr}
 	case napcatErr != nil:
-		return fmt.Errorf("install NapCat: %w", napcatErr)
-	case qqErr != nil:
-		return fmt.Errorf("install QQ: %w", qqErr)
+		return errors.Join(&ProductError{NapCat, napcatErr}, &ProductError{QQ, qqErr})
 	}
 	return nil
 }
 
+// ProductError says which of the two packages an install failed with.
+type ProductError struct {
+	Product Product
+	Err     error
+}
+
+// Error implements error.
+func (e *ProductError) Error() string { return fmt.Sprintf("install %s: %v", e.Product, e.Err) }
+
+// Unwrap returns what went wrong.
+func (e *ProductError) Unwrap() error { return e.Err }
+
 // one brings one product to the point where it is a release on disk.
 func (in *installer) one(ctx context.Context, p Product, pkg Package) (Release, error) {
+	if pkg.Use != nil {
+		return *pkg.Use, whole(p, pkg.Use.Dir)
+	}
+	pkg.Source = strings.ReplaceAll(pkg.Source, "{version}", pkg.Version)
 	if path, ok := pkg.local(); ok {
 		return in.local(ctx, p, pkg, path)
 	}

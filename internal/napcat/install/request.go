@@ -14,9 +14,12 @@ type Package struct {
 	// Version is the release to fetch, or to expect in File. Empty: the
 	// catalogue's choice.
 	Version string
+	// Use is a release that is installed already; it wins over all else.
+	Use *Release
 	// File is a package on this machine; it wins over Source.
 	File string
 	// Source is a URL (https, http, file) or a path in place of the publisher's.
+	// {version} in it stands for Version.
 	Source string
 	// SHA256 is the digest the package must have, in hex. Empty: see Store.Install.
 	SHA256 string
@@ -63,7 +66,7 @@ type Request struct {
 // wish is what the catalogue is asked for.
 func (r Request) wish() catalogue.Wish {
 	w := catalogue.Wish{NapCat: r.NapCat.Version, QQ: r.QQ.Version, Arch: Arch()}
-	w.NoNapCat = r.NapCat.File != "" || r.NapCat.Source != ""
-	w.NoQQ = r.QQ.File != "" || r.QQ.Source != ""
+	w.NoNapCat = r.NapCat.Use != nil || r.NapCat.File != "" || r.NapCat.Source != ""
+	w.NoQQ = r.QQ.Use != nil || r.QQ.File != "" || r.QQ.Source != ""
 	return w
 }

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/napcat/install"
+	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
+	"github.com/ncatd/ncatd/internal/napcat/install/fetch"
+	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
+)
+
+// explainInstall words the errors of package install. ok is false for others.
+func (a *app) explainInstall(err error) (msg, hint string, ok bool) {
+	var product *install.ProductError
+	flag, name := "napcat", ""
+	if errors.As(err, &product) {
+		flag, name = string(product.Product), productName(product.Product)
+	}
+	var all *fetch.Error
+	var unknown *catalogue.UnknownError
+	var inUse *install.InUseError
+	var arch *install.ArchError
+	var refused *unpack.RefusedError
+	switch {
+	case errors.As(err, &all):
+		msg, hint = a.explainFetch(all, flag)
+		return msg, hint, true
+	case install.IsDiskFull(err):
+		return err.Error(), a.t("hint.disk_full"), true
+	case errors.Is(err, install.ErrBusy):
+		return a.t("err.install_busy"), a.t("hint.install_busy"), true
+	case errors.Is(err, install.ErrNoPrevious):
+		return a.t("err.no_previous"), "", true
+	case errors.Is(err, install.ErrNotInstalled):
+		return a.t("err.not_installed"), a.t("hint.install"), true
+	case errors.As(err, &unknown):
+		return err.Error(), a.t("hint.unknown_qq"), true
+	case errors.As(err, &inUse):
+		return a.t("err.in_use", strings.Join(inUse.Paths, ", ")), a.t("hint.stop_first"), true
+	case errors.As(err, &arch):
+		return err.Error(), a.t("hint.arch", arch.Machine), true
+	case name != "" && (errors.Is(err, unpack.ErrDamaged) || errors.Is(err, unpack.ErrHTML) || errors.Is(err, unpack.ErrFormat) || errors.As(err, &refused)):
+		return err.Error(), a.t("hint.local_damaged"), true
+	}
+	return "", "", false
+}
+
+// explainFetch names every source with its cause, and the way that needs none.
+func (a *app) explainFetch(e *fetch.Error, flag string) (msg, hint string) {
+	head := "err.fetch"
+	if e.Dead() {
+		head = "err.fetch_dead"
+	}
+	var b strings.Builder
+	b.WriteString(a.t(head, e.Name))
+	url := ""
+	for _, p := range e.Places {
+		b.WriteString("\n  " + printable(p.Place.Via) + ": " + a.cause(p))
+		if p.Place.Trusted {
+			url = p.Place.URL
+		}
+	}
+	if hint = a.t("hint.by_hand_any", flag); url != "" {
+		hint = a.t("hint.by_hand", url, flag)
+	}
+	if e.Has(fetch.CauseNoDigest) {
+		key := "napcat.sha256"
+		if flag == string(install.QQ) {
+			key = "napcat.qq_sha256"
+		}
+		hint = a.t("hint.no_digest", key) + "\n" + hint
+	}
+	return b.String(), hint
+}
+
+// cause words why a source was given up.
+func (a *app) cause(p *fetch.PlaceError) string {
+	code := "cause." + string(p.Cause)
+	if !text.Has(code) {
+		return printable(p.Err.Error())
+	}
+	return a.t(code) + " (" + printable(p.Err.Error()) + ")"
+}
