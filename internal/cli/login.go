@@ -45,6 +45,9 @@ func newLogin(a *app) *cobra.Command {
 		if o.form, o.png, err = a.parseQR(qr); err != nil {
 			return err
 		}
+		if n := btoi(o.quick != 0) + btoi(o.password) + btoi(o.list); n > 1 {
+			return usagef(a, "err.login_ways")
+		}
 		if o.quick < 0 {
 			return usagef(a, "err.login_uin", o.quick)
 		}
@@ -67,7 +70,6 @@ func newLogin(a *app) *cobra.Command {
 	f.BoolVar(&o.list, "list", false, a.t("flag.list"))
 	f.BoolVar(&o.json, "json", false, a.t("flag.login_json"))
 	f.DurationVar(&o.timeout, "timeout", 0, a.t("flag.login_timeout"))
-	c.MarkFlagsMutuallyExclusive("quick", "password-stdin", "list")
 	_ = c.RegisterFlagCompletionFunc("qr", cobra.FixedCompletions([]string{"terminal", "ascii", "png=", "url"}, cobra.ShellCompDirectiveNoSpace)) // fails only for a flag that is not there
 	return c
 }
@@ -138,3 +140,10 @@ func (a *app) login(ctx context.Context, name string, o loginOptions, md5 string
 
 // errLoginTimeout is the end of --timeout.
 var errLoginTimeout = errors.New("login timeout")
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

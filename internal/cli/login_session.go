@@ -391,7 +391,13 @@ func (s *loginSession) wished(ctx context.Context, method string, err error) err
 		// A program asked for this way, not for whatever way works.
 		return fail(exitLoginRequired, errString(s.a.t("err.login_refused", s.acc.Name, printable(e.Message))), s.a.t("hint.login_qr", s.acc.Name))
 	}
-	return s.show(loginEvent{Event: "failed", Method: method, Reason: "refused", Detail: e.Message})
+	if err := s.show(loginEvent{Event: "failed", Method: method, Reason: "refused", Detail: e.Message}); err != nil {
+		return err
+	}
+	if s.acc.QR != nil && s.acc.State == api.StateLoginRequired {
+		return s.showCode(s.acc.QR)
+	}
+	return nil
 }
 
 // step handles a step of the login.
@@ -415,6 +421,9 @@ func (s *loginSession) step(ctx context.Context, it api.LoginItem) error {
 func (s *loginSession) showCode(q *api.QR) error {
 	if q.URL == "" || q.URL == s.code {
 		return nil
+	}
+	if s.wish != nil {
+		return nil // shown if what was asked for does not work
 	}
 	s.code = q.URL
 	return s.show(loginEvent{Event: "qr", URL: q.URL, Seq: q.Seq, Time: q.Issued})

@@ -73,6 +73,7 @@ var loginEN = map[string]string{
 
 	"err.qr_form":         "--qr must be terminal, ascii, png=FILE or url, not %q",
 	"err.qr_file":         "--qr png needs a file: --qr png=FILE",
+	"err.login_ways":      "choose one of --quick, --password-stdin and --list",
 	"err.login_uin":       "%d is no QQ number",
 	"err.login_timeout":   "--timeout must not be negative: %v",
 	"err.login_timed_out": "not online within %v",
@@ -165,6 +166,7 @@ var loginZH = map[string]string{
 
 	"err.qr_form":         "--qr 只能是 terminal、ascii、png=文件 或 url，不能是 %q",
 	"err.qr_file":         "--qr png 需要文件名：--qr png=文件",
+	"err.login_ways":      "--quick、--password-stdin、--list 只能选一个",
 	"err.login_uin":       "%d 不是 QQ 号",
 	"err.login_timeout":   "--timeout 不能是负数：%v",
 	"err.login_timed_out": "%v 内没有上线",
