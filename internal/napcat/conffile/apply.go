@@ -78,7 +78,7 @@ func Apply(dir string, s Settings) (Result, error) {
 		}
 		return err
 	}
-	if err := do("webui.json", func(o Object) { webui(o, s.WebUI) }); err != nil {
+	if err := do("webui.json", func(o Object) { webui(o, s.WebUI, s.UIN) }); err != nil {
 		return r, err
 	}
 	if err := r.napcat(dir, s.NapCat); err != nil {
@@ -139,15 +139,17 @@ func (r *Result) napcat(dir, shipped string) error {
 	return nil
 }
 
-func webui(o Object, w WebUI) {
+func webui(o Object, w WebUI, uin int64) {
 	o["host"], o["port"], o["token"] = w.Host, w.Port, w.Token
 	if w.LoginRate > 0 {
 		o["loginRate"] = w.LoginRate
 	} else if _, ok := o["loginRate"]; !ok {
 		o["loginRate"] = 10
 	}
-	// With it NapCat would take another account than ours, or idle for ever.
-	delete(o, "autoLoginAccount")
+	// It would log another account in than ours.
+	if v, ok := o["autoLoginAccount"].(string); ok && v != "" && uin > 0 && v != strconv.FormatInt(uin, 10) {
+		o["autoLoginAccount"] = ""
+	}
 	if v, ok := o["disableWebUI"]; ok && v != false {
 		o["disableWebUI"] = false
 	}

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Parser turns NapCat's output into facts, one line at a time. Records may span
@@ -35,7 +34,10 @@ func (p *Parser) Parse(raw []byte) Line {
 	}
 	text, escaped := clean(raw)
 	l := Line{Text: text, Message: text, Level: "info"}
-	m := head.FindStringSubmatchIndex(text)
+	var m []int
+	if len(text) > 16 && text[2] == '-' && text[5] == ' ' && text[8] == ':' { // the pattern is slow for a flood
+		m = head.FindStringSubmatchIndex(text)
+	}
 	switch {
 	case m != nil && (escaped || !p.chat):
 		l.Level = text[m[2]:m[3]]
@@ -83,23 +85,20 @@ func clean(raw []byte) (text string, escaped bool) {
 	if plain {
 		return strings.ToValidUTF8(string(raw), "\uFFFD"), false
 	}
-	var b strings.Builder
-	b.Grow(len(raw))
+	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); {
-		c := raw[i]
-		switch {
+		switch c := raw[i]; {
 		case c == 0x1b:
 			escaped = true
 			i += escapeLen(raw[i:])
 		case c < 0x20 && c != '\t' || c == 0x7f:
 			i++
 		default:
-			r, n := utf8.DecodeRune(raw[i:])
-			b.WriteRune(r)
-			i += n
+			out = append(out, c)
+			i++
 		}
 	}
-	return b.String(), escaped
+	return strings.ToValidUTF8(string(out), "\uFFFD"), escaped
 }
 
 // escapeLen returns the length of the escape sequence at the beginning of b.
