@@ -313,6 +313,9 @@ func appendValue(dst []byte, v reflect.Value, quoted bool) []byte {
 	if v.Kind() == reflect.Pointer && v.IsNil() || v.Kind() == reflect.Interface && v.IsNil() {
 		return append(dst, "null"...)
 	}
+	if quoted && v.CanInt() {
+		return appendQuotedInt(dst, v.Int())
+	}
 	if v.CanAddr() && v.Kind() != reflect.Pointer {
 		switch m := v.Addr().Interface().(type) {
 		case jsonAppender:
@@ -328,11 +331,6 @@ func appendValue(dst []byte, v reflect.Value, quoted bool) []byte {
 	case reflect.String:
 		return appendString(dst, v.String())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		if quoted {
-			dst = append(dst, '"')
-			dst = strconv.AppendInt(dst, v.Int(), 10)
-			return append(dst, '"')
-		}
 		return strconv.AppendInt(dst, v.Int(), 10)
 	case reflect.Bool:
 		return strconv.AppendBool(dst, v.Bool())

@@ -59,9 +59,9 @@ func TestFormatCQ(t *testing.T) {
 
 func TestMessageForms(t *testing.T) {
 	for in, want := range map[string]string{
-		`[]`:   `[]`,
-		`null`: `[]`,
-		`""`:   `[]`,
+		`[]`:                                    `[]`,
+		`null`:                                  `[]`,
+		`""`:                                    `[]`,
 		`"[CQ:face,id=1]x"`:                     `[{"type":"face","data":{"id":"1"}},{"type":"text","data":{"text":"x"}}]`,
 		` {"type":"text","data":{"text":"x"}} `: `[{"type":"text","data":{"text":"x"}}]`,
 		`[null,5,{"type":"dice"}]`:              `[null,5,{"type":"dice"}]`,

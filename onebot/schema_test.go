@@ -100,8 +100,12 @@ func loadFacts(t *testing.T) (doc map[string]any, over overrideFile) {
 	for _, s := range over.Segments {
 		data := types[s.Type].(map[string]any)["properties"].(map[string]any)["data"].(map[string]any)
 		delete(data, "required")
-		delete(data["properties"].(map[string]any), "content")
-		delete(data["properties"].(map[string]any), "id")
+		props := data["properties"].(map[string]any)
+		if s.Type != "OB11MessageCustomMusic" {
+			delete(props, "content")
+		} else {
+			delete(props, "id")
+		}
 	}
 	actions := doc["actions"].(map[string]any)
 	for _, area := range over.Areas {
