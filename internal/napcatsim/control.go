@@ -128,10 +128,14 @@ func (c *Control) endpoint() (endpoint, error) {
 
 // Do sends one command and decodes the answer into out, if not nil. While the
 // worker is being restarted it tries again until ctx ends or two seconds have
-// passed; a command that reached a worker is never repeated.
+// passed; a command that reached a worker is never repeated. Where no simulator
+// has ever run it is ErrNotRunning at once.
 func (c *Control) Do(ctx context.Context, command string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
+		return err
+	}
+	if _, err := c.endpoint(); err != nil {
 		return err
 	}
 	deadline := time.Now().Add(2 * time.Second)

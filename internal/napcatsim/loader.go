@@ -19,6 +19,9 @@ type Installation struct {
 	NapCatVersion string
 }
 
+// errBroken says that this is no QQ at all.
+var errBroken = errors.New("not an installed QQ")
+
 // errPlainQQ says that the chain from package.json ends in QQ itself.
 var errPlainQQ = errors.New("package.json does not lead to a NapCat loader")
 
@@ -44,7 +47,7 @@ func FindInstallation(qq string, getenv func(string) string) (Installation, erro
 		Main    string `json:"main"`
 	}
 	if err := readJSON(filepath.Join(app, "package.json"), &pkg); err != nil {
-		return Installation{}, fmt.Errorf("QQ's package.json: %w", err)
+		return Installation{}, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	in.QQVersion = pkg.Version
 	loader := filepath.Join(app, filepath.FromSlash(pkg.Main))

@@ -129,14 +129,17 @@ func duration(p *Duration, def time.Duration) time.Duration {
 
 // Merge returns o with every field that over sets.
 func (o Options) Merge(over Options) Options {
-	b, err := json.Marshal(over)
-	if err != nil {
-		panic(fmt.Sprintf("napcatsim: options are not JSON: %v", err)) // only a new field of a wrong kind gets here
+	var out Options // a fresh one: nothing is shared with o
+	for _, from := range []Options{o, over} {
+		b, err := json.Marshal(from)
+		if err == nil {
+			err = json.Unmarshal(b, &out)
+		}
+		if err != nil {
+			panic(fmt.Sprintf("napcatsim: options do not go through JSON: %v", err)) // only a new field of a wrong kind gets here
+		}
 	}
-	if err := json.Unmarshal(b, &o); err != nil {
-		panic(fmt.Sprintf("napcatsim: options do not read back: %v", err))
-	}
-	return o
+	return out
 }
 
 // ParseOptions reads the JSON of an option file. Unknown keys are errors: a

@@ -27,6 +27,9 @@ func QQ(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case errors.Is(err, errPlainQQ):
 		return p.plain(ctx)
+	case errors.Is(err, errBroken):
+		p.electronError(stderr, "main.cc(1)", "Unable to find Electron app: "+err.Error())
+		return 1
 	case err != nil:
 		// An import that fails rejects a promise that nobody handles; QQ's main
 		// process lives on without a window.
