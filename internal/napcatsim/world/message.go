@@ -177,6 +177,9 @@ func (w *World) maySpeakLocked(g *Group, uin int64) error {
 func (w *World) deliverLocked(m *Message) {
 	w.completeLocked(m)
 	w.appendLocked(m)
+	if g := w.groups[m.Chat.Peer]; g != nil && g.Members[m.Sender] != nil && m.Chat.Type == InGroup {
+		g.Members[m.Sender].LastSent = m.Time
+	}
 	if !m.Self && !w.reachableLocked() {
 		return
 	}
@@ -209,7 +212,6 @@ func (w *World) completeLocked(m *Message) {
 		m.GroupName = g.Name
 		if p := g.Members[m.Sender]; p != nil {
 			m.Card, m.Role = p.Card, p.Role
-			p.LastSent = m.Time
 		}
 	}
 	if len(m.Nodes) > 0 {
@@ -527,4 +529,13 @@ func (w *World) React(id int32, user int64, emoji string, add bool) error {
 			"message_id", m.ID, "likes", []any{jsval.Obj("emoji_id", emoji, "count", 1)}, "is_add", add)
 	}
 	return nil
+}
+
+// Complete gives a message that is to go into a merged forward its ids and
+// names, and the nodes as its own content if there are any.
+func (w *World) Complete(m *Message, nodes []*Message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m.Nodes = nodes
+	w.completeLocked(m)
 }

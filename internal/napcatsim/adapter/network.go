@@ -1,0 +1,538 @@
+// Package adapter is the OneBot 11 side of the simulated host: the adapters of
+// its configuration file over a little QQ (package world) and its actions
+// (package action). [Network] is the central type; it listens, connects, reloads
+// and breaks as contract B.3, B.4 and E say.
+//
+// Its wire code is its own and shares nothing with the clients of this project,
+// so that client and simulator are not only true to each other.
+package adapter
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/napcatsim/action"
+	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
+	"github.com/ncatd/ncatd/internal/napcatsim/world"
+)
+
+// Options configures a [Network].
+type Options struct {
+	// World is the QQ behind it. Required.
+	World *world.World
+	// Host carries out the actions; nil makes one with the defaults of
+	// [action.Options] over World.
+	Host *action.Host
+	// Log is handed the lines that the host prints about its adapters: the level
+	// (debug, info, warn, error) and the message part of contract A.11. nil: none.
+	// It may be called from several goroutines.
+	Log func(level, message string)
+	// Ephemeral makes port 0 pick a free port. Without it port 0 means that an
+	// adapter does not listen, as with the real host.
+	Ephemeral bool
+	// Now is the clock of events; nil: time.Now.
+	Now func() time.Time
+}
+
+// Network is all adapters of one account. Its methods are safe for concurrent
+// use. It starts with [Network.Apply] and ends with [Network.Close].
+type Network struct {
+	o    Options
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+	wg   sync.WaitGroup // every goroutine of every adapter
+
+	applyMu sync.Mutex // held by Apply and Close
+	unsub   func()
+
+	mu       sync.Mutex
+	config   *Config
+	adapters map[string]adapter
+	order    []string  // names in the order of registration
+	orphans  []adapter // constructed, but replaced in the registry before they were opened
+	links    map[*link]struct{}
+	faults   Faults
+	thaw     chan struct{} // closed when nothing is frozen
+}
+
+// adapter is one entry of the configuration at work. open, close and reload are
+// called by one goroutine at a time; emit and active by any, and they must not
+// block.
+type adapter interface {
+	kind() Kind
+	open()
+	close()
+	// reload takes over a changed entry and reports whether the adapter closed
+	// itself for good.
+	reload(Entry) (gone bool)
+	// active reports whether the adapter would hand on an event.
+	active() bool
+	emit(*event)
+	status() Status
+}
+
+// Status is what became of an adapter.
+type Status struct {
+	Name    string `json:"name"`
+	Kind    Kind   `json:"kind"`
+	Enabled bool   `json:"enabled"`         // what the host itself believes
+	Addr    string `json:"addr,omitempty"`  // where it really listens, or the URL it connects to
+	Up      bool   `json:"up"`              // it listens, or is connected
+	Error   string `json:"error,omitempty"` // why it does not
+	Clients int    `json:"clients"`         // connections that get events
+}
+
+// New returns a Network without any adapter.
+func New(o Options) *Network {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = func(string, string) {}
+	}
+	if o.Host == nil {
+		o.Host = action.New(action.Options{World: o.World, Log: o.Log})
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n := &Network{
+		o:        o,
+		ctx:      ctx,
+		stop:     stop,
+		config:   DefaultConfig(),
+		adapters: make(map[string]adapter),
+		links:    make(map[*link]struct{}),
+		thaw:     make(chan struct{}),
+	}
+	close(n.thaw)
+	n.unsub = o.World.Subscribe(n.Emit)
+	return n
+}
+
+// Config returns the configuration last applied.
+func (n *Network) Config() *Config {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.config
+}
+
+// Host returns what carries out the actions.
+func (n *Network) Host() *action.Host { return n.o.Host }
+
+// World returns the world behind the network.
+func (n *Network) World() *world.World { return n.o.World }
+
+// Start applies the first configuration, as at login: all enabled adapters are
+// made, then opened. Of two with one name the later replaces the earlier in the
+// registry, which then keeps its port but is never opened.
+func (n *Network) Start(c *Config) {
+	n.applyMu.Lock()
+	defer n.applyMu.Unlock()
+	n.setConfig(c)
+	n.o.Log("info", "[Notice] [OneBot11] "+summary(c))
+	for _, k := range startOrder {
+		for _, e := range c.Entries(k) {
+			if e.Enable {
+				n.register(e, k)
+			}
+		}
+	}
+	for _, a := range n.all() {
+		a.open()
+	}
+}
+
+// startOrder is the order in which adapters are made at login.
+var startOrder = []Kind{HTTPServers, HTTPSseServers, HTTPClients, WebSocketServers, WebSocketClients}
+
+// Apply takes over a changed configuration while running (contract B.4): kind
+// by kind, adapters whose names are gone are closed, new enabled ones opened,
+// changed ones reloaded. Called first it does what [Network.Start] does.
+func (n *Network) Apply(c *Config) {
+	n.mu.Lock()
+	first := len(n.adapters) == 0 && n.config.JSON() == DefaultConfig().JSON()
+	n.mu.Unlock()
+	if first {
+		n.Start(c)
+		return
+	}
+	n.applyMu.Lock()
+	defer n.applyMu.Unlock()
+	old := n.setConfig(c)
+	n.o.Log("info", "[Notice] [OneBot11] 配置变更前:\n"+summary(old))
+	n.o.Log("info", "[Notice] [OneBot11] 配置变更后:\n"+summary(c))
+	for _, k := range reloadOrder {
+		now := c.Entries(k)
+		for _, e := range old.Entries(k) {
+			if !slices.ContainsFunc(now, func(x Entry) bool { return x.Name == e.Name }) {
+				// Whatever adapter has the name now is closed, also one that an
+				// earlier kind in this order took over: that is the hazard of moving
+				// a name.
+				n.remove(e.Name)
+			}
+		}
+		for _, e := range now {
+			if a := n.find(e.Name); a != nil {
+				if a.reload(e) {
+					n.forget(e.Name)
+				}
+			} else if e.Enable {
+				n.register(e, k).open()
+			}
+		}
+	}
+}
+
+func (n *Network) setConfig(c *Config) (old *Config) {
+	n.mu.Lock()
+	old, n.config = n.config, c
+	n.mu.Unlock()
+	n.o.Host.SetLimits(action.Limits{
+		Base: c.Timeout.Base, UploadKBps: c.Timeout.UploadKBps, Max: c.Timeout.Max,
+		LocalFileAsBase64: c.EnableLocalFile2Url, ParseForwards: c.ParseMultMsg,
+	})
+	return old
+}
+
+// summary is the table of adapters that the host prints.
+func summary(c *Config) string {
+	var b strings.Builder
+	b.WriteString("[network] 配置加载\n")
+	names := map[Kind]string{HTTPServers: "HTTP服务", HTTPSseServers: "HTTP-SSE服务", HTTPClients: "HTTP上报服务",
+		WebSocketServers: "WebSocket服务", WebSocketClients: "WebSocket反向服务"}
+	for _, k := range startOrder {
+		for _, e := range c.Entries(k) {
+			where, state := e.URL, "未启动"
+			if e.URL == "" {
+				where = e.Host + ":" + jsval.FormatNumber(e.Port)
+			}
+			if e.Enable {
+				state = "已启动"
+			}
+			fmt.Fprintf(&b, "%s: %s, : %s\n", names[k], where, state)
+		}
+	}
+	return b.String()
+}
+
+func (n *Network) register(e Entry, k Kind) adapter {
+	var a adapter
+	switch k {
+	case HTTPServers, HTTPSseServers:
+		a = newHTTPServer(n, e, k)
+	case HTTPClients:
+		a = newWebhook(n, e)
+	case WebSocketServers:
+		a = newWSServer(n, e)
+	case WebSocketClients:
+		a = newWSClient(n, e)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if old := n.adapters[e.Name]; old != nil {
+		n.orphans = append(n.orphans, old)
+	} else {
+		n.order = append(n.order, e.Name)
+	}
+	n.adapters[e.Name] = a
+	return a
+}
+
+func (n *Network) find(name string) adapter {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.adapters[name]
+}
+
+func (n *Network) forget(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.adapters, name)
+	n.order = slices.DeleteFunc(n.order, func(s string) bool { return s == name })
+}
+
+func (n *Network) remove(name string) {
+	if a := n.find(name); a != nil {
+		n.forget(name)
+		a.close()
+	}
+}
+
+func (n *Network) all() []adapter {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([]adapter, 0, len(n.order))
+	for _, name := range n.order {
+		out = append(out, n.adapters[name])
+	}
+	return out
+}
+
+// Emit hands an event to every active adapter. The network subscribes itself to
+// its world; Emit is for events from elsewhere.
+func (n *Network) Emit(e world.Event) {
+	ev := &event{Event: e, self: n.o.Host.SelfID(), parse: n.Config().ParseMultMsg}
+	if m := e.Message; m != nil && (e.Message.Self || n.active()) {
+		n.logMessage(m)
+	}
+	for _, a := range n.all() {
+		if a.active() {
+			a.emit(ev)
+		}
+	}
+}
+
+func (n *Network) active() bool {
+	return slices.ContainsFunc(n.all(), adapter.active)
+}
+
+// logMessage prints a message as the host does.
+func (n *Network) logMessage(m *world.Message) {
+	dir := "接收 <-"
+	if m.Self {
+		dir = "发送 ->"
+	}
+	text := m.PlainText()
+	if r := []rune(text); len(r) > 80 {
+		text = string(r[:80]) + "..."
+	}
+	if m.Chat.Type == world.InGroup {
+		n.o.Log("info", fmt.Sprintf("%s 群聊 [%s(%d)] [%s(%d)] %s", dir, m.GroupName, m.Chat.Peer, m.Nickname, m.Sender, text))
+		return
+	}
+	n.o.Log("info", fmt.Sprintf("%s 私聊 (%d) %s", dir, m.Chat.Peer, text))
+}
+
+// Status returns the state of every adapter in the order of registration.
+func (n *Network) Status() []Status {
+	var out []Status
+	for _, a := range n.all() {
+		out = append(out, a.status())
+	}
+	return out
+}
+
+// Addr returns where the named adapter listens, "" if it does not.
+func (n *Network) Addr(name string) string {
+	if a := n.find(name); a != nil {
+		if s := a.status(); s.Up {
+			return s.Addr
+		}
+	}
+	return ""
+}
+
+// Call carries out an action as the WebUI's debug adapter does, with the answer
+// of the HTTP adapter (contract C.8); false if there is no such action. Packets
+// of a stream action but the last are dropped.
+func (n *Network) Call(ctx context.Context, name string, params any) (*jsval.Object, bool) {
+	if !action.Known(name) {
+		return nil, false
+	}
+	done := make(chan *jsval.Object, 1)
+	n.o.Host.Do(ctx, action.Call{Name: name, Params: params, Format: "array"}, n.goes, func(r action.Result) {
+		done <- httpAnswer(r, jsval.Undefined)
+	})
+	select {
+	case o := <-done:
+		return o, true
+	case <-ctx.Done():
+		return httpAnswer(action.Result{Err: action.Failed(ctx.Err().Error())}, jsval.Undefined), true
+	}
+}
+
+// Close ends all adapters and connections and waits for every goroutine of the
+// network. It must not be called from inside an action or a log callback.
+func (n *Network) Close() error {
+	n.applyMu.Lock()
+	defer n.applyMu.Unlock()
+	n.unsub()
+	for _, a := range n.all() {
+		a.close()
+	}
+	n.mu.Lock()
+	orphans := n.orphans
+	n.orphans = nil
+	n.adapters = make(map[string]adapter)
+	n.order = nil
+	n.mu.Unlock()
+	for _, a := range orphans {
+		a.close()
+	}
+	n.stop()
+	n.SetFaults(Faults{})
+	n.DropSockets()
+	n.wg.Wait()
+	return nil
+}
+
+// goes runs f in a goroutine that Close waits for.
+func (n *Network) goes(f func()) {
+	n.wg.Add(1)
+	go func() {
+		defer n.wg.Done()
+		f()
+	}()
+}
+
+// sleep waits; false if the network closed meanwhile.
+func (n *Network) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-n.ctx.Done():
+		return false
+	}
+}
+
+// Faults are disturbances of all connections at once.
+type Faults struct {
+	// Freeze makes the host hang: nothing is read or written any more, new
+	// connections are accepted by the kernel only.
+	Freeze bool `json:"freeze"`
+	// Mute carries requests out but never answers; events go on.
+	Mute bool `json:"mute"`
+	// Delay makes every answer come that much later.
+	Delay time.Duration `json:"delay"`
+	// Shuffle delays every answer by a random part of Delay (50 ms if zero), so
+	// that answers come in any order.
+	Shuffle bool `json:"shuffle"`
+	// Duplicate sends every answer twice.
+	Duplicate bool `json:"duplicate"`
+	// NoHeartbeat stops the heartbeats.
+	NoHeartbeat bool `json:"no_heartbeat"`
+}
+
+// SetFaults replaces the disturbances; the zero Faults ends them.
+func (n *Network) SetFaults(f Faults) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case f.Freeze && !n.faults.Freeze:
+		n.thaw = make(chan struct{})
+	case !f.Freeze && n.faults.Freeze:
+		close(n.thaw)
+	}
+	n.faults = f
+}
+
+// Faults returns the disturbances in force.
+func (n *Network) Faults() Faults {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.faults
+}
+
+// gate waits while the host hangs.
+func (n *Network) gate() {
+	n.mu.Lock()
+	c := n.thaw
+	n.mu.Unlock()
+	select {
+	case <-c:
+	case <-n.ctx.Done():
+	}
+}
+
+// answer hands an answer to send under the disturbances in force.
+func (n *Network) answer(send func()) {
+	f := n.Faults()
+	if f.Mute {
+		return
+	}
+	if f.Duplicate {
+		once := send
+		send = func() { once(); once() }
+	}
+	d := f.Delay
+	if f.Shuffle {
+		if d <= 0 {
+			d = 50 * time.Millisecond
+		}
+		d = rand.N(d)
+	}
+	if d <= 0 {
+		send()
+		return
+	}
+	n.goes(func() {
+		if n.sleep(d) {
+			send()
+		}
+	})
+}
+
+// DropSockets ends every WebSocket at once, without a close frame, as a crash
+// does. It returns how many there were.
+func (n *Network) DropSockets() int {
+	ls := n.openLinks()
+	for _, l := range ls {
+		l.drop()
+	}
+	return len(ls)
+}
+
+// SendRaw sends text as one frame to every WebSocket that gets events and
+// returns how many those are.
+func (n *Network) SendRaw(text []byte) int {
+	k := 0
+	for _, l := range n.openLinks() {
+		if l.events {
+			l.send(text)
+			k++
+		}
+	}
+	return k
+}
+
+// Garbage sends count frames that no OneBot host should send to every WebSocket
+// that gets events: broken JSON, other JSON, answers to nobody, nothing at all.
+func (n *Network) Garbage(count int) int {
+	kinds := []string{
+		"", "garbage", "{", `{"time":`, "null", "[]", "5", `"text"`, "{}", `{"post_type":5}`, `{"post_type":"message"}`,
+		`{"post_type":"notice","notice_type":null}`, `{"status":"ok","retcode":0,"echo":"nobody asked"}`,
+		`{"status":"ok","retcode":"zero","data":[],"echo":{"a":[1]}}`, "\x00\x01\x02", "<html><body>502 Bad Gateway</body></html>",
+	}
+	k := 0
+	for i := range count {
+		k = n.SendRaw([]byte(kinds[i%len(kinds)]))
+	}
+	return k
+}
+
+// Giant sends one valid group message event of about size bytes to every
+// WebSocket that gets events. The host's own limit for frames is 50 MiB.
+func (n *Network) Giant(size int) int {
+	text := strings.Repeat("巨", max(0, size-600)/6) // twice in an event, three bytes each
+	e := &event{Event: world.Event{Message: &world.Message{
+		ID: rand.Int32(), MsgID: "7000000000000000001", Seq: 1, Time: n.o.Now().Unix(),
+		Chat: world.Chat{Type: world.InGroup, Peer: 700000001}, GroupName: "giant", Sender: 3001000001,
+		Nickname: "Alice", Role: world.Plain, Segments: []world.Segment{world.Text(text)},
+	}}, self: n.o.Host.SelfID()}
+	return n.SendRaw(e.encode(Entry{}))
+}
+
+// Violate writes bytes that are no WebSocket frame onto every socket.
+func (n *Network) Violate() int {
+	ls := n.openLinks()
+	for _, l := range ls {
+		l.violate()
+	}
+	return len(ls)
+}
+
+func (n *Network) openLinks() []*link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([]*link, 0, len(n.links))
+	for l := range n.links {
+		out = append(out, l)
+	}
+	return out
+}
