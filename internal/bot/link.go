@@ -65,6 +65,13 @@ type Options struct {
 	// Facts gets what is seen, in order, on the goroutine that reads the
 	// link: it must return at once. Nil drops it.
 	Facts func(Fact)
+	// Event is told of each event that comes, in order: its type, such as
+	// message.group or notice.group_ban, and the event itself, which must not be
+	// changed. Like Facts it must return at once. Nil: nobody.
+	Event func(typ string, raw json.RawMessage)
+	// Called is told of each call that ended, by whoever made it, and how. It
+	// runs on the caller's goroutine. Nil: nobody.
+	Called func(action string, err error, took time.Duration)
 	// CallTimeout ends a call whose context has no deadline; 0: 30 s.
 	CallTimeout time.Duration
 	// Logger must not be nil.
@@ -82,7 +89,6 @@ type Link struct {
 	link    atomic.Pointer[rpc.Redialer] // nil outside Connect
 	ready   atomic.Bool                  // lifecycle seen on the present connection
 	counts  counts
-	taps    taps
 
 	mu    sync.Mutex // guards the field below
 	inRow int        // sends without confirmation
@@ -96,7 +102,6 @@ func New(o Options) *Link {
 		o.Facts = func(Fact) {}
 	}
 	l := &Link{o: o}
-	l.counts.init()
 	l.session = o.Bot.NewSession(o.Account, l)
 	return l
 }
@@ -173,8 +178,9 @@ func (l *Link) event(frame []byte) {
 	case *onebot.BotOffline:
 		l.fact(Fact{Kind: Offline, SelfID: e.SelfID, Message: e.Message})
 	}
-	kind := l.counts.event(e)
-	l.taps.offer(kind, frame)
+	if l.o.Event != nil {
+		l.o.Event(kindOf(e), frame)
+	}
 	l.session.Deliver(e)
 }
 
@@ -183,23 +189,28 @@ func (l *Link) event(frame []byte) {
 func (l *Link) Call(ctx context.Context, action string, params, result any) error {
 	r := l.link.Load()
 	if r == nil {
-		return l.done(action, fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
+		return l.done(action, time.Now(), fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
 	}
-	return l.done(action, r.Call(ctx, action, params, result))
+	began := time.Now()
+	return l.done(action, began, r.Call(ctx, action, params, result))
 }
 
 // Stream implements [onebot.Streamer].
 func (l *Link) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
 	r := l.link.Load()
 	if r == nil {
-		return l.done(action, fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
+		return l.done(action, time.Now(), fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
 	}
-	return l.done(action, r.Stream(ctx, action, params, packet, result))
+	began := time.Now()
+	return l.done(action, began, r.Stream(ctx, action, params, packet, result))
 }
 
 // done counts a call and follows how sends fare.
-func (l *Link) done(action string, err error) error {
+func (l *Link) done(action string, began time.Time, err error) error {
 	l.counts.call(action, err)
+	if l.o.Called != nil {
+		l.o.Called(action, err, time.Since(began))
+	}
 	if !sends(action) {
 		return err
 	}

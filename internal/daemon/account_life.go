@@ -400,13 +400,8 @@ func (l *life) linkEvent(e LinkEvent) {
 			l.wake() // the worker may be gone
 		case LinkBotOffline:
 			f.Kicked, f.KickDetail = true, e.Text
-		case LinkSend:
-			switch {
-			case e.Err == nil:
-				f.SendsTimedOut = 0
-			case e.Took >= sendTimeout:
-				f.SendsTimedOut++
-			}
+		case LinkSends:
+			f.SendsTimedOut = e.InRow
 		}
 	})
 }
@@ -417,10 +412,6 @@ func (l *life) wantUIN() int64 {
 	defer l.a.mu.Unlock()
 	return l.a.uin()
 }
-
-// sendTimeout is less than NapCat waits for QQ to confirm a send (10 s, contract
-// K.5) and more than a refusal takes.
-const sendTimeout = 8 * time.Second
 
 func wrongAccount(got, want int64) string {
 	return fmt.Sprintf("account %d logged in, but %d is configured; log in with %d, or change uin in ncatd.yaml", got, want, want)

@@ -43,7 +43,7 @@ const (
 	LinkHeartbeat  LinkKind = "heartbeat"   // Online, Interval
 	LinkDown       LinkKind = "down"        // Err; BadToken. Also after a dial that did not succeed
 	LinkBotOffline LinkKind = "bot_offline" // the session is dead; Text
-	LinkSend       LinkKind = "send"        // a send ended: Err nil or not, after Took
+	LinkSends      LinkKind = "sends"       // InRow sends in a row were not confirmed by QQ; 0: one was again
 )
 
 // LinkEvent is what a [Link] tells about itself.
@@ -55,5 +55,5 @@ type LinkEvent struct {
 	Text     string
 	Err      error
 	BadToken bool
-	Took     time.Duration
+	InRow    int
 }

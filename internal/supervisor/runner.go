@@ -48,7 +48,7 @@ type Status struct {
 }
 
 // Runner keeps one account as wanted. All its methods are safe for concurrent
-// use and none but Run blocks.
+// use and none but Run and Ping blocks.
 type Runner struct {
 	o     Options
 	ready chan struct{} // capacity 1: the inbox is not empty
@@ -105,6 +105,19 @@ func (r *Runner) Fault(life uint64, f *Fault) { r.post(lifeEvent{life, Faulted{f
 // Exited tells that nothing is left of the process numbered life, and why it
 // ended.
 func (r *Runner) Exited(life uint64, f *Fault) { r.post(lifeEvent{life, Exited{f}}) }
+
+// Ping returns nil as soon as Run has taken note of it: proof that the runner
+// makes progress. It returns the cause of ctx if that ends first.
+func (r *Runner) Ping(ctx context.Context) error {
+	pong := make(chan struct{})
+	r.post(pong)
+	select {
+	case <-pong:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // Status returns the present status.
 func (r *Runner) Status() Status {
@@ -195,6 +208,8 @@ func (r *Runner) Run(ctx context.Context) error {
 					if v.life == seen.Life {
 						apply(v.event)
 					}
+				case chan struct{}:
+					close(v)
 				}
 			}
 		}

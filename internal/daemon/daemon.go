@@ -1,0 +1,364 @@
+// Package daemon puts everything together: it runs the accounts of one home,
+// serves the control API, and stops in order. [Run] is its entry; an [Account]
+// is the life of one account. It is the only package that imports nearly all
+// others; what it decides by itself is little: which pair of releases runs, and
+// what a reload may change.
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control"
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/napcat/install"
+	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/systemd"
+	"github.com/ncatd/ncatd/ncat"
+)
+
+// Options is what a daemon runs from. The caller holds the lock of Home for as
+// long as Run runs.
+type Options struct {
+	Home home.Dir
+	// ConfigPath is the file that an adopted account number is written back to.
+	ConfigPath string
+	Config     *config.Config
+	// LoadConfig resolves the config again for a reload; nil forbids reloads.
+	LoadConfig func() (*config.Config, error)
+	Secrets    *config.Secrets
+	// LoadSecrets brings the tokens of the accounts of a new config.
+	LoadSecrets func(*config.Config) (*config.Secrets, error)
+	Version     string
+	Log         *slog.Logger
+	LogLevel    *slog.LevelVar
+	// Hub is what watchers hear from; the log's handler may publish to it too.
+	Hub *control.Hub
+	// Only, if not empty, is the one account to run.
+	Only string
+	// Environ is the environment that children's is made of.
+	Environ []string
+	// Bot is the program's bot. nil runs the accounts without one.
+	Bot *ncat.Bot
+	// Ready is called once, when the control API listens and the accounts are
+	// being driven; nil is allowed.
+	Ready func()
+	// Reload and Dump deliver the signals of these names; nil is allowed.
+	Reload, Dump <-chan struct{}
+}
+
+// Daemon is a running daemon. It implements [control.Backend].
+type Daemon struct {
+	o        Options
+	log      *slog.Logger
+	hub      *control.Hub
+	metrics  *control.Metrics
+	notify   *systemd.Notifier
+	store    *install.Store
+	releases *releases
+	display  *launch.Display
+	sampler  *launch.Sampler
+	ports    *Ports
+	bots     *bots
+	started  time.Time
+
+	run    context.Context // of the accounts; ended by the stop
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup // accounts
+
+	mu       sync.Mutex
+	cfg      *config.Config
+	secrets  *config.Secrets
+	slots    []*slot // config order
+	keep     bool    // leave NapCat running at the stop
+	stopping bool
+}
+
+// slot is one account of the config and what runs for it.
+type slot struct {
+	acc    *Account
+	cancel context.CancelFunc
+	done   chan struct{} // closed when acc.Run has returned
+	// next is the account's new config after a reload, taken at its restart.
+	next *AccountConfig
+	// wanted is whether the account shall run.
+	wanted bool
+}
+
+var errStopAsked = errors.New("a stop was asked for")
+
+// Run runs the daemon until ctx ends or its stop is asked for, and returns when
+// nothing of it is left. It returns nil after an orderly stop.
+func Run(ctx context.Context, o Options) (err error) {
+	if err := o.Home.Make(); err != nil {
+		return err
+	}
+	if err := launch.BecomeSubreaper(); err != nil {
+		o.Log.Warn("orphans of NapCat may escape", "err", err)
+	}
+	store, err := install.Open(string(o.Home))
+	if err != nil {
+		return err
+	}
+	d := &Daemon{
+		o: o, log: o.Log, hub: o.Hub, metrics: control.NewMetrics(), notify: systemd.New(),
+		store: store, sampler: launch.NewSampler(), ports: NewPorts(),
+		started: time.Now(), cfg: o.Config, secrets: o.Secrets,
+	}
+	if d.hub == nil {
+		d.hub = new(control.Hub)
+	}
+	if d.bots, err = newBots(ctx, d); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.bots.close()) }()
+	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, o.Log)
+	d.display = launch.NewDisplay(launch.DisplayOptions{
+		Mode:      o.Config.Display,
+		Inherited: inherited(o.Environ, "DISPLAY"),
+		StateFile: o.Home.Join("run", "xvfb.json"),
+		Marker:    displayMarker(o.Secrets.Control),
+		Logger:    o.Log,
+	})
+	defer func() { err = errors.Join(err, d.display.Close()) }()
+
+	d.run, d.cancel = context.WithCancelCause(ctx)
+	defer d.cancel(nil)
+	for _, c := range o.Config.Accounts {
+		d.slots = append(d.slots, d.newSlot(d.accountConfig(c), o.Only == "" || o.Only == c.Name))
+	}
+	return d.serve()
+}
+
+// serve runs the control API, the accounts and what serves the service manager
+// until the stop.
+func (d *Daemon) serve() error {
+	listening := make(chan struct{})
+	server, err := control.New(control.Options{
+		Backend: d, Hub: d.hub, Log: d.log, Metrics: d.metrics,
+		Socket: d.o.Home.Socket(), Listen: d.o.Config.Control.Listen, Token: d.secrets.Control,
+		LogDir: string(d.o.Home),
+		Ready:  func(string) { close(listening) },
+	})
+	if err != nil {
+		return err
+	}
+	// The server outlives the accounts, so that a stop can be watched.
+	sctx, stopServer := context.WithCancel(context.WithoutCancel(d.run))
+	defer stopServer()
+	served := make(chan error, 1)
+	go func() { served <- server.Run(sctx) }() // awaited below
+	select {
+	case err := <-served:
+		return err
+	case <-listening:
+	}
+
+	d.mu.Lock()
+	for _, s := range d.slots {
+		d.startLocked(s)
+	}
+	d.mu.Unlock()
+	var side sync.WaitGroup
+	side.Go(func() { d.signals(d.run) })
+	side.Go(func() { d.watchdog(d.run) })
+	d.log.Info("ncatd is ready", "version", d.o.Version, "home", string(d.o.Home), "accounts", len(d.slots))
+	d.tell(d.notify.Ready())
+	d.told()
+	if d.o.Ready != nil {
+		d.o.Ready()
+	}
+
+	var failed error
+	select {
+	case <-d.run.Done():
+	case failed = <-served:
+		served <- nil
+		d.cancel(failed)
+	}
+	d.mu.Lock()
+	d.stopping = true
+	d.mu.Unlock()
+	d.tell(d.notify.Stopping())
+	d.log.Info("ncatd is stopping", "keep_napcat", d.keeps())
+	side.Wait()
+	d.wg.Wait()
+	stopServer()
+	if err := <-served; failed == nil {
+		failed = err
+	}
+	d.log.Info("ncatd has stopped")
+	return failed
+}
+
+// newSlot makes the account of c. It starts nothing.
+func (d *Daemon) newSlot(c AccountConfig, wanted bool) *slot {
+	return &slot{acc: d.newAccount(c), wanted: wanted}
+}
+
+// startLocked runs a slot's account.
+func (d *Daemon) startLocked(s *slot) {
+	ctx, cancel := context.WithCancel(d.run)
+	s.cancel, s.done = cancel, make(chan struct{})
+	acc, done := s.acc, s.done
+	d.wg.Go(func() {
+		defer close(done)
+		if err := acc.Run(ctx); err != nil {
+			d.log.Error("account ended badly", "account", acc.Name(), "err", err)
+		}
+	})
+	if s.wanted {
+		acc.Want(true)
+	}
+}
+
+func (d *Daemon) newAccount(c AccountConfig) *Account {
+	name := c.Account.Name
+	return NewAccount(c, AccountDeps{
+		Logger:  d.log,
+		Display: d.display,
+		Sampler: d.sampler,
+		Ports:   d.ports,
+		Pair: func(ctx context.Context) (install.Pair, error) {
+			return d.releases.pair(ctx, func(e install.Event) { d.installed(name, e) })
+		},
+		Online:    d.releases.online,
+		NotOnline: d.releases.notOnline,
+		Link:      d.bots.link,
+		Changed:   d.changed,
+		QR:        func(account string, qr api.QR) { d.hub.Publish(api.WatchItem{Kind: "qr", Account: account, QR: &qr}) },
+		Login: func(account string, item api.LoginItem) {
+			d.hub.Publish(api.WatchItem{Kind: "login", Account: account, Login: &item})
+		},
+		Log: func(r api.LogRecord) {
+			if d.hub.Wants("log") {
+				d.hub.Publish(api.WatchItem{Kind: "log", Account: r.Account, Log: &r})
+			}
+		},
+		Remember: d.remember,
+	})
+}
+
+func (d *Daemon) accountConfig(c config.Account) AccountConfig {
+	cfg, secrets := d.cfg, d.secrets.Accounts[c.Name]
+	dir := d.o.Home.Account(c.Name)
+	return AccountConfig{
+		Account:     c,
+		ExtraArgs:   cfg.NapCat.ExtraArgs,
+		Supervisor:  cfg.Supervisor,
+		Dir:         dir,
+		LogFile:     d.o.Home.Join("accounts", c.Name, "napcat.log"),
+		LogSize:     int64(cfg.Log.MaxSize),
+		LogsAll:     int64(cfg.Log.MaxTotal),
+		WebUIToken:  secrets.WebUI,
+		OneBotToken: secrets.OneBot,
+		Environ:     systemd.Scrub(d.o.Environ),
+	}
+}
+
+// changed takes a new snapshot of an account to whoever watches.
+func (d *Daemon) changed(a api.Account, transition bool) {
+	d.hub.Publish(api.WatchItem{Kind: "state", Account: a.Name, State: &a})
+	if !transition {
+		return
+	}
+	if a.State == api.StateBackoff || a.State == api.StateFailed {
+		d.metrics.Restart(a.Name, a.Reason)
+	}
+	d.told()
+}
+
+// installed logs one step of an install for the account that waits for it.
+func (d *Daemon) installed(account string, e install.Event) {
+	attrs := []any{"account", account, "product", string(e.Product), "version", e.Version}
+	if e.URL != "" {
+		attrs = append(attrs, "url", e.URL)
+	}
+	switch e.Kind {
+	case install.EventDownload, install.EventUnpack:
+		d.log.Debug("install: "+string(e.Kind), append(attrs, "bytes", e.Bytes, "total", e.Total)...)
+	case install.EventFailed:
+		d.log.Warn("install: source given up", append(attrs, "err", e.Error)...)
+	case install.EventNote:
+		d.log.Warn("install: note", append(attrs, "code", e.Code, "message", e.Message)...)
+	default:
+		d.log.Info("install: "+string(e.Kind), append(attrs, "bytes", e.Total)...)
+	}
+}
+
+// remember writes the number of an account that was adopted back to the config
+// file, so that the next start knows whom to expect.
+func (d *Daemon) remember(account string, uin int64) {
+	d.log.Info("account adopted", "account", account, "uin", uin)
+	if err := config.AdoptUIN(d.o.ConfigPath, account, uin); err != nil {
+		d.log.Warn("the account's number could not be written to the config; it is remembered all the same", "account", account, "config", d.o.ConfigPath, "err", err)
+	}
+}
+
+func (d *Daemon) config() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cfg
+}
+
+func (d *Daemon) keeps() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.keep
+}
+
+// slotOf returns the slot of an account.
+func (d *Daemon) slotOf(account string) (*slot, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.slotLocked(account)
+}
+
+func (d *Daemon) slotLocked(account string) (*slot, error) {
+	i := slices.IndexFunc(d.slots, func(s *slot) bool { return s.acc.Name() == account })
+	if i < 0 {
+		return nil, &api.Error{Code: control.CodeNoAccount, Message: fmt.Sprintf("no account is named %q", account)}
+	}
+	return d.slots[i], nil
+}
+
+// signals serves SIGHUP and SIGUSR1 until ctx ends.
+func (d *Daemon) signals(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.o.Reload:
+			if _, err := d.Reload(ctx); err != nil {
+				d.log.Error("reload refused, the old config stays in force", "err", err)
+			}
+		case <-d.o.Dump:
+			d.dump()
+		}
+	}
+}
+
+// displayMarker returns the value that tells our Xvfb from all others: the same
+// for every daemon of this home, and not to be guessed.
+func displayMarker(secret config.Secret) string {
+	sum := sha256.Sum256([]byte("display:" + secret.Reveal()))
+	return hex.EncodeToString(sum[:16])
+}
+
+func inherited(env []string, key string) string {
+	for _, kv := range slices.Backward(env) {
+		if len(kv) > len(key) && kv[len(key)] == '=' && kv[:len(key)] == key {
+			return kv[len(key)+1:]
+		}
+	}
+	return ""
+}

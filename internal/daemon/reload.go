@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control"
+	"github.com/ncatd/ncatd/internal/control/api"
+)
+
+// Reload implements [control.Backend]. What it applies live: the log level, the
+// bot's settings, accounts that are new (started) or gone (stopped). What an
+// account was started with is taken at its next restart, what the daemon was
+// started with at the daemon's.
+func (d *Daemon) Reload(ctx context.Context) (api.ReloadResponse, error) {
+	if d.o.LoadConfig == nil {
+		return api.ReloadResponse{}, &api.Error{Code: control.CodeConflict, Message: "this daemon cannot reload its config"}
+	}
+	d.tell(d.notify.Reloading())
+	defer func() { d.tell(d.notify.Ready()); d.told() }()
+	cfg, err := d.o.LoadConfig()
+	if err != nil {
+		return api.ReloadResponse{}, &api.Error{Code: control.CodeBadConfig, Message: err.Error(), Hint: "mend the config and reload again; the old one stays in force"}
+	}
+	secrets, err := d.o.LoadSecrets(cfg)
+	if err != nil {
+		return api.ReloadResponse{}, fmt.Errorf("reload: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.stoppingLocked(); err != nil {
+		return api.ReloadResponse{}, err
+	}
+	r := api.ReloadResponse{Applied: []string{}, Restart: []string{}}
+	old := d.cfg
+	d.cfg, d.secrets = cfg, secrets
+
+	if old.Log.Level != cfg.Log.Level && d.o.LogLevel != nil {
+		if err := d.o.LogLevel.UnmarshalText([]byte(cfg.Log.Level)); err == nil {
+			r.Applied = append(r.Applied, "log.level")
+		}
+	}
+	logs, olds := cfg.Log, old.Log
+	logs.Level, olds.Level = "", ""
+	if logs != olds {
+		r.Restart = append(r.Restart, "log")
+	}
+	if !reflect.DeepEqual(old.Bot, cfg.Bot) {
+		applied, restart := d.bots.configure(ctx, old.Bot, cfg.Bot)
+		r.Applied, r.Restart = append(r.Applied, applied...), append(r.Restart, restart...)
+	}
+	if !reflect.DeepEqual(napcatOf(old), napcatOf(cfg)) {
+		r.Applied = append(r.Applied, "napcat")
+	}
+	if old.Display != cfg.Display {
+		r.Restart = append(r.Restart, "display")
+	}
+	if old.Control != cfg.Control {
+		r.Restart = append(r.Restart, "control")
+	}
+	d.reloadAccountsLocked(old, cfg, &r)
+	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)
+	return r, nil
+}
+
+// napcatOf leaves out what belongs to each account's start.
+func napcatOf(c *config.Config) config.NapCat {
+	n := c.NapCat
+	n.ExtraArgs = nil
+	return n
+}
+
+func (d *Daemon) reloadAccountsLocked(old, cfg *config.Config, r *api.ReloadResponse) {
+	var slots []*slot
+	for _, c := range cfg.Accounts {
+		key := "accounts." + c.Name
+		next := d.accountConfig(c)
+		s, err := d.slotLocked(c.Name)
+		if err != nil {
+			s = d.newSlot(next, d.o.Only == "" || d.o.Only == c.Name)
+			d.startLocked(s)
+			slots = append(slots, s)
+			r.Applied = append(r.Applied, key)
+			continue
+		}
+		slots = append(slots, s)
+		if d.sameAccount(old, next) {
+			s.next = nil
+			continue
+		}
+		s.next = &next
+		r.Restart = append(r.Restart, key)
+	}
+	for _, s := range d.slots {
+		if !slices.Contains(slots, s) {
+			s.cancel()
+			r.Applied = append(r.Applied, "accounts."+s.acc.Name())
+		}
+	}
+	d.slots = slots
+}
+
+// sameAccount reports whether an account started with the old config needs no
+// restart to be as next says.
+func (d *Daemon) sameAccount(old *config.Config, next AccountConfig) bool {
+	i := slices.IndexFunc(old.Accounts, func(a config.Account) bool { return a.Name == next.Account.Name })
+	if i < 0 {
+		return false
+	}
+	was, is := old.Accounts[i], next.Account
+	if was.UIN == 0 {
+		was.UIN = is.UIN // written back by ourselves
+	}
+	return reflect.DeepEqual(was, is) && reflect.DeepEqual(old.Supervisor, next.Supervisor) && slices.Equal(old.NapCat.ExtraArgs, next.ExtraArgs)
+}
