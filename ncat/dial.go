@@ -14,16 +14,21 @@ import (
 var ErrBadToken = rpc.ErrBadToken
 
 // DialOption configures one [Bot.Dial].
-type DialOption func(*rpc.Redialer)
+type DialOption func(*dialOptions)
+
+type dialOptions struct {
+	callTimeout time.Duration
+	tls         *tls.Config
+}
 
 // WithCallTimeout sets after how long a call ends whose context has no
 // deadline; 30 s without it.
 func WithCallTimeout(d time.Duration) DialOption {
-	return func(r *rpc.Redialer) { r.Options.CallTimeout = d }
+	return func(o *dialOptions) { o.callTimeout = d }
 }
 
 // WithTLS configures the connection to a wss endpoint.
-func WithTLS(c *tls.Config) DialOption { return func(r *rpc.Redialer) { r.Options.TLS = c } }
+func WithTLS(c *tls.Config) DialOption { return func(o *dialOptions) { o.tls = c } }
 
 // Dial runs the bot against the OneBot 11 forward WebSocket at url (ws or wss)
 // until ctx ends, whose cause it returns. It connects again when the link is
@@ -33,7 +38,11 @@ func WithTLS(c *tls.Config) DialOption { return func(r *rpc.Redialer) { r.Option
 //
 // Several Dials of one Bot may run at the same time, one for each account.
 func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) error {
-	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log}}
+	var do dialOptions
+	for _, o := range opts {
+		o(&do)
+	}
+	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
 	s := b.NewSession("", r)
 	r.Options.Event = func(frame []byte) { s.Feed(frame) }
 	r.Up = func() { s.log.Info("connected", "url", rpc.Redact(url)) }
@@ -44,9 +53,6 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 			last = text
 			s.log.Warn("not connected", "url", rpc.Redact(url), "error", err)
 		}
-	}
-	for _, o := range opts {
-		o(r)
 	}
 	// The link outlives ctx, so that handlers can finish what they are at.
 	linkCtx, endLink := context.WithCancelCause(context.WithoutCancel(ctx))
