@@ -65,11 +65,12 @@ type DaemonOptions struct {
 // commands lists the factories of all commands in the order of the help. A
 // command lives in the file of its name.
 var commands = []func(*app) *cobra.Command{
+	newInit,
 	newStart, newStop, newRestart, newReload, newStatus, newLogs,
 	newLogin, newLogout,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall,
-	newPlugin,
+	newConfig, newPlugin, newService,
 	newSim, newVersion,
 }
 

@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// errEdit says that a text could not be changed in place.
-var errEdit = errors.New("the place cannot be edited; change the file by hand")
+// ErrEdit says that a text could not be changed in place.
+var ErrEdit = errors.New("the place cannot be edited; change the file by hand")
 
 // SetFile changes one key in the file at path, as [Set] does, and replaces the
 // file atomically; a file that does not exist is made (0600). It returns the
@@ -103,7 +103,7 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 		}
 		return out, nil
 	}
-	return nil, errEdit
+	return nil, ErrEdit
 }
 
 // Get returns the value of one key, secrets as ***.
@@ -210,7 +210,7 @@ func editNodes(src []byte, path []string, text string) ([]byte, error) {
 	}
 	var val yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &val); err != nil || len(val.Content) == 0 {
-		return nil, errEdit
+		return nil, ErrEdit
 	}
 	if doc.Kind == 0 {
 		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
@@ -225,7 +225,7 @@ func editNodes(src []byte, path []string, text string) ([]byte, error) {
 		case yaml.SequenceNode:
 			k, err := strconv.Atoi(p)
 			if err != nil || k >= len(n.Content) {
-				return nil, errEdit
+				return nil, ErrEdit
 			}
 			n = n.Content[k]
 		case yaml.MappingNode:
@@ -238,7 +238,7 @@ func editNodes(src []byte, path []string, text string) ([]byte, error) {
 			}
 			n = child
 		default:
-			return nil, errEdit
+			return nil, ErrEdit
 		}
 		if last {
 			v := val.Content[0]

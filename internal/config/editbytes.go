@@ -13,7 +13,7 @@ import (
 const indentStep = 2
 
 // editor changes a YAML text at the places that its nodes name. It gives up
-// with errEdit where it is not sure; the caller checks what came out.
+// with ErrEdit where it is not sure; the caller checks what came out.
 type editor struct {
 	src    []byte
 	starts []int // offset of each line
@@ -29,7 +29,7 @@ func editBytes(src []byte, path []string, text string) ([]byte, error) {
 	}
 	root, p := parse("", src)
 	if p != nil {
-		return nil, errEdit
+		return nil, ErrEdit
 	}
 	if root == nil {
 		return e.top(path, text), nil
@@ -41,7 +41,7 @@ func editBytes(src []byte, path []string, text string) ([]byte, error) {
 		case yaml.SequenceNode:
 			k, err := strconv.Atoi(part)
 			if err != nil || k >= len(n.Content) {
-				return nil, errEdit
+				return nil, ErrEdit
 			}
 			key, n = nil, n.Content[k]
 			continue
@@ -63,11 +63,11 @@ func editBytes(src []byte, path []string, text string) ([]byte, error) {
 			if key != nil && isNull(n) {
 				return e.fill(key, path[i:], text)
 			}
-			return nil, errEdit
+			return nil, ErrEdit
 		}
 	}
 	if key == nil {
-		return nil, errEdit
+		return nil, ErrEdit
 	}
 	return e.replace(key, n, text)
 }
@@ -132,7 +132,7 @@ func (e *editor) replace(key, val *yaml.Node, text string) ([]byte, error) {
 	flow := val.Style&yaml.FlowStyle != 0
 	switch {
 	case val.Anchor != "" || val.Style&yaml.TaggedStyle != 0:
-		return nil, errEdit
+		return nil, ErrEdit
 	case isNull(val) && val.Value == "":
 		after, err := e.afterColon(key)
 		if err != nil {
@@ -174,7 +174,7 @@ func (e *editor) afterColon(key *yaml.Node) (int, error) {
 		end++
 	}
 	if end >= len(e.src) || e.src[end] != ':' {
-		return 0, errEdit
+		return 0, ErrEdit
 	}
 	return end + 1, nil
 }
@@ -183,7 +183,7 @@ func (e *editor) afterColon(key *yaml.Node) (int, error) {
 // off, which must end on the line it began on if it is a plain scalar.
 func (e *editor) valueEnd(n *yaml.Node, off int) (int, error) {
 	if off >= len(e.src) {
-		return 0, errEdit
+		return 0, ErrEdit
 	}
 	switch c := e.src[off]; {
 	case c == '"' || c == '\'':
@@ -212,14 +212,14 @@ func (e *editor) valueEnd(n *yaml.Node, off int) (int, error) {
 				}
 			}
 		}
-		return 0, errEdit
+		return 0, ErrEdit
 	case n.Kind != yaml.ScalarNode:
-		return 0, errEdit
+		return 0, ErrEdit
 	}
 	// A plain scalar on one line is what its value says, letter by letter.
 	end := off + len(n.Value)
 	if end > len(e.src) || string(e.src[off:end]) != n.Value {
-		return 0, errEdit
+		return 0, ErrEdit
 	}
 	return end, nil
 }
@@ -237,7 +237,7 @@ func (e *editor) quoteEnd(off int) (int, error) {
 			return i + 1, nil
 		}
 	}
-	return 0, errEdit
+	return 0, ErrEdit
 }
 
 // lastLine is the last line of a value in a block mapping.

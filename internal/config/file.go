@@ -54,3 +54,6 @@ func syncDir(dir string) {
 		d.Close()
 	}
 }
+
+// WriteFile writes a new config file (0600), atomically.
+func WriteFile(path string, src []byte) error { return writeAtomic(path, src, 0o600) }

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ncatd/ncatd/configs"
+)
+
+func TestExampleIsTheDefault(t *testing.T) {
+	got, err := Parse("ncatd.example.yaml", configs.ExampleConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := Default(); !reflect.DeepEqual(normalize(got), normalize(want)) {
+		t.Errorf("the example says\n%+v\nthe defaults are\n%+v", got, want)
+	}
+}
+
+// normalize makes an empty list or map and a missing one the same.
+func normalize(c *Config) *Config {
+	for i := range c.Accounts {
+		if len(c.Accounts[i].Networks) == 0 {
+			c.Accounts[i].Networks = nil
+		}
+		if len(c.Accounts[i].Env) == 0 {
+			c.Accounts[i].Env = nil
+		}
+	}
+	if len(c.NapCat.ExtraArgs) == 0 {
+		c.NapCat.ExtraArgs = nil
+	}
+	if len(c.Bot.Admins) == 0 {
+		c.Bot.Admins = nil
+	}
+	if len(c.Bot.Plugins.Disable) == 0 {
+		c.Bot.Plugins.Disable = nil
+	}
+	return c
+}
+
+func TestExampleHasEveryKey(t *testing.T) {
+	text := string(configs.ExampleConfig)
+	for _, k := range allKeys() {
+		last := k[strings.LastIndexByte(k, '.')+1:]
+		if !regexp.MustCompile(`(?m)^\s*(- )?` + last + `:`).MatchString(text) {
+			t.Errorf("the example lacks %s", k)
+		}
+	}
+}

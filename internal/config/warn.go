@@ -1,0 +1,132 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Warning is something legal but unwise in a config. Its wording is the
+// reader's: Code is a word of a catalogue, Args fit it.
+type Warning struct {
+	Key  string
+	Code string
+	Args []any
+}
+
+// Warnings returns what is legal but unwise in c, which was loaded from path.
+func Warnings(path string, c *Config) []Warning {
+	var out []Warning
+	add := func(key, code string, args ...any) { out = append(out, Warning{key, code, args}) }
+	hasToken := false
+	for _, a := range c.Accounts {
+		key := "accounts." + a.Name
+		for _, e := range []struct {
+			key string
+			Endpoint
+		}{{key + ".webui", a.WebUI}, {key + ".onebot", a.OneBot.Endpoint}} {
+			hasToken = hasToken || e.Token != ""
+			if e.Token != "" && len(e.Token) < MinToken {
+				add(e.key+".token", "loopback_token", e.key+".token", len(e.Token))
+			}
+		}
+		if !isLoopback(a.WebUI.Host) {
+			add(key+".webui.host", "public_webui", key+".webui.host")
+		}
+		if !slices.Contains(a.Login.Order, "qr") {
+			add(key+".login.order", "no_qr", key+".login.order")
+		}
+		if a.Login.Order[0] == "password" && a.Login.PasswordMD5Env == "" {
+			add(key+".login.order", "password_env", key+".login.order")
+		}
+		out = append(out, networkWarnings(key+".networks", a.Networks)...)
+	}
+	if host, _, err := net.SplitHostPort(c.Control.Listen); err == nil && !isLoopback(host) {
+		add("control.listen", "public_control", c.Control.Listen)
+	}
+	if c.Log.Level == "debug" {
+		add("log.level", "debug")
+	}
+	if l := c.Supervisor.MemoryLimit; l != 0 && l < 512<<20 {
+		add("supervisor.memory_limit", "memory", l.String())
+	}
+	if fi, err := os.Stat(path); err == nil && hasToken && fi.Mode().Perm()&0o044 != 0 && runtime.GOOS != "windows" {
+		add("", "file_mode", path)
+	}
+	return out
+}
+
+// networkWarnings looks for servers among NapCat's own adapters that other
+// machines can reach without a token.
+func networkWarnings(key string, networks map[string]any) []Warning {
+	var out []Warning
+	for _, kind := range sortedKeys(networks) {
+		list, _ := networks[kind].([]any)
+		for _, item := range list {
+			m, _ := item.(map[string]any)
+			host, _ := m["host"].(string)
+			if m == nil || !strings.HasSuffix(kind, "Servers") || m["enable"] == false {
+				continue
+			}
+			token, _ := m["token"].(string)
+			if !isLoopback(host) && len(token) < MinToken {
+				name, _ := m["name"].(string)
+				if host == "" {
+					host = "*"
+				}
+				out = append(out, Warning{key + "." + kind, "network_token", []any{key, strings.TrimSpace(kind + " " + name), host, MinToken}})
+			}
+		}
+	}
+	return out
+}
+
+// Tree returns v, a config or a part of one, as maps, lists and scalars with
+// the keys of the file, secrets as ***.
+func Tree(v any) any {
+	rv := reflect.ValueOf(v)
+	if !rv.IsValid() {
+		return nil
+	}
+	return tree(rv)
+}
+
+func tree(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return tree(v.Elem())
+	case reflect.Struct:
+		m := map[string]any{}
+		for _, f := range fields(v.Type()) {
+			m[f.name] = tree(v.FieldByIndex(f.index))
+		}
+		return m
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = tree(v.Index(i))
+		}
+		return list
+	case reflect.Map:
+		m := map[string]any{}
+		for _, k := range v.MapKeys() {
+			m[k.String()] = tree(v.MapIndex(k))
+		}
+		return m
+	}
+	switch x := v.Interface().(type) {
+	case Secret:
+		return x.masked()
+	case Duration, Size:
+		return fmt.Sprint(x)
+	default:
+		return x
+	}
+}
