@@ -59,6 +59,7 @@ type life struct {
 	over         bool          // no goroutine may be started any more
 	driver       *webui.Driver // of the login under way
 	quickStarted bool          // NapCat tries the quick login by itself
+	linkURL      string        // what the link was told to connect to
 	// Of the watch goroutine only:
 	moved     time.Time
 	loginAt   time.Time
@@ -366,8 +367,8 @@ func (l *life) workerDied(f *facts, now time.Time, detail string) {
 
 // linkEvent takes what the link tells. It may run on any goroutine.
 func (l *life) linkEvent(e LinkEvent) {
-	if e.Kind == LinkBotOffline {
-		l.wake()
+	if e.Kind == LinkBotOffline || e.Kind == LinkHeartbeat && !e.Online {
+		l.wake() // the session or QQ's connection may be gone
 	}
 	l.post(func(f *facts, now time.Time) {
 		switch e.Kind {
@@ -386,18 +387,17 @@ func (l *life) linkEvent(e LinkEvent) {
 			if e.Interval > 0 {
 				f.BeatInterval = e.Interval
 			}
-			if f.SelfOnline && !e.Online {
-				l.wake()
-			}
 			f.beat(now, e.Online)
 		case LinkDown:
 			detail := ""
 			if e.Err != nil {
 				detail = e.Err.Error()
 			}
+			if f.LinkUp {
+				l.wake() // the worker may be gone
+			}
 			f.linkDown(detail)
 			f.BadToken = e.BadToken
-			l.wake() // the worker may be gone
 		case LinkBotOffline:
 			f.Kicked, f.KickDetail = true, e.Text
 		case LinkSends:

@@ -124,7 +124,7 @@ func (l *life) loggedIn(out webui.Outcome) {
 			a.d.Remember(a.Name(), out.UIN)
 		}
 	}
-	l.connect()
+	l.connect(false)
 	l.post(func(f *facts, now time.Time) {
 		f.Login, f.WebUIMisses, f.OfflineSeen = loginDone, 0, 0
 		l.loginAt = now
@@ -144,10 +144,19 @@ func (l *life) version() {
 	}
 }
 
-// connect makes the link want the OneBot server of this process.
-func (l *life) connect() {
+// connect makes the link want the OneBot server of this process. Unless anew is
+// set, a link that wants it already is left alone: NapCat's worker was started
+// again, and the link is back by itself or about to be.
+func (l *life) connect(anew bool) {
 	port := l.a.oneBotPort()
 	url := "ws://" + net.JoinHostPort(reachable(l.a.c.Account.OneBot.Host), strconv.Itoa(port)) + "/"
+	l.mu.Lock()
+	same := l.linkURL == url
+	l.linkURL = url
+	l.mu.Unlock()
+	if same && !anew {
+		return
+	}
 	l.a.edit(func(s *api.Account) { s.OneBotURL = url })
 	l.a.link.Connect(url, l.a.c.OneBotToken.Reveal())
 }
@@ -321,7 +330,7 @@ func (l *life) moveOneBot() error {
 	}
 	a.log.Warn("onebot server moved", "from", old, "to", port)
 	a.note(func(s *accountState) { s.OneBotPort, s.Networks = port, managed })
-	l.connect()
+	l.connect(true)
 	return nil
 }
 

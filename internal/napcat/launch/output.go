@@ -110,10 +110,16 @@ func (o *output) follow(stop <-chan struct{}) error {
 		if n > 0 && off >= spoolKeep {
 			idle.Reset(spoolQuiet)
 		}
+		if n >= spoolKeep {
+			continue // there may be more
+		}
 		select {
 		case <-stop:
-			if _, err := o.drain(f, buf); err != nil {
-				return fmt.Errorf("read output: %w", err)
+			// One more slice, and then another as long as it was full.
+			for n = spoolKeep; n >= spoolKeep; {
+				if n, err = o.drain(f, buf); err != nil {
+					return fmt.Errorf("read output: %w", err)
+				}
 			}
 			o.flush()
 			return nil
