@@ -19,7 +19,7 @@ func (a *app) loginLine(e loginEvent) string {
 	switch e.Event {
 	case "state":
 		word := a.t("state." + string(e.State))
-		if d := a.reason(e.Reason, e.Detail); d != "" {
+		if d := a.reason(e.Reason, e.Detail, true); d != "" {
 			return a.t("start.state_detail", name, word, d)
 		}
 		return a.t("start.state", name, word)

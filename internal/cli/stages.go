@@ -95,6 +95,9 @@ func (s *stages) account(acc api.Account) {
 	} else if acc.State == api.StateLoginRequired {
 		s.quick[acc.Name] = false
 	}
+	if acc.State == api.StateStopped && s.said[acc.Name] == "" {
+		return // it has not begun yet
+	}
 	line := a.t("start.state", acc.Name, a.t("state."+string(acc.State)))
 	if d := a.detail(acc); d != "" {
 		line = a.t("start.state_detail", acc.Name, a.t("state."+string(acc.State)), d)

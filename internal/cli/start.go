@@ -170,10 +170,13 @@ func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet
 		handlers = append(handlers, j)
 		closers = append(closers, j)
 	} else if !quiet && a.getenv(readyEnv) == "" && !a.out.errTTY {
-		if cfg.Log.Format == "json" {
-			handlers = append(handlers, logfile.Handler(a.Stderr, "json", level))
-		} else {
-			handlers = append(handlers, logfile.Console(a.Stderr, level, a.out.colerr))
+		// The stages are told beside it; without a wish for the whole log only
+		// what needs attention is repeated here.
+		switch cfg.Log.Format {
+		case "auto":
+			handlers = append(handlers, logfile.Console(a.Stderr, slog.LevelWarn, false))
+		default:
+			handlers = append(handlers, logfile.Handler(a.Stderr, cfg.Log.Format, level))
 		}
 	}
 	return slog.New(logfile.Fan(handlers...)), func() {

@@ -113,24 +113,33 @@ func (a *app) printStatus(st api.Status) {
 	}
 }
 
-// detail is the sentence that explains an account's state: the reason in the
-// user's language where the catalogue has it, with what only the daemon knows.
+// detail is the sentence that explains an account's state.
 func (a *app) detail(acc api.Account) string {
-	return a.reason(acc.Reason, acc.Detail)
+	switch acc.State {
+	case api.StateOnline:
+		return ""
+	case api.StateFailed, api.StateBackoff, api.StateOffline:
+		return a.reason(acc.Reason, acc.Detail, true)
+	}
+	return a.reason(acc.Reason, acc.Detail, false)
 }
 
-func (a *app) reason(reason, detail string) string {
+// reason words a reason: in English the daemon's own sentence, else the
+// catalogue's, with the daemon's behind it if every particular counts.
+func (a *app) reason(reason, detail string, particulars bool) string {
 	detail = printable(detail)
 	code := "reason." + reason
 	switch {
 	case reason == "" || !text.Has(code):
 		return detail
-	case a.lang == text.English && detail != "":
-		return detail
-	case detail == "" || a.lang == text.English:
+	case detail == "":
 		return a.t(code)
+	case a.lang == text.English:
+		return detail
+	case particulars:
+		return a.t(code) + "：" + detail
 	}
-	return a.t(code) + "：" + detail
+	return a.t(code)
 }
 
 // stateColour is the SGR code of a state.
