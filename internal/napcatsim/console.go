@@ -93,8 +93,17 @@ func (c *console) raw(line string) {
 	c.put(line + "\n")
 }
 
-func (c *console) put(s string) {
-	if err := c.write([]byte(s)); err != nil && c.broken != nil {
+// block writes whole lines that are formatted already.
+func (c *console) block(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.putBytes(b)
+}
+
+func (c *console) put(s string) { c.putBytes([]byte(s)) }
+
+func (c *console) putBytes(b []byte) {
+	if err := c.write(b); err != nil && c.broken != nil {
 		go c.broken(err) // it wants to know of it, and may log
 		c.broken = nil
 	}

@@ -54,13 +54,29 @@ type CrashRequest struct {
 	Master bool   `json:"master,omitempty"` // the master with SIGKILL, and the worker is orphaned
 }
 
-// DropRequest disturbs the OneBot connections.
+// DropRequest disturbs the OneBot connections. Mode is one of DropModes; what
+// lasts is replaced by the next one that lasts and ended by heal.
 type DropRequest struct {
-	// Mode is close (end every connection), dead (sends time out), heal,
-	// garbage (Count frames that are no JSON) or giant (one frame of Size bytes).
-	Mode  string `json:"mode"`
-	Count int    `json:"count,omitempty"`
-	Size  int    `json:"size,omitempty"`
+	Mode  string   `json:"mode"`
+	Count int      `json:"count,omitempty"` // frames of garbage
+	Size  int      `json:"size,omitempty"`  // bytes of the giant
+	Delay Duration `json:"delay,omitempty"` // of slow and shuffle
+}
+
+// DropModes are the modes of a DropRequest, each with what it does.
+var DropModes = map[string]string{
+	"close":        "end every connection without a close frame",
+	"violate":      "write bytes that are no WebSocket frame",
+	"garbage":      "send Count frames that are no events",
+	"giant":        "send one event of Size bytes",
+	"dead":         "QQ is gone without a word: sends time out, nothing arrives",
+	"no-ack":       "sends arrive, but time out all the same; nothing arrives",
+	"mute":         "calls are carried out and never answered",
+	"slow":         "answers come Delay later",
+	"shuffle":      "answers come in any order, up to Delay later",
+	"duplicate":    "answers come twice",
+	"no-heartbeat": "heartbeats stop",
+	"heal":         "end whatever lasts",
 }
 
 // State is what the simulator is doing.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
 )
 
@@ -247,8 +248,23 @@ func (w *worker) cmdDrop(_ context.Context, in *json.Decoder) (any, error) {
 		ob.dropClients()
 	case "dead":
 		wd.SetDeadLink(world.LinkDead)
+	case "no-ack":
+		wd.SetDeadLink(world.LinkNoAck)
 	case "heal":
 		wd.SetDeadLink(world.LinkUp)
+		ob.disturb(adapter.Faults{})
+	case "mute":
+		ob.disturb(adapter.Faults{Mute: true})
+	case "slow":
+		ob.disturb(adapter.Faults{Delay: r.Delay.D()})
+	case "shuffle":
+		ob.disturb(adapter.Faults{Shuffle: true, Delay: r.Delay.D()})
+	case "duplicate":
+		ob.disturb(adapter.Faults{Duplicate: true})
+	case "no-heartbeat":
+		ob.disturb(adapter.Faults{NoHeartbeat: true})
+	case "violate":
+		ob.net.Violate()
 	case "garbage":
 		ob.garbage(r.Count)
 	case "giant":

@@ -39,8 +39,7 @@
 //	ncatd sim offline | online             status 20 and back, without an event
 //	ncatd sim crash [--code N|--signal S]  the worker dies
 //	ncatd sim hang [--off]                 the worker stops answering
-//	ncatd sim drop [--dead|--garbage N|--giant SIZE]
-//	                                       connections break, go dead or carry rubbish
+//	ncatd sim drop [MODE]                  connections break, go dead, slow or mute, carry rubbish
 //	ncatd sim fault KEY=VALUE …            any option below, at once
 //	ncatd sim state | world                what it is doing; whom it knows
 //

@@ -90,12 +90,18 @@ func (w *worker) grow(ctx context.Context) {
 	_ = kept
 }
 
-// flood writes n bytes of log as fast as they are read.
+// flood writes n bytes of log as fast as they are read, and keeps them out of
+// the live log: only stdout is flooded.
 func (w *worker) flood(ctx context.Context, n int64) {
-	line := strings.Repeat("数据 flood ", 70)
+	line := time.Now().Format("01-02 15:04:05") + " [\x1b[32minfo\x1b[39m] " + strings.Repeat("数据 flood ", 70) + "\n"
+	block := []byte(strings.Repeat(line, 64))
 	for n > 0 && ctx.Err() == nil {
-		w.log.info(line) // not debug: that is filtered once an account is logged in
-		n -= int64(len(line)) + 30
+		if int64(len(block)) > n {
+			block = block[:n]
+			block[n-1] = '\n'
+		}
+		w.log.block(block)
+		n -= int64(len(block))
 	}
 }
 

@@ -4,8 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
+	"time"
 
+	"github.com/ncatd/ncatd/internal/napcatsim/action"
 	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
+	"github.com/ncatd/ncatd/internal/napcatsim/cqcode"
+	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
 )
 
@@ -15,15 +20,46 @@ var errNoOnebot = errors.New("OneBot 未初始化，无法创建调试适配器"
 // onebot is the OneBot side of a logged-in account.
 type onebot struct {
 	uin int64
-	cfg *adapter.Config
+	net *adapter.Network
 }
 
+// startOnebot reads the account's configuration and opens its adapters.
 func (w *worker) startOnebot(a Account, wd *world.World) (*onebot, error) {
 	cfg, err := w.conf.onebot(a.UIN)
 	if err != nil {
 		return nil, err
 	}
-	return &onebot{uin: a.UIN, cfg: cfg}, nil
+	if w.options().OneBotBusy && w.p.struck() {
+		for _, k := range []adapter.Kind{adapter.HTTPServers, adapter.HTTPSseServers, adapter.WebSocketServers} {
+			for _, e := range cfg.Entries(k) {
+				if e.Enable {
+					w.occupy(e.Host, int(e.Port))
+				}
+			}
+		}
+	}
+	host := action.New(action.Options{
+		World: wd, Log: w.log.log, Version: w.p.in.NapCatVersion,
+		TempDir:     filepath.Join(w.p.dataRoot(), "NapCat", "temp"),
+		Restart:     w.requestRestart,
+		Exit:        func() { w.end(0) },
+		PacketError: w.packetError(),
+	})
+	ob := &onebot{uin: a.UIN, net: adapter.New(adapter.Options{World: wd, Host: host, Log: w.log.log})}
+	w.mu.Lock()
+	frozen := w.wedged
+	w.mu.Unlock()
+	ob.freeze(frozen || w.gate.closed())
+	ob.net.Start(cfg)
+	return ob, nil
+}
+
+// packetError is why the packet layer does not work, "" if it does.
+func (w *worker) packetError() string {
+	if w.p.supportedQQ() {
+		return ""
+	}
+	return "packetBackend 不支持当前QQ版本架构：" + w.p.in.QQVersion + "-x64"
 }
 
 // applyOnebot saves a configuration and takes it over. Before OneBot is up it
@@ -33,20 +69,98 @@ func (w *worker) applyOnebot(cfg *adapter.Config) error {
 	if ob == nil {
 		return nil
 	}
-	return writeFile(w.conf.path(accountFile("onebot11", ob.uin)), []byte(cfg.Pretty()))
+	if err := writeFile(w.conf.path(accountFile("onebot11", ob.uin)), []byte(cfg.Pretty())); err != nil {
+		return err
+	}
+	ob.net.Apply(cfg)
+	return nil
 }
 
-func (w *worker) debugCall(_ context.Context, _ string, _ json.RawMessage) (out any, known bool, err error) {
-	return nil, false, errNoOnebot
+// debugCall carries out an action for the WebUI; known is false if there is no
+// such action.
+func (w *worker) debugCall(ctx context.Context, name string, params json.RawMessage) (out any, known bool, err error) {
+	ob := w.net()
+	if ob == nil {
+		return nil, false, errNoOnebot
+	}
+	p, err := jsval.Parse(string(params))
+	if err != nil {
+		return nil, false, err
+	}
+	out, known = ob.net.Call(ctx, name, p)
+	return out, known, nil
 }
 
-func (w *worker) recordSent(*world.World) {}
+// recordSent follows what the bot sends, for as long as the process lives.
+func (w *worker) recordSent(wd *world.World) {
+	w.tasks.Go(func() {
+		last := 0
+		for {
+			if _, err := wd.WaitSent(context.Background(), last, nil); err != nil {
+				return
+			}
+			for _, s := range wd.Sent(last) {
+				last = s.N
+				if err := w.sent.add(sentOf(s.Message)); err != nil {
+					w.log.error("simulator: " + err.Error())
+				}
+			}
+		}
+	})
+}
 
-func (o *onebot) freeze(bool)  {}
-func (o *onebot) dropClients() {}
-func (o *onebot) garbage(int)  {}
-func (o *onebot) giant(int)    {}
+// sentOf is a message of the bot as the journal keeps it.
+func sentOf(m world.Message) Sent {
+	s := Sent{
+		Time: time.Unix(m.Time, 0), MessageID: int64(m.ID), Text: cqcode.Format(m.Segments),
+		Message: json.RawMessage(jsval.Stringify(cqcode.Array(m.Segments))),
+	}
+	if len(m.Nodes) > 0 {
+		s.Text = "[CQ:forward,id=" + m.ResID + "]"
+	}
+	if m.Chat.Type == world.InGroup {
+		s.Group = m.Chat.Peer
+	} else {
+		s.User = m.Chat.Peer
+	}
+	return s
+}
 
+// sayOf is what a request lets somebody say.
 func sayOf(r SayRequest) (world.Say, error) {
-	return world.Say{User: r.User, Group: r.Group, Text: r.Text}, nil
+	say := world.Say{User: r.User, Group: r.Group, Segments: cqcode.Parse(r.Text)}
+	if len(r.Message) > 0 {
+		v, err := jsval.Parse(string(r.Message))
+		if err != nil {
+			return world.Say{}, err
+		}
+		list, ok := v.([]any)
+		if !ok {
+			return world.Say{}, errors.New("message is not an array of segments")
+		}
+		say.Segments = cqcode.Segments(list)
+	}
+	if len(say.Segments) == 0 {
+		return world.Say{}, errors.New("there is nothing to say")
+	}
+	return say, nil
+}
+
+// freeze stops all adapters, or lets them go on.
+func (o *onebot) freeze(on bool) {
+	f := o.net.Faults()
+	f.Freeze = on
+	o.net.SetFaults(f)
+}
+
+// dropClients ends every connection.
+func (o *onebot) dropClients() int { return o.net.DropSockets() }
+
+func (o *onebot) garbage(n int) int  { return o.net.Garbage(n) }
+func (o *onebot) giant(size int) int { return o.net.Giant(size) }
+
+// disturb changes the disturbances of all connections; a hang stays as it is.
+func (o *onebot) disturb(f adapter.Faults) {
+	f.Freeze = o.net.Faults().Freeze
+	o.net.SetFaults(f)
 }

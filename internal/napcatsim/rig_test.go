@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,7 +33,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == "sim" && os.Args[2] == "qq" {
 		os.Exit(QQ(context.Background(), os.Args[3:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(packs.dir) // nothing if nothing was packed
+	os.Exit(code)
 }
 
 // patience is how long a test waits for what ought to happen.
@@ -55,10 +58,7 @@ func newRig(t *testing.T, o PackOptions) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rig{t: t, dir: dir, home: filepath.Join(dir, "accounts", "main", "home"), work: filepath.Join(dir, "work"), port: freePort(t)}
-	p, err := Pack(filepath.Join(dir, "packages"), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := packed(t, o)
 	unpackDeb(t, p.QQ, filepath.Join(dir, "qq"))
 	unpackZip(t, p.NapCat, filepath.Join(dir, "napcat"))
 	r.qq = filepath.Join(dir, "qq", "opt", "QQ", "qq")
@@ -72,6 +72,37 @@ func newRig(t *testing.T, o PackOptions) *rig {
 	r.write("webui.json", fmt.Sprintf(`{"host":"127.0.0.1","port":%d,"token":"%s","loginRate":1000}`, r.port, testToken))
 	r.options(Options{ScanAfter: dur(0), QRDelay: dur(0), LoginDelay: dur(0), OneBotDelay: dur(0)})
 	return r
+}
+
+// packs holds what was packed already, by its options: packing is the slowest
+// part of a rig.
+var packs = struct {
+	mu  sync.Mutex
+	dir string // removed by TestMain
+	by  map[string]Packages
+}{by: map[string]Packages{}}
+
+func packed(t *testing.T, o PackOptions) Packages {
+	t.Helper()
+	packs.mu.Lock()
+	defer packs.mu.Unlock()
+	key := string(jsonLine(o))
+	if p, ok := packs.by[key]; ok {
+		return p
+	}
+	if packs.dir == "" {
+		dir, err := os.MkdirTemp("", "napcatsim-packs-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		packs.dir = dir
+	}
+	p, err := Pack(filepath.Join(packs.dir, strconv.Itoa(len(packs.by))), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packs.by[key] = p
+	return p
 }
 
 const testToken = "tok123456"

@@ -217,6 +217,9 @@ func (w *worker) boot(ctx context.Context) {
 	w.webui = ui
 	w.mu.Unlock()
 	up := ui.start()
+	if w.p.env["NAPCAT_PROXY_PORT"] != "" && w.p.env["NAPCAT_PROXY_CLOSE"] == "" {
+		w.log.info("已设置代理")
+	}
 	w.log.info("等待网络连接...")
 	w.log.info("网络已连接")
 	w.shell.login()

@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -290,29 +292,34 @@ func (t *target) hang() *cobra.Command {
 }
 
 func (t *target) drop() *cobra.Command {
-	var dead, heal bool
-	r := napcatsim.DropRequest{}
-	cmd := t.simple("drop", "Disturb the OneBot connections (default: close them)", func(c *napcatsim.Control, ctx context.Context) error {
-		switch {
-		case dead:
-			r.Mode = "dead"
-		case heal:
-			r.Mode = "heal"
-		case r.Count > 0:
-			r.Mode = "garbage"
-		case r.Size > 0:
-			r.Mode = "giant"
-		default:
-			r.Mode = "close"
-		}
-		return c.Drop(ctx, r)
-	})
+	modes := slices.Sorted(maps.Keys(napcatsim.DropModes))
+	var long strings.Builder
+	long.WriteString("Disturb the OneBot connections. MODE is one of (default: close):\n")
+	for _, m := range modes {
+		fmt.Fprintf(&long, "\n  %-13s %s", m, napcatsim.DropModes[m])
+	}
+	r := napcatsim.DropRequest{Mode: "close"}
+	cmd := &cobra.Command{
+		Use: "drop [MODE]", Short: "Disturb the OneBot connections", Long: long.String(), Args: cobra.MaximumNArgs(1), ValidArgs: modes,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				r.Mode = args[0]
+			}
+			if _, ok := napcatsim.DropModes[r.Mode]; !ok {
+				return usage("sim drop: no mode %q; there are %s", r.Mode, strings.Join(modes, ", "))
+			}
+			c, err := t.control(cmd)
+			if err != nil {
+				return err
+			}
+			return c.Drop(cmd.Context(), r)
+		},
+	}
 	f := cmd.Flags()
-	f.BoolVar(&dead, "dead", false, "QQ no longer confirms what is sent, and nothing arrives")
-	f.BoolVar(&heal, "heal", false, "end --dead")
-	f.IntVar(&r.Count, "garbage", 0, "send so many frames that are no events")
-	f.IntVar(&r.Size, "giant", 0, "send one frame of so many bytes")
-	cmd.MarkFlagsMutuallyExclusive("dead", "heal", "garbage", "giant")
+	f.IntVar(&r.Count, "count", 1000, "frames of garbage")
+	f.IntVar(&r.Size, "size", 49<<20, "bytes of the giant")
+	r.Delay = napcatsim.Duration(time.Second)
+	f.Var(&r.Delay, "delay", "of slow and shuffle")
 	return cmd
 }
 
