@@ -174,16 +174,29 @@ func eachElement(s string, f func(val string) bool) {
 	}
 }
 
+// special are the bytes that end or interrupt the plain run of a string.
+var special = func() (t [256]bool) {
+	for c := range 0x20 {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
+
 // skipString returns the index after the string that begins at s[i] == '"', or
 // -1. Bytes that are not UTF-8 pass, as they do in encoding/json.
 func skipString(s string, i int) int {
 	for i++; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
+		c := s[i]
+		if !special[c] {
+			continue
+		}
+		switch c {
+		case '"':
 			return i + 1
-		case c < 0x20:
+		default: // a control character
 			return -1
-		case c == '\\':
+		case '\\':
 			i++
 			if i >= len(s) {
 				return -1
