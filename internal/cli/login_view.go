@@ -251,7 +251,7 @@ func (v *screenLogin) set(line string, at time.Time) {
 func (v *screenLogin) tick() error {
 	if cols, rows := v.size(); cols != v.cols || rows != v.rows {
 		v.cols, v.rows = cols, rows
-		if err := v.scr.Resized(); err != nil {
+		if err := v.scr.Resized(rows); err != nil {
 			return err
 		}
 	}

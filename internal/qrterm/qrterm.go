@@ -3,12 +3,13 @@
 // chooses the form for a window; [Screen] redraws a frame in its place. It knows
 // nothing of logins and asks the terminal nothing: sizes come from the caller.
 //
-// Rules of the drawing. The ink is the dark modules, so that the bare characters
-// are a code on white paper; on a terminal every line sets black ink on a white
-// ground itself, so that neither the theme nor the background matters. The quiet
-// zone around the code is drawn, not left to the window. Nothing is scaled or
-// cut to fit: a code that does not fit is reported as such, because half a code
-// is worth nothing.
+// Rules of the drawing. On a terminal every line sets black and white itself, so
+// that neither the theme nor the background matters, and no line ends in a
+// blank, because whatever copies a screen cuts blanks off and with them the
+// quiet zone. Without colours the dark modules are the ink, as on paper. The
+// quiet zone is drawn, not left to the window. Nothing is scaled or cut to fit: a
+// code that does not fit is reported as such, because half a code is worth
+// nothing.
 package qrterm
 
 import (
@@ -20,6 +21,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"rsc.io/qr"
@@ -35,8 +37,11 @@ const (
 
 	// Colours 16 and 231 of the 256 are black and white in every theme; the
 	// first sixteen are not.
-	inkOnPaper = "\x1b[38;5;16;48;5;231m"
-	reset      = "\x1b[0m"
+	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
+	whiteOnAny   = "\x1b[38;5;231;49m"
+	whiteOnWhite = "\x1b[38;5;231;48;5;231m"
+	blackOnBlack = "\x1b[38;5;16;48;5;16m"
+	reset        = "\x1b[0m"
 )
 
 // Code is one QR code. It is immutable.
@@ -88,66 +93,80 @@ func (c *Code) Fit(s Style, cols, rows int) (Style, bool) {
 
 // Lines draws the code in style s, one string a row, without line ends.
 func (c *Code) Lines(s Style) []string {
-	n := c.code.Size
-	dark := func(x, y int) bool { return c.code.Black(x, y) } // false outside the code
 	var lines []string
-	step := 2
 	if s.ASCII {
-		step = 1
+		for y := -s.Quiet; y < c.code.Size+s.Quiet; y++ {
+			lines = append(lines, c.asciiLine(s, y))
+		}
+		return lines
 	}
-	for y := -s.Quiet; y < n+s.Quiet; y += step {
-		var b strings.Builder
-		if !s.Plain {
-			b.WriteString(inkOnPaper)
-		}
-		for x := -s.Quiet; x < n+s.Quiet; x++ {
-			switch {
-			case s.ASCII && dark(x, y):
-				b.WriteString("##")
-			case s.ASCII:
-				b.WriteString("  ")
-			case dark(x, y) && dark(x, y+1):
-				b.WriteRune('█')
-			case dark(x, y):
-				b.WriteRune('▀')
-			case dark(x, y+1):
-				b.WriteRune('▄')
-			default:
-				b.WriteByte(' ')
-			}
-		}
-		if !s.Plain {
-			b.WriteString(reset)
-		}
-		lines = append(lines, b.String())
-	}
-	if s.ASCII && !s.Plain {
-		// The ink characters are not solid, so the ground under them is dark too.
-		for i, l := range lines {
-			lines[i] = solid(l)
-		}
+	for y := -s.Quiet; y < c.code.Size+s.Quiet; y += 2 {
+		lines = append(lines, c.blockLine(s, y))
 	}
 	return lines
 }
 
-// solid gives each run of ## in a coloured ASCII line a black ground.
-func solid(line string) string {
-	const dark = "\x1b[38;5;16;48;5;16m"
-	body := strings.TrimSuffix(strings.TrimPrefix(line, inkOnPaper), reset)
-	var b strings.Builder
-	last := byte(0)
-	for i := 0; i < len(body); i++ {
-		if body[i] != last {
-			last = body[i]
-			if last == '#' {
-				b.WriteString(dark)
-			} else {
-				b.WriteString(inkOnPaper)
-			}
-		}
-		b.WriteByte(last)
+// blockLine draws rows y and y+1 of the code.
+func (c *Code) blockLine(s Style, y int) string {
+	// In colour the ink is white: the quiet zone is then made of characters.
+	ink := func(x, y int) bool {
+		inside := y < c.code.Size+s.Quiet // the last line of an odd number is half a line
+		return inside && c.code.Black(x, y) == s.Plain
 	}
-	b.WriteString(reset)
+	var b strings.Builder
+	switch {
+	case s.Plain:
+	case y+1 < c.code.Size+s.Quiet:
+		b.WriteString(whiteOnBlack)
+	default:
+		b.WriteString(whiteOnAny) // its lower half is not ours
+	}
+	for x := -s.Quiet; x < c.code.Size+s.Quiet; x++ {
+		switch top, bottom := ink(x, y), ink(x, y+1); {
+		case top && bottom:
+			b.WriteRune('█')
+		case top:
+			b.WriteRune('▀')
+		case bottom:
+			b.WriteRune('▄')
+		default:
+			b.WriteByte(' ')
+		}
+	}
+	if !s.Plain {
+		b.WriteString(reset)
+	}
+	return b.String()
+}
+
+// asciiLine draws row y of the code. The characters of the dark modules are not
+// solid, so in colour the ground under them is black too.
+func (c *Code) asciiLine(s Style, y int) string {
+	var b strings.Builder
+	colour := ""
+	set := func(to string) {
+		if !s.Plain && colour != to {
+			colour = to
+			b.WriteString(to)
+		}
+	}
+	end := c.code.Size + s.Quiet - 1
+	for x := -s.Quiet; x <= end; x++ {
+		switch {
+		case c.code.Black(x, y):
+			set(blackOnBlack)
+			b.WriteString("##")
+		case x == end && !s.Plain:
+			set(whiteOnWhite)
+			b.WriteString(" .") // unseen
+		default:
+			set(whiteOnWhite)
+			b.WriteString("  ")
+		}
+	}
+	if !s.Plain {
+		b.WriteString(reset)
+	}
 	return b.String()
 }
 
@@ -214,10 +233,10 @@ func NewScreen(w io.Writer) *Screen { return &Screen{w: w} }
 
 // Draw replaces the frame. The cursor stays at the end of its last line.
 func (s *Screen) Draw(lines []string) error {
-	var b strings.Builder
-	if same(s.lines, lines) {
+	if slices.Equal(s.lines, lines) {
 		return nil
 	}
+	var b strings.Builder
 	s.home(&b)
 	for i, l := range lines {
 		if i > 0 {
@@ -225,19 +244,36 @@ func (s *Screen) Draw(lines []string) error {
 		}
 		// Lines that did not change are passed over: a code that is being
 		// scanned must not flicker.
-		if i >= len(s.lines) || s.lines[i] != l {
+		if i >= len(s.lines) || s.lines[i] != l || i == len(lines)-1 {
 			b.WriteString(l)
 			b.WriteString("\x1b[K")
-		} else if i == len(lines)-1 {
-			b.WriteString(l)
 		}
 	}
-	if len(lines) < len(s.lines) {
-		b.WriteString("\x1b[J")
+	if more := len(s.lines) - len(lines); more > 0 {
+		if len(lines) == 0 {
+			b.WriteString("\x1b[K")
+			more--
+		}
+		erase(&b, more)
+		if len(lines) > 0 {
+			fmt.Fprintf(&b, "\r%s", lines[len(lines)-1])
+		}
 	}
-	s.lines = append(s.lines[:0:0], lines...)
+	s.lines = slices.Clone(lines)
 	_, err := io.WriteString(s.w, b.String())
 	return err
+}
+
+// erase empties n lines below the cursor and comes back to its line. Line by
+// line: the sequence that empties the rest of a screen makes some terminals keep
+// what stood there in their scroll-back.
+func erase(b *strings.Builder, n int) {
+	for range n {
+		b.WriteString("\r\n\x1b[K")
+	}
+	if n > 0 {
+		fmt.Fprintf(b, "\x1b[%dA\r", n)
+	}
 }
 
 // Print writes a line above the frame, where it stays.
@@ -248,9 +284,6 @@ func (s *Screen) Print(line string) error {
 	b.WriteString("\x1b[K\r\n")
 	frame := s.lines
 	s.lines = nil
-	if len(frame) > 0 {
-		b.WriteString("\x1b[J")
-	}
 	if _, err := io.WriteString(s.w, b.String()); err != nil {
 		return err
 	}
@@ -258,23 +291,16 @@ func (s *Screen) Print(line string) error {
 }
 
 // Clear removes the frame, so that what follows is written in its place.
-func (s *Screen) Clear() error {
-	if len(s.lines) == 0 {
-		return nil
-	}
-	var b strings.Builder
-	s.home(&b)
-	b.WriteString("\x1b[J")
-	s.lines = nil
-	_, err := io.WriteString(s.w, b.String())
-	return err
-}
+func (s *Screen) Clear() error { return s.Draw(nil) }
 
-// Resized says that the window has another size: the terminal may have wrapped
-// or moved the frame, so the whole window is cleared before the next Draw.
-func (s *Screen) Resized() error {
+// Resized says that the window now has that many rows: the terminal may have
+// wrapped or moved the frame, so the window is emptied before the next Draw.
+func (s *Screen) Resized(rows int) error {
 	s.lines = nil
-	_, err := io.WriteString(s.w, "\x1b[H\x1b[2J")
+	var b strings.Builder
+	b.WriteString("\x1b[H\x1b[K")
+	erase(&b, rows-1)
+	_, err := io.WriteString(s.w, b.String())
 	return err
 }
 
@@ -286,16 +312,4 @@ func (s *Screen) home(b *strings.Builder) {
 	if len(s.lines) > 0 {
 		b.WriteByte('\r')
 	}
-}
-
-func same(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }

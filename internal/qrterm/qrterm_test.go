@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // realistic is as long as the codes that QQ issues.
@@ -53,15 +54,49 @@ func TestCharacters(t *testing.T) {
 	}
 }
 
-func TestColouredLinesStandAlone(t *testing.T) {
+// TestColouredLines reads the modules back from the colours of every cell, and
+// holds that each line sets its colours itself and does not end in a blank.
+func TestColouredLines(t *testing.T) {
 	c, err := New(realistic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Style{{Quiet: 4}, {ASCII: true, Quiet: 2}} {
-		for i, l := range c.Lines(s) {
-			if !strings.HasPrefix(l, "\x1b[38;5;16;48;5;231m") || !strings.HasSuffix(l, reset) {
-				t.Fatalf("line %d of %+v does not set and reset its colours: %q", i, s, l)
+	for _, s := range []Style{{Quiet: 4}, {Quiet: 1}, {ASCII: true, Quiet: 4}, {ASCII: true, Quiet: 2}} {
+		for row, l := range c.Lines(s) {
+			body, ok := strings.CutSuffix(l, reset)
+			if !ok || !strings.HasPrefix(l, "\x1b[") || strings.HasSuffix(body, " ") {
+				t.Fatalf("line %d of %+v: %q", row, s, l)
+			}
+			x, black := -s.Quiet*2, [2]bool{} // ink, ground
+			for len(body) > 0 {
+				if seq, rest, ok := strings.Cut(body, "m"); ok && body[0] == '\x1b' {
+					black = map[string][2]bool{whiteOnBlack: {false, true}, whiteOnWhite: {}, whiteOnAny: {}, blackOnBlack: {true, true}}[seq+"m"]
+					body = rest
+					continue
+				}
+				r, n := utf8.DecodeRuneInString(body)
+				body = body[n:]
+				if s.ASCII {
+					if black[0] != black[1] || (r == '#') != black[0] || black[0] != c.code.Black(x>>1, row-s.Quiet) {
+						t.Fatalf("%+v: line %d column %d is %q %v", s, row, x, r, black)
+					}
+					x++
+					continue
+				}
+				for half, inked := range []bool{r == '█' || r == '▀', r == '█' || r == '▄'} {
+					is := black[1]
+					if inked {
+						is = black[0]
+					}
+					y := 2*row + half - s.Quiet
+					if y < c.Size()+s.Quiet && is != c.code.Black(x>>1, y) {
+						t.Fatalf("%+v: module %d,%d is %v", s, x>>1, y, is)
+					}
+				}
+				x += 2
+			}
+			if x != 2*(c.Size()+s.Quiet) {
+				t.Fatalf("%+v: line %d ends at %d", s, row, x)
 			}
 		}
 	}
@@ -174,17 +209,12 @@ func (t *terminal) Write(p []byte) (int, error) {
 				t.y -= n
 			case 'H':
 				t.x, t.y = 0, 0
-			case 'K', 'J':
+			case 'K':
 				if len(t.cells[t.y]) > t.x {
 					t.cells[t.y] = t.cells[t.y][:t.x]
 				}
-				if rs[i] == 'J' {
-					if n == 2 {
-						t.cells = nil
-					} else {
-						t.cells = t.cells[:t.y+1]
-					}
-				}
+			default:
+				panic("unknown sequence")
 			}
 		default:
 			for len(t.cells[t.y]) <= t.x {
@@ -222,7 +252,7 @@ func TestScreen(t *testing.T) {
 		{func() error { return s.Clear() }, "note"},
 		{func() error { return s.Print("end") }, "note\nend"},
 		{func() error { return s.Draw([]string{"x"}) }, "note\nend\nx"},
-		{func() error { return s.Resized() }, ""},
+		{func() error { return s.Resized(5) }, ""},
 		{func() error { return s.Draw([]string{"y", "z"}) }, "y\nz"},
 	} {
 		if err := step.do(); err != nil {
