@@ -150,11 +150,24 @@ func (a *Account) newLife(n uint64, pair install.Pair, lost <-chan struct{}) *li
 	if a.web == nil {
 		// One client for all processes: its credential, signed with a key of
 		// ours, outlives them.
-		a.web = webui.New("http://127.0.0.1:1", a.c.WebUIToken.Reveal(), webui.Options{Timeout: a.c.Supervisor.Health.ProbeTimeout.D(), Logger: a.log})
+		a.web = webui.New("http://127.0.0.1:1", a.c.WebUIToken.Reveal(), webui.Options{
+			Timeout: a.c.Supervisor.Health.ProbeTimeout.D(), TOTPSecret: a.totpSecret, Logger: a.log,
+		})
 	}
 	web := a.web
 	a.mu.Unlock()
 	return newLife(a, n, pair, web, lost)
+}
+
+// totpSecret returns the secret of the WebUI's 2FA, which its owner may have
+// switched on there. The file is NapCat's; ncatd only keeps it.
+func (a *Account) totpSecret() (string, error) {
+	doc, err := conffile.Read(filepath.Join(a.workDir(), "config", "webui.json"))
+	if err != nil {
+		return "", err
+	}
+	secret, _ := doc["totpSecret"].(string)
+	return secret, nil
 }
 
 // take makes l the account's present life.

@@ -251,6 +251,9 @@ func (l *life) loginEvent(e webui.Event) {
 		enter(loginAccepted, "", "")
 	case webui.StepFailed:
 		a.log.Warn("login method did not work", "method", e.Method, "reason", e.Reason, "detail", e.Detail)
+		if e.Reason == webui.ReasonExhausted {
+			enter(loginHuman, reasonLoginFailed, "no way of login.order worked; somebody must log in")
+		}
 	case webui.StepRestarted:
 		a.edit(func(s *api.Account) { s.QR, s.Login = nil, nil })
 		enter(loginWaiting, "", "")

@@ -162,6 +162,15 @@ func (s *slot) loginError(err error) error {
 			hint = "start it first: ncatd restart " + snap.Name
 		}
 		return &api.Error{Code: control.CodeConflict, Message: fmt.Sprintf("account %s waits for no login, it is %s", snap.Name, snap.State), Hint: hint}
+	case errors.Is(err, webui.ErrNoCaptcha):
+		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "`ncatd login` shows what the login waits for"}
+	case errors.Is(err, webui.ErrNoUIN):
+		return &api.Error{Code: control.CodeBadRequest, Message: err.Error(), Hint: "give the uin, or set it in ncatd.yaml"}
+	case errors.Is(err, webui.ErrWrongAccount):
+		snap := s.acc.Snapshot()
+		return &api.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf("account %s is configured as %d", snap.Name, snap.UIN), Hint: "change uin in ncatd.yaml, or log in with the configured account"}
+	case errors.Is(err, webui.ErrBadMD5):
+		return &api.Error{Code: control.CodeBadRequest, Message: err.Error()}
 	case !errors.As(err, &w):
 		return err
 	}

@@ -16,6 +16,7 @@ const (
 	reasonCaptcha       supervisor.Reason = "captcha"
 	reasonNewDevice     supervisor.Reason = "new_device"
 	reasonQuickLogin    supervisor.Reason = "quick_login"
+	reasonLoginFailed   supervisor.Reason = "login_failed"
 	reasonPasswordLogin supervisor.Reason = "password_login"
 	reasonWebUI         supervisor.Reason = "webui"           // waiting for the WebUI
 	reasonLogin         supervisor.Reason = "login"           // the login has begun
