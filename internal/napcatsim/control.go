@@ -17,6 +17,13 @@ import (
 // ErrNotRunning says that no simulated QQ runs with the HOME that was asked for.
 var ErrNotRunning = errors.New("no simulated QQ is running there")
 
+// NotYetError says that the simulator is not as far as the command needs, such
+// as a scan without a code on screen. Nothing was done.
+type NotYetError struct{ Reason string }
+
+// Error implements error.
+func (e *NotYetError) Error() string { return "simulator: " + e.Reason }
+
 // SayRequest makes somebody write to the bot. Exactly one of User and Group is
 // needed for where; in a group, User is who writes (0: some member).
 type SayRequest struct {
@@ -28,6 +35,9 @@ type SayRequest struct {
 	// the last one to wait for more.
 	Wait  Duration `json:"wait,omitempty"`
 	Quiet Duration `json:"quiet,omitempty"`
+	// Unheard says it even if no OneBot client would get the event; without it
+	// that is a NotYetError.
+	Unheard bool `json:"unheard,omitempty"`
 }
 
 // SayResult is what came of it.
@@ -111,6 +121,10 @@ type endpoint struct {
 // Control plays the outside world of one simulated QQ. It holds no connection;
 // every call finds the worker that runs now. Safe for concurrent use.
 type Control struct {
+	// Patience is how long a call waits for a simulator that is not running or
+	// not as far as the command needs; 0: not at all. To be set before use.
+	Patience time.Duration
+
 	home string
 	http *http.Client
 }
@@ -142,28 +156,26 @@ func (c *Control) endpoint() (endpoint, error) {
 	return e, nil
 }
 
-// Do sends one command and decodes the answer into out, if not nil. While the
-// worker is being restarted it tries again until ctx ends or two seconds have
-// passed; a command that reached a worker is never repeated. Where no simulator
-// has ever run it is ErrNotRunning at once.
+// Do sends one command and decodes the answer into out, if not nil. While no
+// worker runs, or one that is not as far as the command needs, it tries again
+// until Patience or ctx ends; then the error is ErrNotRunning or a NotYetError.
+// A command that was carried out is never repeated.
 func (c *Control) Do(ctx context.Context, command string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	if _, err := c.endpoint(); err != nil {
-		return err
-	}
-	deadline := time.Now().Add(2 * time.Second)
+	deadline := time.Now().Add(c.Patience)
 	for {
 		err := c.try(ctx, command, body, out)
-		if !errors.Is(err, ErrNotRunning) || time.Now().After(deadline) {
+		var notYet *NotYetError
+		if !errors.Is(err, ErrNotRunning) && !errors.As(err, &notYet) || time.Now().After(deadline) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
@@ -198,6 +210,8 @@ func (c *Control) send(ctx context.Context, e endpoint, command string, body []b
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return ErrNotRunning // the port belongs to another program by now
+	case resp.StatusCode == http.StatusConflict:
+		return &NotYetError{string(bytes.TrimSpace(b))}
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("simulator: %s", bytes.TrimSpace(b))
 	case out == nil:

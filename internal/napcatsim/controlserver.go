@@ -70,7 +70,12 @@ func (s *controlServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out, err := cmd(s.w, r.Context(), json.NewDecoder(r.Body))
-	if err != nil {
+	var notYet *NotYetError
+	switch {
+	case errors.As(err, &notYet):
+		http.Error(rw, notYet.Reason, http.StatusConflict)
+		return
+	case err != nil:
 		http.Error(rw, err.Error(), http.StatusUnprocessableEntity)
 		return
 	}
@@ -78,7 +83,7 @@ func (s *controlServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, _ = rw.Write(jsonLine(out)) // a client that went away does not want it
 }
 
-var errNotLoggedIn = errors.New("no account is logged in")
+var errNotLoggedIn = &NotYetError{"no account is logged in"}
 
 var controlCommands = map[string]func(w *worker, ctx context.Context, in *json.Decoder) (any, error){
 	"say":       (*worker).cmdSay,
@@ -104,6 +109,9 @@ func (w *worker) cmdSay(ctx context.Context, in *json.Decoder) (any, error) {
 	wd := w.theWorld()
 	if wd == nil {
 		return nil, errNotLoggedIn
+	}
+	if ob := w.net(); !r.Unheard && (ob == nil || !ob.heard()) {
+		return nil, &NotYetError{"no OneBot client is connected that would get the message"}
 	}
 	say, err := sayOf(r)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"net/url"
 	"strconv"
 	"sync"
@@ -20,7 +19,7 @@ const (
 )
 
 // errNoCode says that there is nothing on screen to scan.
-var errNoCode = errors.New("no login code is on screen")
+var errNoCode = &NotYetError{"no login code is on screen"}
 
 // core is QQ itself and the world behind it: login codes and the phone that
 // scans them, tickets, passwords. It knows nothing of NapCat. Its callbacks run

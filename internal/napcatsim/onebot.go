@@ -159,6 +159,16 @@ func (o *onebot) dropClients() int { return o.net.DropSockets() }
 func (o *onebot) garbage(n int) int  { return o.net.Garbage(n) }
 func (o *onebot) giant(size int) int { return o.net.Giant(size) }
 
+// heard reports whether some OneBot client would get an event.
+func (o *onebot) heard() bool {
+	for _, s := range o.net.Status() {
+		if s.Clients > 0 || s.Kind == adapter.HTTPClients && s.Enabled {
+			return true
+		}
+	}
+	return false
+}
+
 // disturb changes the disturbances of all connections; a hang stays as it is.
 func (o *onebot) disturb(f adapter.Faults) {
 	f.Freeze = o.net.Faults().Freeze

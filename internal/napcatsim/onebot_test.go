@@ -5,6 +5,7 @@ package napcatsim
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -88,6 +89,16 @@ func TestBotOverWebSocket(t *testing.T) {
 	p := r.start("-q", "3889001001")
 	p.expect(onebotReady, 1)
 	p.expect("[OneBot] [WebSocket Server] Server Started", 1)
+	var notYet *NotYetError
+	if _, err := r.control().Say(t.Context(), SayRequest{User: 3001000001, Text: "lost"}); !errors.As(err, &notYet) {
+		t.Errorf("said to nobody: %v", err)
+	}
+	if _, err := r.control().Say(t.Context(), SayRequest{User: 3001000001, Text: "lost", Unheard: true}); err != nil {
+		t.Errorf("said to nobody on purpose: %v", err)
+	}
+	if err := r.control().Scan(t.Context(), 0); !errors.As(err, &notYet) {
+		t.Errorf("scanned nothing: %v", err)
+	}
 	b := r.dial(port)
 
 	// Somebody writes, the bot answers.

@@ -43,8 +43,9 @@ func usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(fo
 
 // target finds the simulator that a command speaks to.
 type target struct {
-	home    string
-	account string
+	home     string
+	account  string
+	patience time.Duration
 }
 
 // control returns the control of the chosen account; without --account it is
@@ -72,7 +73,12 @@ func (t *target) control(cmd *cobra.Command) (*napcatsim.Control, error) {
 			account = filepath.Base(filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(dirs[0])))))
 		}
 	}
-	return napcatsim.NewControl(napcatsim.AccountHome(home, account)), nil
+	c := napcatsim.NewControl(napcatsim.AccountHome(home, account))
+	// A daemon is there, so that a simulator is on its way.
+	if _, err := os.Stat(filepath.Join(home, "run", "ncatd.sock")); err == nil {
+		c.Patience = t.patience
+	}
+	return c, nil
 }
 
 // New returns the sim command. The program that mounts it may have a --home
@@ -89,6 +95,7 @@ func New() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&t.home, "home", "", "ncatd's home directory (default $NCATD_HOME or ~/.ncatd-sim)")
 	cmd.PersistentFlags().StringVarP(&t.account, "account", "a", "", "the account, by its name in the config (default: the only one, or main)")
+	cmd.PersistentFlags().DurationVar(&t.patience, "patience", 15*time.Second, "how long to wait while the simulator is not yet as far as the command needs")
 	cmd.AddCommand(
 		packCommand(), qqCommand(),
 		t.say(), t.sent(), t.scan(), t.simple("qr-expire", "Let the code on screen expire", (*napcatsim.Control).ExpireQR),
@@ -213,6 +220,7 @@ func (t *target) say() *cobra.Command {
 	f.Int64Var(&r.Group, "group", 0, "into which group")
 	f.Var(&r.Wait, "wait", "how long to wait for an answer; 0s: not at all")
 	f.Var(&r.Quiet, "quiet", "how long to wait for more after an answer")
+	f.BoolVar(&r.Unheard, "unheard", false, "say it even if no OneBot client would get it")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
