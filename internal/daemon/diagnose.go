@@ -60,7 +60,7 @@ func diagnose(exit launch.Exit, tail []string) diagnosis {
 		}
 	}
 	_, unsupported := seen[launch.KindUnsupportedQQ]
-	crashed := worker == int(syscall.SIGSEGV) || exit.Signal == syscall.SIGSEGV || exit.Code == 128+int(syscall.SIGSEGV)
+	crashed := worker == int(syscall.SIGSEGV) || worker == 128+int(syscall.SIGSEGV) || exit.Signal == syscall.SIGSEGV || exit.Code == 128+int(syscall.SIGSEGV)
 	switch {
 	case crashed && unsupported:
 		return diagnosis{reasonUnsupportedQQ, "QQ's native module crashed (SIGSEGV), and this NapCat does not know this QQ version; run ncatd rollback, or ncatd install with the versions that belong together (" + how + ")" + lastWords(tail)}

@@ -211,11 +211,7 @@ func nextRunning(p Policy, w Want, s Seen, now time.Time) Decision {
 	if !s.Unready.IsZero() {
 		due := s.Unready.Add(p.StartTimeout)
 		if !now.Before(due) {
-			f := &Fault{Reason: ReasonNotReady, Weight: 1, Detail: fmt.Sprintf("not ready after %s: %s", p.StartTimeout, d.Detail)}
-			if s.Health.State == StateConnecting && s.Health.Reason != "" {
-				f.Reason = s.Health.Reason
-			}
-			return stop(f)
+			return stop(&Fault{Reason: ReasonNotReady, Weight: 1, Detail: fmt.Sprintf("not ready after %s: %s", p.StartTimeout, d.Detail)})
 		}
 		d.Wake = due
 	}

@@ -218,7 +218,7 @@ func TestWaitForLoginIsNoFailure(t *testing.T) {
 		t.Errorf("stopped early: %+v", d)
 	}
 	d := Next(testPolicy, w, s, at.Add(90*time.Second))
-	if d.Effect != EffectStop || d.Why.Weight != 1 || d.Why.Reason != "accepted" {
+	if d.Effect != EffectStop || d.Why.Weight != 1 || d.Why.Reason != ReasonNotReady {
 		t.Errorf("not stopped: %+v", d)
 	}
 }
