@@ -69,7 +69,7 @@ var commands = []func(*app) *cobra.Command{
 	newStart, newStop, newRestart, newReload, newStatus, newLogs,
 	newLogin, newLogout,
 	newCall, newSend, newEvents,
-	newInstall, newUpgrade, newRollback, newVersions, newUninstall,
+	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newDoctor,
 	newConfig, newPlugin, newService,
 	newSim, newVersion,
 }

@@ -38,6 +38,7 @@ var catalogues = []pair{
 	{configEN, configZH},
 	{loginEN, loginZH},
 	{installEN, installZH},
+	{doctorEN, doctorZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

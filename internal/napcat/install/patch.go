@@ -147,3 +147,42 @@ func setMain(b []byte, main string) ([]byte, error) {
 	}
 	return bytes.Join([][]byte{b[:first], []byte(`"main":`), quoted, comma, b[first:]}, nil), nil
 }
+
+// CheckPatch reports what keeps the QQ below dir from loading NapCat, nil if
+// nothing does.
+func CheckPatch(dir string) error {
+	a, err := findApp(dir)
+	if err != nil {
+		return err
+	}
+	if a.main != loaderMain {
+		return fmt.Errorf("package.json's main is %q", a.main)
+	}
+	b, err := os.ReadFile(filepath.Join(a.dir, loaderFile))
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(b, []byte("NCATD_NAPCAT_MAIN")) {
+		return fmt.Errorf("%s is not ncatd's", loaderFile)
+	}
+	return nil
+}
+
+// FindQQ finds the QQ program in an unpacked package: its executable and the
+// folder that holds all that belongs to it.
+func FindQQ(dir string) (exe, programDir string, err error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", "", err
+	}
+	a, err := findApp(abs)
+	if err == nil {
+		return a.exe, filepath.Dir(a.exe), nil
+	}
+	// A bare set of ELF files will do as long as the executable is there.
+	exe = filepath.Join(abs, "qq")
+	if exists(exe) != nil {
+		return "", "", err
+	}
+	return exe, abs, nil
+}
