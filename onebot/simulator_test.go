@@ -148,3 +148,167 @@ func TestTransfersOverASocket(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What happens in the simulated world comes as the right events, in order.
+func TestEventsFromTheSimulator(t *testing.T) {
+	t.Parallel()
+	_, w, events := dialSimulator(t)
+	const group, alice, carol, dave, self = 700000001, 3001000001, 3001000003, 3002000001, 10001
+	next := func(want onebot.Event) onebot.Event {
+		t.Helper()
+		select {
+		case e := <-events:
+			if reflect.TypeOf(e) != reflect.TypeOf(want) {
+				t.Fatalf("got %T, want %T: %s", e, want, e.Base().Raw())
+			}
+			return e
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no %T came", want)
+			return nil
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	next(&onebot.Lifecycle{})
+	said, err := w.Say(world.Say{User: alice, Group: group, Text: "测试"})
+	must(err)
+	if e := next(&onebot.GroupMessage{}).(*onebot.GroupMessage); e.Text() != "测试" || e.GroupID != group || e.Sender.Role != onebot.RoleOwner || e.FromSelf() {
+		t.Errorf("%s", e.Raw())
+	}
+	_, err = w.Say(world.Say{User: alice, Text: "hi"})
+	must(err)
+	if e := next(&onebot.PrivateMessage{}).(*onebot.PrivateMessage); e.UserID != alice || e.SubType != "friend" || e.TargetID == 0 {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.React(said.ID, carol, "76", true))
+	if e := next(&onebot.GroupMsgEmojiLike{}).(*onebot.GroupMsgEmojiLike); !e.IsAdd || len(e.Likes) != 1 || e.Likes[0].EmojiID != "76" {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Recall(said.ID, alice))
+	if e := next(&onebot.GroupRecall{}).(*onebot.GroupRecall); int32(e.MessageID) != said.ID || e.OperatorID != alice {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Ban(group, dave, alice, 600))
+	if e := next(&onebot.GroupBan{}).(*onebot.GroupBan); e.Duration != 600 || e.WholeGroup() || e.SubType != "ban" {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.BanAll(group, alice, true))
+	if e := next(&onebot.GroupBan{}).(*onebot.GroupBan); e.Duration != -1 || !e.WholeGroup() {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.SetAdmin(group, carol, alice, true))
+	if e := next(&onebot.GroupAdmin{}).(*onebot.GroupAdmin); e.SubType != "set" || e.UserID != carol {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.SetTitle(group, dave, alice, "大佬"))
+	if e := next(&onebot.GroupTitle{}).(*onebot.GroupTitle); e.Title != "大佬" {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Rename(group, alice, "新群名"))
+	if e := next(&onebot.GroupName{}).(*onebot.GroupName); e.NameNew != "新群名" {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Poke(group, alice, self))
+	if e := next(&onebot.Poke{}).(*onebot.Poke); e.Poker() != alice || e.TargetID != self || e.GroupID != group {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Poke(0, alice, self))
+	if e := next(&onebot.Poke{}).(*onebot.Poke); e.Poker() != alice || e.GroupID != 0 {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Leave(group, dave, dave))
+	if e := next(&onebot.GroupDecrease{}).(*onebot.GroupDecrease); e.SubType != "leave" || e.UserID != dave {
+		t.Errorf("%s", e.Raw())
+	}
+	must(w.Join(group, dave, alice, true))
+	if e := next(&onebot.GroupIncrease{}).(*onebot.GroupIncrease); e.SubType != "invite" || e.UserID != dave {
+		t.Errorf("%s", e.Raw())
+	}
+	w.Typing(alice, 1, "对方正在输入...")
+	next(&onebot.InputStatus{})
+	must(w.LikeProfile(alice, 10))
+	if e := next(&onebot.ProfileLike{}).(*onebot.ProfileLike); e.Times != 10 || e.OperatorNick != "Alice" {
+		t.Errorf("%s", e.Raw())
+	}
+	asked, err := w.Ask(world.Request{Kind: world.FriendRequest, User: 3009000001, Comment: "我是"})
+	must(err)
+	if e := next(&onebot.FriendRequest{}).(*onebot.FriendRequest); e.Flag != asked.Flag || e.Comment != "我是" {
+		t.Errorf("%s", e.Raw())
+	}
+	asked, err = w.Ask(world.Request{Kind: world.InviteRequest, User: alice, Group: 700000009})
+	must(err)
+	if e := next(&onebot.GroupRequest{}).(*onebot.GroupRequest); e.Flag != asked.Flag || !e.Invite() {
+		t.Errorf("%s", e.Raw())
+	}
+	w.OnlineFile("online_file_send", "refuse", alice)
+	next(&onebot.OnlineFileSend{})
+	w.OnlineFile("online_file_receive", "cancel", alice)
+	next(&onebot.OnlineFileReceive{})
+}
+
+// Segments arrive as they were sent, as far as QQ shows them to their sender.
+func TestSegmentsThroughTheSimulator(t *testing.T) {
+	t.Parallel()
+	client, _, _ := dialSimulator(t)
+	ctx := t.Context()
+	send := func(m onebot.Message) onebot.Message {
+		t.Helper()
+		if err := m.Validate(onebot.ChatGroup); err != nil {
+			t.Errorf("%v: %v", m, err)
+		}
+		r, err := client.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: 700000001, Message: m})
+		if err != nil {
+			t.Fatalf("%v: %v", m, err)
+		}
+		got, err := client.GetMsg(ctx, onebot.GetMsgParams{MessageID: r.MessageID})
+		if err != nil {
+			t.Fatalf("%v: %v", m, err)
+		}
+		return got.Message
+	}
+	first := onebot.Message{onebot.At(3001000001), onebot.Text(" a[b]&,c\n"), onebot.Face(14), onebot.AtAll()}
+	if got := send(first); got.CQ() == "" || got.Text() != first.Text() || !got.Mentions(3001000001) || !got.MentionsAll() {
+		t.Errorf("got %v", got)
+	}
+	if got := send(onebot.Message{onebot.ImageBytes([]byte("\x89PNG\r\n\x1a\n"))}); len(onebot.All[*onebot.ImageSegment](got)) != 1 {
+		t.Errorf("got %v", got)
+	}
+	if got := send(onebot.Message{onebot.Dice()}); len(onebot.All[*onebot.DiceSegment](got)) != 1 {
+		t.Errorf("got %v", got)
+	}
+	if got := send(onebot.Message{onebot.JSON(`{"app":"com.example"}`)}); len(onebot.All[*onebot.JSONSegment](got)) != 1 {
+		t.Errorf("got %v", got)
+	}
+	forward, err := client.SendGroupForwardMsg(ctx, onebot.SendGroupForwardMsgParams{GroupID: 700000001, Message: onebot.Message{
+		onebot.Node(10001, "bot", onebot.Text("one")),
+		onebot.Node(10001, "bot", onebot.Node(10001, "bot", onebot.Text("two"))),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.GetMsg(ctx, onebot.GetMsgParams{MessageID: forward.MessageID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seg, ok := onebot.First[*onebot.ForwardSegment](got.Message)
+	if !ok {
+		t.Fatalf("got %v", got.Message)
+	}
+	in, err := client.GetForwardMsg(ctx, onebot.GetForwardMsgParams{ID: &seg.ID})
+	if err != nil || len(in.Messages) != 2 || in.Messages[0].Text() != "one" {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	if nested, ok := onebot.First[*onebot.ForwardSegment](in.Messages[1].Message); !ok || len(nested.Content) != 1 || nested.Content[0].Text() != "two" {
+		t.Errorf("got %s", in.Raw())
+	}
+	if _, err := client.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: 700000001, Message: onebot.Message{onebot.NodeOf(1), onebot.Text("x")}}); !onebot.IsBadParams(err) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := client.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: 700000001}); !onebot.IsRefused(err) {
+		t.Errorf("a send without a message: got %v", err)
+	}
+}
