@@ -289,7 +289,7 @@ func (p *parser) text() string {
 		switch c := p.s[p.i]; c {
 		case quote:
 			p.i++
-			return strings.ToValidUTF8(p.s[start:p.i-1], "\uFFFD")
+			return valid(p.s[start : p.i-1])
 		case '\n', '\r':
 			p.fail("invalid character")
 		case '\\':
@@ -301,6 +301,14 @@ func (p *parser) text() string {
 	return ""
 }
 
+// valid replaces every byte that is no UTF-8.
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}
+
 func (p *parser) escaped(start int, quote byte) string {
 	var b strings.Builder
 	b.WriteString(p.s[start:p.i])
@@ -309,7 +317,7 @@ func (p *parser) escaped(start int, quote byte) string {
 		switch c {
 		case quote:
 			p.i++
-			return strings.ToValidUTF8(b.String(), "\uFFFD")
+			return valid(b.String())
 		case '\n', '\r':
 			p.fail("invalid character")
 		case '\\':
