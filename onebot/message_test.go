@@ -2,6 +2,7 @@ package onebot
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -166,7 +167,8 @@ func TestValidate(t *testing.T) {
 	} {
 		err := tc.m.Validate(tc.to)
 		var got []ProblemCode
-		if ps, ok := err.(Problems); ok {
+		var ps Problems
+		if errors.As(err, &ps) {
 			for _, p := range ps {
 				got = append(got, p.Code)
 			}
@@ -202,8 +204,8 @@ func TestSplit(t *testing.T) {
 		var got []string
 		for _, m := range tc.m.Split(tc.to) {
 			got = append(got, m.CQ())
-			if ps, ok := m.Validate(tc.to).(Problems); ok {
-				t.Errorf("%s: a part of the split has %v", name, ps)
+			if err := m.Validate(tc.to); err != nil {
+				t.Errorf("%s: a part of the split: %v", name, err)
 			}
 		}
 		if !slices.Equal(got, tc.want) {

@@ -192,10 +192,10 @@ func skipString(s string, i int) int {
 			continue
 		}
 		switch c {
-		case '"':
-			return i + 1
 		default: // a control character
 			return -1
+		case '"':
+			return i + 1
 		case '\\':
 			i++
 			if i >= len(s) {
