@@ -44,7 +44,12 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 	}
 	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
 	s := b.NewSession("", r)
-	r.Options.Event = func(frame []byte) { s.Feed(frame) }
+	r.Options.Event = func(frame []byte) func() {
+		if e := s.decode(frame); e != nil {
+			return s.Take(e)
+		}
+		return nil
+	}
 	r.Up = func() { s.log.Info("connected", "url", rpc.Redact(url)) }
 	var last string
 	r.Down = func(err error) {

@@ -45,7 +45,8 @@ type Session struct {
 	waiting int          // events in all queues
 	ready   []*chatQueue // chats that wait for a worker
 	idle    []*worker
-	workers int
+	fibers  []*fiber       // idle ones
+	workers int            // goroutines and fibers that serve a chat or wait for one
 	handled sync.WaitGroup // workers
 	lastLog time.Time      // when a drop was last logged
 }
@@ -65,9 +66,10 @@ type chatQueue struct {
 	events []onebot.Event // events[head:] wait
 	head   int
 
-	running *registration // the handler that runs now
-	since   int64         // Session.tick when it began
-	warned  bool
+	fiber   *fiber                       // that serves the chat; nil: a worker does
+	running atomic.Pointer[registration] // the handler that runs now
+	since   atomic.Int64                 // Session.tick when it began
+	warned  bool                         // it was reported
 }
 
 // worker runs the handlers of one chat at a time.
@@ -136,18 +138,32 @@ func (s *Session) Stream(ctx context.Context, action string, params any, packet 
 // after it is dropped and counted. The event is returned for whoever else wants it, nil if the frame
 // holds none.
 func (s *Session) Feed(frame []byte) onebot.Event {
+	e := s.decode(frame)
+	if e != nil {
+		s.Deliver(e)
+	}
+	return e
+}
+
+func (s *Session) decode(frame []byte) onebot.Event {
 	e, err := onebot.Decode(frame)
 	if err != nil {
 		s.bad.Add(1)
 		s.log.Warn("frame is no event", "error", err, "bytes", len(frame))
 		return nil
 	}
-	s.Deliver(e)
 	return e
 }
 
 // Deliver is Feed for an event that was decoded before.
-func (s *Session) Deliver(e onebot.Event) {
+func (s *Session) Deliver(e onebot.Event) { s.take(e, false) }
+
+// Take is Deliver for a caller that reads a link of ours and can lend its
+// goroutine: run, if it is not nil, must be called next. It runs handlers, and
+// returns when they are done or wait for an answer on that link.
+func (s *Session) Take(e onebot.Event) (run func()) { return s.take(e, true) }
+
+func (s *Session) take(e onebot.Event, lend bool) (run func()) {
 	s.events.Add(1)
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
@@ -155,23 +171,24 @@ func (s *Session) Deliver(e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, tap := range t.taps {
 		if tap(s.bot, e) {
-			return
+			return nil
 		}
 	}
-	if len(t.handlers(reflect.TypeOf(e))) == 0 {
-		return
+	handlers := t.handlers(reflect.TypeOf(e))
+	if len(handlers) == 0 {
+		return nil
 	}
 	chat := ChatOf(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == sessionEnded {
 		s.dropLocked(chat, "ending")
-		return
+		return nil
 	}
 	if q := s.chats[chat]; q != nil {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
 			s.dropLocked(chat, "queue full")
-			return
+			return nil
 		}
 		if q.head > 0 && len(q.events) == cap(q.events) {
 			n := copy(q.events, q.events[q.head:])
@@ -180,14 +197,18 @@ func (s *Session) Deliver(e onebot.Event) {
 		}
 		q.events = append(q.events, e)
 		s.waiting++
-		return
+		return nil
 	}
 	q := queues.Get().(*chatQueue)
 	q.chat = chat
 	q.events = append(q.events, e)
 	s.chats[chat] = q
 	s.waiting++
+	if lend && s.state == sessionRunning && s.workers < s.core.workers && quick(handlers) {
+		return s.lendLocked(q)
+	}
 	s.startLocked(q)
+	return nil
 }
 
 var queues = sync.Pool{New: func() any { return new(chatQueue) }}
@@ -224,21 +245,24 @@ func (s *Session) dropLocked(chat Chat, why string) {
 
 // work runs the handlers of q and then of other chats.
 func (s *Session) work(q *chatQueue) {
-	defer s.handled.Done()
 	w := &worker{next: make(chan *chatQueue, 1)}
+	defer func() {
+		if q != nil { // a handler ended the goroutine: another serves its chat
+			s.handled.Add(1)
+			go s.work(q)
+		}
+		s.handled.Done()
+	}()
 	for q != nil {
-		q = s.serve(q, w)
+		s.serve(q)
+		q = s.nextChat(w)
 	}
 }
 
-// serve handles what waits in q and returns the next chat to serve, nil when
-// the worker is to end.
-func (s *Session) serve(q *chatQueue, w *worker) *chatQueue {
+// serve handles what waits in q until nothing does.
+func (s *Session) serve(q *chatQueue) {
 	s.mu.Lock()
-	for {
-		if q.head == len(q.events) {
-			break
-		}
+	for q.head < len(q.events) {
 		e := q.events[q.head]
 		q.events[q.head] = nil
 		q.head++
@@ -252,12 +276,18 @@ func (s *Session) serve(q *chatQueue, w *worker) *chatQueue {
 		s.mu.Lock()
 	}
 	delete(s.chats, q.chat)
+	s.mu.Unlock()
 	if cap(q.events) <= 64 {
-		q.chat = Chat{}
+		q.chat, q.fiber = Chat{}, nil
 		queues.Put(q)
 	}
+}
+
+// nextChat waits for the next chat to serve; nil when the worker is to end.
+func (s *Session) nextChat(w *worker) *chatQueue {
+	s.mu.Lock()
 	if n := len(s.ready); n > 0 {
-		q = s.ready[0]
+		q := s.ready[0]
 		s.ready[0] = nil
 		s.ready = s.ready[1:]
 		s.mu.Unlock()
@@ -277,21 +307,20 @@ func (s *Session) serve(q *chatQueue, w *worker) *chatQueue {
 func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
-		if !s.passes(ctx, h, e) {
+		if len(h.filters) > 0 && !s.passes(ctx, h, e) {
 			continue
 		}
 		hctx, done := h.owner.enter(ctx, s)
 		if hctx == nil {
 			continue // switched off
 		}
-		s.mu.Lock()
-		q.running, q.since, q.warned = h.registration, s.tick.Load(), false
-		s.mu.Unlock()
-		err := s.call(hctx, h, e)
-		done()
-		s.mu.Lock()
-		q.running = nil
-		s.mu.Unlock()
+		if q.fiber != nil {
+			q.fiber.at = h.registration
+			q.fiber.run.Working(hctx)
+		}
+		q.since.Store(s.tick.Load())
+		q.running.Store(h.registration)
+		err := s.call(hctx, q, t, h, e, done)
 		if err == nil {
 			continue
 		}
@@ -304,9 +333,6 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 
 // passes asks the filters of a handler.
 func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool) {
-	if len(h.filters) == 0 {
-		return true
-	}
 	defer func() {
 		if v := recover(); v != nil {
 			ok = false
@@ -321,14 +347,30 @@ func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool
 	return true
 }
 
+// errGoexit is the error of a handler that called runtime.Goexit, as the Fatal
+// methods of package testing do.
+var errGoexit = errors.New("handler ended its goroutine")
+
 // call runs one handler and turns its panic into an error.
-func (s *Session) call(ctx context.Context, h *bound, e onebot.Event) (err error) {
+func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
+	returned := false
 	defer func() {
+		q.running.Store(nil)
+		if done != nil {
+			done()
+		}
+		if returned {
+			return
+		}
 		if v := recover(); v != nil {
 			err = &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()}
+			return
 		}
+		s.report(ctx, t, h, e, errGoexit)
 	}()
-	return h.run(ctx, s.bot, e)
+	err = h.run(ctx, s.bot, e)
+	returned = true
+	return err
 }
 
 // report counts and tells a handler's error.
@@ -362,10 +404,10 @@ func (s *Session) hook(ctx context.Context, hook func(context.Context, *Bot, one
 }
 
 // enter returns the context for one handler of o, nil if o was stopped. done
-// must be called when the handler has returned.
+// must be called when the handler has returned, unless it is nil.
 func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func()) {
 	if o.id == "" {
-		return ctx, func() {} // the bot itself: it ends with the session
+		return ctx, nil // the bot itself: it ends with the session
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -436,7 +478,12 @@ func (s *Session) Run(ctx context.Context) error {
 		w.next <- nil
 	}
 	s.idle = nil
+	idle := s.fibers
+	s.fibers = nil
 	s.mu.Unlock()
+	for _, f := range idle {
+		f.run.Close()
+	}
 
 	ended := make(chan struct{})
 	go func() {
@@ -454,8 +501,8 @@ func (s *Session) Run(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, q := range s.chats {
-		if q.running != nil {
-			cause = errors.Join(cause, fmt.Errorf("handler %s does not return", q.running.name))
+		if r := q.running.Load(); r != nil {
+			cause = errors.Join(cause, fmt.Errorf("handler %s does not return", r.name))
 		}
 	}
 	return cause
@@ -490,12 +537,17 @@ func (s *Session) watch(ctx context.Context) {
 		now := s.tick.Add(1)
 		s.mu.Lock()
 		for _, q := range s.chats {
-			if q.running == nil || q.warned || now-q.since <= steps {
+			r := q.running.Load()
+			if r == nil || now-q.since.Load() <= steps {
+				q.warned = false
+				continue
+			}
+			if q.warned {
 				continue
 			}
 			q.warned = true
 			s.slow.Add(1)
-			s.log.Warn("handler is slow", "handler", q.running.name, "plugin", q.running.owner.id,
+			s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
 				"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", s.core.warn)
 		}
 		s.mu.Unlock()

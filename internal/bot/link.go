@@ -160,13 +160,13 @@ func (l *Link) fact(f Fact) {
 	l.o.Facts(f)
 }
 
-// event takes in one event frame.
-func (l *Link) event(frame []byte) {
+// event takes in one event frame and returns the handlers to run for it.
+func (l *Link) event(frame []byte) func() {
 	e, err := onebot.Decode(frame)
 	if err != nil {
 		l.counts.bad.Add(1)
 		l.o.Logger.Debug("frame is no event", "error", err, "bytes", len(frame))
-		return
+		return nil
 	}
 	switch e := e.(type) {
 	case *onebot.Lifecycle:
@@ -181,7 +181,7 @@ func (l *Link) event(frame []byte) {
 	if l.o.Event != nil {
 		l.o.Event(kindOf(e), frame)
 	}
-	l.session.Deliver(e)
+	return l.session.Take(e)
 }
 
 // Call implements [onebot.Caller]. With a *json.RawMessage as result it is the

@@ -20,13 +20,15 @@ import (
 // or put it back into the pool (the caller).
 type pending struct {
 	id     uint64
-	tick   uint32        // Conn.tick when it was made
-	own    bool          // the default deadline applies
-	done   chan struct{} // 1 slot; one message when answered or failed
-	answer []byte        // the whole answer frame
-	parts  reply         // slices of answer
-	err    error         // in place of an answer
-	stream *stream       // for stream actions
+	tick   uint32          // Conn.tick when it was made
+	own    bool            // the default deadline applies
+	done   chan struct{}   // 1 slot; one message when answered or failed
+	fiber  *Fiber          // woken in place of done, if the call came from one
+	ctx    context.Context // watched by Conn.ctxs; nil otherwise
+	answer []byte          // the whole answer frame
+	parts  reply           // slices of answer
+	err    error           // in place of an answer
+	stream *stream         // for stream actions
 }
 
 var pendings = sync.Pool{New: func() any { return &pending{done: make(chan struct{}, 1)} }}
@@ -96,17 +98,91 @@ func (c *Conn) Call(ctx context.Context, action string, params, result any) erro
 	if err := c.start(ctx, p, action, params); err != nil {
 		return err
 	}
-	select {
-	case <-p.done:
-	case <-ctx.Done():
-		if c.remove(p.id) {
-			release(p)
-			return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
+	if f := current(); f != nil {
+		c.park(ctx, p, f)
+	} else {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			if c.remove(p.id) {
+				release(p)
+				return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
+			}
+			<-p.done // being answered at this moment
 		}
-		<-p.done // being answered at this moment
 	}
-	defer release(p)
-	return p.finish(action, result)
+	err := p.finish(action, result)
+	release(p)
+	return err
+}
+
+// park waits for the end of a call in a way that lets f's goroutine be used for
+// other things.
+func (c *Conn) park(ctx context.Context, p *pending, f *Fiber) {
+	id := p.id
+	shared := ctx == f.ctx && ctx.Done() != nil
+	var stop func() bool
+	if !shared && ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, func() { c.cancel(id, context.Cause(ctx)) })
+	}
+	c.mu.Lock()
+	waits := c.calls[id] == p
+	if waits {
+		p.fiber = f
+		if shared {
+			p.ctx = ctx
+			if c.ctxs[ctx] == nil {
+				c.ctxs[ctx] = context.AfterFunc(ctx, func() { c.cancelAll(ctx) })
+			}
+		}
+	}
+	c.mu.Unlock()
+	if waits {
+		f.park()
+	} else {
+		<-p.done
+	}
+	if stop != nil {
+		stop()
+	}
+}
+
+// cancel ends one call because its context did.
+func (c *Conn) cancel(id uint64, cause error) {
+	c.mu.Lock()
+	p := c.calls[id]
+	delete(c.calls, id)
+	c.mu.Unlock()
+	if p != nil {
+		p.fail(cause)
+	}
+}
+
+// cancelAll ends the calls of a context that ended.
+func (c *Conn) cancelAll(ctx context.Context) {
+	var all []*pending
+	c.mu.Lock()
+	delete(c.ctxs, ctx)
+	for id, p := range c.calls {
+		if p.ctx == ctx {
+			delete(c.calls, id)
+			all = append(all, p)
+		}
+	}
+	c.mu.Unlock()
+	for _, p := range all {
+		p.fail(context.Cause(ctx))
+	}
+}
+
+// fail ends a call that was taken out of the table without an answer.
+func (p *pending) fail(err error) {
+	p.err = err
+	if p.fiber != nil {
+		p.fiber.wake(false)
+	} else {
+		p.done <- struct{}{}
+	}
 }
 
 // start registers p and writes its request. On an error p is released.
@@ -221,31 +297,35 @@ func release(p *pending) {
 		p.answer = nil
 	}
 	p.answer = p.answer[:0]
-	p.parts, p.err, p.stream = reply{}, nil, nil
+	p.parts, p.err, p.stream, p.fiber, p.ctx = reply{}, nil, nil, nil, nil
 	pendings.Put(p)
 }
 
-// answer hands an answer to the call that waits for it.
-func (c *Conn) answer(id uint64, frame []byte, r *reply) bool {
+// answer hands an answer to the call that waits for it. found is false if none
+// does; work is what goes on now in the reader's place.
+func (c *Conn) answer(id uint64, frame []byte, r *reply) (found bool, work func()) {
 	c.mu.Lock()
 	p := c.calls[id]
 	if p == nil {
 		c.mu.Unlock()
-		return false
+		return false, nil
 	}
 	if p.stream != nil && r.isPacket() {
 		s := p.stream
 		p.tick = c.tick.Load() // each packet renews the default deadline
 		c.mu.Unlock()
 		s.put(r.data)
-		return true
+		return true, nil
 	}
 	delete(c.calls, id)
 	c.mu.Unlock()
 	p.answer = append(p.answer[:0], frame...)
 	_, p.parts = classify(p.answer)
+	if p.fiber != nil {
+		return true, p.fiber.woken
+	}
 	p.done <- struct{}{}
-	return true
+	return true, nil
 }
 
 // finish turns the answer into Call's result.
@@ -267,7 +347,13 @@ func (p *pending) finish(action string, result any) error {
 		*raw = bytes.Clone(r.data)
 		return nil
 	}
-	if err := json.Unmarshal(r.data, result); err != nil {
+	var err error
+	if u, ok := result.(json.Unmarshaler); ok && json.Valid(r.data) {
+		err = u.UnmarshalJSON(r.data) // what Unmarshal would do, without its search for it
+	} else {
+		err = json.Unmarshal(r.data, result)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: decode answer: %w", action, err)
 	}
 	return nil
@@ -289,12 +375,14 @@ func (c *Conn) fail(err error) {
 		return
 	}
 	c.lost = err
-	calls := c.calls
-	c.calls = map[uint64]*pending{}
+	calls, ctxs := c.calls, c.ctxs
+	c.calls, c.ctxs = map[uint64]*pending{}, map[context.Context]func() bool{}
 	c.mu.Unlock()
 	for _, p := range calls {
-		p.err = err
-		p.done <- struct{}{}
+		p.fail(err)
+	}
+	for _, stop := range ctxs {
+		stop()
 	}
 }
 
@@ -322,8 +410,7 @@ func (c *Conn) deadlines(ctx context.Context) {
 		}
 		c.mu.Unlock()
 		for i, p := range late {
-			p.err = errDeadline
-			p.done <- struct{}{}
+			p.fail(errDeadline)
 			late[i] = nil
 		}
 		late = late[:0]
@@ -354,8 +441,7 @@ func (c *Conn) tooLarge(tail []byte, size int) {
 	delete(c.calls, id)
 	c.mu.Unlock()
 	if p != nil {
-		p.err = fmt.Errorf("%w: answer of %d bytes", ErrTooLarge, size)
-		p.done <- struct{}{}
+		p.fail(fmt.Errorf("%w: answer of %d bytes", ErrTooLarge, size))
 	}
 }
 

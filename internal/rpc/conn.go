@@ -52,10 +52,13 @@ type Options struct {
 	Token string
 	// Header is sent with the upgrade request.
 	Header http.Header
-	// Event gets every event frame in the order they came, on the goroutine
-	// of Run. It owns frame. While it has not returned nothing is read, no
-	// answer is matched and no ping is answered. Nil drops events.
-	Event func(frame []byte)
+	// Event gets every event frame in the order they came, one at a time. It
+	// owns frame. While it has not returned nothing is read, no answer is
+	// matched and no ping is answered. It may return work to be run next in
+	// the reader's place, mostly a [Fiber]'s Run: that may take its time,
+	// because the connection reads on in another goroutine if it does not
+	// return within some milliseconds. Nil drops events.
+	Event func(frame []byte) (work func())
 	// CallTimeout ends a call whose context has no deadline. 0: 30 s. It is
 	// kept to within a fiftieth of it.
 	CallTimeout time.Duration
@@ -91,7 +94,7 @@ func (o *Options) setDefaults() {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Event == nil {
-		o.Event = func([]byte) {}
+		o.Event = func([]byte) func() { return nil }
 	}
 }
 
@@ -115,8 +118,12 @@ type Conn struct {
 	writing chan struct{} // held by who writes a frame
 	writers sync.WaitGroup
 
+	role  role
+	ended chan error // 1 slot: what the last reader found
+
 	mu      sync.Mutex // guards the fields below
 	calls   map[uint64]*pending
+	ctxs    map[context.Context]func() bool // see attach; what stops watching them
 	lastID  uint64
 	lost    error // why the link ended; nil while it is up
 	running bool
@@ -215,13 +222,21 @@ func headerSafe(token string) bool {
 
 func newConn(ws *websocket.Conn, o Options) *Conn {
 	ws.SetReadLimit(-1) // Run bounds frames itself, without losing the link
-	return &Conn{ws: ws, o: o, writing: make(chan struct{}, 1), calls: map[uint64]*pending{}}
+	return &Conn{
+		ws: ws, o: o,
+		writing: make(chan struct{}, 1),
+		ended:   make(chan error, 1),
+		role:    role{rouse: make(chan struct{}, 1)},
+		calls:   map[uint64]*pending{},
+		ctxs:    map[context.Context]func() bool{},
+	}
 }
 
 // Run reads frames until the link ends and returns why: the cause of ctx after
 // a wanted end, an error that wraps [ErrBadToken] if the endpoint refused the
 // token, any other error for a lost link. Before it returns all pending calls
-// have failed and all goroutines of the connection have ended.
+// have failed and all goroutines of the connection have ended but those that
+// are lent to work of Options.Event; they end with it.
 func (c *Conn) Run(ctx context.Context) error {
 	c.mu.Lock()
 	if c.running {
@@ -252,9 +267,12 @@ func (c *Conn) Run(ctx context.Context) error {
 	if c.o.PingInterval > 0 {
 		wg.Go(func() { pingErr = c.pings(inner) })
 	}
+	reading := context.WithoutCancel(ctx)
 	wg.Go(func() { c.deadlines(inner) })
+	wg.Go(func() { c.stalls(inner, reading) })
 
-	err := c.readAll(context.WithoutCancel(ctx))
+	go c.reader(reading) // c.ended waits for it
+	err := <-c.ended
 	c.fail(err) // first of all: callers wait
 	cancel()
 	if !stop() {
@@ -292,20 +310,25 @@ func (c *Conn) Stats() Stats {
 	}
 }
 
-// readAll reads and handles frames until the link ends.
-func (c *Conn) readAll(ctx context.Context) error {
+// readAll reads and handles frames until the link ends or the caller is no
+// longer the reader.
+func (c *Conn) readAll(ctx context.Context) (_ error, lost bool) {
 	buf := make([]byte, 0, 8<<10)
 	for {
 		var err error
 		var size int
 		buf, size, err = c.read(ctx, buf)
 		if err != nil {
-			return err
+			return err, false
 		}
+		var work func()
 		if size > c.o.MaxFrame {
 			c.tooLarge(buf, size)
-		} else if err := c.handle(buf); err != nil {
-			return err
+		} else if work, err = c.handle(buf); err != nil {
+			return err, false
+		}
+		if work != nil && !c.lent(ctx, work) {
+			return nil, true
 		}
 		if cap(buf) > maxKept {
 			buf = make([]byte, 0, 8<<10)
@@ -345,23 +368,25 @@ func (c *Conn) read(ctx context.Context, buf []byte) (_ []byte, size int, err er
 // tailKept is how much of the end of a message over the limit is looked at.
 const tailKept = 1 << 10
 
-// handle deals with one frame, which it may not keep.
-func (c *Conn) handle(frame []byte) error {
+// handle deals with one frame, which it may not keep, and returns the work that
+// it sets off.
+func (c *Conn) handle(frame []byte) (work func(), err error) {
 	k, r := classify(frame)
 	switch k {
 	case event:
 		c.events.Add(1)
 		own := make([]byte, len(frame))
 		copy(own, frame)
-		c.o.Event(own)
+		return c.o.Event(own), nil
 	case answer:
-		id, ok := echoID(r.echo)
-		if ok && c.answer(id, frame, &r) {
-			c.hits.Add(1)
-			return nil
+		if id, ok := echoID(r.echo); ok {
+			if found, work := c.answer(id, frame, &r); found {
+				c.hits.Add(1)
+				return work, nil
+			}
 		}
 		if r.retCode == 1403 && nothing(r.echo) {
-			return fmt.Errorf("%w: %w", ErrBadToken, &onebot.Error{
+			return nil, fmt.Errorf("%w: %w", ErrBadToken, &onebot.Error{
 				RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
 				Raw: append([]byte(nil), frame...),
 			})
@@ -372,7 +397,7 @@ func (c *Conn) handle(frame []byte) error {
 		c.junk.Add(1)
 		c.o.Logger.Debug("frame is neither event nor answer", "bytes", len(frame))
 	}
-	return nil
+	return nil, nil
 }
 
 // pings keeps asking the peer for a sign of life and closes the link when none

@@ -57,7 +57,7 @@ func TestShuffledAnswersReachTheirCalls(t *testing.T) {
 		p.next(ctx)
 	})
 	var events atomic.Int64
-	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) func() { events.Add(1); return nil }})
 	var wg sync.WaitGroup
 	for i := range calls {
 		wg.Go(func() {
@@ -235,13 +235,15 @@ func TestTokenTravelsInTheHeaderAndNotInErrors(t *testing.T) {
 		headers <- p.req.Header.Get("Authorization") + " " + p.req.URL.RawQuery
 		p.next(ctx)
 	})
-	dial(t, url, rpc.Options{Token: "abc"})
-	dial(t, url+"?access_token=def&x=1", rpc.Options{})
-	dial(t, url+"?access_token=wrong", rpc.Options{Token: "right"})
-	dial(t, url, rpc.Options{Token: "密码"})
-	for _, want := range []string{"Bearer abc ", "Bearer def x=1", "Bearer right ", " access_token=%E5%AF%86%E7%A0%81"} {
-		if got := <-headers; got != want {
-			t.Errorf("got %q, want %q", got, want)
+	for _, tc := range []struct{ query, token, want string }{
+		{"", "abc", "Bearer abc "},
+		{"?access_token=def&x=1", "", "Bearer def x=1"},
+		{"?access_token=wrong", "right", "Bearer right "},
+		{"", "密码", " access_token=%E5%AF%86%E7%A0%81"},
+	} {
+		dial(t, url+tc.query, rpc.Options{Token: tc.token})
+		if got := <-headers; got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
 		}
 	}
 	for _, u := range []string{"ws://127.0.0.1:1/?access_token=hunter2", "ws://[::1/?access_token=hunter2"} {
@@ -264,7 +266,7 @@ func TestGarbageIsCountedAndSurvived(t *testing.T) {
 		echoServer(ctx, p)
 	})
 	var events atomic.Int64
-	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) func() { events.Add(1); return nil }})
 	var got numbered
 	if err := c.Call(t.Context(), "x", numbered{5}, &got); err != nil || got.N != 5 {
 		t.Errorf("got %v, %v", got, err)
@@ -284,10 +286,11 @@ func TestEventsKeepTheirOrderAndOwnership(t *testing.T) {
 	})
 	var frames [][]byte
 	full := make(chan struct{})
-	dial(t, url, rpc.Options{Event: func(f []byte) {
+	dial(t, url, rpc.Options{Event: func(f []byte) func() {
 		if frames = append(frames, f); len(frames) == n {
 			close(full)
 		}
+		return nil
 	}})
 	<-full
 	for i, f := range frames {

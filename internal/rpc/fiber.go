@@ -1,0 +1,155 @@
+package rpc
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Fiber runs work on a goroutine of its own, but in the place of the goroutine
+// that calls Run: the two swap directly, without the scheduler. When the work
+// waits for the answer to a [Conn.Call], Run returns, and the work goes on in
+// the place of the connection's reader once it has read the answer. A handler
+// that answers an event costs two such swaps instead of two wake-ups of another
+// thread, which at a bot's rates cost more than all the rest of its work.
+//
+// Work that blocks in any other way keeps the goroutine that runs it; see
+// [Options.Event] for what becomes of the reader then.
+//
+// The fields are set before Run and not changed while it works.
+type Fiber struct {
+	// Body is the work. It runs once for each Run of an idle Fiber.
+	Body func()
+	// Idle is called after Body has returned, not on the fiber. The Fiber
+	// can be Run again from then on.
+	Idle func()
+	// Spawn runs a function in a goroutine that somebody waits for. The work
+	// goes on there if what ended its wait is no reader.
+	Spawn func(func())
+	// Slow is called, not on the fiber, after the work kept a goroutine for
+	// longer than is good for a reader, without giving way.
+	Slow func()
+
+	// ctx is the context that most calls of Body come with; see Working.
+	ctx context.Context
+
+	woken func() // wake(true), made once
+
+	state atomic.Uint32
+	next  func() (bool, bool)
+	stop  func()
+	yield func(finished bool) bool
+}
+
+const (
+	fiberRunning uint32 = iota
+	fiberParked         // gave way, waits for wake
+	fiberWoken          // woken before it had given way
+)
+
+// slowSlice is how long work may keep a reader before it counts as slow.
+const slowSlice = 2 * time.Millisecond
+
+// fibers finds the Fiber of the calling goroutine.
+var fibers = struct {
+	sync.RWMutex
+	by map[uintptr]*Fiber
+}{by: map[uintptr]*Fiber{}}
+
+// current returns the Fiber that the calling goroutine belongs to, nil if none.
+// A goroutine that the work started is not the Fiber's.
+func current() *Fiber {
+	if !CanPark {
+		return nil
+	}
+	g := getg()
+	fibers.RLock()
+	f := fibers.by[g]
+	fibers.RUnlock()
+	return f
+}
+
+// Working tells the Fiber the context under which its work runs now. Calls with
+// this very context are watched for its end at less cost than others. It is
+// called on the fiber.
+func (f *Fiber) Working(ctx context.Context) { f.ctx = ctx }
+
+// Run runs the work until it ends or waits for an answer.
+func (f *Fiber) Run() {
+	if f.next == nil {
+		f.next, f.stop = iter.Pull(f.loop)
+		f.woken = func() { f.wake(true) }
+	}
+	f.run()
+}
+
+// Close ends an idle Fiber.
+func (f *Fiber) Close() {
+	if f.stop != nil {
+		f.stop()
+	}
+}
+
+// loop is the fiber's goroutine.
+func (f *Fiber) loop(yield func(bool) bool) {
+	f.yield = yield
+	g := getg()
+	fibers.Lock()
+	fibers.by[g] = f
+	fibers.Unlock()
+	defer func() {
+		fibers.Lock()
+		delete(fibers.by, g)
+		fibers.Unlock()
+	}()
+	for {
+		f.Body()
+		if !yield(true) {
+			return
+		}
+	}
+}
+
+// run lends the calling goroutine to the work.
+func (f *Fiber) run() {
+	for {
+		start := time.Now()
+		finished, alive := f.next()
+		if time.Since(start) > slowSlice {
+			f.Slow()
+		}
+		switch {
+		case !alive:
+			return
+		case finished:
+			f.Idle()
+			return
+		case f.state.CompareAndSwap(fiberRunning, fiberParked):
+			return // from here on it belongs to who wakes it
+		}
+		f.state.Store(fiberRunning)
+	}
+}
+
+// park gives way until wake. It is called on the fiber.
+func (f *Fiber) park() { f.yield(false) }
+
+// wake lets a parked fiber go on: in the place of the calling goroutine if that
+// is a reader, else in one of its own.
+func (f *Fiber) wake(reader bool) {
+	for {
+		if f.state.CompareAndSwap(fiberParked, fiberRunning) {
+			if reader {
+				f.run()
+			} else {
+				f.Spawn(f.run)
+			}
+			return
+		}
+		if f.state.CompareAndSwap(fiberRunning, fiberWoken) {
+			return
+		}
+	}
+}
