@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
 )
 
 // ErrNotRunning says that no simulated QQ runs with the HOME that was asked for.
@@ -108,6 +110,8 @@ type State struct {
 	Displaced   int       `json:"displaced"`    // sessions that a second copy of this QQ pushed out
 	LastMethod  string    `json:"last_method"`  // qr, quick, password
 	Options     Options   `json:"options"`
+	// Adapters is what became of the OneBot configuration.
+	Adapters []adapter.Status `json:"adapters"`
 }
 
 // endpoint is control.json.

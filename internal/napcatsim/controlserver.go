@@ -24,8 +24,8 @@ type controlServer struct {
 }
 
 // start listens on loopback and leaves the address in control.json.
-func (s *controlServer) start() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (s *controlServer) start(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *controlServer) start() error {
 	}
 	e := endpoint{PID: os.Getpid(), Addr: l.Addr().String(), Token: s.token}
 	if s.w.ipcOut != nil {
-		e.MasterPID = os.Getppid()
+		e.MasterPID = s.w.master
 	}
 	if err := saveJSON(filepath.Join(Dir(s.w.p.home()), "control.json"), e); err != nil {
 		return errors.Join(err, l.Close())
@@ -88,6 +88,7 @@ var errNotLoggedIn = &NotYetError{"no account is logged in"}
 var controlCommands = map[string]func(w *worker, ctx context.Context, in *json.Decoder) (any, error){
 	"say":       (*worker).cmdSay,
 	"sent":      (*worker).cmdSent,
+	"act":       (*worker).cmdAct,
 	"scan":      (*worker).cmdScan,
 	"qr-expire": (*worker).cmdExpire,
 	"kick":      (*worker).cmdKick,
@@ -215,10 +216,10 @@ func (w *worker) cmdCrash(_ context.Context, in *json.Decoder) (any, error) {
 		return nil, err
 	}
 	switch {
-	case r.Master && w.ipcOut == nil:
-		return nil, errors.New("there is no master: single process")
+	case r.Master && (w.ipcOut == nil || w.master != os.Getppid()):
+		return nil, errors.New("there is no master")
 	case r.Master:
-		return nil, kill(os.Getppid(), "KILL")
+		return nil, kill(w.master, "KILL")
 	case r.Signal != "":
 		name := strings.TrimPrefix(strings.ToUpper(r.Signal), "SIG")
 		if !knownSignal(name) {
@@ -314,7 +315,10 @@ func (w *worker) cmdState(context.Context, *json.Decoder) (any, error) {
 		Hanging: w.gate.closed(), QR: code, QRCount: issued, WebUILogins: srv.WebUILogins, Sessions: srv.Sessions, Displaced: srv.Displaced, Options: w.options(),
 	}
 	if w.ipcOut != nil {
-		s.MasterPID = os.Getppid()
+		s.MasterPID = w.master
+	}
+	if ob := w.net(); ob != nil {
+		s.Adapters = ob.net.Status()
 	}
 	w.mu.Lock()
 	if w.webui != nil {

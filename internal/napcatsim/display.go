@@ -1,6 +1,7 @@
 package napcatsim
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -15,11 +16,11 @@ import (
 // display connects to the X server that DISPLAY names, as Electron does, and
 // ends the program when that server ends. Options.NeedDisplay says whether
 // there must be one.
-func (p *process) display(stderr io.Writer) int {
+func (p *process) display(ctx context.Context, stderr io.Writer) int {
 	if p.opt.NeedDisplay == "off" || runtime.GOOS == "windows" {
 		return 0
 	}
-	conn, err := dialDisplay(p.env["DISPLAY"])
+	conn, err := dialDisplay(ctx, p.env["DISPLAY"])
 	switch {
 	case err == nil:
 		go func() { // ends with the process, as Xlib's connection does
@@ -36,16 +37,17 @@ func (p *process) display(stderr io.Writer) int {
 }
 
 // dialDisplay connects to a local display such as ":5" or ":5.0".
-func dialDisplay(display string) (net.Conn, error) {
+func dialDisplay(ctx context.Context, display string) (net.Conn, error) {
 	n, ok := strings.CutPrefix(display, ":")
 	if !ok {
 		return nil, &net.AddrError{Err: "not a local display", Addr: display}
 	}
 	n, _, _ = strings.Cut(n, ".")
 	path := filepath.Join("/tmp/.X11-unix", "X"+n)
-	c, err := net.Dial("unix", path)
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", path)
 	if err != nil && runtime.GOOS == "linux" {
-		c, err = net.Dial("unix", "@"+path)
+		c, err = d.DialContext(ctx, "unix", "@"+path)
 	}
 	if err != nil {
 		return nil, err

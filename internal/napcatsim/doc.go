@@ -32,6 +32,7 @@
 //
 //	ncatd sim say --user 3001000001 测试   a friend writes; prints the bot's answers
 //	ncatd sim say --group 700000001 /ping  a member writes into a group
+//	ncatd sim act DEED …                   somebody pokes, joins, recalls, asks to be a friend …
 //	ncatd sim sent                         what the bot has sent so far
 //	ncatd sim scan [--uin N]               the phone scans the login code and confirms
 //	ncatd sim qr-expire                    the code expires; a new one comes

@@ -107,11 +107,11 @@ func (w *worker) flood(ctx context.Context, n int64) {
 
 // occupy plays another program that sits on a port: it takes connections and
 // says nothing.
-func (w *worker) occupy(host string, port int) {
+func (w *worker) occupy(ctx context.Context, host string, port int) {
 	if host == "0.0.0.0" || host == "::" {
 		host = ""
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return // somebody sits there already, which is as good
 	}

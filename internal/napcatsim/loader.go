@@ -56,7 +56,7 @@ func FindInstallation(qq string, getenv func(string) string) (Installation, erro
 		return in, errPlainQQ
 	}
 	if err != nil {
-		return in, fmt.Errorf("Cannot find module '%s'", loader)
+		return in, fmt.Errorf("cannot find module '%s'", loader)
 	}
 	for _, spec := range imports(string(src), getenv) {
 		path := modulePath(spec, filepath.Dir(loader))
@@ -64,7 +64,7 @@ func FindInstallation(qq string, getenv func(string) string) (Installation, erro
 			continue
 		}
 		if fi, err := os.Stat(path); err != nil || !fi.Mode().IsRegular() || fi.Size() == 0 {
-			return in, fmt.Errorf("Cannot find module '%s' imported from %s", path, loader)
+			return in, fmt.Errorf("cannot find module '%s' imported from %s", path, loader)
 		}
 		var pkg struct {
 			Version string `json:"version"`

@@ -48,7 +48,6 @@ type master struct {
 	restart *restarting
 	jwt     string // handed to a worker after an asked-for restart
 	port    int
-	closed  bool // the worker's output is no longer copied: nobody reads ours
 	copying sync.WaitGroup
 }
 
@@ -103,7 +102,7 @@ func (m *master) live(ctx context.Context) int {
 	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(sig)
 	ignorePipe()
-	if err := m.spawn(true); err != nil {
+	if err := m.spawn(ctx, true); err != nil {
 		m.log.error("[NapCat] [Process] 启动失败: " + err.Error())
 		return 1
 	}
@@ -134,11 +133,11 @@ func (m *master) live(ctx context.Context) int {
 			if c != m.child {
 				continue
 			}
-			if code, end := m.childExited(c); end {
+			if code, end := m.childExited(ctx, c); end {
 				return code
 			}
 		case <-timer:
-			if err := m.restartStep(); err != nil {
+			if err := m.restartStep(ctx); err != nil {
 				m.log.error("[NapCat] [Process] 启动失败: " + err.Error())
 				return 1
 			}
@@ -148,7 +147,7 @@ func (m *master) live(ctx context.Context) int {
 
 // childExited acts on the end of the running worker; end says that the master
 // ends with code.
-func (m *master) childExited(c *child) (code int, end bool) {
+func (m *master) childExited(ctx context.Context, c *child) (code int, end bool) {
 	if m.restart != nil {
 		if m.restart.step < 3 {
 			m.restart.step, m.restart.timer = 3, time.After(restartPause)
@@ -171,7 +170,7 @@ func (m *master) childExited(c *child) (code int, end bool) {
 		return 1, true
 	}
 	m.log.warn(fmt.Sprintf("[NapCat] [UtilityProcess] Worker进程意外退出 (%d/%d)，正在尝试重新拉起...", len(m.deaths), crashLimit))
-	if err := m.spawn(true); err != nil {
+	if err := m.spawn(ctx, true); err != nil {
 		m.log.error("[NapCat] [UtilityProcess] 重新拉起Worker进程失败: " + err.Error())
 		return 1, true
 	}
@@ -190,7 +189,7 @@ func (m *master) askedRestart(msg message) {
 }
 
 // restartStep is the end of one wait of a restart.
-func (m *master) restartStep() error {
+func (m *master) restartStep(ctx context.Context) error {
 	switch m.restart.step {
 	case 0:
 		m.restart.step, m.restart.timer = 1, time.After(shutdownWait)
@@ -200,13 +199,13 @@ func (m *master) restartStep() error {
 		m.restart.step, m.restart.timer = 2, time.After(time.Second)
 	default:
 		m.restart = nil
-		return m.spawn(false)
+		return m.spawn(ctx, false)
 	}
 	return nil
 }
 
 // spawn starts a worker, with -q if quick and the master got one.
-func (m *master) spawn(quick bool) error {
+func (m *master) spawn(ctx context.Context, quick bool) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -215,7 +214,7 @@ func (m *master) spawn(quick bool) error {
 	if quick && m.p.quick != "" {
 		args = append(args, "-q", m.p.quick)
 	}
-	cmd := exec.Command(exe, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), exe, args...)
 	cmd.Env = m.p.environ()
 	cmd.Env = append(cmd.Env, "NAPCAT_WORKER_PROCESS=1")
 	if m.jwt != "" {

@@ -33,7 +33,7 @@ func (w *worker) startOnebot(a Account, wd *world.World) (*onebot, error) {
 		for _, k := range []adapter.Kind{adapter.HTTPServers, adapter.HTTPSseServers, adapter.WebSocketServers} {
 			for _, e := range cfg.Entries(k) {
 				if e.Enable {
-					w.occupy(e.Host, int(e.Port))
+					w.occupy(context.Background(), e.Host, int(e.Port))
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -124,11 +125,11 @@ func TestFindInstallation(t *testing.T) {
 			in, err := FindInstallation(filepath.Join(filepath.Dir(filepath.Dir(app)), "qq"), func(k string) string { return env[k] })
 			switch {
 			case tt.want == "plain":
-				if err != errPlainQQ {
+				if !errors.Is(err, errPlainQQ) {
 					t.Errorf("%+v %v", in, err)
 				}
 			case tt.want == "error":
-				if err == nil || err == errPlainQQ {
+				if err == nil || errors.Is(err, errPlainQQ) {
 					t.Errorf("%+v %v", in, err)
 				}
 			case err != nil || in.Main != tt.want || in.QQVersion != "3.2.30-50969" || !strings.HasPrefix(in.NapCatVersion, "4.18.1"):

@@ -3,6 +3,7 @@
 package napcatsim
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -99,7 +100,7 @@ func TestQuickLogin(t *testing.T) {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // the orphaned worker
 	p.exit()
 	eventually(t, "its control says that it is gone", func() bool {
-		return r.control().Do(t.Context(), "state", nil, nil) == ErrNotRunning
+		return errors.Is(r.control().Do(t.Context(), "state", nil, nil), ErrNotRunning)
 	})
 
 	// That login brought a new ticket, which the next kick takes.

@@ -33,7 +33,7 @@ func QQ(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		// An import that fails rejects a promise that nobody handles; QQ's main
 		// process lives on without a window.
-		p.print(stderr, "(node:%d) UnhandledPromiseRejectionWarning: Error: %v\n", os.Getpid(), err)
+		p.print(stderr, "(node:%d) UnhandledPromiseRejectionWarning: Error [ERR_MODULE_NOT_FOUND]: %v\n", os.Getpid(), err)
 		return p.plain(ctx)
 	}
 	p.in = in
@@ -53,7 +53,7 @@ func QQ(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return *p.opt.ExitAtStart
 	}
 	p.noise(stdout)
-	if code := p.display(stderr); code != 0 {
+	if code := p.display(ctx, stderr); code != 0 {
 		return code
 	}
 	if p.env["NAPCAT_DISABLE_MULTI_PROCESS"] == "1" || p.env["NAPCAT_DISABLE_MULTIPROCESSING"] == "1" {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -32,6 +33,10 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 3 && os.Args[1] == "sim" && os.Args[2] == "qq" {
 		os.Exit(QQ(context.Background(), os.Args[3:], os.Stdout, os.Stderr))
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they mostly wait
+		panic(err)
 	}
 	code := m.Run()
 	_ = os.RemoveAll(packs.dir) // nothing if nothing was packed
@@ -390,7 +395,7 @@ func debFiles(t *testing.T, path string, each func(h *tar.Header, r io.Reader)) 
 	rd := ar.NewReader(f)
 	for {
 		h, err := rd.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return names
 		}
 		if err != nil {
@@ -408,7 +413,7 @@ func debFiles(t *testing.T, path string, each func(h *tar.Header, r io.Reader)) 
 		tr := tar.NewReader(x)
 		for {
 			h, err := tr.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

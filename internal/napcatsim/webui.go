@@ -104,7 +104,7 @@ func newWebUI(w *worker, conf *webuiConfig) *webui {
 }
 
 // listen finds a port. The chosen one is seen only in the log.
-func (u *webui) listen() (net.Listener, error) {
+func (u *webui) listen(ctx context.Context) (net.Listener, error) {
 	host := u.conf.str("host")
 	port := int(u.conf.num("port"))
 	bind := host
@@ -112,7 +112,7 @@ func (u *webui) listen() (net.Listener, error) {
 		bind = "" // dual stack
 	}
 	try := func(port int) (net.Listener, error) {
-		return net.Listen("tcp", net.JoinHostPort(bind, strconv.Itoa(port)))
+		return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(bind, strconv.Itoa(port)))
 	}
 	if s := u.w.p.env["NAPCAT_WEBUI_PREFERRED_PORT"]; s != "" {
 		if n, err := strconv.Atoi(s); err == nil && n > 0 {
@@ -138,16 +138,16 @@ func (u *webui) listen() (net.Listener, error) {
 }
 
 // start opens the WebUI and prints its address; false if there is none.
-func (u *webui) start() bool {
+func (u *webui) start(ctx context.Context) bool {
 	log := u.w.log
 	if u.conf.boolean("disableWebUI") {
 		log.info("[NapCat] [WebUi] WebUI is disabled by configuration.")
 		return false
 	}
 	if u.w.options().WebUIBusy && u.w.p.struck() {
-		u.w.occupy(u.conf.str("host"), int(u.conf.num("port")))
+		u.w.occupy(ctx, u.conf.str("host"), int(u.conf.num("port")))
 	}
-	l, err := u.listen()
+	l, err := u.listen(ctx)
 	if err != nil {
 		log.error("host或port不可用 " + err.Error())
 		log.error("[NapCat] [WebUi] Current WebUi is not run.")
@@ -244,7 +244,7 @@ func readBody(r *request) (present bool, err error) {
 	if !strings.Contains(r.Header.Get("Content-Type"), "json") || r.ContentLength == 0 {
 		return false, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(r.Request.Body, bodyLimit+1))
+	b, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
 	if err != nil {
 		return false, err
 	}
@@ -333,12 +333,5 @@ func (u *webui) static(rw http.ResponseWriter, r *http.Request) {
 		http.ServeContent(rw, r, filepath.Base(file), time.Time{}, bytes.NewReader(b))
 	default:
 		notFound(rw, r)
-	}
-}
-
-// stop ends the server at once.
-func (u *webui) stop(ctx context.Context) {
-	if u.server != nil {
-		_ = u.server.Close() // what it was doing does not matter any more
 	}
 }

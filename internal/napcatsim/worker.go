@@ -31,6 +31,7 @@ type worker struct {
 	started time.Time
 	tasks   sync.WaitGroup
 	ipcOut  io.Writer // nil in a single process
+	master  int       // pid of the parent at the start
 
 	exit chan int // the first value ends the worker with that code
 
@@ -59,7 +60,7 @@ func (p *process) worker(ctx context.Context) int {
 		p.print(p.stderr, "[NapCat] [Error] %v\n", err)
 		return 1
 	}
-	if err := w.control.start(); err != nil {
+	if err := w.control.start(ctx); err != nil {
 		p.print(p.stderr, "simulator control: %v\n", err)
 		return 1
 	}
@@ -74,7 +75,7 @@ func (p *process) worker(ctx context.Context) int {
 
 func newWorker(p *process) *worker {
 	w := &worker{
-		p: p, opt: p.opt, started: time.Now(), exit: make(chan int, 16),
+		p: p, opt: p.opt, started: time.Now(), exit: make(chan int, 16), master: os.Getppid(),
 		store: &store{root: p.dataRoot()},
 	}
 	w.log = newConsole(func(b []byte) error { _, err := p.stdout.Write(b); return err })
@@ -216,7 +217,7 @@ func (w *worker) boot(ctx context.Context) {
 	w.mu.Lock()
 	w.webui = ui
 	w.mu.Unlock()
-	up := ui.start()
+	up := ui.start(ctx)
 	if w.p.env["NAPCAT_PROXY_PORT"] != "" && w.p.env["NAPCAT_PROXY_CLOSE"] == "" {
 		w.log.info("已设置代理")
 	}

@@ -98,7 +98,7 @@ func New() *cobra.Command {
 	cmd.PersistentFlags().DurationVar(&t.patience, "patience", 15*time.Second, "how long to wait while the simulator is not yet as far as the command needs")
 	cmd.AddCommand(
 		packCommand(), qqCommand(),
-		t.say(), t.sent(), t.scan(), t.simple("qr-expire", "Let the code on screen expire", (*napcatsim.Control).ExpireQR),
+		t.say(), t.sent(), t.act(), t.scan(), t.simple("qr-expire", "Let the code on screen expire", (*napcatsim.Control).ExpireQR),
 		t.kick(), t.online("offline", "Play QQ's status 20: offline without an event", false), t.online("online", "End QQ's status 20", true),
 		t.crash(), t.hang(), t.drop(), t.fault(), t.state(), t.world(),
 	)
@@ -300,15 +300,11 @@ func (t *target) hang() *cobra.Command {
 }
 
 func (t *target) drop() *cobra.Command {
-	modes := slices.Sorted(maps.Keys(napcatsim.DropModes))
-	var long strings.Builder
-	long.WriteString("Disturb the OneBot connections. MODE is one of (default: close):\n")
-	for _, m := range modes {
-		fmt.Fprintf(&long, "\n  %-13s %s", m, napcatsim.DropModes[m])
-	}
+	modes, list := described(napcatsim.DropModes)
 	r := napcatsim.DropRequest{Mode: "close"}
 	cmd := &cobra.Command{
-		Use: "drop [MODE]", Short: "Disturb the OneBot connections", Long: long.String(), Args: cobra.MaximumNArgs(1), ValidArgs: modes,
+		Use: "drop [MODE]", Short: "Disturb the OneBot connections",
+		Long: "Disturb the OneBot connections. MODE is one of (default: close):\n" + list, Args: cobra.MaximumNArgs(1), ValidArgs: modes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				r.Mode = args[0]
@@ -328,6 +324,45 @@ func (t *target) drop() *cobra.Command {
 	f.IntVar(&r.Size, "size", 49<<20, "bytes of the giant")
 	r.Delay = napcatsim.Duration(time.Second)
 	f.Var(&r.Delay, "delay", "of slow and shuffle")
+	return cmd
+}
+
+// described lists the words of a table with what they do.
+func described(table map[string]string) (words []string, list string) {
+	words = slices.Sorted(maps.Keys(table))
+	var b strings.Builder
+	for _, w := range words {
+		fmt.Fprintf(&b, "\n  %-13s %s", w, table[w])
+	}
+	return words, b.String()
+}
+
+func (t *target) act() *cobra.Command {
+	deeds, list := described(napcatsim.Deeds)
+	r := napcatsim.ActRequest{}
+	cmd := &cobra.Command{
+		Use: "act DEED", Short: "Let somebody do something besides writing",
+		Long: "Let somebody do something. Capital words are flags. DEED is one of:\n" + list, Args: cobra.ExactArgs(1), ValidArgs: deeds,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.Deed = args[0]
+			if _, ok := napcatsim.Deeds[r.Deed]; !ok {
+				return usage("sim act: no deed %q; there are %s", r.Deed, strings.Join(deeds, ", "))
+			}
+			c, err := t.control(cmd)
+			if err != nil {
+				return err
+			}
+			return c.Act(cmd.Context(), r)
+		},
+	}
+	f := cmd.Flags()
+	f.Int64Var(&r.Group, "group", 0, "the group")
+	f.Int64Var(&r.User, "user", 0, "whom it is about")
+	f.Int64Var(&r.Operator, "operator", 0, "who does it (default: whoever may)")
+	f.Int64Var(&r.Message, "message", 0, "the message, by its message_id")
+	f.StringVar(&r.Text, "text", "", "words, name or emoji")
+	f.Int64Var(&r.Seconds, "seconds", 600, "how long")
+	f.BoolVar(&r.Off, "off", false, "the opposite")
 	return cmd
 }
 
