@@ -94,6 +94,10 @@ type slot struct {
 	wanted bool
 }
 
+// readyTimeout is how long the first state of the accounts may take before the
+// daemon calls itself ready without them. It takes microseconds.
+const readyTimeout = 5 * time.Second
+
 var errStopAsked = errors.New("a stop was asked for")
 
 // Run runs the daemon until ctx ends or its stop is asked for, and returns when
@@ -171,6 +175,9 @@ func (d *Daemon) serve() error {
 	var side sync.WaitGroup
 	side.Go(func() { d.signals(d.run) })
 	side.Go(func() { d.watchdog(d.run) })
+	if err := d.alive(d.run, readyTimeout); err != nil && d.run.Err() == nil {
+		d.log.Warn("an account is slow to begin", "err", err)
+	}
 	d.log.Info("ncatd is ready", "version", d.o.Version, "home", string(d.o.Home), "accounts", len(d.slots))
 	d.tell(d.notify.Ready())
 	d.told()
@@ -210,15 +217,15 @@ func (d *Daemon) startLocked(s *slot) {
 	ctx, cancel := context.WithCancel(d.run)
 	s.cancel, s.done = cancel, make(chan struct{})
 	acc, done := s.acc, s.done
+	if s.wanted {
+		acc.Want(true)
+	}
 	d.wg.Go(func() {
 		defer close(done)
 		if err := acc.Run(ctx); err != nil {
 			d.log.Error("account ended badly", "account", acc.Name(), "err", err)
 		}
 	})
-	if s.wanted {
-		acc.Want(true)
-	}
 }
 
 func (d *Daemon) newAccount(c AccountConfig) *Account {

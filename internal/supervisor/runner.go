@@ -158,6 +158,11 @@ func (r *Runner) Run(ctx context.Context) error {
 		wg     sync.WaitGroup
 	)
 	defer wg.Wait()
+	// A wish made before Run is the first thing to know: without it the first
+	// state would be one that nobody asked for.
+	r.mu.Lock()
+	want = r.want
+	r.mu.Unlock()
 	defer func() { cancel() }()
 	defer timer.Stop()
 	apply := func(e Event) { seen = seen.After(r.o.Policy, e, time.Now(), rand.Float64()) }
