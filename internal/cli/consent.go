@@ -1,25 +1,36 @@
 package cli
 
 import (
+	"context"
+	"log/slog"
+
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 )
 
-// consent asks whether NapCat and QQ shall be downloaded if they are not there.
-// They come from their publishers under their own licences, so it takes a wish.
-func (a *app) consent(h home.Dir, cfg *config.Config, o startOptions) error {
+// consent says what will be downloaded, from where and how large, if NapCat and
+// QQ are not there, and on a terminal asks whether it shall be. They come from
+// their publishers under their own licences, so it takes a wish: without a
+// terminal, and with --yes, the command itself is that wish.
+func (a *app) consent(ctx context.Context, h home.Dir, cfg *config.Config, o startOptions) error {
 	store, err := install.Open(string(h))
 	if err != nil {
 		return err
 	}
-	if _, err := store.Current(); err == nil || o.yes || cfg.NapCat.Source != "" && cfg.NapCat.QQSource != "" {
+	if _, err := store.Current(); err == nil {
 		return nil
 	}
-	if !isTerminal(a.Stdin) || !a.out.errTTY {
-		return fail(exitNapCatFailed, errString(a.t("err.not_installed")), a.t("hint.install"))
+	in := &installing{a: a, home: h, cfg: cfg, store: store, log: slog.New(slog.DiscardHandler)}
+	plan, err := store.Plan(ctx, in.request(installFlags{}))
+	if err != nil {
+		return err
 	}
-	yes, err := a.ask("ask.install", cfg.NapCat.Version)
+	in.showPlan(plan, false)
+	if o.yes || plan.NapCat.Present && plan.QQ.Present || !isTerminal(a.Stdin) || !a.out.errTTY {
+		return nil
+	}
+	yes, err := a.ask("ask.install", plan.NapCat.Version)
 	if err != nil {
 		return err
 	}

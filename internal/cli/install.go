@@ -56,10 +56,7 @@ func newInstall(a *app) *cobra.Command {
 			a.out.print("%s", a.t("install.have", current.NapCat.Version, current.QQ.Version))
 			return nil
 		}
-		req, err := in.request(ctx, o)
-		if err != nil {
-			return err
-		}
+		req := in.request(o)
 		// What is not asked for stays as it is.
 		if current.NapCat.Dir != "" {
 			if o.napcatPackage == "" && o.napcatVersion == "" {
@@ -110,15 +107,19 @@ func (a *app) openInstall() (*installing, error) {
 }
 
 // request puts together what the config and the flags ask for.
-func (in *installing) request(ctx context.Context, o installFlags) (install.Request, error) {
+func (in *installing) request(o installFlags) install.Request {
 	n := in.cfg.NapCat
 	req := install.Request{
-		NapCat:   install.Package{Version: n.Version, Source: n.Source, SHA256: n.SHA256},
+		NapCat:   install.Package{Source: n.Source, SHA256: n.SHA256},
 		QQ:       install.Package{Version: n.QQVersion, Source: n.QQSource, SHA256: n.QQSHA256},
 		Mirrors:  n.Mirrors,
 		Insecure: o.insecure,
 		Keep:     n.Keep,
 		Log:      in.log,
+	}
+	// A package of the user's own says itself which version it is.
+	if n.Source == "" || placeholderSource(n.Source) != "" {
+		req.NapCat.Version = n.Version
 	}
 	// The config's digests and addresses are those of the config's versions.
 	if o.napcatVersion != "" && o.napcatVersion != n.Version {
@@ -136,18 +137,11 @@ func (in *installing) request(ctx context.Context, o installFlags) (install.Requ
 	if len(o.mirrors) > 0 {
 		req.Mirrors = append(append([]string{}, o.mirrors...), n.Mirrors...)
 	}
-	source := o.catalogue
-	if source == "" {
-		source = n.Catalogue
+	req.CatalogueSource = n.Catalogue
+	if o.catalogue != "" {
+		req.CatalogueSource = o.catalogue
 	}
-	if source != "" {
-		c, err := install.LoadCatalogue(ctx, source, nil)
-		if err != nil {
-			return req, err
-		}
-		req.Catalogue = c
-	}
-	return req, nil
+	return req
 }
 
 // run installs req after showing what it will do, and restarts what runs.

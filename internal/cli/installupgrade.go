@@ -32,11 +32,8 @@ func newUpgrade(a *app) *cobra.Command {
 			return err
 		}
 		o.napcatVersion = strings.TrimPrefix(to, "v")
-		req, err := in.request(ctx, o)
-		if err != nil {
-			return err
-		}
-		if err := in.target(&req, o, current); err != nil {
+		req := in.request(o)
+		if err := in.target(ctx, &req, o, current); err != nil {
 			return err
 		}
 		plan, err := in.store.Plan(ctx, req)
@@ -64,7 +61,7 @@ func newUpgrade(a *app) *cobra.Command {
 // target decides what an upgrade goes to. Packages and versions that were named
 // are taken; otherwise NapCat comes from where the config says or is the newest
 // of the catalogue, and QQ stays as it is unless that NapCat does not know it.
-func (in *installing) target(req *install.Request, o installFlags, current install.Pair) error {
+func (in *installing) target(ctx context.Context, req *install.Request, o installFlags, current install.Pair) error {
 	n := in.cfg.NapCat
 	if o.napcatPackage == "" && o.napcatVersion == "" && n.Source == "" {
 		req.NapCat = install.Package{}
@@ -79,14 +76,17 @@ func (in *installing) target(req *install.Request, o installFlags, current insta
 		req.QQ = install.Package{Use: &current.QQ}
 		return nil
 	}
-	cat := req.Catalogue
-	if cat == nil {
-		c, err := in.store.Catalogue()
-		if err != nil {
-			return err
-		}
-		cat = c
+	var cat *catalogue.Catalogue
+	var err error
+	if req.CatalogueSource != "" {
+		cat, err = install.LoadCatalogue(ctx, req.CatalogueSource, nil)
+	} else {
+		cat, err = in.store.Catalogue()
 	}
+	if err != nil {
+		return err
+	}
+	req.Catalogue = cat
 	req.QQ.Version = ""
 	ch, err := cat.Choose(catalogue.Wish{NapCat: req.NapCat.Version, Arch: install.Arch()})
 	if err != nil {
@@ -239,11 +239,11 @@ func (in *installing) restart(ctx context.Context, pair install.Pair, json bool)
 	}
 	now, err := in.store.Current()
 	if err == nil && !now.Same(pair) {
-		reason := ""
+		reason := now.String()
 		if r, ok := in.store.LastRollBack(); ok {
-			reason = r.Reason
+			reason = a.rollbackReason(r)
 		}
-		return fail(exitFailure, errString(a.t("err.rolled_back", a.t("reason."+reason))), a.t("hint.rolled_back"))
+		return fail(exitFailure, errString(a.t("err.rolled_back", reason)), a.t("hint.rolled_back"))
 	}
 	for name := range waiting {
 		a.out.say("%s", a.t("install.not_back", name))

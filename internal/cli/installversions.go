@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
@@ -85,12 +86,16 @@ func (a *app) versionsTable(v install.Versions, cat *catalogue.Catalogue) {
 	}
 	a.out.table(rows, nil)
 	if r := v.RolledBack; r != nil {
-		reason := r.Reason
-		if r.ByItself {
-			reason = a.t("reason." + r.Reason)
-		}
-		a.out.say("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), reason))
+		a.out.say("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), a.rollbackReason(*r)))
 	}
+}
+
+// rollbackReason words why a pair was left: by a word, or as the daemon said it.
+func (a *app) rollbackReason(r install.RolledBack) string {
+	if code := "reason." + r.Reason; text.Has(code) {
+		return a.t(code)
+	}
+	return printable(r.Reason)
 }
 
 func newUninstall(a *app) *cobra.Command {

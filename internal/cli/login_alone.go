@@ -34,7 +34,7 @@ func (a *app) loginAlone(ctx context.Context, h home.Dir, name string, o loginOp
 			return cfg, err
 		},
 		prepare: func(cfg *config.Config) error {
-			if err := a.consent(h, cfg, startOptions{}); err != nil {
+			if err := a.consent(ctx, h, cfg, startOptions{}); err != nil {
 				return err
 			}
 			if !o.json {

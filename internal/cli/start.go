@@ -88,7 +88,7 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 			if o.sim {
 				return a.prepareSim(h, cfg, o, stagesShown)
 			}
-			return a.consent(h, cfg, o)
+			return a.consent(ctx, h, cfg, o)
 		},
 		body: func(dctx context.Context, cl *client.Client) error {
 			if detached != "" {
@@ -206,7 +206,7 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 		return err
 	}
 	if !o.sim {
-		if err := a.consent(h, cfg, o); err != nil {
+		if err := a.consent(ctx, h, cfg, o); err != nil {
 			return err
 		}
 	} else {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/ncatd/ncatd/internal/config"
@@ -72,8 +73,10 @@ func installRequest(c config.NapCat, log *slog.Logger) install.Request {
 		Mirrors: c.Mirrors,
 		Keep:    c.Keep,
 		Log:     log,
+
+		CatalogueSource: c.Catalogue,
 	}
-	if c.Source == "" {
+	if c.Source == "" || strings.Contains(c.Source, "{version}") {
 		// A package of the user's own says itself which version it is.
 		req.NapCat.Version = c.Version
 	}

@@ -39,7 +39,7 @@ func (s *Store) Install(ctx context.Context, req Request, progress func(Event)) 
 		return Pair{}, fmt.Errorf("remove what an earlier install left: %w", err)
 	}
 	in := &installer{store: s, req: req, emit: serial(progress), cat: req.Catalogue}
-	if err := in.choose(); err != nil {
+	if err := in.choose(ctx); err != nil {
 		return Pair{}, err
 	}
 	var pair Pair
@@ -88,9 +88,9 @@ type installer struct {
 }
 
 // choose asks the catalogue for what does not come from elsewhere.
-func (in *installer) choose() error {
+func (in *installer) choose(ctx context.Context) error {
 	if in.cat == nil {
-		c, err := in.store.Catalogue()
+		c, err := in.store.catalogueAt(ctx, in.req.CatalogueSource, in.req.Transport)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ const sizeTimeout = 4 * time.Second
 // answer is no error.
 func (s *Store) Plan(ctx context.Context, req Request) (Plan, error) {
 	in := &installer{store: s, req: req, emit: func(Event) {}, cat: req.Catalogue}
-	if err := in.choose(); err != nil {
+	if err := in.choose(ctx); err != nil {
 		return Plan{}, err
 	}
 	p := Plan{Notes: in.choice.Notes}

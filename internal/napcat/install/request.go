@@ -54,8 +54,10 @@ type Request struct {
 	// that a look at the processes of this machine shows. It may be nil.
 	InUse func() []string
 
-	// Catalogue is what to choose from; nil is the store's own.
-	Catalogue *catalogue.Catalogue
+	// Catalogue is what to choose from; nil is the one at CatalogueSource, a path
+	// or an https address, and without that the store's own.
+	Catalogue       *catalogue.Catalogue
+	CatalogueSource string
 	// Limits of the transfers; the zero value is fetch.DefaultLimits.
 	Limits fetch.Limits
 	// Transport replaces the ordinary HTTP transport, which verifies TLS and

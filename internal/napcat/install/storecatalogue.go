@@ -49,6 +49,14 @@ func (s *Store) Catalogue() (*catalogue.Catalogue, error) {
 	return copied, nil
 }
 
+// catalogueAt is the catalogue at source, or the store's own.
+func (s *Store) catalogueAt(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
+	if source == "" {
+		return s.Catalogue()
+	}
+	return LoadCatalogue(ctx, source, rt)
+}
+
 // LoadCatalogue reads a catalogue from a path, a file: URL or an https address,
 // for one that the user names in place of the store's own.
 func LoadCatalogue(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
