@@ -16,6 +16,7 @@ import (
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcat/webui"
 	"github.com/ncatd/ncatd/internal/supervisor"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 const (
@@ -214,10 +215,7 @@ func (l *life) probe(now time.Time) time.Time {
 	l.goes(func() {
 		ctx, cancel := context.WithTimeout(l.ctx, h.ProbeTimeout.D())
 		defer cancel()
-		var status struct {
-			Online bool `json:"online"`
-		}
-		err := l.a.link.Call(ctx, "get_status", nil, &status)
+		status, err := onebot.NewClient(l.a.link).GetStatus(ctx)
 		l.post(func(f *facts, now time.Time) {
 			l.probing = false
 			switch {
