@@ -29,6 +29,12 @@ race: ## all tests under the race detector
 e2e: build ## the real binary and the simulator, one script per behaviour
 	$(GO) test -tags e2e -count=1 -timeout 8m ./cmd/ncatd
 
+bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/pingpong ./examples/pingpong
+	bin/bench $(BENCHFLAGS) pingpong=bin/pingpong
+
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@for d in $$($(GO) list -f '{{.Dir}}' ./...); do for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go 2>/dev/null | sed 's/func //'); do echo "== $$d $$f"; (cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) .) || exit 1; done; done
 

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/coder/websocket"
+)
+
+// floor is the least a bot can do: the reply is written by the goroutine that
+// read the message, nothing is decoded and answers are thrown away.
+func floor(ctx context.Context, url string) {
+	ctx = context.WithoutCancel(ctx) // a context with an end costs a timer per frame
+	ws, _, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	ws.SetReadLimit(64 << 20)
+	for {
+		_, b, err := ws.Read(ctx)
+		if err != nil {
+			return
+		}
+		n, ok := between(b, `"ping `, '"')
+		if !ok {
+			continue
+		}
+		group, _ := between(b, `"group_id":`, ',')
+		ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
+			`{"action":"send_group_msg","params":{"group_id":%s,"message":[{"type":"text","data":{"text":"pong %s"}}]},"echo":"%s"}`, group, n, n))
+	}
+}
+
+// between returns what stands in b between the first start and the next end.
+func between(b []byte, start string, end byte) ([]byte, bool) {
+	_, rest, ok := bytes.Cut(b, []byte(start))
+	if !ok {
+		return nil, false
+	}
+	n := bytes.IndexByte(rest, end)
+	return rest[:max(n, 0)], n >= 0
+}
