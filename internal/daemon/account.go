@@ -51,8 +51,9 @@ type AccountDeps struct {
 	Display *launch.Display
 	Sampler *launch.Sampler
 	Ports   *Ports
-	// Pair returns the installed pair to run, installing it if need be.
-	Pair func(ctx context.Context) (install.Pair, error)
+	// Pair returns the installed pair to run, installing it if need be; then it
+	// tells installing how that goes.
+	Pair func(ctx context.Context, installing func(detail string)) (install.Pair, error)
 	// Online is told that an account came online with a pair.
 	Online func(install.Pair)
 	// NotOnline is told that a process ended by a fault before the account was

@@ -32,8 +32,9 @@ var _ supervisor.Driver = (*driver)(nil)
 // ncatd left, or starts one.
 func (d *driver) Spawn(ctx context.Context, n uint64) error {
 	a := (*Account)(d)
-	a.runner.Health(n, supervisor.Health{State: supervisor.StateInstalling, Reason: reasonInstall, Detail: "finding or installing NapCat and QQ"})
-	pair, err := a.d.Pair(ctx)
+	pair, err := a.d.Pair(ctx, func(detail string) {
+		a.runner.Health(n, supervisor.Health{State: supervisor.StateInstalling, Reason: reasonInstall, Detail: detail})
+	})
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -329,6 +329,10 @@ func (l *life) learn(f *facts, fact launch.Fact, now time.Time) {
 		f.NetworkWait = now
 	case launch.KindNetworkUp:
 		f.NetworkWait = time.Time{}
+	case launch.KindQuickBegan:
+		if f.Login == loginWaiting {
+			f.Login, f.LoginReason, f.LoginDetail = loginTrying, reasonQuickLogin, fmt.Sprintf("logging in %d with its saved ticket", fact.UIN)
+		}
 	case launch.KindWorkerExit:
 		l.workerDied(f, now, "exit code "+strconv.Itoa(fact.Code)+signalHint(fact.Code))
 	case launch.KindWorkerAgain:

@@ -132,7 +132,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	r.d = AccountDeps{
 		Logger:  slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Display: launch.NewDisplay(launch.DisplayOptions{Mode: "none"}), Sampler: launch.NewSampler(), Ports: NewPorts(),
-		Pair: func(context.Context) (install.Pair, error) { return simPair, nil },
+		Pair: func(context.Context, func(string)) (install.Pair, error) { return simPair, nil },
 		Link: func(account string, emit func(LinkEvent)) Link {
 			l := &botLink{goal: make(chan goal, 1)}
 			l.Link = bot.New(bot.Options{Account: account, Bot: r.bot, Logger: slog.New(slog.DiscardHandler), Facts: func(f bot.Fact) { emit(linkEvent(f)) }})

@@ -235,8 +235,14 @@ func (d *Daemon) newAccount(c AccountConfig) *Account {
 		Display: d.display,
 		Sampler: d.sampler,
 		Ports:   d.ports,
-		Pair: func(ctx context.Context) (install.Pair, error) {
-			return d.releases.pair(ctx, func(e install.Event) { d.installed(name, e) })
+		Pair: func(ctx context.Context, installing func(string)) (install.Pair, error) {
+			steps := new(installSteps)
+			return d.releases.pair(ctx, func(e install.Event) {
+				d.installed(name, e)
+				if detail := steps.detail(e); detail != "" {
+					installing(detail)
+				}
+			})
 		},
 		Online:    d.releases.online,
 		NotOnline: d.releases.notOnline,

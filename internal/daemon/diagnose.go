@@ -44,6 +44,11 @@ func diagnose(exit launch.Exit, tail []string) diagnosis {
 		if f == nil {
 			continue
 		}
+		if f.Kind == launch.KindOneBotReady {
+			// Whatever was wrong before was got over.
+			clear(seen)
+			worker = 0
+		}
 		seen[f.Kind] = *f
 		if f.Kind == launch.KindWorkerExit {
 			worker = f.Code

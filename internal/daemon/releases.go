@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -137,6 +138,9 @@ func (r *releases) run(ctx context.Context, in *installing) {
 			(*f)(e)
 		}
 	})
+	// Decompressing and hashing leave a heap behind that a daemon of years has no
+	// use for.
+	debug.FreeOSMemory()
 	close(in.done)
 }
 
@@ -181,4 +185,33 @@ func (r *releases) notOnline(pair install.Pair, reason, detail string) (left boo
 	}
 	r.log.Warn("left a new pair that did not come online", "pair", key, "back_to", now.String(), "reason", reason, "detail", detail)
 	return true
+}
+
+// installSteps words the progress of an install for an account's state, once for
+// each tenth of a transfer. It is used by one goroutine at a time.
+type installSteps struct {
+	said map[install.Product]string
+}
+
+// detail returns a sentence, "" if there is nothing new to say.
+func (s *installSteps) detail(e install.Event) string {
+	line := ""
+	switch e.Kind {
+	case install.EventPlan:
+		line = fmt.Sprintf("fetching %s from %s", e.Product, e.URL)
+	case install.EventDownload:
+		if e.Total > 0 {
+			line = fmt.Sprintf("downloading %s: %d %%", e.Product, e.Bytes*10/e.Total*10)
+		}
+	case install.EventVerified:
+		line = fmt.Sprintf("unpacking %s", e.Product)
+	}
+	if line == "" || s.said[e.Product] == line {
+		return ""
+	}
+	if s.said == nil {
+		s.said = map[install.Product]string{}
+	}
+	s.said[e.Product] = line
+	return line
 }
