@@ -21,18 +21,21 @@ type fiber struct {
 // maxFibers is how many idle fibers are kept for the next burst.
 const maxFibers = 64
 
-// Handlers that kept a reader run on workers for the next slowEvents events, in
-// total up to slowMost.
+// A handler's score goes up by slowStep each time it kept a reader for long and
+// down by one each time it ran without. From slowFrom on, its chats are served
+// by workers: one that blocks in one case out of eight ends up there, one that
+// had the bad luck of a busy machine does not.
 const (
-	slowEvents = 16
-	slowMost   = 4096
+	slowStep = 8
+	slowFrom = 16
+	slowMost = 256
 )
 
 // quick reports whether none of the handlers is known to keep a reader.
 func quick(handlers []*bound) bool {
 	ok := rpc.CanPark
 	for _, h := range handlers {
-		if n := h.slow.Load(); n > 0 {
+		if n := h.slow.Load(); n >= slowFrom {
 			h.slow.CompareAndSwap(n, n-1)
 			ok = false
 		}
@@ -50,7 +53,7 @@ func (s *Session) lendLocked(q *chatQueue) (run func()) {
 	} else {
 		f = &fiber{s: s}
 		f.fn = f.run.Run
-		f.run.Body, f.run.Idle, f.run.Slow = f.body, f.idle, f.slow
+		f.run.Body, f.run.Idle, f.run.Kept = f.body, f.idle, f.kept
 		f.run.Spawn = s.handled.Go
 	}
 	s.workers++
@@ -98,9 +101,17 @@ func (f *fiber) idle() {
 	s.handled.Done()
 }
 
-// slow blames the handler that kept the reader.
-func (f *fiber) slow() {
-	if r := f.at; r != nil {
-		r.slow.Store(min(r.slow.Load()+slowEvents, slowMost))
+// kept keeps the score of the handler that ran last.
+func (f *fiber) kept(long bool) {
+	r := f.at
+	if r == nil {
+		return
+	}
+	n := r.slow.Load()
+	switch {
+	case long:
+		r.slow.CompareAndSwap(n, min(n+slowStep, slowMost))
+	case n > 0:
+		r.slow.CompareAndSwap(n, n-1)
 	}
 }

@@ -73,7 +73,7 @@ type registration struct {
 	filters    []Filter
 	middleware []Middleware
 	handle     Handler
-	slow       atomic.Int32 // see engine
+	slow       atomic.Int32 // score of keeping readers, see fiber
 }
 
 func (r *registration) wants(t reflect.Type) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"unsafe"
 )
 
 // ErrNotEvent says that a frame is no event: an answer to a call, or anything
@@ -52,7 +53,9 @@ var notifies = map[string]func() Event{
 // be changed afterwards.
 func Decode(data []byte) (Event, error) {
 	var buf [32]member
-	s := string(data)
+	// data becomes the event's Raw and is never changed, so that it can be read
+	// as a string without a copy of the largest thing an event allocates.
+	s := unsafe.String(unsafe.SliceData(data), len(data))
 	ms, ok := parseObject(s, buf[:0])
 	if !ok {
 		if !validJSON(s) {

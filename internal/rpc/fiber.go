@@ -28,9 +28,9 @@ type Fiber struct {
 	// Spawn runs a function in a goroutine that somebody waits for. The work
 	// goes on there if what ended its wait is no reader.
 	Spawn func(func())
-	// Slow is called, not on the fiber, after the work kept a goroutine for
-	// longer than is good for a reader, without giving way.
-	Slow func()
+	// Kept is told, not on the fiber, each time the work gave way or ended,
+	// whether it had kept the goroutine for longer than is good for a reader.
+	Kept func(long bool)
 
 	// ctx is the context that most calls of Body come with; see Working.
 	ctx context.Context
@@ -49,8 +49,8 @@ const (
 	fiberWoken          // woken before it had given way
 )
 
-// slowSlice is how long work may keep a reader before it counts as slow.
-const slowSlice = 2 * time.Millisecond
+// longSlice is how long work may keep a reader.
+const longSlice = 3 * time.Millisecond
 
 // fibers finds the Fiber of the calling goroutine.
 var fibers = struct {
@@ -117,9 +117,7 @@ func (f *Fiber) run() {
 	for {
 		start := time.Now()
 		finished, alive := f.next()
-		if time.Since(start) > slowSlice {
-			f.Slow()
-		}
+		f.Kept(time.Since(start) > longSlice)
 		switch {
 		case !alive:
 			return
