@@ -142,6 +142,16 @@ func (c *core) replan() {
 	}
 }
 
+// hurry lets a code that was asked for come at once.
+func (c *core) hurry() {
+	c.mu.Lock()
+	coming := c.pending && c.fetching != nil && c.fetching.Stop()
+	c.mu.Unlock()
+	if coming {
+		c.deliver()
+	}
+}
+
 // current is the code on screen and how many there were.
 func (c *core) current() (string, int) {
 	c.mu.Lock()
@@ -381,6 +391,7 @@ func (c *core) stop() {
 	defer c.mu.Unlock()
 	if c.fetching != nil {
 		c.fetching.Stop()
+		c.fetching = nil
 	}
 	c.code, c.pending = "", false
 	c.stopTimersLocked()

@@ -1,6 +1,7 @@
 package napcatsim
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
@@ -297,12 +298,13 @@ func (s *shell) passwordFallback(uin int64) {
 // or of webui.json when there is no -q. It writes raw lines.
 func (s *shell) autoLogin(auto string) {
 	account := s.p.env["NAPCAT_QUICK_ACCOUNT"]
-	if account == "" {
-		account = auto
-	}
-	uin, err := strconv.ParseInt(account, 10, 64)
+	uin, err := strconv.ParseInt(cmp.Or(account, auto), 10, 64)
 	if err != nil || s.p.quick != "" {
 		return
+	}
+	if account == "" {
+		account = auto
+		s.core.hurry() // both ways were begun, and a code is shown although the ticket works
 	}
 	const tag = "[NapCat] [WebUi] "
 	text := s.quickLogin(uin)
