@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -141,6 +142,7 @@ func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say boo
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // compressing took memory that the daemon never needs again
 	for _, acc := range cfg.Accounts {
 		dir := napcatsim.AccountHome(string(h), acc.Name)
 		so, err := napcatsim.ReadOptions(dir)
