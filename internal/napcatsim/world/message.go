@@ -98,7 +98,10 @@ type chatLog struct {
 type Say struct {
 	User  int64 // the speaker; 0 in a group: its owner
 	Group int64 // 0: to the bot in private
-	Text  string
+	// To is whom the account itself writes to from another device, if User is
+	// the account.
+	To   int64
+	Text string
 	// Segments, in received form, are said instead of Text if there are any.
 	Segments []Segment
 	// Nodes makes the message a merged forward of these messages.
@@ -135,6 +138,11 @@ func (w *World) Say(s Say) (Message, error) {
 			return Message{}, err
 		}
 		m.Chat = Chat{InGroup, s.Group}
+	} else if m.Self && s.To != 0 {
+		if w.users[s.To] == nil {
+			return Message{}, fmt.Errorf("user %d: %w", s.To, ErrNoUser)
+		}
+		m.Chat = Chat{Private, s.To}
 	} else {
 		m.Chat = Chat{Private, s.User}
 		if !u.Friend && !m.Self {

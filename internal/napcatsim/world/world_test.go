@@ -1,0 +1,251 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
+)
+
+// record collects what the account sees, as the kind of each event.
+func record(w *World) *[]string {
+	var seen []string
+	w.Subscribe(func(e Event) {
+		switch {
+		case e.Message != nil:
+			seen = append(seen, "message")
+		case e.PostType == "request":
+			seen = append(seen, "request "+e.Body.String("request_type"))
+		default:
+			s := e.Body.String("notice_type")
+			if sub := e.Body.String("sub_type"); sub != "" {
+				s += " " + sub
+			}
+			seen = append(seen, s)
+		}
+	})
+	return &seen
+}
+
+// TestActs walks every act with arguments that work and holds what is seen of it.
+func TestActs(t *testing.T) {
+	for _, tt := range []struct {
+		act, args string
+		want      string // seen, comma-separated; "" nothing
+	}{
+		{"poke", "from=3001000001", "notify poke"},
+		{"poke", "from=3001000001 to=3001000002 group=700000001", "notify poke"},
+		{"recall", "message_id=MSG", "group_recall"},
+		{"react", "message_id=MSG user=3001000001 emoji=76", "group_msg_emoji_like"},
+		{"join", "group=700000001 user=42", "group_increase approve"},
+		{"join", "group=700000001 user=42 by=3001000001 invite=true", "group_increase invite"},
+		{"leave", "group=700000001 user=3001000002", "group_decrease leave"},
+		{"leave", "group=700000001 user=3001000002 by=3001000001", "group_decrease kick"},
+		{"leave", "group=700000001 user=3889001001 by=3001000001", "group_decrease kick_me"},
+		{"disband", "group=700000002", "group_decrease disband"},
+		{"admin", "group=700000001 user=3001000003", "group_admin set"},
+		{"admin", "group=700000001 user=3001000002 on=false", "group_admin unset"},
+		{"admin", "group=700000001 user=3001000002", ""}, // is one already
+		{"ban", "group=700000001 user=3001000003 seconds=60", "group_ban ban"},
+		{"ban", "group=700000001 user=3001000003 seconds=0", "group_ban lift_ban"},
+		{"ban-all", "group=700000001", "group_ban ban"},
+		{"ban-all", "group=700000001 on=0", "group_ban lift_ban"},
+		{"card", "group=700000001 user=3001000003 card=K", ""}, // shows when he speaks
+		{"title", "group=700000001 user=3001000003 title=T", "notify title"},
+		{"rename", "group=700000001 name=N", "notify group_name"},
+		{"essence", "message_id=MSG", "essence add"},
+		{"upload", "group=700000001 user=3001000002 name=a.txt size=5", "message,group_upload"},
+		{"friend-request", "user=42 comment=hi", "request friend"},
+		{"join-request", "group=700000001 user=42", "request group"},
+		{"invite", "group=700000042 user=3001000001", "request group"},
+		{"doubt-request", "user=42", ""}, // told to nobody
+		{"befriend", "user=42", "friend_add"},
+		{"typing", "user=3001000001", "notify input_status"},
+		{"like", "user=3001000001 times=3", "notify profile_like"},
+		{"gray-tip", "group=700000001 user=3001000002 content={}", "notify gray_tip"},
+		{"online-file", "user=3001000001 what=refuse", "online_file_send refuse"},
+		{"online-file", "user=3001000001 what=cancel", "online_file_receive cancel"},
+		{"add-user", "user=42 nickname=N friend=true", ""},
+		{"add-group", "group=42 name=N owner=3001000001 role=admin", ""},
+	} {
+		w := New(Options{})
+		m, err := w.Say(Say{Group: 700000001, User: 3001000002, Text: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := record(w)
+		with := make(map[string]string)
+		for _, kv := range strings.Fields(strings.ReplaceAll(tt.args, "MSG", jsval.ToString(int64(m.ID)))) {
+			k, v, _ := strings.Cut(kv, "=")
+			with[k] = v
+		}
+		if _, err := w.Act(tt.act, with); err != nil {
+			t.Errorf("%s %s: %v", tt.act, tt.args, err)
+		}
+		if got := strings.Join(*seen, ","); got != tt.want {
+			t.Errorf("%s %s: saw %q, want %q", tt.act, tt.args, got, tt.want)
+		}
+	}
+	w := New(Options{})
+	for _, a := range Acts {
+		if a.Text == "" || slices.ContainsFunc(Acts, func(b Act) bool { return a.Name == b.Name && a.Text != b.Text }) {
+			t.Errorf("act %q is badly described", a.Name)
+		}
+		if _, err := w.Act(a.Name, map[string]string{"nonsense": "1"}); !errors.Is(err, ErrBadAct) {
+			t.Errorf("%s with a wrong argument: %v", a.Name, err)
+		}
+	}
+	for _, bad := range []map[string]string{{}, {"group": "x", "user": "1", "seconds": "1"}, {"group": "1"}} {
+		if _, err := w.Act("ban", bad); !errors.Is(err, ErrBadAct) {
+			t.Errorf("ban %v: %v", bad, err)
+		}
+	}
+	if _, err := w.Act("fly", nil); !errors.Is(err, ErrBadAct) {
+		t.Errorf("an act that is none: %v", err)
+	}
+}
+
+func TestRolesBind(t *testing.T) {
+	w := New(Options{})
+	const g, owner, admin, plain = 700000001, 3001000001, 3001000002, 3001000003
+	for name, err := range map[string]error{
+		"a plain member bans":          w.Ban(g, w.Self().UIN, plain, 60),
+		"an admin bans an admin":       w.Ban(g, w.Self().UIN, admin, 60),
+		"an admin bans the owner":      w.Ban(g, owner, admin, 60),
+		"an admin makes an admin":      w.SetAdmin(g, plain, admin, true),
+		"a plain member renames":       w.Rename(g, plain, "x"),
+		"a plain member silences all":  w.BanAll(g, plain, true),
+		"an admin gives titles":        w.SetTitle(g, plain, admin, "x"),
+		"a plain member kicks":         w.Leave(g, admin, plain),
+		"a plain member renames other": w.SetCard(g, admin, plain, "x"),
+	} {
+		if !errors.Is(err, ErrForbidden) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := w.Ban(g, plain, admin, 60); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Say(Say{Group: g, User: plain, Text: "x"}); !errors.Is(err, ErrMuted) {
+		t.Errorf("a silenced member speaks: %v", err)
+	}
+	if _, err := w.Say(Say{Group: g, User: 3002000002, Text: "x"}); !errors.Is(err, ErrNoMember) {
+		t.Errorf("a stranger speaks: %v", err)
+	}
+	if _, err := w.Say(Say{User: 3999999999, Text: "x"}); !errors.Is(err, ErrNoUser) {
+		t.Errorf("nobody speaks: %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	w := New(Options{})
+	seen := record(w)
+	w.SetOnline(false)
+	m, err := w.Say(Say{User: 3001000001, Text: "missed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Send(Chat{Private, 3001000001}, 0, []Segment{Text("x")}, nil); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("send: %v", err)
+	}
+	w.KickOffline("t", "d") // told all the same
+	w.SetOnline(true)
+	if got := strings.Join(*seen, ","); got != "bot_offline" {
+		t.Errorf("saw %s", got)
+	}
+	h := w.History(m.Chat, "", 10, false)
+	if len(h) != 1 || h[0].PlainText() != "missed" {
+		t.Errorf("history %+v", h)
+	}
+}
+
+func TestWaitSent(t *testing.T) {
+	w := New(Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	got := make(chan Sent, 1)
+	go func() {
+		s, err := w.WaitSent(ctx, 0, func(m Message) bool { return m.PlainText() == "b" })
+		if err != nil {
+			t.Error(err)
+		}
+		got <- s
+	}()
+	for _, s := range []string{"a", "b", "c"} {
+		if _, err := w.Send(Chat{InGroup, 700000001}, 0, []Segment{Text(s)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := <-got; s.N != 2 || s.Message.PlainText() != "b" {
+		t.Errorf("got %+v", s)
+	}
+	cancel()
+	if _, err := w.WaitSent(ctx, 3, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("after cancel: %v", err)
+	}
+	if got := w.Sent(1); len(got) != 2 || got[0].N != 2 || got[1].N != 3 {
+		t.Errorf("Sent(1) = %+v", got)
+	}
+}
+
+// TestHistoryProperties holds paging: walking back from the newest by the ids
+// that each page begins with visits every message once.
+func TestHistoryProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := New(Options{})
+		n, page := rapid.IntRange(1, 60).Draw(t, "messages"), rapid.IntRange(2, 20).Draw(t, "page")
+		c := Chat{InGroup, 700000001}
+		for range n {
+			if _, err := w.Say(Say{Group: c.Peer, User: 3001000001, Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var seqs []int64
+		from := ""
+		for {
+			h := w.History(c, from, page, false)
+			if from != "" {
+				h = h[:len(h)-1] // pages overlap by the message they start from
+			}
+			if len(h) == 0 {
+				break
+			}
+			for _, m := range slices.Backward(h) {
+				seqs = append(seqs, m.Seq)
+			}
+			from = h[0].MsgID
+		}
+		if len(seqs) != n || !slices.IsSortedFunc(seqs, func(a, b int64) int { return int(b - a) }) {
+			t.Fatalf("walked %v", seqs)
+		}
+	})
+}
+
+func TestOtherDevice(t *testing.T) {
+	w := New(Options{})
+	m, err := w.Say(Say{User: SelfUIN, To: 3001000001, Text: "from my phone"})
+	if err != nil || !m.Self || m.Chat != (Chat{Private, 3001000001}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if w.SentCount() != 0 {
+		t.Error("counted as sent by the bot")
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	w := New(Options{})
+	if _, err := w.Say(Say{User: 3001000001, Text: "hi"}); err != nil {
+		t.Fatal(err)
+	}
+	s := w.Snapshot()
+	if s.Self.UIN != SelfUIN || len(s.Friends) != 3 || len(s.Groups) != 2 || len(s.Others) != 2 || s.Link != "up" ||
+		len(s.Chats) != 1 || s.Chats[0].Last != "hi" {
+		t.Errorf("%+v", s)
+	}
+}
