@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 )
 
 // record collects what the account sees, as the kind of each event.
@@ -31,84 +29,6 @@ func record(w *World) *[]string {
 		}
 	})
 	return &seen
-}
-
-// TestActs walks every act with arguments that work and holds what is seen of it.
-func TestActs(t *testing.T) {
-	for _, tt := range []struct {
-		act, args string
-		want      string // seen, comma-separated; "" nothing
-	}{
-		{"poke", "from=3001000001", "notify poke"},
-		{"poke", "from=3001000001 to=3001000002 group=700000001", "notify poke"},
-		{"recall", "message_id=MSG", "group_recall"},
-		{"react", "message_id=MSG user=3001000001 emoji=76", "group_msg_emoji_like"},
-		{"join", "group=700000001 user=42", "group_increase approve"},
-		{"join", "group=700000001 user=42 by=3001000001 invite=true", "group_increase invite"},
-		{"leave", "group=700000001 user=3001000002", "group_decrease leave"},
-		{"leave", "group=700000001 user=3001000002 by=3001000001", "group_decrease kick"},
-		{"leave", "group=700000001 user=3889001001 by=3001000001", "group_decrease kick_me"},
-		{"disband", "group=700000002", "group_decrease disband"},
-		{"admin", "group=700000001 user=3001000003", "group_admin set"},
-		{"admin", "group=700000001 user=3001000002 on=false", "group_admin unset"},
-		{"admin", "group=700000001 user=3001000002", ""}, // is one already
-		{"ban", "group=700000001 user=3001000003 seconds=60", "group_ban ban"},
-		{"ban", "group=700000001 user=3001000003 seconds=0", "group_ban lift_ban"},
-		{"ban-all", "group=700000001", "group_ban ban"},
-		{"ban-all", "group=700000001 on=0", "group_ban lift_ban"},
-		{"card", "group=700000001 user=3001000003 card=K", ""}, // shows when he speaks
-		{"title", "group=700000001 user=3001000003 title=T", "notify title"},
-		{"rename", "group=700000001 name=N", "notify group_name"},
-		{"essence", "message_id=MSG", "essence add"},
-		{"upload", "group=700000001 user=3001000002 name=a.txt size=5", "message,group_upload"},
-		{"friend-request", "user=42 comment=hi", "request friend"},
-		{"join-request", "group=700000001 user=42", "request group"},
-		{"invite", "group=700000042 user=3001000001", "request group"},
-		{"doubt-request", "user=42", ""}, // told to nobody
-		{"befriend", "user=42", "friend_add"},
-		{"typing", "user=3001000001", "notify input_status"},
-		{"like", "user=3001000001 times=3", "notify profile_like"},
-		{"gray-tip", "group=700000001 user=3001000002 content={}", "notify gray_tip"},
-		{"online-file", "user=3001000001 what=refuse", "online_file_send refuse"},
-		{"online-file", "user=3001000001 what=cancel", "online_file_receive cancel"},
-		{"add-user", "user=42 nickname=N friend=true", ""},
-		{"add-group", "group=42 name=N owner=3001000001 role=admin", ""},
-	} {
-		w := New(Options{})
-		m, err := w.Say(Say{Group: 700000001, User: 3001000002, Text: "x"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen := record(w)
-		with := make(map[string]string)
-		for _, kv := range strings.Fields(strings.ReplaceAll(tt.args, "MSG", jsval.ToString(int64(m.ID)))) {
-			k, v, _ := strings.Cut(kv, "=")
-			with[k] = v
-		}
-		if _, err := w.Act(tt.act, with); err != nil {
-			t.Errorf("%s %s: %v", tt.act, tt.args, err)
-		}
-		if got := strings.Join(*seen, ","); got != tt.want {
-			t.Errorf("%s %s: saw %q, want %q", tt.act, tt.args, got, tt.want)
-		}
-	}
-	w := New(Options{})
-	for _, a := range Acts {
-		if a.Text == "" || slices.ContainsFunc(Acts, func(b Act) bool { return a.Name == b.Name && a.Text != b.Text }) {
-			t.Errorf("act %q is badly described", a.Name)
-		}
-		if _, err := w.Act(a.Name, map[string]string{"nonsense": "1"}); !errors.Is(err, ErrBadAct) {
-			t.Errorf("%s with a wrong argument: %v", a.Name, err)
-		}
-	}
-	for _, bad := range []map[string]string{{}, {"group": "x", "user": "1", "seconds": "1"}, {"group": "1"}} {
-		if _, err := w.Act("ban", bad); !errors.Is(err, ErrBadAct) {
-			t.Errorf("ban %v: %v", bad, err)
-		}
-	}
-	if _, err := w.Act("fly", nil); !errors.Is(err, ErrBadAct) {
-		t.Errorf("an act that is none: %v", err)
-	}
 }
 
 func TestRolesBind(t *testing.T) {
