@@ -64,7 +64,10 @@ func packQQ(t testing.TB, dir, version string, extra ...string) string {
 		"./opt/QQ/resources/app/package.json", qqManifest(version),
 	}
 	var data bytes.Buffer
-	zw := gzip.NewWriter(&data)
+	zw, err := gzip.NewWriterLevel(&data, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	tw := tar.NewWriter(zw)
 	for _, d := range []string{"./", "./opt/", "./opt/QQ/", "./opt/QQ/resources/", "./opt/QQ/resources/app/"} {
 		tarEntry(t, tw, &tar.Header{Typeflag: tar.TypeDir, Name: d, Mode: 0o755}, "")
