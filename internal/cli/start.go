@@ -143,7 +143,7 @@ func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say boo
 		return err
 	}
 	debug.FreeOSMemory() // compressing took memory that the daemon never needs again
-	for _, acc := range cfg.Accounts {
+	for i, acc := range cfg.Accounts {
 		dir := napcatsim.AccountHome(string(h), acc.Name)
 		so, err := napcatsim.ReadOptions(dir)
 		if err != nil {
@@ -151,6 +151,9 @@ func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say boo
 		}
 		scan := o.scanAfter
 		so.ScanAfter = &scan
+		if so.UIN == 0 && acc.UIN == 0 && i > 0 {
+			so.UIN = napcatsim.DefaultUIN + int64(i) // each phone has an account of its own
+		}
 		if err := napcatsim.WriteOptions(dir, so); err != nil {
 			return err
 		}

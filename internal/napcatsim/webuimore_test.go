@@ -85,7 +85,7 @@ func TestLiveLog(t *testing.T) {
 	d := newDesk(t, deskJSON, Options{})
 	d.enter()
 	d.w.log.debug("past token=abc")
-	req, err := http.NewRequestWithContext(t.Context(), "GET", d.base+"/api/Log/GetLogRealTime", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.base+"/api/Log/GetLogRealTime", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestHTTPS(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close() // only its status is of interest
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("status %s", resp.Status)
 	}
 }
