@@ -297,13 +297,14 @@ func (l *life) finish(ctx context.Context, timeout time.Duration) error {
 // exited deals with a process that ended by itself.
 func (l *life) exited() {
 	a := l.a
+	at := time.Now()
 	d := diagnose(l.proc.Exit(), l.proc.Tail(ringForDiagnosis))
 	fault := &supervisor.Fault{Reason: d.Reason, Detail: d.Detail, Weight: 1}
 	if err := l.finish(context.Background(), 0); err != nil { // no end: see finish
 		a.log.Error("napcat not cleaned up", "err", err)
 	}
 	a.log.Warn("napcat ended", "exit", l.proc.Exit().String(), "reason", fault.Reason, "detail", fault.Detail)
-	a.runner.Exited(l.n, l.ended(fault))
+	a.runner.Exited(l.n, l.ended(fault), at)
 }
 
 // ended tells the daemon of a process that ended by a fault before the account

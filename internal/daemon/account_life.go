@@ -341,8 +341,8 @@ func (l *life) learn(f *facts, fact launch.Fact, now time.Time) {
 			l.workerDied(f, now, "it ended without an error")
 		}
 		l.wake()
-	case launch.KindOneBotReady:
-		f.OneBotFailed, f.PortBusy = "", f.PortBusy && f.LinkUp
+	case launch.KindAdapters:
+		f.OneBotFailed, f.PortBusy = "", false
 	case launch.KindOneBotFailed:
 		f.OneBotFailed = or(fact.Text, "no words given")
 	case launch.KindPortBusy:

@@ -33,8 +33,12 @@ type Faulted struct{ Fault *Fault }
 type StopBegan struct{ Fault *Fault }
 
 // Exited happens when nothing of the process is left. Fault says why if it
-// ended by itself.
-type Exited struct{ Fault *Fault }
+// ended by itself, and At when: the pause before the next start counts from
+// there, so that cleaning up after it costs no time. A zero At is now.
+type Exited struct {
+	Fault *Fault
+	At    time.Time
+}
 
 func (SpawnBegan) event()     {}
 func (Spawned) event()        {}
@@ -101,6 +105,9 @@ func (s Seen) After(p Policy, e Event, now time.Time, u float64) Seen {
 			f := e.Fault
 			if s.Fault != nil {
 				f = s.Fault
+			}
+			if !e.At.IsZero() && e.At.Before(now) {
+				now = e.At
 			}
 			s = s.ended(p, f, now, u)
 		case Stopping:

@@ -129,7 +129,7 @@ func TestLoop(t *testing.T) {
 				if s.Process == Running || s.Process == Stopping {
 					spawned = false
 				}
-				after(Exited{fault.Draw(t, "fault")})
+				after(Exited{Fault: fault.Draw(t, "fault")})
 			},
 			"": func(t *rapid.T) {
 				obey()
@@ -157,7 +157,7 @@ func TestSettles(t *testing.T) {
 		now = now.Add(time.Second)
 		s = s.After(testPolicy, HealthSeen{Health{State: StateOnline}}, now, 0)
 		now = now.Add(2 * time.Second)
-		s = s.After(testPolicy, Exited{&Fault{Reason: "crash", Detail: "boom", Weight: 1}}, now, 0)
+		s = s.After(testPolicy, Exited{Fault: &Fault{Reason: "crash", Detail: "boom", Weight: 1}}, now, 0)
 		d = Next(testPolicy, w, s, now)
 		if d.State == StateFailed && failedAt == 0 {
 			failedAt = i
@@ -188,7 +188,7 @@ func TestSettles(t *testing.T) {
 
 func TestHealthForgives(t *testing.T) {
 	s := Seen{Process: Running, Life: 7, Health: Health{State: StateOnline}, HealthAt: t0, Failures: Failures{Score: 6, Streak: 6}}
-	crash := Exited{&Fault{Reason: "crash", Detail: "boom", Weight: 1}}
+	crash := Exited{Fault: &Fault{Reason: "crash", Detail: "boom", Weight: 1}}
 	// After one half-life half of the score is left, and the streak goes on.
 	got := s.After(testPolicy, crash, t0.Add(time.Minute), 0)
 	if got.Failures.Score != 4 || got.Failures.Streak != 7 {

@@ -102,9 +102,11 @@ func (r *Runner) Health(life uint64, h Health) { r.post(lifeEvent{life, HealthSe
 // Fault tells that the process numbered life must end, and why.
 func (r *Runner) Fault(life uint64, f *Fault) { r.post(lifeEvent{life, Faulted{f}}) }
 
-// Exited tells that nothing is left of the process numbered life, and why it
-// ended.
-func (r *Runner) Exited(life uint64, f *Fault) { r.post(lifeEvent{life, Exited{f}}) }
+// Exited tells that nothing is left of the process numbered life, why it ended
+// and when.
+func (r *Runner) Exited(life uint64, f *Fault, at time.Time) {
+	r.post(lifeEvent{life, Exited{f, at}})
+}
 
 // Ping returns nil as soon as Run has taken note of it: proof that the runner
 // makes progress. It returns the cause of ctx if that ends first.

@@ -60,7 +60,7 @@ func (f *fake) die(reason Reason) {
 	f.alive--
 	life := uint64(len(f.spawns))
 	f.mu.Unlock()
-	f.r.Exited(life, &Fault{Reason: reason, Detail: "it died", Weight: 1})
+	f.r.Exited(life, &Fault{Reason: reason, Detail: "it died", Weight: 1}, time.Now())
 }
 
 func (f *fake) stopped() []*Fault {
