@@ -28,6 +28,9 @@ const (
 	// unconnected is how long after a login the OneBot server may be out of
 	// reach before its configuration is set anew.
 	unconnected = 3 * time.Second
+	// unconnectedAgain is the same for a connection that was lost, which mostly
+	// comes back by itself: a worker that was started again, a reload.
+	unconnectedAgain = 12 * time.Second
 	// moveSpacing is the time between two such attempts.
 	moveSpacing = 15 * time.Second
 )
@@ -170,7 +173,7 @@ func (l *life) watch() {
 			}
 		}
 		if v.redial {
-			f.linkDown("the connection to OneBot is dead")
+			f.linkDown(now, "the connection to OneBot is dead")
 			l.a.link.Redial()
 			continueWith(timer, &due, now)
 			continue
@@ -382,7 +385,7 @@ func (l *life) linkEvent(e LinkEvent) {
 				return
 			}
 			f.LinkUp, f.Lifecycle, f.EverUp, f.PortBusy, f.BadToken = true, true, true, false, false
-			f.LinkErr, f.ProbesFailed = "", 0
+			f.LinkErr, f.ProbesFailed, f.DownSince = "", 0, time.Time{}
 			f.BeatAt, f.BeatInterval = now, l.a.c.Account.OneBot.Heartbeat.D()
 			l.nextProbe = time.Time{}
 		case LinkHeartbeat:
@@ -398,7 +401,7 @@ func (l *life) linkEvent(e LinkEvent) {
 			if f.LinkUp {
 				l.wake() // the worker may be gone
 			}
-			f.linkDown(detail)
+			f.linkDown(now, detail)
 			f.BadToken = e.BadToken
 		case LinkBotOffline:
 			f.Kicked, f.KickDetail = true, e.Text

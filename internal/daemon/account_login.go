@@ -262,15 +262,18 @@ func (l *life) loginEvent(e webui.Event) {
 
 // reconfigure sets NapCat's OneBot server up anew, on another port, when it
 // cannot be reached although the account is logged in: another program has its
-// port, or its configuration is not what was written before the start (contract
-// B.1, K.9). It returns when to look again.
+// port, its configuration is not what was written before the start (contract
+// B.1, K.9), or the port leads nowhere. It returns when to look again.
 func (l *life) reconfigure(f *facts, now time.Time) time.Time {
 	due := l.loginAt.Add(unconnected)
-	if f.PortBusy {
+	switch {
+	case f.PortBusy:
 		due = now
-	}
-	if f.EverUp && !f.PortBusy {
-		return time.Time{} // a matter of the connection, not of the configuration
+	case f.EverUp:
+		// Nothing listens any more, or what we send goes nowhere.
+		if again := f.DownSince.Add(unconnectedAgain); again.After(due) {
+			due = again
+		}
 	}
 	if !l.moved.IsZero() {
 		if next := l.moved.Add(moveSpacing); due.Before(next) {

@@ -559,3 +559,101 @@ func TestAccountStopAtAnyMoment(t *testing.T) {
 		})
 	}
 }
+
+func TestAccountFloods(t *testing.T) {
+	t.Parallel()
+	o := quickSim()
+	o.StdoutFlood = 64 << 20
+	r := newRig(t, "main", o)
+	r.start()
+	r.online()
+	st, err := os.Stat(r.c.LogFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Size() > 8<<20 {
+		t.Errorf("the log has %d bytes of the flood", st.Size())
+	}
+}
+
+func TestAccountFrames(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	r.start()
+	a := r.online()
+	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "garbage", Count: 10_000}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "giant", Size: 49 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	// The link still works after all of that.
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := r.acc.Link().Call(ctx, "get_status", nil, nil); err != nil {
+		t.Error(err)
+	}
+	if b := r.online(); b.PIDs.NapCat != a.PIDs.NapCat {
+		t.Errorf("frames cost a process: %+v", b)
+	}
+}
+
+// TestAccountSilentOneBot: the connection stands, but nothing comes.
+func TestAccountSilentOneBot(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	r.c.Supervisor.Health.StartTimeout = ms(5000)
+	r.start()
+	r.online()
+	from := r.mark()
+	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "mute"}); err != nil {
+		t.Fatal(err)
+	}
+	r.await("the silence to be noticed", 15*time.Second, func(a api.Account) bool { return a.State != api.StateOnline })
+	r.online()
+	if !r.had(from, api.StateConnecting, "heartbeat_lost") {
+		t.Error("the history does not tell why")
+	}
+}
+
+func TestAccountDisplayKilled(t *testing.T) {
+	t.Parallel()
+	o := quickSim()
+	o.NeedDisplay = "on"
+	r := newRig(t, "main", o)
+	display := launch.NewDisplay(launch.DisplayOptions{StateFile: filepath.Join(r.dir, "xvfb.json"), Marker: "test-" + strconv.Itoa(os.Getpid())})
+	r.d.Display = display
+	t.Cleanup(func() {
+		if err := display.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r.start()
+	a := r.online()
+	if a.PIDs.Xvfb == 0 {
+		t.Fatal("no Xvfb")
+	}
+	if err := syscall.Kill(a.PIDs.Xvfb, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if b := r.anew(a.PIDs.NapCat); b.PIDs.Xvfb == 0 || b.PIDs.Xvfb == a.PIDs.Xvfb {
+		t.Errorf("%+v", b.PIDs)
+	}
+	if !r.had(0, api.StateStopping, "display_lost") && !r.had(0, api.StateBackoff, "display_lost") && !r.had(0, api.StateBackoff, "no_display") {
+		t.Error("the history does not tell why")
+	}
+}
+
+func TestAccountMemory(t *testing.T) {
+	t.Parallel()
+	o := quickSim()
+	o.MemoryGrowth, o.MemoryLimit = 200<<20, 400<<20
+	r := newRig(t, "main", o)
+	r.c.Supervisor.MemoryLimit = 150 << 20
+	r.start()
+	a := r.online()
+	r.await("a restart", 20*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != a.PIDs.NapCat })
+	if !r.had(0, api.StateStopping, "memory") {
+		t.Error("the history does not tell why")
+	}
+}

@@ -89,6 +89,7 @@ type facts struct {
 	LinkErr       string
 	BadToken      bool
 	EverUp        bool      // was connected once in this process
+	DownSince     time.Time // when the connection was lost; zero while there is one
 	BeatAt        time.Time // last sign of life: lifecycle, heartbeat, answer to a probe
 	BeatInterval  time.Duration
 	SelfOnline    bool // what the last heartbeat or get_status said
@@ -284,7 +285,10 @@ func (f *facts) loggedOut() {
 }
 
 // linkDown tells the facts that the connection is gone.
-func (f *facts) linkDown(detail string) {
+func (f *facts) linkDown(now time.Time, detail string) {
+	if f.Lifecycle {
+		f.DownSince = now
+	}
 	f.LinkUp, f.Lifecycle, f.SelfKnown, f.SelfOnline = false, false, false, false
 	f.BeatAt, f.LinkErr = time.Time{}, detail
 }

@@ -20,8 +20,8 @@ import (
 
 const (
 	xvfbStart = 10 * time.Second // for Xvfb to say which display it serves
-	xvfbProbe = 10 * time.Second // between two looks whether it answers
-	xvfbReply = 5 * time.Second  // for its answer
+	xvfbProbe = 10 * time.Second // DisplayOptions.Probe's default
+	xvfbReply = 5 * time.Second  // for its answer, less if Probe is
 )
 
 // ErrNoXvfb says that there is no display and no Xvfb to make one.
@@ -39,7 +39,9 @@ type DisplayOptions struct {
 	StateFile string
 	Marker    string // of the own Xvfb's processes
 	Path      string // of Xvfb; empty: looked up
-	Logger    *slog.Logger
+	// Probe is the time between two looks whether the own Xvfb answers; 0 is 10 s.
+	Probe  time.Duration
+	Logger *slog.Logger
 }
 
 // Display is the X server that the accounts of one daemon share. It is started
@@ -68,6 +70,9 @@ type displayState struct {
 func NewDisplay(o DisplayOptions) *Display {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Probe <= 0 {
+		o.Probe = xvfbProbe
 	}
 	d := &Display{o: o}
 	d.ctx, d.stop = context.WithCancel(context.Background()) // ended by Close
@@ -242,7 +247,7 @@ func (d *Display) watch(id Identity, name string, lost chan struct{}) {
 			close(gone)
 		}
 	})
-	t := time.NewTicker(xvfbProbe)
+	t := time.NewTicker(d.o.Probe)
 	defer t.Stop()
 	for misses := 0; ; {
 		select {
@@ -254,7 +259,9 @@ func (d *Display) watch(id Identity, name string, lost chan struct{}) {
 			return
 		case <-t.C:
 		}
-		err := answers(d.ctx, name)
+		ctx, cancel := context.WithTimeout(d.ctx, d.o.Probe)
+		err := answers(ctx, name)
+		cancel()
 		if err == nil || d.ctx.Err() != nil {
 			misses = 0
 			continue

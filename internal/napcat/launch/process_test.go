@@ -544,6 +544,33 @@ func TestDisplay(t *testing.T) {
 	}
 }
 
+// TestStoppedDisplayIsReplaced: a server that a signal stopped still accepts
+// connections.
+func TestStoppedDisplayIsReplaced(t *testing.T) {
+	d := NewDisplay(DisplayOptions{StateFile: filepath.Join(t.TempDir(), "xvfb.json"), Marker: "test-y-" + strconv.Itoa(os.Getpid()), Probe: 300 * time.Millisecond})
+	defer func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, lost, err := d.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := d.PID()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "loss of the stopped display", lost)
+	name, _, err := d.Get(t.Context())
+	if err != nil || d.PID() == pid {
+		t.Fatalf("%q, %v", name, err)
+	}
+	if err := answers(t.Context(), name); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDisplayModes(t *testing.T) {
 	for mode, want := range map[string]string{"none": "", ":77": ":77"} {
 		d := NewDisplay(DisplayOptions{Mode: mode})

@@ -1,0 +1,82 @@
+//go:build linux
+
+// Command soak runs ncatd and the simulator for a while under faults and says
+// how they fared. It is a whole ncatd itself (its arguments "ncatd …" and
+// "sim …" make it one), so that it needs nothing but its own binary.
+//
+//	soak faults -for 10m -accounts 3   random faults; availability, messages, memory
+//	soak kills -n 100                  ncatd killed at random moments; copies, survivors
+//	soak many -accounts 10             all online, a crash loop and a forgotten QR code among them
+//
+// It exits with 1 if what it saw is not what ncatd promises.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/ncatd/ncatd"
+	"github.com/ncatd/ncatd/internal/bot/demo"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "ncatd":
+			os.Exit(ncatd.Run(demo.New(), os.Args[2:]))
+		case "sim":
+			os.Exit(ncatd.Run(nil, os.Args[1:]))
+		}
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	mode := "faults"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		mode, args = args[0], args[1:]
+	}
+	fs := flag.NewFlagSet("soak "+mode, flag.ContinueOnError)
+	var (
+		length   = fs.Duration("for", 10*time.Minute, "faults: how long")
+		n        = fs.Int("n", 100, "kills: how many")
+		accounts = fs.Int("accounts", 3, "how many accounts")
+		seed     = fs.Uint64("seed", uint64(time.Now().UnixNano()), "of chance")
+		dir      = fs.String("home", "", "folder to work in; empty: a temporary one, removed if all went well")
+	)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	s, err := newStage(*dir, *seed)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("seed %d, home %s\n", *seed, s.home)
+	switch mode {
+	case "faults":
+		err = s.faults(ctx, *accounts, *length)
+	case "kills":
+		err = s.kills(ctx, *n)
+	case "many":
+		err = s.many(ctx, *accounts)
+	default:
+		err = fmt.Errorf("unknown mode %q", mode)
+	}
+	if e := s.end(); err == nil {
+		err = e
+	}
+	if err == nil && *dir == "" {
+		s.remove()
+	}
+	return err
+}
