@@ -23,6 +23,9 @@ import (
 // kickMemory is how long a kick makes the pauses after later ones longer.
 const kickMemory = 6 * time.Hour
 
+// displayGrace is how much later than QQ's end that of its X server is noticed.
+const displayGrace = 150 * time.Millisecond
+
 // driver is the Account as its runner sees it.
 type driver Account
 
@@ -300,11 +303,30 @@ func (l *life) exited() {
 	at := time.Now()
 	d := diagnose(l.proc.Exit(), l.proc.Tail(ringForDiagnosis))
 	fault := &supervisor.Fault{Reason: d.Reason, Detail: d.Detail, Weight: 1}
+	if l.proc.Exit().Signal == 0 && l.displayLost() {
+		fault.Reason, fault.Detail = reasonDisplayLost, "the X server that QQ draws on is gone, and QQ with it"
+	}
 	if err := l.finish(context.Background(), 0); err != nil { // no end: see finish
 		a.log.Error("napcat not cleaned up", "err", err)
 	}
 	a.log.Warn("napcat ended", "exit", l.proc.Exit().String(), "reason", fault.Reason, "detail", fault.Detail)
 	a.runner.Exited(l.n, l.ended(fault), at)
+}
+
+// displayLost reports whether the X server of a process that just ended is gone
+// too: QQ ends with it, and may be the first to be noticed.
+func (l *life) displayLost() bool {
+	if l.lost == nil {
+		return false
+	}
+	t := time.NewTimer(displayGrace)
+	defer t.Stop()
+	select {
+	case <-l.lost:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // ended tells the daemon of a process that ended by a fault before the account

@@ -221,6 +221,24 @@ func (r *rig) await(what string, timeout time.Duration, ok func(a api.Account) b
 	return r.seen
 }
 
+// awaitPolled is await for counters, which change without a word.
+func (r *rig) awaitPolled(what string, timeout time.Duration, ok func(a api.Account) bool) api.Account {
+	r.t.Helper()
+	t := time.NewTicker(20 * time.Millisecond)
+	defer t.Stop()
+	limit := time.After(timeout)
+	for {
+		select {
+		case <-t.C:
+			if a := r.acc.Snapshot(); ok(a) {
+				return a
+			}
+		case <-limit:
+			r.t.Fatalf("timeout: %s: %+v", what, r.acc.Snapshot())
+		}
+	}
+}
+
 func (r *rig) online() api.Account {
 	r.t.Helper()
 	return r.await("online", 20*time.Second, func(a api.Account) bool { return a.State == api.StateOnline })
@@ -598,20 +616,41 @@ func TestAccountFrames(t *testing.T) {
 	}
 }
 
-// TestAccountSilentOneBot: the connection stands, but nothing comes.
-func TestAccountSilentOneBot(t *testing.T) {
+// TestAccountWithoutHeartbeat: answers to probes stand in for heartbeats.
+func TestAccountWithoutHeartbeat(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "main", quickSim())
-	r.c.Supervisor.Health.StartTimeout = ms(5000)
 	r.start()
-	r.online()
-	from := r.mark()
+	a := r.online()
+	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "no-heartbeat"}); err != nil {
+		t.Fatal(err)
+	}
+	// Three heartbeats are missed after 3 s; then probes follow.
+	b := r.awaitPolled("probes", 15*time.Second, func(b api.Account) bool { return b.Calls > a.Calls })
+	if b.State != api.StateOnline || b.PIDs.NapCat != a.PIDs.NapCat {
+		t.Errorf("%+v", b)
+	}
+}
+
+// TestAccountSendsFailing: all looks well, but QQ confirms nothing.
+func TestAccountSendsFailing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	r.start()
+	a := r.online()
 	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "mute"}); err != nil {
 		t.Fatal(err)
 	}
-	r.await("the silence to be noticed", 15*time.Second, func(a api.Account) bool { return a.State != api.StateOnline })
-	r.online()
-	if !r.had(from, api.StateConnecting, "heartbeat_lost") {
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err := r.acc.Link().Call(ctx, "send_private_msg", map[string]any{"user_id": 3001000001, "message": "x"}, nil)
+		cancel()
+		if err == nil {
+			t.Fatal("a send was confirmed")
+		}
+	}
+	r.anew(a.PIDs.NapCat)
+	if !r.had(0, api.StateStopping, "send_failing") {
 		t.Error("the history does not tell why")
 	}
 }

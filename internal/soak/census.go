@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/napcat/launch"
 )
 
 // census counts, every few milliseconds and with no help of ncatd, how many
@@ -53,6 +56,7 @@ func newCensus(s *stage) *census {
 // now returns the masters of each account that run now.
 func (c *census) now() map[string][]int {
 	found := make(map[string][]int)
+	parent := make(map[int]int)
 	dirs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return nil
@@ -70,9 +74,18 @@ func (c *census) now() map[string][]int {
 			}
 			worker = worker || v == "NAPCAT_WORKER_PROCESS=1"
 		}
-		if pid, err := strconv.Atoi(strings.Split(path, "/")[2]); err == nil && name != "" && !worker {
+		pid, err := strconv.Atoi(strings.Split(path, "/")[2])
+		if err != nil || name == "" || worker {
+			continue
+		}
+		if p, err := launch.Parent(pid); err == nil {
+			parent[pid] = p
 			found[name] = append(found[name], pid)
 		}
+	}
+	// A child between fork and exec still shows the environment of its parent.
+	for name, pids := range found {
+		found[name] = orphans(pids, parent)
 	}
 	return found
 }
@@ -88,4 +101,15 @@ func (c *census) stop() error {
 		return fmt.Errorf("two copies of an account: %s", strings.Join(c.copies, "; "))
 	}
 	return nil
+}
+
+// orphans returns the pids whose parent is not among them.
+func orphans(pids []int, parent map[int]int) []int {
+	var out []int
+	for _, pid := range pids {
+		if !slices.Contains(pids, parent[pid]) {
+			out = append(out, pid)
+		}
+	}
+	return out
 }

@@ -14,6 +14,12 @@ func Identify(pid int) (Identity, error) {
 	return Identity{PID: pid, Start: p.Start, BootID: bootID()}, nil
 }
 
+// Parent returns the pid of a process's parent.
+func Parent(pid int) (int, error) {
+	p, err := process(pid)
+	return p.PPID, err
+}
+
 // Alive reports whether the process that id names exists and is no zombie.
 func Alive(id Identity) bool {
 	if id.PID <= 0 || id.BootID != bootID() {
