@@ -28,7 +28,6 @@ type stages struct {
 
 	said   map[string]string // account -> last state line
 	codes  map[string]string // account -> last QR drawn
-	quick  map[string]bool   // account -> logging in by ticket
 	latest map[string]api.Account
 	tried  bool // the advice was given
 }
@@ -36,7 +35,7 @@ type stages struct {
 func (s *stages) init() {
 	if s.said == nil {
 		s.said, s.codes = map[string]string{}, map[string]string{}
-		s.quick, s.latest = map[string]bool{}, map[string]api.Account{}
+		s.latest = map[string]api.Account{}
 	}
 }
 
@@ -46,7 +45,6 @@ func (s *stages) show(it api.WatchItem) error {
 	switch {
 	case it.Status != nil:
 		for _, acc := range it.Status.Accounts {
-			s.history(acc)
 			s.account(acc)
 		}
 	case it.State != nil:
@@ -59,16 +57,6 @@ func (s *stages) show(it api.WatchItem) error {
 	return nil
 }
 
-// history takes from what happened before the watch began whether a ticket
-// was used.
-func (s *stages) history(acc api.Account) {
-	for _, t := range acc.History {
-		if !t.Time.Before(s.began) && t.Reason == "quick_login" {
-			s.quick[acc.Name] = true
-		}
-	}
-}
-
 func (s *stages) account(acc api.Account) {
 	s.latest[acc.Name] = acc
 	a := s.a
@@ -79,7 +67,7 @@ func (s *stages) account(acc api.Account) {
 		}
 		s.said[acc.Name] = line
 		code := "start.online"
-		if s.quick[acc.Name] {
+		if s.byTicket(acc) {
 			code = "start.online_quick"
 		}
 		nick := printable(acc.Nickname)
@@ -90,12 +78,7 @@ func (s *stages) account(acc api.Account) {
 		s.advice(acc)
 		return
 	}
-	if acc.Reason == "quick_login" {
-		s.quick[acc.Name] = true
-	} else if acc.State == api.StateLoginRequired {
-		s.quick[acc.Name] = false
-	}
-	if acc.State == api.StateStopped && s.said[acc.Name] == "" {
+	if acc.State == api.StateStopped && acc.Reason == "wanted" && s.codes[acc.Name] == "" {
 		return // it has not begun yet
 	}
 	line := a.t("start.state", acc.Name, a.t("state."+string(acc.State)))
@@ -114,15 +97,29 @@ func (s *stages) account(acc api.Account) {
 	}
 }
 
+// byTicket tells whether an account came online since the start without a code,
+// a password or a process that was online already.
+func (s *stages) byTicket(acc api.Account) bool {
+	if s.codes[acc.Name] != "" {
+		return false
+	}
+	for _, t := range acc.History {
+		switch t.Reason {
+		case "qr", "captcha", "new_device", "password_login", "adopted":
+			if !t.Time.Before(s.began) {
+				return false
+			}
+		}
+	}
+	return len(acc.History) > 0
+}
+
 func (s *stages) login(account string, it api.LoginItem) {
 	switch it.Step {
 	case "quick":
-		if !s.quick[account] {
-			s.quick[account] = true
-			s.a.out.say("%s", s.a.t("start.quick", account))
-		}
+		s.a.out.say("%s", s.a.t("start.quick", account))
 	case "accepted":
-		if !s.quick[account] {
+		if s.codes[account] != "" {
 			s.a.out.say("%s", s.a.t("start.scanned", account))
 		}
 	}
@@ -254,10 +251,11 @@ func (a *app) awaitAccounts(ctx context.Context, h home.Dir, o startOptions, beg
 }
 
 // settled tells whether waiting longer would show nothing new. scans says that
-// somebody (the simulated phone) scans by itself.
+// somebody (the simulated phone) scans by itself. An account that is stopped
+// has not begun yet: a daemon that starts runs all of them.
 func settled(acc api.Account, scans bool) bool {
 	switch acc.State {
-	case api.StateOnline, api.StateStopped, api.StateFailed:
+	case api.StateOnline, api.StateFailed:
 		return true
 	case api.StateLoginRequired:
 		// Without a code or a challenge there is nothing to do for a person yet.

@@ -41,16 +41,23 @@ func Keys(account string) []string {
 }
 
 // Nearest returns the name that s is most likely meant to be, "" if none is
-// near: at most one error in three letters.
+// near: at most one error in three letters, or else its beginning.
 func Nearest(s string, names []string) string {
 	best, bestDist := "", len([]rune(s))/3+1
+	begins := ""
 	for _, n := range names {
 		if strings.EqualFold(n, s) {
 			return n
 		}
+		if begins == "" && len(s) > 2 && strings.HasPrefix(n, strings.ToLower(s)) {
+			begins = n
+		}
 		if d := distance(strings.ToLower(s), n); d < bestDist || d == bestDist && best == "" {
 			best, bestDist = n, d
 		}
+	}
+	if best == "" {
+		best = begins
 	}
 	return best
 }

@@ -24,7 +24,7 @@ var notKeys = map[string]bool{
 //
 // path is the file; one that does not exist is an empty one. env is in the form
 // of os.Environ: NCATD_LOG_LEVEL sets log.level, NCATD_ACCOUNTS_MAIN_UIN the
-// uin of account main. flags has dotted keys ("log.level",
+// uin of account main; an empty variable is none. flags has dotted keys ("log.level",
 // "accounts.main.uin"). Lists are written with commas.
 //
 // The error is an [*Error] with every problem; the Config is then nil.
@@ -76,7 +76,7 @@ func (d *decoder) environment(c *Config, env []string) {
 	}
 	for _, kv := range env {
 		name, val, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, "NCATD_") || notKeys[name] || own[name] || strings.HasPrefix(name, "NCATD_SIM_") {
+		if val == "" || !strings.HasPrefix(name, "NCATD_") || notKeys[name] || own[name] || strings.HasPrefix(name, "NCATD_SIM_") {
 			continue
 		}
 		d.source = name
