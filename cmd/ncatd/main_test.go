@@ -187,7 +187,7 @@ func cmdJQ(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var volatile = []string{"pid", "started", "since", "time", "issued", "rss_bytes", "cpu_percent", "napcat", "xvfb", "home", "go", "commit", "platform", "file", "message_id", "detail"}
+var volatile = []string{"pid", "started", "since", "time", "issued", "rss_bytes", "cpu_percent", "napcat", "xvfb", "home", "go", "commit", "platform", "file", "message_id", "detail", "events", "calls"}
 
 var port = regexp.MustCompile(`:\d{4,5}\b`)
 
