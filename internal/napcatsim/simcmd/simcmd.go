@@ -97,7 +97,7 @@ func New() *cobra.Command {
 	cmd.PersistentFlags().StringVarP(&t.account, "account", "a", "", "the account, by its name in the config (default: the only one, or main)")
 	cmd.PersistentFlags().DurationVar(&t.patience, "patience", 15*time.Second, "how long to wait while the simulator is not yet as far as the command needs")
 	cmd.AddCommand(
-		packCommand(), qqCommand(),
+		packCommand(), qqCommand(), onebotCommand(),
 		t.say(), t.sent(), t.act(), t.scan(), t.simple("qr-expire", "Let the code on screen expire", (*napcatsim.Control).ExpireQR),
 		t.kick(), t.online("offline", "Play QQ's status 20: offline without an event", false), t.online("online", "End QQ's status 20", true),
 		t.crash(), t.hang(), t.drop(), t.fault(), t.state(), t.world(),
