@@ -30,7 +30,8 @@ type tally struct {
 
 // faults disturbs the accounts at random and lets people write to them.
 func (s *stage) faults(ctx context.Context, accounts int, length time.Duration) error {
-	if err := s.configure(accounts, "{initial: 200ms, max: 1s, score_limit: 1000}", nil); err != nil {
+	beat := func(int, *napcatsim.Options) string { return "    onebot: {heartbeat: 2s}\n" }
+	if err := s.configure(accounts, fast, beat); err != nil {
 		return err
 	}
 	if err := s.start(); err != nil {

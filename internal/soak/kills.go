@@ -13,7 +13,7 @@ import (
 // should log in, and while it stops. After each the account must come online
 // again, with the same NapCat if that was well.
 func (s *stage) kills(ctx context.Context, n int) error {
-	if err := s.configure(1, "{initial: 200ms, max: 2s}", nil); err != nil {
+	if err := s.configure(1, fast, nil); err != nil {
 		return err
 	}
 	if err := s.start(); err != nil {

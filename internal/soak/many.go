@@ -19,16 +19,16 @@ func (s *stage) many(ctx context.Context, accounts int) error {
 	if accounts > 2 {
 		well = accounts - 2
 	}
-	err := s.configure(accounts, "{initial: 1s, max: 30s}", func(i int, o *napcatsim.Options) {
+	err := s.configure(accounts, "  stop_timeout: 4s\n", func(i int, o *napcatsim.Options) string {
 		switch {
 		case i < well:
 		case i == accounts-2:
 			after := napcatsim.Duration(200 * time.Millisecond)
 			o.CrashAfter = &after
 		default:
-			off := napcatsim.Off
-			o.ScanAfter = &off
+			return "    env: {" + napcatsim.ScanAfterEnv + ": \"off\"}\n"
 		}
+		return ""
 	})
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (s *stage) many(ctx context.Context, accounts int) error {
 		return err
 	}
 	cpu := (b.cpu - a.cpu).Seconds() / window.Seconds() * 100
-	fmt.Printf("ncatd idle: %d MiB RSS, %.2f %% of a core, %d goroutines' worth of %d fds\n", b.rss>>20, cpu, b.threads, b.fds)
+	fmt.Printf("ncatd idle: %d MiB RSS, %.2f %% of a core, %d threads, %d fds\n", b.rss>>20, cpu, b.threads, b.fds)
 	st, err := s.client.Status(ctx)
 	if err != nil {
 		return err

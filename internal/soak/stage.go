@@ -22,6 +22,12 @@ import (
 	"github.com/ncatd/ncatd/internal/napcatsim"
 )
 
+// fast makes ncatd notice everything soon, so that much fits into a short time.
+const fast = `  restart: {initial: 200ms, max: 1s, score_limit: 1000}
+  health: {probe_interval: 1s, probe_timeout: 2s, start_timeout: 20s}
+  stop_timeout: 4s
+`
+
 // stage is a home with an ncatd in it.
 type stage struct {
 	home    home.Dir
@@ -59,9 +65,9 @@ func newStage(dir string, seed uint64) (*stage, error) {
 	return s, nil
 }
 
-// configure writes the config for accounts named a1, a2, … and their
-// simulators.
-func (s *stage) configure(accounts int, restart string, each func(i int, o *napcatsim.Options)) error {
+// configure writes the config for accounts named a1, a2, … and the options of
+// their simulators; each may return further lines for its account.
+func (s *stage) configure(accounts int, supervisor string, each func(i int, o *napcatsim.Options) (more string)) error {
 	if err := s.home.Make(); err != nil {
 		return err
 	}
@@ -70,16 +76,16 @@ func (s *stage) configure(accounts int, restart string, each func(i int, o *napc
 	for i := range accounts {
 		name := fmt.Sprintf("a%d", i+1)
 		s.names = append(s.names, name)
-		fmt.Fprintf(&b, "  - name: %s\n    onebot: {heartbeat: 2s}\n", name)
 		o := napcatsim.Options{UIN: 3889001001 + int64(i), NeedDisplay: "off"}
+		fmt.Fprintf(&b, "  - name: %s\n", name)
 		if each != nil {
-			each(i, &o)
+			b.WriteString(each(i, &o))
 		}
 		if err := napcatsim.WriteOptions(napcatsim.AccountHome(string(s.home), name), o); err != nil {
 			return err
 		}
 	}
-	b.WriteString("display: none\nsupervisor:\n  restart: " + restart + "\n  health: {probe_interval: 1s, probe_timeout: 2s, start_timeout: 20s}\n  stop_timeout: 4s\n")
+	b.WriteString("display: none\nsupervisor:\n" + supervisor)
 	if err := os.WriteFile(s.home.Config(), []byte(b.String()), 0o600); err != nil {
 		return err
 	}
