@@ -333,7 +333,7 @@ func (l *life) learn(f *facts, fact launch.Fact, now time.Time) {
 	case launch.KindNetworkUp:
 		f.NetworkWait = time.Time{}
 	case launch.KindQuickBegan:
-		if f.Login == loginWaiting {
+		if f.Login == loginWaiting && !f.Adopted {
 			f.Login, f.LoginReason, f.LoginDetail = loginTrying, reasonQuickLogin, fmt.Sprintf("logging in %d with its saved ticket", fact.UIN)
 		}
 	case launch.KindWorkerExit:
