@@ -333,11 +333,15 @@ func (p *pending) finish(action string, result any) error {
 	if p.err != nil {
 		return lostError(action, onebot.ErrUnknownOutcome, p.err)
 	}
-	r := &p.parts
+	return p.parts.finish(action, p.answer, result)
+}
+
+// finish turns an answer, which frame is the whole of, into a call's result.
+func (r *reply) finish(action string, frame []byte, result any) error {
 	if r.refused() {
 		return &onebot.Error{
 			Action: action, RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
-			Raw: bytes.Clone(p.answer),
+			Raw: bytes.Clone(frame),
 		}
 	}
 	if result == nil || len(r.data) == 0 || string(r.data) == "null" {

@@ -373,7 +373,7 @@ const tailKept = 1 << 10
 func (c *Conn) handle(frame []byte) (work func(), err error) {
 	k, r := classify(frame)
 	switch k {
-	case event:
+	case eventFrame:
 		c.events.Add(1)
 		own := make([]byte, len(frame))
 		copy(own, frame)

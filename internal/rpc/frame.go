@@ -9,9 +9,9 @@ import (
 type kind uint8
 
 const (
-	garbage kind = iota // not a JSON object, or one that is neither of the others
-	event               // has post_type at its top level
-	answer              // has echo, retcode or status at its top level and no post_type
+	garbage    kind = iota // not a JSON object, or one that is neither of the others
+	eventFrame             // has post_type at its top level
+	answer                 // has echo, retcode or status at its top level and no post_type
 )
 
 // reply is the top level of an answer frame; its slices point into the frame.
@@ -47,7 +47,7 @@ var eventStarts = [][]byte{[]byte(`{"self_id":`), []byte(`{"time":`), []byte(`{"
 func classify(frame []byte) (kind, reply) {
 	for _, s := range eventStarts {
 		if bytes.HasPrefix(frame, s) && frame[len(frame)-1] == '}' {
-			return event, reply{}
+			return eventFrame, reply{}
 		}
 	}
 	var r reply
@@ -55,7 +55,7 @@ func classify(frame []byte) (kind, reply) {
 	ok := topLevel(frame, func(key, val []byte) {
 		switch string(key) {
 		case "post_type":
-			k = event
+			k = eventFrame
 		case "status":
 			if val[0] == '"' {
 				r.status = val[1 : len(val)-1]

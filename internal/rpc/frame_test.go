@@ -11,8 +11,8 @@ func TestClassify(t *testing.T) {
 		frame string
 		want  kind
 	}{
-		{`{"time":1795317621,"self_id":10001,"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}`, event},
-		{`{"status":"ok","post_type":"x"}`, event},
+		{`{"time":1795317621,"self_id":10001,"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}`, eventFrame},
+		{`{"status":"ok","post_type":"x"}`, eventFrame},
 		{`{"message":"{\"post_type\":1}","echo":"5"}`, answer},
 		{`{"data":{"post_type":"message","echo":3},"retcode":0}`, answer},
 		{`{"data":[{"a":"]}\\\""}],"echo":1}`, answer},
@@ -74,7 +74,7 @@ func FuzzClassify(f *testing.F) {
 		want := garbage
 		switch {
 		case post:
-			want = event
+			want = eventFrame
 		case code || isEcho:
 			want = answer
 		}

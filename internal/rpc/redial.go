@@ -54,19 +54,25 @@ var _ onebot.Streamer = (*Redialer)(nil)
 
 // Run returns the cause of ctx, or an error that wraps [ErrBadToken].
 func (r *Redialer) Run(ctx context.Context) error {
+	return redial(ctx, r.URL, r.Down, r.once)
+}
+
+// redial calls once until ctx ends or the token is refused. once reports
+// whether it had a link before it failed.
+func redial(ctx context.Context, rawURL string, down func(error), once func(context.Context) (linked bool, err error)) error {
 	longest := farPause
-	if near(r.URL) {
+	if near(rawURL) {
 		longest = nearPause
 	}
 	pause := firstPause
 	for {
 		start := time.Now()
-		linked, err := r.once(ctx)
+		linked, err := once(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if r.Down != nil {
-			r.Down(err)
+		if down != nil {
+			down(err)
 		}
 		if errors.Is(err, ErrBadToken) {
 			return err
