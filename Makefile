@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race e2e bench soak fuzz fmt lint generate check cross vuln release clean
+.PHONY: help build run test race e2e e2e-login bench soak fuzz fmt lint generate check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ soak: ## accounts on the simulator under random faults for SOAK (10m): availabil
 	@mkdir -p bin
 	$(GO) build -o bin/soak ./internal/soak
 	bin/soak faults -for $(or $(SOAK),10m)
+
+e2e-login: build ## every way to log in, on real terminals (needs tmux and zbarimg)
+	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@for d in $$($(GO) list -f '{{.Dir}}' ./...); do for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go 2>/dev/null | sed 's/func //'); do echo "== $$d $$f"; (cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) .) || exit 1; done; done

@@ -108,8 +108,6 @@ func newPrompter(a *app) *prompter {
 	return nil
 }
 
-func (p *prompter) can() bool { return p.file != nil }
-
 // close ends a read under way.
 func (p *prompter) close() {
 	close(p.done)

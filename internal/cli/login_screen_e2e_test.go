@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e_login
 
 package cli
 
@@ -192,6 +192,7 @@ func TestScreenCaptcha(t *testing.T) {
 	d.passwd = func(string) error { captcha(); return nil }
 	d.captcha = func(r api.CaptchaRequest) error {
 		if r.Ticket != "t03good" {
+			d.step(api.LoginItem{Step: "failed", Method: "captcha", Reason: "refused", Detail: "验证码错误"})
 			return &api.Error{Code: "napcat_failed", Message: "验证码错误"}
 		}
 		go d.online()

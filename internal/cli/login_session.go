@@ -72,7 +72,8 @@ type loginSession struct {
 	begun   bool
 	since   time.Time // of the state
 	code    string    // the last code or page shown
-	asking  string    // captcha being answered
+	captcha string    // page of the captcha that is asked for
+	asking  bool      // somebody is answering it
 	wish    func(context.Context) error
 	wishing bool
 	method  string // of the wish
@@ -282,6 +283,12 @@ func (s *loginSession) account(ctx context.Context, acc api.Account) (done bool,
 	} else if acc.State == api.StateFailed || acc.State == api.StateStopped {
 		return true, s.ended()
 	}
+	if acc.State != api.StateLoginRequired {
+		s.code = "" // whatever is waited for afterwards is said again
+	}
+	if acc.Login == nil || acc.Login.Kind != "captcha" {
+		s.captcha = ""
+	}
 	if acc.State == api.StateLoginRequired {
 		if acc.Login != nil {
 			if err := s.challenge(ctx, acc.Login.Kind, acc.Login.URL); err != nil {
@@ -425,7 +432,7 @@ func (s *loginSession) showCode(q *api.QR) error {
 	if s.wish != nil {
 		return nil // shown if what was asked for does not work
 	}
-	s.code = q.URL
+	s.code, s.captcha = q.URL, ""
 	return s.show(loginEvent{Event: "qr", URL: q.URL, Seq: q.Seq, Time: q.Issued})
 }
 
@@ -438,16 +445,25 @@ func (s *loginSession) challenge(ctx context.Context, kind, url string) error {
 	if err := s.show(loginEvent{Event: kind, URL: url, UIN: s.acc.UIN}); err != nil {
 		return err
 	}
-	if kind == "captcha" && s.talk != nil && s.talk.can() && s.asking == "" {
-		s.askCaptcha(ctx, url)
+	s.captcha = ""
+	if kind == "captcha" {
+		s.captcha = url
+		s.askCaptcha(ctx)
 	}
 	return nil
 }
 
-// askCaptcha reads an answer from the terminal and hands it in.
-func (s *loginSession) askCaptcha(ctx context.Context, url string) {
-	s.asking = url
+// askCaptcha reads an answer from the terminal and hands it in, again and again
+// while the captcha is asked for.
+func (s *loginSession) askCaptcha(ctx context.Context) {
+	if s.captcha == "" || s.talk == nil {
+		return
+	}
 	s.view.prompt(s.a.t("login.captcha_prompt"))
+	if s.asking {
+		return
+	}
+	s.asking = true
 	name := s.acc.Name
 	s.beside(ctx, func() func() error {
 		answer, err := s.talk.captcha(ctx)
@@ -455,27 +471,21 @@ func (s *loginSession) askCaptcha(ctx context.Context, url string) {
 			err = s.cl.LoginCaptcha(ctx, name, answer)
 		}
 		return func() error {
-			s.asking = ""
+			s.asking = false
 			var e *api.Error
 			switch {
-			case ctx.Err() != nil, errors.Is(err, io.EOF):
+			case ctx.Err() != nil, err == nil, errors.Is(err, io.EOF):
 				return nil
-			case errors.Is(err, errBadAnswer):
-				if s.code == url {
-					s.askCaptcha(ctx, url)
-				}
-				return nil
-			case errors.As(err, &e):
+			case errors.As(err, &e) && e.Code != "napcat_failed":
+				// What QQ refuses is told to everybody who watches.
 				if err := s.show(loginEvent{Event: "failed", Method: "captcha", Reason: e.Code, Detail: e.Message}); err != nil {
 					return err
 				}
-				if s.acc.Login != nil && s.acc.Login.Kind == "captcha" && e.Code != "conflict" {
-					s.code = s.acc.Login.URL
-					s.askCaptcha(ctx, s.code)
-				}
-				return nil
+			case !errors.As(err, &e) && !errors.Is(err, errBadAnswer):
+				return err
 			}
-			return s.again(err)
+			s.askCaptcha(ctx)
+			return nil
 		}
 	})
 }

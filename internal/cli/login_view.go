@@ -176,7 +176,7 @@ type screenLogin struct {
 	scrolled   string     // code that went into the scroll-back
 	status     string     // the last state line
 	since      time.Time
-	asking     bool // a line is being read; the frame stays away
+	asking     string // prompt of a line that is being read; the frame stays away
 }
 
 func newScreenLogin(a *app, o loginOptions) *screenLogin {
@@ -199,10 +199,20 @@ func newScreenLogin(a *app, o loginOptions) *screenLogin {
 
 func (v *screenLogin) show(e loginEvent) error {
 	a := v.a
+	if v.asking != "" {
+		switch e.Event {
+		case "failed", "timeout":
+			fmt.Fprintf(a.Stdout, "\r\x1b[Kncatd: %s\r\n%s", a.loginLine(e), v.asking)
+			return nil
+		case "state", "expired", "back":
+			return nil
+		}
+		v.asking = ""
+		fmt.Fprint(a.Stdout, "\r\x1b[K")
+	}
 	switch e.Event {
 	case "qr", "new_device":
-		v.code, v.asking = e, false
-		v.status = ""
+		v.code, v.status = e, ""
 	case "captcha":
 		v.code = loginEvent{}
 		for _, l := range a.captchaLines(e) {
@@ -222,7 +232,6 @@ func (v *screenLogin) show(e loginEvent) error {
 		if e.Event == "restarted" || e.Event == "away" {
 			v.code = loginEvent{} // it died with whoever issued it
 		}
-		v.asking = false
 		if err := v.scr.Print("ncatd: " + a.loginLine(e)); err != nil {
 			return err
 		}
@@ -234,7 +243,7 @@ func (v *screenLogin) show(e loginEvent) error {
 			v.set(a.loginLine(e), e.Time)
 		}
 	case "accepted", "quick", "password":
-		v.code, v.asking = loginEvent{}, false
+		v.code = loginEvent{}
 		v.set(a.loginLine(e), e.Time)
 	default: // expired, scanned, back
 		v.set(a.loginLine(e), e.Time)
@@ -260,7 +269,7 @@ func (v *screenLogin) tick() error {
 
 // draw composes the frame: a heading, the code, a line of state.
 func (v *screenLogin) draw() error {
-	if v.asking {
+	if v.asking != "" {
 		return nil
 	}
 	a := v.a
@@ -324,9 +333,9 @@ func (v *screenLogin) cut(s string) string {
 }
 
 func (v *screenLogin) prompt(text string) {
-	v.asking = true
+	v.asking = text
 	_ = v.scr.Clear() // a terminal that went away shows with the next event
-	fmt.Fprint(v.a.Stdout, text)
+	fmt.Fprint(v.a.Stdout, "\r"+text+"\x1b[K")
 }
 
 func (v *screenLogin) end() { _ = v.scr.Clear() }

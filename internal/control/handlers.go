@@ -346,7 +346,24 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	defer sub.Close()
 	st := s.o.Backend.Status()
 	first := api.WatchItem{Kind: "snapshot", Time: time.Now(), Status: &st}
-	return s.stream(w, r, sub, &first, func(it api.WatchItem) any { return it })
+	return s.stream(w, r, sub, &first, func(it api.WatchItem) any {
+		if stale(it, st) {
+			return nil
+		}
+		return it
+	})
+}
+
+// stale reports whether it is older than the snapshot st: what was published
+// between the subscription and the snapshot must not undo it.
+func stale(it api.WatchItem, st api.Status) bool {
+	for _, a := range st.Accounts {
+		if a.Name != it.Account {
+			continue
+		}
+		return it.State != nil && it.State.Since.Before(a.Since) || it.QR != nil && a.QR != nil && it.QR.Issued.Before(a.QR.Issued)
+	}
+	return false
 }
 
 // events streams the account's events as OneBot sent them, one a line.
@@ -382,6 +399,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, sub *Subscriptio
 		return rc.Flush() == nil
 	}
 	send := func(v any) bool {
+		if v == nil {
+			return true
+		}
 		b, err := json.Marshal(v)
 		return err == nil && write(b)
 	}

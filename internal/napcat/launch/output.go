@@ -40,6 +40,7 @@ type output struct {
 	path    string
 	log     *LogFile
 	secrets *strings.Replacer
+	hide    [][]byte // the same secrets, to be overwritten in the file
 	onLine  func(Line)
 	logger  *slog.Logger
 
@@ -61,12 +62,14 @@ type output struct {
 
 func newOutput(s Spec) *output {
 	var pairs []string
+	var hide [][]byte
 	for _, secret := range s.Secrets {
 		if secret != "" {
 			pairs = append(pairs, secret, "***")
+			hide = append(hide, []byte(secret))
 		}
 	}
-	o := &output{path: s.Output, log: s.Log, secrets: strings.NewReplacer(pairs...), onLine: s.OnLine, logger: s.Logger}
+	o := &output{path: s.Output, log: s.Log, secrets: strings.NewReplacer(pairs...), hide: hide, onLine: s.OnLine, logger: s.Logger}
 	if o.onLine == nil {
 		o.onLine = func(Line) {}
 	}
@@ -154,6 +157,7 @@ func (o *output) drain(f *os.File, buf []byte) (int, error) {
 		if n > 0 {
 			o.off.Store(off + int64(n))
 			o.feed(buf[:n])
+			o.mask(f, off, buf[:n])
 			total += n
 			if off+int64(n) >= o.old {
 				o.old = 0
@@ -171,6 +175,31 @@ func (o *output) drain(f *os.File, buf []byte) (int, error) {
 		}
 	}
 	return total, nil
+}
+
+// mask overwrites the secrets in what was read at off, so that the file, which
+// NapCat prints its token into, keeps none. NapCat appends: nothing that it
+// writes meanwhile is touched.
+func (o *output) mask(f *os.File, off int64, b []byte) {
+	for _, secret := range o.hide {
+		stars := bytes.Repeat([]byte{'*'}, len(secret))
+		hide := func(at int64, b []byte) {
+			for i := bytes.Index(b, secret); i >= 0; i = bytes.Index(b, secret) {
+				if _, err := f.WriteAt(stars, at+int64(i)); err != nil {
+					o.logger.Warn("a secret stays in the output file", "err", err)
+					return
+				}
+				at, b = at+int64(i+len(secret)), b[i+len(secret):]
+			}
+		}
+		hide(off, b)
+		// One that the end of the read before cut in two.
+		if from := max(0, off-int64(len(secret))+1); from < off {
+			seam := make([]byte, 2*(len(secret)-1))
+			n, _ := f.ReadAt(seam[:min(len(seam), int(off-from)+len(b))], from) // what cannot be read was not read before
+			hide(from, seam[:n])
+		}
+	}
 }
 
 func (o *output) feed(b []byte) {

@@ -18,6 +18,9 @@ const (
 	MethodQuick    Method = "quick"    // the ticket that QQ kept from an earlier login
 	MethodPassword Method = "password" // the MD5 of the password
 	MethodQR       Method = "qr"       // a code scanned with the phone
+
+	// MethodCaptcha stands in events only: the answer to a captcha.
+	MethodCaptcha Method = "captcha"
 )
 
 // Step is what an [Event] reports. The words go out to users' scripts.

@@ -474,7 +474,7 @@ func TestLogins(t *testing.T) {
 				}
 				return d.Captcha(ctx, "good", "r", "")
 			},
-			kind: OutcomeLoggedIn, steps: "password captcha failed:password(refused) password captcha accepted online",
+			kind: OutcomeLoggedIn, steps: "password captcha failed:captcha(refused) password captcha accepted online",
 		},
 		{
 			name: "nobody solves the captcha: a fresh code, not an old one",
@@ -820,7 +820,7 @@ func TestLogins(t *testing.T) {
 				}
 				return d.Password(ctx, 10001, testMD5)
 			},
-			kind: OutcomeLoggedIn, steps: "waiting password failed:password(refused) password accepted online",
+			kind: OutcomeLoggedIn, steps: "waiting password failed:password(refused) waiting password accepted online",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

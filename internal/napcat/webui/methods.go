@@ -158,7 +158,7 @@ func (r *run) quickCommand(ctx context.Context, account int64) error {
 	err := r.tryQuick(ctx, account)
 	if err != nil && KindOf(err) == KindRefused {
 		r.report(Event{Step: StepFailed, Method: MethodQuick, UIN: account, Reason: ReasonRefused, Detail: MessageOf(err)})
-		r.absorb = true
+		r.restate()
 	}
 	return err
 }
@@ -176,6 +176,22 @@ func (r *run) enterQR() {
 	}
 }
 
+// restate says again what the login waits for, after something that was tried
+// meanwhile did not work.
+func (r *run) restate() {
+	r.absorb = true // a failed call leaves its text there
+	switch r.mode {
+	case modeQR:
+		r.shown = ""
+	case modeCaptcha:
+		r.report(Event{Step: StepCaptcha, Method: MethodPassword, UIN: r.account, URL: r.captcha.URL})
+	case modeDevice:
+		r.report(Event{Step: StepNewDevice, Method: MethodPassword, UIN: r.account, URL: r.deviceQR.URL})
+	case modeIdle:
+		r.report(Event{Step: StepFailed, UIN: r.cfg.UIN, Reason: ReasonExhausted, Detail: "no method of the login order worked"})
+	}
+}
+
 // showQR reports a new code and keeps codes coming.
 func (r *run) showQR(ctx context.Context, phase Phase) {
 	if r.needRefresh {
@@ -188,10 +204,13 @@ func (r *run) showQR(ctx context.Context, phase Phase) {
 		r.shown = url
 		r.seenError = r.st.LoginError
 		r.asked, r.askPause = time.Time{}, noQRWait
-		r.seq++
 		step := StepWaiting
-		if r.seq > 1 {
-			step = StepRefreshed
+		if url != r.counted {
+			r.seq++
+			r.counted = url
+			if r.seq > 1 {
+				step = StepRefreshed
+			}
 		}
 		r.report(Event{Step: step, Method: MethodQR, UIN: r.cfg.UIN, URL: url, Seq: r.seq})
 	}

@@ -60,8 +60,8 @@ func (r *run) tryPassword(ctx context.Context, account int64, md5 string) error 
 		}
 		if isAnswer(err) {
 			r.report(Event{Step: StepFailed, Method: MethodPassword, UIN: account, Reason: ReasonRefused, Detail: MessageOf(err)})
-			r.absorb = true
 		}
+		r.restate()
 		return err
 	}
 	r.challenged(ctx, ch)
@@ -71,8 +71,10 @@ func (r *run) tryPassword(ctx context.Context, account int64, md5 string) error 
 // sendPassword sends one password login.
 func (r *run) sendPassword(ctx context.Context, account int64, md5 string) (Challenge, error) {
 	r.report(Event{Step: StepPassword, Method: MethodPassword, UIN: account})
-	r.account, r.md5 = account, md5
 	ch, err := r.api.PasswordLogin(ctx, account, md5)
+	if err == nil {
+		r.account, r.md5 = account, md5
+	}
 	if KindOf(err) == KindRefused {
 		r.cfg.Memory.refusePassword(md5)
 	}
@@ -121,7 +123,7 @@ func (r *run) captchaCommand(ctx context.Context, ticket, randStr, sid string) e
 	}
 	// A ticket works once. With the password sent again QQ says whether it was
 	// the ticket or the password.
-	r.report(Event{Step: StepFailed, Method: MethodPassword, UIN: r.account, Reason: ReasonRefused, Detail: MessageOf(err)})
+	r.report(Event{Step: StepFailed, Method: MethodCaptcha, UIN: r.account, Reason: ReasonRefused, Detail: MessageOf(err)})
 	if again, perr := r.sendPassword(ctx, r.account, r.md5); perr == nil {
 		r.challenged(ctx, again)
 	} else if ctx.Err() == nil {

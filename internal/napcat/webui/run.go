@@ -61,7 +61,8 @@ type run struct {
 	ownQuick bool // NapCat tries the quick login by itself
 
 	seq         int
-	shown       string    // code of the last event
+	shown       string    // code of the last event; "" says it again
+	counted     string    // code that seq counts
 	qrSince     time.Time // first time in modeQR, for QRTimeout
 	timedOut    bool
 	needRefresh bool
