@@ -3,10 +3,14 @@ package ncat
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // ErrBadToken ends [Bot.Dial]: the endpoint refused the token, so that dialling
@@ -44,28 +48,127 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 	}
 	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
 	s := b.NewSession("", r)
-	r.Options.Event = func(frame []byte) func() {
-		if e := s.decode(frame); e != nil {
-			return s.Take(e)
-		}
-		return nil
+	r.Options.Event = s.event
+	r.Up, r.Down = s.linkLog(url)
+	return s.runWith(ctx, r.Run)
+}
+
+// DialHTTP is Dial for an endpoint that speaks HTTP and Server-Sent Events
+// (NapCat's httpSseServers, contract E.6): calls are posted, events are read
+// from a stream. It has no heartbeat, so that a host which vanished without a
+// word is noticed late; prefer a WebSocket where there is one.
+func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOption) error {
+	var do dialOptions
+	for _, o := range opts {
+		o(&do)
 	}
-	r.Up = func() { s.log.Info("connected", "url", rpc.Redact(url)) }
+	h := &rpc.HTTP{URL: url, Token: token, CallTimeout: do.callTimeout}
+	if do.tls != nil {
+		tr := http.DefaultTransport.(*http.Transport).Clone()
+		tr.TLSClientConfig = do.tls
+		defer tr.CloseIdleConnections()
+		h.Client = &http.Client{Transport: tr}
+	}
+	s := b.NewSession("", h)
+	up, down := s.linkLog(url)
+	return s.runWith(ctx, func(ctx context.Context) error {
+		return h.KeepEvents(ctx, up, down, func(frame []byte) func() {
+			s.Feed(frame)
+			return nil
+		})
+	})
+}
+
+// Serve runs the bot for every OneBot host that connects to ln by reverse
+// WebSocket (NapCat's websocketClients, contract E.4), on any path, until ctx
+// ends, whose cause it returns. Each connection is an account of its own. Hosts
+// whose token is not token are refused; an empty one accepts everybody. Serve
+// closes ln.
+func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...DialOption) error {
+	var do dialOptions
+	for _, o := range opts {
+		o(&do)
+	}
+	var links sync.WaitGroup
+	srv := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(b.core.log.Handler(), slog.LevelDebug),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			links.Add(1)
+			defer links.Done()
+			var s *Session
+			c, err := rpc.Accept(w, r, rpc.Options{
+				Token: token, Logger: b.core.log, CallTimeout: do.callTimeout,
+				Event: func(frame []byte) func() { return s.event(frame) },
+			})
+			if err != nil {
+				b.core.log.Warn("connection refused", "remote", r.RemoteAddr, "error", err)
+				return
+			}
+			s = b.NewSession("", c)
+			s.self.Store(int64(rpc.SelfID(r)))
+			up, down := s.linkLog(r.RemoteAddr)
+			up()
+			down(s.runWith(ctx, c.Run))
+		}),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+		srv.Close()
+		<-served
+	case err = <-served:
+	}
+	links.Wait()
+	return err
+}
+
+// Webhook returns a handler for the events that a OneBot host posts (NapCat's
+// httpClients, contract E.7), with calls made over its HTTP server at url. Posts
+// must be signed with secret unless it is empty. The handler is of use while run
+// runs.
+func (b *Bot) Webhook(secret, url, token string) (handler http.Handler, run func(ctx context.Context) error) {
+	s := b.NewSession("", &rpc.HTTP{URL: url, Token: token})
+	return &rpc.Webhook{Secret: secret, Event: func(_ onebot.UserID, frame []byte) { s.Feed(frame) }}, s.Run
+}
+
+// event takes in one frame of a link of ours.
+func (s *Session) event(frame []byte) (run func()) {
+	if e := s.decode(frame); e != nil {
+		return s.Take(e)
+	}
+	return nil
+}
+
+// linkLog returns what logs the ups and downs of a link. A failure that repeats
+// itself several times a second is said once.
+func (s *Session) linkLog(url string) (up func(), down func(error)) {
 	var last string
-	r.Down = func(err error) {
-		// The same refusal every 400 ms is said once.
+	up = func() {
+		last = ""
+		s.log.Info("connected", "url", rpc.Redact(url))
+	}
+	down = func(err error) {
 		if text := err.Error(); text != last {
 			last = text
 			s.log.Warn("not connected", "url", rpc.Redact(url), "error", err)
 		}
 	}
-	// The link outlives ctx, so that handlers can finish what they are at.
+	return up, down
+}
+
+// runWith runs the session and its link until one of them ends. The link
+// outlives ctx, so that handlers can finish what they are at.
+func (s *Session) runWith(ctx context.Context, link func(context.Context) error) error {
 	linkCtx, endLink := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endLink(nil)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	wg.Go(func() { cancel(r.Run(linkCtx)) })
+	wg.Go(func() { cancel(link(linkCtx)) })
 	err := s.Run(ctx)
 	endLink(err)
 	wg.Wait()
