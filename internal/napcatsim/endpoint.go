@@ -82,10 +82,10 @@ func RunEndpoint(ctx context.Context, o EndpointOptions, in io.Reader, out io.Wr
 	}
 	wd := world.New(world.Options{UIN: o.UIN, Nickname: o.Nick})
 	host := action.New(action.Options{World: wd, Log: log, Version: o.Version})
-	defer host.Close()
+	defer func() { _ = host.Close() }() // temporary files
 	e := &bareOneBot{wd: wd, net: adapter.New(adapter.Options{World: wd, Host: host, Log: log, Ephemeral: true}), out: json.NewEncoder(out)}
 	e.out.SetEscapeHTML(false)
-	defer e.net.Close()
+	defer func() { _ = e.net.Close() }() // it cannot fail
 	e.net.Start(cfg)
 	for _, s := range e.net.Status() {
 		// Reverse connections and webhooks come about in their own time.

@@ -195,7 +195,7 @@ func sendOnline(c *call) (any, error) {
 	st, err := os.Stat(path)
 	switch {
 	case folder && (err != nil || !st.IsDir()):
-		return gcr(-1, "文件夹不存在"), nil
+		return ignore(gcr(-1, "文件夹不存在"), err)
 	case err != nil:
 		return nil, failf("文件不存在: %s", path)
 	}

@@ -72,6 +72,7 @@ type Host struct {
 	online  []onlineFile
 	notes   []collected
 	qzone   map[string]string
+	timers  []*time.Timer // of files that go away by themselves
 	counter int
 }
 
@@ -117,6 +118,9 @@ func (h *Host) limit() Limits {
 func (h *Host) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for _, t := range h.timers {
+		t.Stop()
+	}
 	if h.ownTemp {
 		h.ownTemp = false
 		return os.RemoveAll(h.temp)

@@ -50,7 +50,7 @@ func collectionList(c *call) (any, error) {
 
 func arkGroup(c *call) (any, error) {
 	if _, err := c.group(); err != nil {
-		return undefined, nil // QQ gives no card
+		return ignore(undefined, err) // QQ gives no card
 	}
 	return contactCard("group", c.str("group_id")), nil
 }

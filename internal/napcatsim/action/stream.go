@@ -87,7 +87,15 @@ func uploadStream(c *call) (any, error) {
 	}
 	if c.p.Get("is_complete") == true || len(u.got) == u.total {
 		defer h.dropUploadLocked(u)
-		return u.complete(dir)
+		o, err := u.complete(dir)
+		if err != nil {
+			return nil, err
+		}
+		if u.retention > 0 { // 0 keeps the file
+			path := o.String("file_path")
+			h.timers = append(h.timers, time.AfterFunc(u.retention, func() { _ = os.Remove(path) }))
+		}
+		return o, nil
 	}
 	return u.state("file_created"), nil
 }
@@ -128,7 +136,7 @@ func (u *upload) piece(data string, index int) (any, error) {
 	return u.state("chunk_received"), nil
 }
 
-func (u *upload) complete(dir string) (any, error) {
+func (u *upload) complete(dir string) (*jsval.Object, error) {
 	if len(u.got) < u.total {
 		return nil, failf("Incomplete stream: received %d of %d chunks", len(u.got), u.total)
 	}
@@ -170,9 +178,6 @@ func (u *upload) complete(dir string) (any, error) {
 			return nil, failf("SHA256 mismatch: expected %s, got %s", u.sum, got)
 		}
 		o.Set("sha256", got)
-	}
-	if u.retention > 0 {
-		time.AfterFunc(u.retention, func() { os.Remove(path) })
 	}
 	return o, nil
 }

@@ -22,12 +22,17 @@ func (r *rig) open() *client {
 
 func TestMaxPayload(t *testing.T) {
 	r := newRig(t, oneServer)
+	hub := r.n.find("ws").(*wsServer).hub
+	if hub.limit != 50<<20 {
+		t.Errorf("the limit is %d bytes", hub.limit)
+	}
+	hub.limit = 1 << 20 // so that little has to be sent
 	c := r.open()
-	c.send(`{"action":"get_status","echo":"` + strings.Repeat("x", 1<<20) + `"}`)
-	if got := c.next(); len(got) < 1<<20 {
+	c.send(`{"action":"get_status","echo":"` + strings.Repeat("x", 1<<20-100) + `"}`)
+	if got := c.next(); len(got) < 1<<20-100 {
 		t.Errorf("a large request got %.200s", got)
 	}
-	go c.ws.Write(t.Context(), websocket.MessageText, make([]byte, maxPayload+1)) // fails when the other side gives up first
+	go c.ws.Write(t.Context(), websocket.MessageText, make([]byte, 1<<20+1)) // fails when the other side gives up first
 	if _, err := c.read(); websocket.CloseStatus(err) != websocket.StatusMessageTooBig {
 		t.Errorf("closed with %v, want 1009", err)
 	}

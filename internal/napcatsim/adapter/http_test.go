@@ -220,3 +220,30 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("got %s", p.body)
 	}
 }
+
+func TestHTTPServerWithWebSocket(t *testing.T) {
+	r := newRig(t, `{network:{httpServers:[{name:"h",enable:true,port:0,token:"sec",enableWebsocket:true}]}}`)
+	c := r.dial("h", "/?access_token=sec", nil)
+	if got := timeless(c.next()); got != lifecycle {
+		t.Errorf("first frame %s", got)
+	}
+	c.send(`{"action":"nope"}`)
+	if got := c.next(); !strings.Contains(got, `"retcode":1404,"data":null,"message":"不支持的API nope"`) {
+		t.Errorf("got %s", got)
+	}
+	if _, err := r.w.Say(world.Say{User: 3001000001, Text: "hi"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.next(); !strings.Contains(got, `"raw_message":"hi"`) {
+		t.Errorf("got %s", got)
+	}
+	if _, _, body := r.http("GET", "/get_status", "", "", "sec"); !strings.Contains(body, `"online":true`) {
+		t.Errorf("HTTP beside it: %s", body)
+	}
+	// Turned off, the port answers HTTP only.
+	r.n.Apply(mustParse(t, `{network:{httpServers:[{name:"h",enable:true,port:0,token:"sec"}]}}`))
+	if c, err := dial(r.n.Addr("h"), "/?access_token=sec", nil); err == nil {
+		c.ws.CloseNow()
+		t.Error("a WebSocket was accepted")
+	}
+}

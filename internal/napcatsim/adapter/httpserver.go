@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ncatd/ncatd/internal/napcatsim/action"
 	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
@@ -35,7 +36,8 @@ type httpServer struct {
 
 func newHTTPServer(n *Network, c Entry, k Kind) *httpServer {
 	s := &httpServer{n: n, k: k, c: c, hub: newHub(n, c), streams: make(map[chan []byte]struct{})}
-	s.hub.fixed = 30e9 // the interval here is not configurable
+	s.hub.fixed = 30 * time.Second // the interval here is not configurable
+	s.hub.limit = maxPayloadHTTP
 	return s
 }
 
@@ -69,7 +71,7 @@ func (s *httpServer) open() {
 	s.hub.c, s.hub.open = c, c.EnableWebsocket
 	s.hub.mu.Unlock()
 	s.n.o.Log("info", fmt.Sprintf("[OneBot] [HTTP Server Adapter] Start On %s:%d", c.Host, int(c.Port)))
-	s.n.goes(func() { srv.Serve(ln) })
+	s.n.goes(func() { _ = srv.Serve(ln) }) // ends with close
 }
 
 func (s *httpServer) close() {
@@ -83,7 +85,7 @@ func (s *httpServer) close() {
 	clear(s.streams)
 	s.mu.Unlock()
 	if srv != nil {
-		srv.Close()
+		_ = srv.Close() // the listener is gone either way
 	}
 }
 
@@ -189,7 +191,7 @@ func (n *Network) alive(ctx context.Context) bool {
 func plain(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	io.WriteString(w, text)
+	_, _ = io.WriteString(w, text) // a client that went away does not want it
 }
 
 // readBody returns the body of a request as an object: form fields, or anything
@@ -305,7 +307,7 @@ func (s *httpServer) packet(w http.ResponseWriter, p action.Result, echo any) {
 
 func chunk(w http.ResponseWriter, frame []byte) {
 	w.Header()["Content-Type"] = nil // such a response has none
-	w.Write(append(frame, "\r\n\r\n"...))
+	_, _ = w.Write(append(frame, "\r\n\r\n"...))
 	if f, ok := w.(http.Flusher); ok {
 		f.Flush()
 	}
@@ -330,7 +332,7 @@ func (s *httpServer) reply(w http.ResponseWriter, o *jsval.Object, chunked bool)
 
 func sendJSON(w http.ResponseWriter, o *jsval.Object) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Write(jsval.Append(nil, o))
+	_, _ = w.Write(jsval.Append(nil, o))
 }
 
 // httpAnswer is the answer to an action over HTTP, whose codes differ from the
@@ -388,7 +390,9 @@ func (s *httpServer) events(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			s.n.gate()
-			io.WriteString(w, "data: "+string(frame)+"\n\n")
+			if _, err := io.WriteString(w, "data: "+string(frame)+"\n\n"); err != nil {
+				return
+			}
 			if f != nil {
 				f.Flush()
 			}

@@ -12,9 +12,12 @@ import (
 	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 )
 
-// maxPayload is the largest frame that the host reads; a larger one closes the
-// connection with 1009.
-const maxPayload = 50 << 20
+// The largest frames that the host reads; a larger one closes the connection
+// with 1009.
+const (
+	maxPayload     = 50 << 20
+	maxPayloadHTTP = 100 << 20 // on the port of an HTTP server, where nobody set a limit
+)
 
 // link is one WebSocket, of whichever side. Frames are queued without limit, as
 // the host's library does, and written by one goroutine.
@@ -31,9 +34,9 @@ type link struct {
 	gone   chan struct{} // closed when the socket has ended
 }
 
-func (n *Network) newLink(ws *websocket.Conn, raw net.Conn, events bool) *link {
+func (n *Network) newLink(ws *websocket.Conn, raw net.Conn, events bool, limit int64) *link {
 	l := &link{n: n, ws: ws, raw: raw, events: events, wake: make(chan struct{}, 1), gone: make(chan struct{})}
-	ws.SetReadLimit(maxPayload)
+	ws.SetReadLimit(limit)
 	n.mu.Lock()
 	n.links[l] = struct{}{}
 	n.mu.Unlock()
@@ -70,13 +73,13 @@ func (l *link) nudge() {
 }
 
 // drop ends the socket at once, without a close frame.
-func (l *link) drop() { l.ws.CloseNow() }
+func (l *link) drop() { _ = l.ws.CloseNow() }
 
 // violate writes bytes that no WebSocket peer may send.
 func (l *link) violate() {
 	if l.raw != nil {
 		// A reserved opcode with all reserved bits set.
-		l.raw.Write([]byte{0xFB, 0x7F, 'n', 'o', 't', ' ', 'a', ' ', 'f', 'r', 'a', 'm', 'e'})
+		_, _ = l.raw.Write([]byte{0xFB, 0x7F, 'n', 'o', 't', ' ', 'a', ' ', 'f', 'r', 'a', 'm', 'e'})
 	}
 }
 
@@ -99,7 +102,7 @@ func (l *link) write() {
 			}
 		}
 		if ending {
-			l.ws.Close(websocket.StatusNoStatusRcvd, "")
+			_ = l.ws.Close(websocket.StatusNoStatusRcvd, "") // the peer may be gone already
 			return
 		}
 	}

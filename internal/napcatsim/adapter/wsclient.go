@@ -129,14 +129,16 @@ func (a *wsClient) session(ctx context.Context, c Entry) error {
 	h.Set("Authorization", "Bearer "+c.Token)
 	h.Set("x-client-role", "Universal")
 	h.Set("User-Agent", "OneBot/11")
-	ws, _, err := websocket.Dial(dctx, c.URL, &websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}, HTTPHeader: h, CompressionMode: websocket.CompressionDisabled})
+	ws, _, err := websocket.Dial(dctx, c.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it
+		HTTPClient: &http.Client{Transport: tr}, HTTPHeader: h, CompressionMode: websocket.CompressionDisabled,
+	})
 	if err != nil {
 		a.mu.Lock()
 		a.err = err.Error()
 		a.mu.Unlock()
 		return err
 	}
-	l := a.n.newLink(ws, raw, true)
+	l := a.n.newLink(ws, raw, true, maxPayload)
 	a.mu.Lock()
 	if ctx.Err() != nil {
 		a.mu.Unlock()

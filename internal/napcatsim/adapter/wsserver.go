@@ -29,7 +29,7 @@ func (n *Network) listen(c Entry) (ln net.Listener, addr string, err error) {
 	if c.Port < 0 || c.Port > 65535 || c.Port != float64(int(c.Port)) {
 		return nil, addr, errors.New("options.port should be >= 0 and < 65536")
 	}
-	ln, err = net.Listen("tcp", addr)
+	ln, err = (&net.ListenConfig{}).Listen(n.ctx, "tcp", addr)
 	if host == "" {
 		addr = ":::" + strconv.Itoa(int(c.Port))
 	}
@@ -64,6 +64,7 @@ func authorized(token string, r *http.Request) bool {
 type hub struct {
 	n       *Network
 	fixed   time.Duration // heartbeat interval that no configuration changes; 0: as configured
+	limit   int64         // bytes of a frame
 	unknown string
 
 	mu      sync.Mutex
@@ -74,7 +75,7 @@ type hub struct {
 }
 
 func newHub(n *Network, c Entry) *hub {
-	return &hub{n: n, c: c, unknown: "不支持的API ", clients: make(map[*link]struct{})}
+	return &hub{n: n, c: c, limit: maxPayload, unknown: "不支持的API ", clients: make(map[*link]struct{})}
 }
 
 func (h *hub) entry() Entry {
@@ -93,7 +94,7 @@ func (h *hub) serve(w http.ResponseWriter, r *http.Request) {
 	raw, _ := r.Context().Value(rawConn{}).(net.Conn)
 	api := r.URL.Path == "/api" || r.URL.Path == "/api/"
 	ok := authorized(h.entry().Token, r)
-	l := h.n.newLink(ws, raw, ok && !api)
+	l := h.n.newLink(ws, raw, ok && !api, h.limit)
 	h.mu.Lock()
 	switch {
 	case !h.open:
@@ -225,7 +226,7 @@ func (s *wsServer) listen() {
 		s.n.o.Log("info", "[OneBot] [WebSocket Server] Server Error: "+listenError(err, addr))
 		return
 	}
-	s.n.goes(func() { srv.Serve(ln) })
+	s.n.goes(func() { _ = srv.Serve(ln) }) // ends with close
 }
 
 func (s *wsServer) open() {
@@ -247,7 +248,7 @@ func (s *wsServer) close() {
 	s.mu.Lock()
 	srv := s.srv
 	s.mu.Unlock()
-	srv.Close()
+	_ = srv.Close() // the listener is gone either way
 }
 
 func (s *wsServer) reload(c Entry) (gone bool) {
