@@ -155,7 +155,7 @@ func (a *Account) newLife(n uint64, pair install.Pair, lost <-chan struct{}) *li
 		// One client for all processes: its credential, signed with a key of
 		// ours, outlives them.
 		a.web = webui.New("http://127.0.0.1:1", a.c.WebUIToken.Reveal(), webui.Options{
-			Timeout: a.c.Supervisor.Health.ProbeTimeout.D(), TOTPSecret: a.totpSecret, Logger: a.log,
+			Timeout: a.c.Supervisor.Health.ProbeTimeout.D(), SigningKey: a.state.SigningKey, TOTPSecret: a.totpSecret, Logger: a.log,
 		})
 	}
 	web := a.web

@@ -33,6 +33,11 @@ type Options struct {
 	// Timeout bounds each plain request; 0 is 5s. Requests that wait for QQ's
 	// servers get 30s.
 	Timeout time.Duration
+	// SigningKey is what NAPCAT_WEBUI_JWT_SECRET_KEY was set to for this NapCat.
+	// With it the client makes its credentials itself and need not log in, which
+	// NapCat limits. Without it, or when NapCat has another key after all, it
+	// logs in.
+	SigningKey string
 	// TOTPSecret returns the base32 secret of the WebUI's 2FA (webui.json's
 	// totpSecret) or "". It is called only when the WebUI asks for a code.
 	TOTPSecret func() (string, error)
@@ -51,8 +56,10 @@ type Client struct {
 	token   string
 	timeout time.Duration
 	totp    func() (string, error)
-	log     *slog.Logger
-	session session
+	// signingKey is Options.SigningKey, a secret.
+	signingKey string
+	log        *slog.Logger
+	session    session
 
 	mu   sync.Mutex
 	base string
@@ -66,7 +73,9 @@ func New(baseURL, token string, o Options) *Client {
 		token:   token,
 		timeout: o.Timeout,
 		totp:    o.TOTPSecret,
-		log:     o.Logger,
+
+		signingKey: o.SigningKey,
+		log:        o.Logger,
 	}
 	if c.http == nil {
 		c.http = &http.Client{

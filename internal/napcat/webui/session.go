@@ -2,8 +2,6 @@ package webui
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"sync"
@@ -30,13 +28,15 @@ type session struct {
 	// can be cancelled.
 	busy chan struct{}
 
-	mu         sync.Mutex
-	credential string
-	issued     time.Time
-	logins     []time.Time // of the last hour, refused ones included
-	wantsCode  bool        // 2FA is on: a login without a code is a wasted attempt
-	blocked    *Error      // what the last login was refused with
-	until      time.Time   // blocked counts until then
+	mu          sync.Mutex
+	credential  string
+	issued      time.Time
+	logins      []time.Time // of the last hour, refused ones included
+	minted      string      // the last credential of our own making
+	mintRefused time.Time   // when the WebUI did not know one
+	wantsCode   bool        // 2FA is on: a login without a code is a wasted attempt
+	blocked     *Error      // what the last login was refused with
+	until       time.Time   // blocked counts until then
 }
 
 // Logins returns how often the client logged in to the WebUI, or tried, during
@@ -86,6 +86,11 @@ func (c *Client) credential(ctx context.Context) (string, error) {
 	s := &c.session
 	s.mu.Lock()
 	cred, issued := s.credential, s.issued
+	if cred == "" || time.Since(issued) >= credentialLife {
+		if own := c.mintedLocked(time.Now()); own != "" {
+			cred, issued = own, s.issued
+		}
+	}
 	s.mu.Unlock()
 	if cred != "" && time.Since(issued) < credentialLife {
 		return cred, nil
@@ -106,6 +111,9 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 
 	s.mu.Lock()
 	now := time.Now()
+	if old != "" && old == s.minted && !keep {
+		s.mintRefused, s.minted = now, ""
+	}
 	if s.credential != old && s.credential != "" {
 		cred := s.credential
 		s.mu.Unlock()
@@ -169,8 +177,7 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 // login asks for a credential (C.3). It counts every attempt that may have
 // reached the WebUI.
 func (c *Client) login(ctx context.Context) (string, error) {
-	sum := sha256.Sum256([]byte(c.token + ".napcat"))
-	body := map[string]string{"hash": hex.EncodeToString(sum[:])}
+	body := map[string]string{"hash": hashToken(c.token)}
 	var out struct {
 		Credential string `json:"Credential"`
 		Require2FA bool   `json:"require2FA"`
