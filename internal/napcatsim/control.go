@@ -269,9 +269,12 @@ func (c *Control) Hang(ctx context.Context, on bool) error {
 // Drop disturbs the OneBot connections.
 func (c *Control) Drop(ctx context.Context, r DropRequest) error { return c.Do(ctx, "drop", r, nil) }
 
-// Fault merges o into the options of the running worker, at once, and into the
-// option file, for those that follow.
-func (c *Control) Fault(ctx context.Context, o Options) error { return c.Do(ctx, "fault", o, nil) }
+// Fault changes options of the running worker, at once, and in the option file,
+// for those that follow. The keys of set are those of Options in JSON; nil
+// takes one back.
+func (c *Control) Fault(ctx context.Context, set map[string]any) error {
+	return c.Do(ctx, "fault", set, nil)
+}
 
 // State returns what the simulator is doing.
 func (c *Control) State(ctx context.Context) (State, error) {

@@ -284,23 +284,36 @@ func (w *worker) cmdDrop(_ context.Context, in *json.Decoder) (any, error) {
 	return nil, nil
 }
 
-func (w *worker) cmdFault(ctx context.Context, in *json.Decoder) (any, error) {
-	var o Options
-	if err := in.Decode(&o); err != nil {
+func (w *worker) cmdFault(_ context.Context, in *json.Decoder) (any, error) {
+	var patch layer
+	if err := in.Decode(&patch); err != nil {
 		return nil, err
 	}
-	file, err := ReadOptions(w.p.home())
+	path := filepath.Join(Dir(w.p.home()), "options.json")
+	file, err := readOptionFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := WriteOptions(w.p.home(), file.Merge(o)); err != nil {
+	file = file.over(patch)
+	if _, err := file.options(); err != nil {
+		return nil, err
+	}
+	if err := saveJSON(path, file); err != nil {
+		return nil, err
+	}
+	now, err := w.p.options()
+	if err != nil {
 		return nil, err
 	}
 	w.optMu.Lock()
 	before := w.opt
-	w.opt = w.opt.Merge(o)
+	w.opt = now
 	w.optMu.Unlock()
-	w.changedFaults(before, o)
+	asked, err := layer{}.over(patch).options()
+	if err != nil {
+		return nil, err
+	}
+	w.changedFaults(before, asked)
 	return nil, nil
 }
 

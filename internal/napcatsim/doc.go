@@ -50,5 +50,6 @@
 // sim-options.json beside napcat.mjs and in resources/app of QQ (written by Pack,
 // so that a release can be packed that never comes up), options.json in
 // $HOME/.config/QQ/sim, and the environment variable NCATD_SIM_SCAN_AFTER.
-// Options lists the keys.
+// Options lists the keys; `sim fault` changes options.json and the running
+// worker.
 package napcatsim

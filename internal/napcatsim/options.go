@@ -127,21 +127,6 @@ func duration(p *Duration, def time.Duration) time.Duration {
 	return p.D()
 }
 
-// Merge returns o with every field that over sets.
-func (o Options) Merge(over Options) Options {
-	var out Options // a fresh one: nothing is shared with o
-	for _, from := range []Options{o, over} {
-		b, err := json.Marshal(from)
-		if err == nil {
-			err = json.Unmarshal(b, &out)
-		}
-		if err != nil {
-			panic(fmt.Sprintf("napcatsim: options do not go through JSON: %v", err)) // only a new field of a wrong kind gets here
-		}
-	}
-	return out
-}
-
 // ParseOptions reads the JSON of an option file. Unknown keys are errors: a
 // misspelt fault would otherwise be a test that tests nothing.
 func ParseOptions(b []byte) (Options, error) {
@@ -171,22 +156,54 @@ func WriteOptions(home string, o Options) error {
 // ReadOptions reads the option file of the QQ whose HOME is home; without one
 // it returns no options.
 func ReadOptions(home string) (Options, error) {
-	return readOptionFile(filepath.Join(Dir(home), "options.json"))
-}
-
-func readOptionFile(path string) (Options, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Options{}, nil
-	}
+	m, err := readOptionFile(filepath.Join(Dir(home), "options.json"))
 	if err != nil {
 		return Options{}, err
 	}
-	o, err := ParseOptions(b)
-	if err != nil {
-		return Options{}, fmt.Errorf("%s: %w", path, err)
+	return m.options()
+}
+
+// layer is the content of an option file: what it sets, also to zero.
+type layer map[string]json.RawMessage
+
+// over puts the keys of next over those of l; null takes one away.
+func (l layer) over(next layer) layer {
+	out := layer{}
+	for k, v := range l {
+		out[k] = v
 	}
-	return o, nil
+	for k, v := range next {
+		if string(v) == "null" {
+			delete(out, k)
+		} else {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// options is what the layer says, as a whole.
+func (l layer) options() (Options, error) {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return Options{}, err
+	}
+	return ParseOptions(b)
+}
+
+func readOptionFile(path string) (layer, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return layer{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := ParseOptions(b); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	var l layer
+	return l, json.Unmarshal(b, &l)
 }
 
 // writeFile replaces path by a file holding b, at once or not at all.

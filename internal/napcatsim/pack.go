@@ -151,7 +151,9 @@ func packQQ(o PackOptions) ([]byte, error) {
 		{name: "usr/share/doc/linuxqq/README", link: "copyright"},
 	}
 	var data bytes.Buffer
-	xw, err := xz.NewWriter(&data)
+	// A small dictionary: the content does not repeat itself, and a large one
+	// costs the packing program tens of megabytes.
+	xw, err := xz.WriterConfig{DictCap: 64 << 10}.NewWriter(&data)
 	if err != nil {
 		return nil, err
 	}

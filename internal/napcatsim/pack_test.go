@@ -145,12 +145,10 @@ func TestOptions(t *testing.T) {
 	if err != nil || *o.ScanAfter != Off || o.QRLifetime.D().Seconds() != 90 || !o.Accounts[0].Captcha {
 		t.Errorf("%+v %v", o, err)
 	}
-	m := o.Merge(Options{UIN: 5, QRLifetime: dur(0)})
-	if m.UIN != 5 || *m.QRLifetime != 0 || *m.ScanAfter != Off || m.CrashCode != 3 {
-		t.Errorf("%+v", m)
-	}
-	if o.UIN != 0 || o.QRLifetime.D() == 0 {
-		t.Error("merging changed its input")
+	base := layer{"uin": []byte("1"), "never_ready": []byte("true"), "crash_code": []byte("3"), "scan_after": []byte(`"off"`)}
+	m, err := base.over(layer{"uin": []byte("5"), "never_ready": []byte("false"), "crash_code": []byte("null")}).options()
+	if err != nil || m.UIN != 5 || m.NeverReady || m.CrashCode != 0 || *m.ScanAfter != Off || string(base["uin"]) != "1" {
+		t.Errorf("%+v %v", m, err)
 	}
 	for _, bad := range []string{`{"scan_afer":"1s"}`, `{"scan_after":"-1s"}`, `{"scan_after":"soon"}`, `{"uin":"x"}`, `[`} {
 		if _, err := ParseOptions([]byte(bad)); err == nil {

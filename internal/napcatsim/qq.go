@@ -147,7 +147,7 @@ func (p *process) loadEnv() error {
 
 // options merges everything that has a say, see the package documentation.
 func (p *process) options() (Options, error) {
-	var o Options
+	all := layer{}
 	for _, path := range []string{
 		filepath.Join(p.in.QQDir, "resources", "app", "sim-options.json"),
 		filepath.Join(p.binaryPath(), "sim-options.json"),
@@ -157,7 +157,11 @@ func (p *process) options() (Options, error) {
 		if err != nil {
 			return Options{}, err
 		}
-		o = o.Merge(next)
+		all = all.over(next)
+	}
+	o, err := all.options()
+	if err != nil {
+		return Options{}, err
 	}
 	if s := p.env[ScanAfterEnv]; s != "" {
 		var d Duration

@@ -371,10 +371,10 @@ func (t *target) fault() *cobra.Command {
 		Use:   "fault KEY=VALUE...",
 		Short: "Change simulator options of the running and later workers",
 		Long: "Change simulator options: the running worker obeys at once where it can, later ones from their start. " +
-			"VALUE is JSON, or a bare word for a string. `ncatd sim state --json` lists the options in force.",
+			"VALUE is JSON, or a bare word for a string; null takes the option back. `ncatd sim state --json` lists the options in force.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m := map[string]json.RawMessage{}
+			m := map[string]any{}
 			for _, a := range args {
 				k, v, ok := strings.Cut(a, "=")
 				if !ok {
@@ -393,15 +393,14 @@ func (t *target) fault() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o, err := napcatsim.ParseOptions(b)
-			if err != nil {
+			if _, err := napcatsim.ParseOptions(b); err != nil {
 				return usage("sim fault: %v", err)
 			}
 			c, err := t.control(cmd)
 			if err != nil {
 				return err
 			}
-			return c.Fault(cmd.Context(), o)
+			return c.Fault(cmd.Context(), m)
 		},
 	}
 }
