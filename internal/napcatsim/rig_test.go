@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what ought to happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // rig is one installation and the HOME of one account.
 type rig struct {
