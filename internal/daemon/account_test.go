@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,6 +49,12 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer removeAll(dir)
+	// These tests wait most of the time.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if simPair, err = installSim(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -119,7 +126,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	s := def.Supervisor
 	s.Restart.Initial, s.Restart.Max = ms(200), ms(2000)
 	s.Health.ProbeInterval, s.Health.ProbeTimeout, s.Health.StartTimeout = ms(300), ms(1000), ms(15000)
-	s.StopTimeout = ms(4000)
+	s.StopTimeout = ms(300) // the simulator takes 2 s to end in order, as NapCat does
 	acc.OneBot.Heartbeat = ms(1000)
 	r.c = AccountConfig{
 		Account: acc, Supervisor: s, Dir: filepath.Join(dir, "accounts", name), LogFile: filepath.Join(dir, "napcat.log"),
@@ -548,6 +555,7 @@ func TestAccountStopAtAnyMoment(t *testing.T) {
 				o.OneBotDelay = d(20000)
 			}
 			r := newRig(t, "main", o)
+			r.c.Supervisor.StopTimeout = ms(4000)
 			r.start()
 			switch moment {
 			case "starting":
@@ -597,6 +605,7 @@ func TestAccountFloods(t *testing.T) {
 func TestAccountFrames(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "main", quickSim())
+	r.c.Account.OneBot.Heartbeat = ms(10_000) // a giant frame takes its time
 	r.start()
 	a := r.online()
 	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "garbage", Count: 10_000}); err != nil {

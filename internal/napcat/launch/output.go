@@ -22,6 +22,9 @@ const (
 	// spoolHard is when it is emptied although the writers are not quiet, where
 	// the file system cannot give read blocks back one by one.
 	spoolHard = 64 << 20
+	// lastWords is how much of what was not read yet is read after the end of a
+	// process. It is less than one drain reads.
+	lastWords = 1 << 20
 	// lineMax bounds the memory for a line that does not end.
 	lineMax = 64 << 10
 	// ringLines and ringBytes bound what is remembered for a diagnosis.
@@ -118,11 +121,13 @@ func (o *output) follow(stop <-chan struct{}) error {
 		}
 		select {
 		case <-stop:
-			// One more slice, and then another as long as it was full.
-			for n = spoolKeep; n >= spoolKeep; {
-				if n, err = o.drain(f, buf); err != nil {
-					return fmt.Errorf("read output: %w", err)
-				}
+			// The last words matter, not the whole of a flood before them.
+			if st, err := f.Stat(); err == nil && st.Size()-o.off.Load() > lastWords {
+				o.off.Store(st.Size() - lastWords)
+				o.part, o.skip = o.part[:0], true
+			}
+			if _, err := o.drain(f, buf); err != nil {
+				return fmt.Errorf("read output: %w", err)
 			}
 			o.flush()
 			return nil
