@@ -36,7 +36,7 @@ func child(role string) {
 	case "worker": // lives until it is killed
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("worker", os.Getpid())
-		select {}
+		<-time.After(time.Hour) // not select {}: without cgo Go calls that a deadlock
 	case "exit":
 		fmt.Println("going")
 		fmt.Print("last words")
@@ -60,7 +60,7 @@ func child(role string) {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("stubborn up")
-		select {}
+		<-time.After(time.Hour) // not select {}: without cgo Go calls that a deadlock
 	case "flood":
 		n, _ := strconv.Atoi(os.Getenv("FLOOD"))
 		w := bufio.NewWriter(os.Stdout)
@@ -69,7 +69,7 @@ func child(role string) {
 		}
 		w.Flush()
 		fmt.Println("网络已连接")
-		select {}
+		<-time.After(time.Hour) // not select {}: without cgo Go calls that a deadlock
 	case "ticker": // a line a moment until killed, numbered without a gap
 		for i := 0; ; i++ {
 			fmt.Println("tick", i)
