@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -373,14 +374,21 @@ func (u *ui) data(path, body string, v any) {
 	}
 }
 
+var lastPort atomic.Int32
+
+// freePort returns a port that nobody has: one below those that the system
+// gives to outgoing connections, and never the same twice.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := 10000 + (os.Getpid()*61+int(lastPort.Add(3)))%20000
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		_ = l.Close() // only its number matters
+		return port
 	}
-	defer func() { _ = l.Close() }() // only its number matters
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // debFiles reads a Debian package: the names in the ar, and the tar in it.
