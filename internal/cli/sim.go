@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/napcatsim/simcmd"
 )
 
@@ -13,6 +14,11 @@ func newSim(a *app) *cobra.Command {
 	c := simcmd.New()
 	c.Short = a.t("cmd.sim.short")
 	c.Example = indent(a.t("cmd.sim.example"))
+	for _, s := range c.Commands() {
+		if code := "cmd.sim." + s.Name() + ".short"; text.Has(code) {
+			s.Short = a.t(code)
+		}
+	}
 	a.mapErrors(c)
 	return c
 }

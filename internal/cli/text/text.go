@@ -35,6 +35,7 @@ var catalogues = []pair{
 	{commonEN, commonZH},
 	{stateEN, stateZH},
 	{helpEN, helpZH},
+	{simEN, simZH},
 	{configEN, configZH},
 	{loginEN, loginZH},
 	{installEN, installZH},
