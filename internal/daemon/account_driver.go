@@ -177,9 +177,10 @@ func (a *Account) totpSecret() (string, error) {
 // take makes l the account's present life.
 func (a *Account) take(l *life, proc *launch.Process) {
 	a.mu.Lock()
+	l.proc = proc // before anybody sees the life
 	a.life = l
 	a.mu.Unlock()
-	l.begin(proc)
+	l.begin()
 }
 
 // spec says how to run qq for this account.

@@ -81,16 +81,15 @@ func newLife(a *Account, n uint64, pair install.Pair, web *webui.Client, lost <-
 	return l
 }
 
-// begin starts to watch proc, whose lines come by line.
-func (l *life) begin(proc *launch.Process) {
-	l.proc = proc
+// begin starts to watch the process, whose lines come by line.
+func (l *life) begin() {
 	l.wg.Go(l.watch)
 	l.wg.Go(l.logins)
 	l.wg.Go(l.samples)
 	l.wg.Go(l.schedule)
 	l.wg.Go(func() {
 		select {
-		case <-proc.Exited():
+		case <-l.proc.Exited():
 			// Not within wg: the end of the life is waited for in there. Nor
 			// before Spawn is done, which would show a process that is gone.
 			l.a.bg.Go(func() {
