@@ -173,6 +173,11 @@ func (r *Runner) Run(ctx context.Context) error {
 		// An effect whose end is awaited is the only one in progress, except
 		// that a spawn may be told to give up.
 		for d.Effect != EffectNone && (!busy || d.Effect == EffectCancel) {
+			if old := r.Status().State; d.Effect == EffectSpawn && seen.Ending != nil && seen.Ending.Weight > 0 && old != StateBackoff && old != StateFailed {
+				// The pause may be over already; why there was one must be told
+				// all the same.
+				r.show(Decision{State: StateBackoff, Reason: seen.Ending.Reason, Detail: seen.Ending.Detail}, seen)
+			}
 			r.show(d, seen)
 			switch d.Effect {
 			case EffectSpawn:

@@ -19,12 +19,14 @@ const (
 	// no line can fall between the last read and the truncation.
 	spoolKeep  = 4 << 20
 	spoolQuiet = 250 * time.Millisecond
+	// spoolSlice is how much is read before anything else is looked at.
+	spoolSlice = 1 << 20
 	// spoolHard is when it is emptied although the writers are not quiet, where
 	// the file system cannot give read blocks back one by one.
 	spoolHard = 64 << 20
 	// lastWords is how much of what was not read yet is read after the end of a
-	// process. It is less than one drain reads.
-	lastWords = 1 << 20
+	// process. It is less than a slice.
+	lastWords = 512 << 10
 	// lineMax bounds the memory for a line that does not end.
 	lineMax = 64 << 10
 	// ringLines and ringBytes bound what is remembered for a diagnosis.
@@ -116,8 +118,8 @@ func (o *output) follow(stop <-chan struct{}) error {
 		if n > 0 && off >= spoolKeep {
 			idle.Reset(spoolQuiet)
 		}
-		if n >= spoolKeep {
-			continue // there may be more
+		if n >= spoolSlice {
+			w.tell() // there may be more
 		}
 		select {
 		case <-stop:
@@ -132,6 +134,9 @@ func (o *output) follow(stop <-chan struct{}) error {
 			o.flush()
 			return nil
 		case <-w.changed:
+			if n >= spoolSlice {
+				continue
+			}
 			pause := time.NewTimer(wakeSpacing)
 			select {
 			case <-pause.C:
@@ -156,7 +161,7 @@ func (o *output) empty(f *os.File) {
 // caller can give disk space back, and returns how much that was.
 func (o *output) drain(f *os.File, buf []byte) (int, error) {
 	total := 0
-	for total < spoolKeep {
+	for total < spoolSlice {
 		off := o.off.Load()
 		n, err := f.ReadAt(buf, off)
 		if n > 0 {

@@ -24,16 +24,20 @@ func watchFile(string) *fileWatch {
 		for {
 			select {
 			case <-t.C:
-				select {
-				case w.changed <- struct{}{}:
-				default:
-				}
+				w.tell()
 			case <-w.stop:
 				return
 			}
 		}
 	}()
 	return w
+}
+
+func (w *fileWatch) tell() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
 }
 
 func (w *fileWatch) close() {
