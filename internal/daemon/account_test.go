@@ -288,7 +288,9 @@ func quickSim() napcatsim.Options {
 
 func TestAccountComesOnlineByQR(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "main", quickSim())
+	o := quickSim()
+	o.ScanAfter = d(1000)
+	r := newRig(t, "main", o)
 	var qr []api.QR
 	var remembered int64
 	r.d.QR = func(_ string, q api.QR) { r.mu.Lock(); qr = append(qr, q); r.mu.Unlock() }

@@ -20,13 +20,13 @@ const (
 	spoolKeep  = 4 << 20
 	spoolQuiet = 250 * time.Millisecond
 	// spoolSlice is how much is read before anything else is looked at.
-	spoolSlice = 1 << 20
+	spoolSlice = 256 << 10
 	// spoolHard is when it is emptied although the writers are not quiet, where
 	// the file system cannot give read blocks back one by one.
 	spoolHard = 64 << 20
 	// lastWords is how much of what was not read yet is read after the end of a
 	// process. It is less than a slice.
-	lastWords = 512 << 10
+	lastWords = 128 << 10
 	// lineMax bounds the memory for a line that does not end.
 	lineMax = 64 << 10
 	// ringLines and ringBytes bound what is remembered for a diagnosis.
