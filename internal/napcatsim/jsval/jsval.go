@@ -96,6 +96,21 @@ func (o *Object) String(key string) string {
 // MarshalJSON implements json.Marshaler.
 func (o *Object) MarshalJSON() ([]byte, error) { return Append(nil, o), nil }
 
+// UnmarshalJSON implements json.Unmarshaler. It reads anything that [Parse]
+// reads, if it is an object.
+func (o *Object) UnmarshalJSON(b []byte) error {
+	v, err := Parse(string(b))
+	if err != nil {
+		return err
+	}
+	p, ok := v.(*Object)
+	if !ok {
+		return &SyntaxError{What: "not an object"}
+	}
+	*o = *p
+	return nil
+}
+
 // Clone returns a deep copy of v.
 func Clone(v any) any {
 	switch v := v.(type) {

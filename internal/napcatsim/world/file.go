@@ -37,6 +37,7 @@ func (w *World) AddFile(f File) File {
 
 func (w *World) addFileLocked(f File) *File {
 	w.fileN++
+	w.changes++
 	f.Time = w.now().Unix()
 	if f.ID == "" {
 		sum := md5.Sum([]byte(f.Name + strconv.Itoa(w.fileN) + strconv.FormatInt(f.Time, 10)))
@@ -82,6 +83,7 @@ func (w *World) UpdateFile(id string, f func(*File)) error {
 		return fmt.Errorf("file %q: %w", id, ErrNoFile)
 	}
 	f(p)
+	w.changes++
 	return nil
 }
 
@@ -92,6 +94,7 @@ func (w *World) DeleteFile(id string) error {
 	if w.files[id] == nil {
 		return fmt.Errorf("file %q: %w", id, ErrNoFile)
 	}
+	w.changes++
 	delete(w.files, id)
 	for k, f := range w.files {
 		if f.Listed && f.Folder == id {

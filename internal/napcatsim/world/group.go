@@ -125,6 +125,7 @@ func (w *World) addGroupLocked(id int64, name string, now int64, members map[int
 	for uin, role := range members {
 		g.Members[uin] = &Member{UIN: uin, Role: role, Level: 1 + int(uin%20), Joined: now - 86400*30 - uin%86400}
 	}
+	w.changes++
 	w.groups[id] = g
 	w.gorder = append(w.gorder, id)
 	return g
@@ -174,6 +175,7 @@ func (w *World) UpdateGroup(id int64, f func(*Group)) error {
 		return fmt.Errorf("group %d: %w", id, ErrNoGroup)
 	}
 	f(g)
+	w.changes++
 	return nil
 }
 
@@ -241,6 +243,7 @@ func (w *World) Leave(group, user, operator int64) error {
 	default:
 		sub = "kick"
 	}
+	w.changes++
 	sees := g.Members[w.self.UIN] != nil
 	delete(g.Members, user)
 	if sees {
@@ -259,6 +262,7 @@ func (w *World) Disband(group int64) error {
 	}
 	owner := g.ownerLocked(0)
 	member := g.Members[w.self.UIN] != nil
+	w.changes++
 	delete(w.groups, group)
 	w.gorder = slices.DeleteFunc(w.gorder, func(id int64) bool { return id == group })
 	if member {
@@ -352,6 +356,7 @@ func (w *World) SetCard(group, user, operator int64, card string) error {
 		return fmt.Errorf("set card of %d in group %d: %w", user, group, ErrForbidden)
 	}
 	m.Card = card
+	w.changes++
 	return nil
 }
 
@@ -418,6 +423,7 @@ func (w *World) SetEssence(id int32, operator int64, add bool) error {
 		return fmt.Errorf("essence in group %d: %w", g.ID, ErrForbidden)
 	}
 	g.Essences = slices.DeleteFunc(g.Essences, func(e Essence) bool { return e.MessageID == id })
+	w.changes++
 	if !add {
 		return nil
 	}

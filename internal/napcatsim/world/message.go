@@ -246,6 +246,7 @@ func (w *World) appendLocked(m *Message) {
 		c = &chatLog{seq: 1000}
 		w.chats[m.Chat] = c
 	}
+	w.changes++
 	c.seq++
 	m.Seq = c.seq
 	c.msgs = append(c.msgs, m)

@@ -63,6 +63,7 @@ func (w *World) Ask(r Request) (Request, error) {
 	case DoubtRequest:
 		r.Flag = UID(r.User)
 	}
+	w.changes++
 	p := &r
 	w.reqs = append(w.reqs, p)
 	if !w.reachableLocked() {
@@ -114,6 +115,7 @@ func (w *World) Answer(flag string, approve bool, text string, kinds ...RequestK
 	if r.Answered {
 		return nil
 	}
+	w.changes++
 	r.Answered, r.Approved, r.Actor = true, approve, w.self.UIN
 	if !approve {
 		r.Reason = text
@@ -161,6 +163,7 @@ func (w *World) Unfriend(user int64) bool {
 		return false
 	}
 	u.Friend = false
+	w.changes++
 	return true
 }
 
@@ -242,4 +245,5 @@ func (w *World) SetFaces(urls []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faces = slices.Clone(urls)
+	w.changes++
 }

@@ -94,6 +94,7 @@ type World struct {
 	sent    []Sent
 	sentN   int           // number of the newest entry of sent
 	sentC   chan struct{} // closed when sent grows
+	changes uint64        // counts what Save would write anew
 	msgN    uint32
 	fileN   int
 	reqN    int64
@@ -199,6 +200,7 @@ func (w *World) addUserLocked(u User) *User {
 	if u.RegTime == 0 {
 		u.RegTime = 1420041600 + u.UIN%100000
 	}
+	w.changes++
 	p := &u
 	if _, ok := w.users[u.UIN]; !ok {
 		w.order = append(w.order, u.UIN)
@@ -241,6 +243,7 @@ func (w *World) UpdateUser(uin int64, f func(*User)) error {
 		return fmt.Errorf("user %d: %w", uin, ErrNoUser)
 	}
 	f(u)
+	w.changes++
 	return nil
 }
 
@@ -367,6 +370,7 @@ func (w *World) reachableLocked() bool { return w.online && w.dead == LinkUp }
 // noticeLocked emits a notice unless the account cannot be reached. A going
 // offline is always told, it comes from the host itself.
 func (w *World) noticeLocked(kv ...any) {
+	w.changes++
 	if kv[1] == "bot_offline" || w.reachableLocked() {
 		w.emitLocked(Event{PostType: "notice", Body: jsval.Obj(kv...)})
 	}

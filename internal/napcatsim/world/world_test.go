@@ -2,7 +2,10 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -168,4 +171,63 @@ func TestSnapshot(t *testing.T) {
 		len(s.Chats) != 1 || s.Chats[0].Last != "hi" {
 		t.Errorf("%+v", s)
 	}
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	w := New(Options{})
+	const g = 700000001
+	m, err := w.Say(Say{Group: g, User: 3001000001, Segments: []Segment{At(SelfUIN), Text("hi")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Send(Chat{Private, 3001000002}, 0, nil, []*Message{{Sender: 1, Nickname: "N", Segments: []Segment{Text("in")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Ask(Request{Kind: JoinRequest, User: 42, Group: g}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.SetCard(g, 3001000003, 3001000003, "K"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "world.json")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // saves once
+	if err := w.Keep(ctx, path, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	l := LoadFile(path, Options{})
+	a, b := w.Snapshot(), l.Snapshot()
+	a.Sent, b.Sent = 0, 0
+	if x, y := fmt.Sprint(toJSON(t, a)), fmt.Sprint(toJSON(t, b)); x != y {
+		t.Errorf("loaded %s\nwant %s", y, x)
+	}
+	if _, ok := l.Lookup(m.ID); ok {
+		t.Error("the host's own ids were saved")
+	}
+	h := l.History(m.Chat, "", 5, false)
+	if len(h) != 1 || h[0].ID != m.ID || h[0].PlainText() != "hi" || h[0].Segments[0].Data.String("qq") != "3889001001" {
+		t.Errorf("history %+v", h)
+	}
+	if p := l.History(Chat{Private, 3001000002}, "", 5, false); len(p) != 1 || len(p[0].Nodes) != 1 || p[0].Nodes[0].PlainText() != "in" {
+		t.Errorf("forward %+v", p)
+	}
+	next, err := l.Say(Say{Group: g, User: 3001000001, Text: "again"})
+	if err != nil || next.Seq != m.Seq+1 {
+		t.Errorf("sequence goes on at %d, %v", next.Seq, err)
+	}
+	if other := LoadFile(path, Options{UIN: 5}); len(other.Snapshot().Chats) != 0 {
+		t.Error("another account's world was loaded")
+	}
+	if fresh := LoadFile(filepath.Join(t.TempDir(), "none"), Options{}); len(fresh.Friends()) != 3 {
+		t.Error("without a file there is no new world")
+	}
+}
+
+func toJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

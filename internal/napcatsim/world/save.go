@@ -1,0 +1,164 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// savedHistory is how many messages of each chat are saved.
+const savedHistory = 500
+
+// saved is a world on disk: what QQ's servers would still know after the host
+// was restarted. The map from message ids to messages is the host's own and is
+// not saved.
+type saved struct {
+	Version  int         `json:"version"`
+	Self     int64       `json:"self"`
+	Users    []*User     `json:"users"`
+	Groups   []*Group    `json:"groups"`
+	Requests []*Request  `json:"requests"`
+	Files    []*File     `json:"files"`
+	Faces    []string    `json:"faces"`
+	Likes    []Vote      `json:"likes"`
+	Chats    []savedChat `json:"chats"`
+}
+
+type savedChat struct {
+	Chat     Chat       `json:"chat"`
+	Seq      int64      `json:"seq"`
+	Messages []*Message `json:"messages"`
+}
+
+// savedVersion changes with the form of saved; another one is not read.
+const savedVersion = 1
+
+// Save writes what QQ would remember of the world.
+func (w *World) Save(to io.Writer) error {
+	w.mu.Lock()
+	s := saved{Version: savedVersion, Self: w.self.UIN, Requests: w.reqs, Faces: w.faces, Likes: w.likes}
+	for _, id := range w.order {
+		s.Users = append(s.Users, w.users[id])
+	}
+	for _, id := range w.gorder {
+		s.Groups = append(s.Groups, w.groups[id])
+	}
+	for _, f := range w.files {
+		s.Files = append(s.Files, f)
+	}
+	for c, l := range w.chats {
+		s.Chats = append(s.Chats, savedChat{c, l.seq, l.msgs[max(0, len(l.msgs)-savedHistory):]})
+	}
+	b, err := json.Marshal(s) // under the lock: the parts are still the world's own
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	_, err = to.Write(b)
+	return err
+}
+
+// Load returns the world that [World.Save] wrote, for the account of o. It fails
+// if that is another account's or of another version; o.Empty has no meaning.
+func Load(from io.Reader, o Options) (*World, error) {
+	var s saved
+	if err := json.NewDecoder(from).Decode(&s); err != nil {
+		return nil, fmt.Errorf("read a saved world: %w", err)
+	}
+	o.Empty = true
+	w := New(o)
+	if s.Version != savedVersion || s.Self != w.self.UIN {
+		return nil, fmt.Errorf("the saved world is version %d of account %d", s.Version, s.Self)
+	}
+	for _, u := range s.Users {
+		if u.UIN == w.self.UIN {
+			*w.self = *u
+			continue
+		}
+		w.addUserLocked(*u)
+	}
+	for _, g := range s.Groups {
+		if g.Options == nil {
+			g.Options = make(map[string]int64)
+		}
+		for _, m := range g.Members {
+			m.told = m.Card
+		}
+		w.groups[g.ID] = g
+		w.gorder = append(w.gorder, g.ID)
+	}
+	for _, f := range s.Files {
+		w.files[f.ID] = f
+	}
+	w.fileN = len(s.Files)
+	w.reqs, w.faces, w.likes = s.Requests, s.Faces, s.Likes
+	for _, c := range s.Chats {
+		w.chats[c.Chat] = &chatLog{seq: c.Seq, msgs: c.Messages}
+		for _, m := range c.Messages {
+			w.byMsgID[m.MsgID] = m
+		}
+	}
+	w.changes = 0
+	return w, nil
+}
+
+// LoadFile returns the world saved at path, or a new one if there is none or it
+// cannot be read.
+func LoadFile(path string, o Options) *World {
+	if f, err := os.Open(path); err == nil {
+		defer f.Close()
+		if w, err := Load(f, o); err == nil {
+			return w
+		}
+	}
+	return New(o)
+}
+
+// Keep saves the world at path whenever it has changed, looking every so often,
+// until ctx ends; then once more. The file is replaced as a whole.
+func (w *World) Keep(ctx context.Context, path string, every time.Duration) error {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	last := uint64(0)
+	for {
+		w.mu.Lock()
+		now := w.changes
+		w.mu.Unlock()
+		if now != last {
+			last = now
+			if err := w.saveFile(path); err != nil {
+				return fmt.Errorf("save the world: %w", err)
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (w *World) saveFile(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	err = w.Save(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
