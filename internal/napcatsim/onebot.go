@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -21,6 +22,23 @@ var errNoOnebot = errors.New("OneBot 未初始化，无法创建调试适配器"
 type onebot struct {
 	uin int64
 	net *adapter.Network
+}
+
+// keepEvery is how often the world is saved if it changed. A worker that is
+// killed takes no more than that with it.
+const keepEvery = 200 * time.Millisecond
+
+// openWorld returns the account's people, groups and histories as QQ's servers
+// remember them: they outlive the worker, the ids NapCat gave to messages do not.
+func (w *worker) openWorld(a Account) *world.World {
+	path := filepath.Join(Dir(w.p.home()), fmt.Sprintf("world_%d.json", a.UIN))
+	wd := world.LoadFile(path, world.Options{UIN: a.UIN, Nickname: a.Nick})
+	w.tasks.Go(func() {
+		if err := wd.Keep(context.Background(), path, keepEvery); err != nil {
+			w.log.error("simulator: " + err.Error())
+		}
+	})
+	return wd
 }
 
 // startOnebot reads the account's configuration and opens its adapters.

@@ -251,7 +251,7 @@ func (w *worker) begin(a Account, uid string) {
 	}
 	w.control.displaceOther(a.UIN)
 	time.Sleep(max(duration(o.OneBotDelay, 200*time.Millisecond), 0))
-	wd := world.New(world.Options{UIN: a.UIN, Nickname: a.Nick})
+	wd := w.openWorld(a)
 	w.mu.Lock()
 	w.world = wd
 	w.mu.Unlock()
