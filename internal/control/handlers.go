@@ -8,51 +8,69 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/logfile"
 )
 
-// route is one entry of the table of handlers. The OpenAPI description is
-// tested against the table.
+// route is one entry of the table of handlers. In and Out are values of the
+// types of the request's and the answer's JSON bodies, nil for none; the OpenAPI
+// description is made of them.
 type route struct {
 	Method, Path string
+	Summary      string
+	In, Out      any
+	Query        []param
 	handle       func(s *Server, w http.ResponseWriter, r *http.Request) error
-	stream       bool // lasts until one side leaves
+	stream       bool // lasts until one side leaves; Out is one line
+	text         bool // the answer is plain text
 }
+
+// param is one query parameter.
+type param struct{ Name, Doc string }
+
+type none struct{}
 
 // table lists every handler, sorted by path and method.
 var table = []route{
-	{"GET", "/healthz", (*Server).healthz, false},
-	{"GET", "/metrics", (*Server).serveMetrics, false},
-	{"GET", "/readyz", (*Server).readyz, false},
-	{"POST", "/v0/accounts/{name}/call", (*Server).call, false},
-	{"GET", "/v0/accounts/{name}/events", (*Server).events, true},
-	{"POST", "/v0/accounts/{name}/login/captcha", (*Server).loginCaptcha, false},
-	{"POST", "/v0/accounts/{name}/login/password", (*Server).loginPassword, false},
-	{"GET", "/v0/accounts/{name}/login/quick", (*Server).quickAccounts, false},
-	{"POST", "/v0/accounts/{name}/login/quick", (*Server).loginQuick, false},
-	{"POST", "/v0/accounts/{name}/login/refresh", (*Server).loginRefresh, false},
-	{"POST", "/v0/accounts/{name}/restart", (*Server).restart, false},
-	{"POST", "/v0/accounts/{name}/want", (*Server).want, false},
-	{"GET", "/v0/plugins", (*Server).plugins, false},
-	{"POST", "/v0/plugins/{id}/disable", (*Server).disablePlugin, false},
-	{"POST", "/v0/plugins/{id}/enable", (*Server).enablePlugin, false},
-	{"POST", "/v0/reload", (*Server).reload, false},
-	{"POST", "/v0/restart", (*Server).restart, false},
-	{"GET", "/v0/status", (*Server).status, false},
-	{"POST", "/v0/stop", (*Server).stopDaemon, false},
-	{"GET", "/v0/watch", (*Server).watch, true},
+	{Method: "GET", Path: "/healthz", Summary: "Answers ok while the daemon serves.", text: true, handle: (*Server).healthz},
+	{Method: "GET", Path: "/metrics", Summary: "Metrics in the text format of Prometheus.", text: true, handle: (*Server).serveMetrics},
+	{Method: "GET", Path: "/readyz", Summary: "Answers 200 if every account that shall run is online, else 503.", text: true, handle: (*Server).readyz},
+	{Method: "POST", Path: "/v0/accounts/{name}/call", Summary: "Makes one OneBot call. A refusal by NapCat is an answer with 200.", In: api.CallRequest{}, Out: api.CallResponse{}, handle: (*Server).call},
+	{Method: "GET", Path: "/v0/accounts/{name}/events", Summary: "Streams the account's events as OneBot sent them, one a line.", Out: json.RawMessage{}, stream: true, handle: (*Server).events},
+	{Method: "POST", Path: "/v0/accounts/{name}/login/captcha", Summary: "Hands in a solved captcha.", In: api.CaptchaRequest{}, Out: none{}, handle: (*Server).loginCaptcha},
+	{Method: "POST", Path: "/v0/accounts/{name}/login/password", Summary: "Begins a login by password.", In: api.PasswordLoginRequest{}, Out: none{}, handle: (*Server).loginPassword},
+	{Method: "GET", Path: "/v0/accounts/{name}/login/quick", Summary: "Lists the accounts whose ticket allows a quick login.", Out: []api.QuickAccount{}, handle: (*Server).quickAccounts},
+	{Method: "POST", Path: "/v0/accounts/{name}/login/quick", Summary: "Begins a quick login.", In: api.QuickLoginRequest{}, Out: none{}, handle: (*Server).loginQuick},
+	{Method: "POST", Path: "/v0/accounts/{name}/login/refresh", Summary: "Asks for a new QR code.", Out: none{}, handle: (*Server).loginRefresh},
+	{Method: "POST", Path: "/v0/accounts/{name}/restart", Summary: "Restarts the account's NapCat.", Out: none{}, handle: (*Server).restart},
+	{Method: "POST", Path: "/v0/accounts/{name}/want", Summary: "Sets whether the account shall run.", In: api.WantRequest{}, Out: none{}, handle: (*Server).want},
+	{Method: "GET", Path: "/v0/logs", Summary: "Logs of ncatd and NapCat merged by time, one record a line.", Out: api.LogRecord{}, stream: true, handle: (*Server).logs, Query: []param{
+		{"account", "only this account's"}, {"level", "debug, info, warn or error: at least this"},
+		{"since", "RFC 3339: only what is younger"}, {"lines", "the last n; 0: all; default 200"}, {"follow", "true: go on with what comes"}}},
+	{Method: "GET", Path: "/v0/openapi.json", Summary: "This description.", Out: json.RawMessage{}, handle: (*Server).openAPI},
+	{Method: "GET", Path: "/v0/plugins", Summary: "Lists the bot's plugins.", Out: []api.Plugin{}, handle: (*Server).plugins},
+	{Method: "POST", Path: "/v0/plugins/{id}/disable", Summary: "Switches a plugin off.", Out: none{}, handle: (*Server).disablePlugin},
+	{Method: "POST", Path: "/v0/plugins/{id}/enable", Summary: "Switches a plugin on.", Out: none{}, handle: (*Server).enablePlugin},
+	{Method: "POST", Path: "/v0/reload", Summary: "Reads the config again and applies what can be applied live.", Out: api.ReloadResponse{}, handle: (*Server).reload},
+	{Method: "POST", Path: "/v0/restart", Summary: "Restarts every account's NapCat.", Out: none{}, handle: (*Server).restart},
+	{Method: "GET", Path: "/v0/status", Summary: "The daemon and its accounts as they stand now.", Out: api.Status{}, handle: (*Server).status},
+	{Method: "POST", Path: "/v0/stop", Summary: "Begins an orderly stop of the daemon.", In: api.StopRequest{}, Out: none{}, handle: (*Server).stopDaemon},
+	{Method: "GET", Path: "/v0/watch", Summary: "Streams a snapshot and then every change, one document a line.", Out: api.WatchItem{}, stream: true, handle: (*Server).watch, Query: []param{
+		{"account", "only this account's changes"}, {"kinds", "of state, qr, login, log, event, with commas; default state,qr,login"}}},
 }
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	paths := map[string][]string{}
-	for _, rt := range table {
+	for _, rt := range s.table {
 		paths[rt.Path] = append(paths[rt.Path], rt.Method)
 		mux.HandleFunc(rt.Method+" "+rt.Path, func(w http.ResponseWriter, r *http.Request) {
 			if rt.stream {
+				_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 				if s.streams.Add(1) > maxStreams {
 					s.streams.Add(-1)
 					writeError(w, &api.Error{Code: CodeTooMany, Message: fmt.Sprintf("more than %d watchers", maxStreams)})
@@ -382,30 +400,46 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// lineWriter writes JSON documents, one a line, to a reader who may be slow.
+type lineWriter struct {
+	w  http.ResponseWriter
+	rc *http.ResponseController
+}
+
+// lines begins a stream of lines.
+func (s *Server) lines(w http.ResponseWriter) *lineWriter {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	lw := &lineWriter{w, http.NewResponseController(w)}
+	_ = lw.rc.Flush() // a write that follows tells if the reader has gone
+	return lw
+}
+
+// send writes v, unless that is nil, and reports whether the reader still takes
+// it.
+func (l *lineWriter) send(v any) bool {
+	if v == nil {
+		return true
+	}
+	b, err := json.Marshal(v)
+	return err == nil && l.write(b)
+}
+
+func (l *lineWriter) write(b []byte) bool {
+	_ = l.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if _, err := l.w.Write(append(b, '\n')); err != nil {
+		return false
+	}
+	return l.rc.Flush() == nil
+}
+
 // stream writes first and then what sub delivers until either side leaves. A
 // reader that takes longer than writeTimeout for a line is cut off; one that
 // is merely slow loses items and is told how many.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, sub *Subscription, first *api.WatchItem, line func(api.WatchItem) any) error {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Time{})
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	write := func(b []byte) bool {
-		_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if _, err := w.Write(append(b, '\n')); err != nil {
-			return false
-		}
-		return rc.Flush() == nil
-	}
-	send := func(v any) bool {
-		if v == nil {
-			return true
-		}
-		b, err := json.Marshal(v)
-		return err == nil && write(b)
-	}
-	if first != nil && !send(line(*first)) || first == nil && rc.Flush() != nil {
+	lw := s.lines(w)
+	if first != nil && !lw.send(line(*first)) {
 		return nil
 	}
 	tick := time.NewTicker(keepAlive)
@@ -413,20 +447,57 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, sub *Subscriptio
 	for {
 		select {
 		case it := <-sub.C():
-			if !send(line(it)) {
+			if !lw.send(line(it)) {
 				return nil
 			}
-			if n := sub.TakeDropped(); n > 0 && !send(line(api.WatchItem{Kind: "dropped", Time: time.Now(), Dropped: n})) {
+			if n := sub.TakeDropped(); n > 0 && !lw.send(line(api.WatchItem{Kind: "dropped", Time: time.Now(), Dropped: n})) {
 				return nil
 			}
 		case <-tick.C:
-			if !write(nil) {
+			if !lw.write(nil) {
 				return nil
 			}
 		case <-r.Context().Done():
 			return nil
-		case <-s.stop:
+		case <-s.ending.Done():
 			return nil
 		}
 	}
+}
+
+// logs streams the logs under the home.
+func (s *Server) logs(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	lq := logfile.Query{Account: q.Get("account"), Level: q.Get("level"), Lines: 200, Follow: q.Get("follow") == "true"}
+	if lq.Level != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, lq.Level) {
+		return &api.Error{Code: CodeBadRequest, Message: "no such level: " + lq.Level}
+	}
+	if v := q.Get("lines"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			return &api.Error{Code: CodeBadRequest, Message: "lines is not a number: " + v}
+		}
+		lq.Lines = n
+	}
+	if v := q.Get("since"); v != "" {
+		t, err := time.Parse(time.RFC3339, v)
+		if err != nil {
+			return &api.Error{Code: CodeBadRequest, Message: "since is not a time of RFC 3339: " + v}
+		}
+		lq.Since = t
+	}
+	if s.o.LogDir == "" {
+		return &api.Error{Code: CodeNotFound, Message: "no logs are kept"}
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.ending, cancel)()
+	lw := s.lines(w)
+	_ = logfile.NewReader(s.o.LogDir).Read(ctx, lq, func(rec api.LogRecord) error {
+		if !lw.send(rec) {
+			return io.ErrClosedPipe
+		}
+		return nil
+	}) // the reader has gone or the server ends; nobody is there to be told
+	return nil
 }

@@ -60,8 +60,11 @@ type Server struct {
 	o       Options
 	token   [sha256.Size]byte
 	streams atomic.Int64
+	table   []route
 	metrics *Metrics
-	stop    <-chan struct{} // closed when Run is ending; streams end by it
+	// ending ends when Run does; streams last no longer. It is a field because
+	// it is not the context of any one call.
+	ending context.Context
 }
 
 // New returns a server that listens nowhere yet.
@@ -69,7 +72,7 @@ func New(o Options) (*Server, error) {
 	if o.Listen != "" && o.Token == "" {
 		return nil, errors.New("control API over TCP needs a token")
 	}
-	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token.Reveal())), metrics: o.Metrics}
+	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token.Reveal())), metrics: o.Metrics, table: table}
 	if s.metrics == nil {
 		s.metrics = NewMetrics()
 	}
@@ -81,7 +84,7 @@ func New(o Options) (*Server, error) {
 // while, ends the streams, and removes the socket. It returns nil after an
 // orderly end. An error means that it could not listen or stopped listening.
 func (s *Server) Run(ctx context.Context) error {
-	s.stop = ctx.Done()
+	s.ending = ctx
 	unixListener, err := socket.Listen(ctx, s.o.Socket)
 	if err != nil {
 		return err
