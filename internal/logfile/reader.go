@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -337,23 +336,57 @@ func (t *tail) poll() []api.LogRecord {
 		out = t.read(out)
 	}
 	fi, err := os.Stat(t.path)
-	if errors.Is(err, fs.ErrNotExist) || err != nil {
-		return out
+	if err != nil {
+		return out // there is none yet, or it is just being replaced
 	}
+	var old os.FileInfo
 	if t.f != nil {
-		old, err := t.f.Stat()
-		if err == nil && os.SameFile(old, fi) && fi.Size() >= t.off {
+		if old, err = t.f.Stat(); err == nil && os.SameFile(old, fi) && fi.Size() >= t.off {
 			return out
 		}
 		out = t.read(out) // what came before it was moved away
 		t.close()
 	}
-	f, err := os.Open(t.path)
-	if err != nil {
-		return out
+	for _, f := range slices.Backward(t.newer(old)) {
+		t.close()
+		t.f, t.off, t.part = f, 0, nil
+		out = t.read(out)
 	}
-	t.f, t.off, t.part = f, 0, nil
-	return t.read(out)
+	return out
+}
+
+// newer opens the files that came after old, newest first. The log may have
+// rotated more than once since the last look, and may do so during this one: a
+// file that moved up meanwhile is met a second time and left out.
+func (t *tail) newer(old os.FileInfo) []*os.File {
+	var files []*os.File
+	var last os.FileInfo
+	for n := 0; ; n++ {
+		name := t.path
+		if n > 0 {
+			if old == nil {
+				return files // the log is new: what is older was read before
+			}
+			name = numberedName(t.path, n)
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return files
+		}
+		fi, err := f.Stat()
+		switch {
+		case err != nil, old != nil && os.SameFile(fi, old) && n > 0:
+			f.Close()
+			return files
+		case last != nil && os.SameFile(fi, last):
+			f.Close()
+			continue
+		}
+		files, last = append(files, f), fi
+		if old != nil && os.SameFile(fi, old) {
+			return files // it was emptied in its place
+		}
+	}
 }
 
 func (t *tail) read(out []api.LogRecord) []api.LogRecord {
