@@ -29,6 +29,10 @@ race: ## all tests under the race detector
 e2e: build ## the real binary and the simulator, one script per behaviour
 	$(GO) test -tags e2e -count=1 -timeout 8m ./cmd/ncatd
 
+e2e-peers: build ## other authors' clients against the simulator (needs node and npm)
+	cd internal/e2e/peers && npm ci --no-audit --no-fund
+	node internal/e2e/peers/node-napcat-ts.mjs bin/ncatd
+
 bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
