@@ -38,6 +38,7 @@ bench: ## CPU per event, latency and memory of examples/pingpong beside the bare
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/pingpong ./examples/pingpong
 	bin/bench $(BENCHFLAGS) pingpong=bin/pingpong
+	$(GO) test -run '^$$' -bench BenchmarkEvent -benchtime 20000x ./ncat
 
 soak: ## accounts on the simulator under random faults for SOAK (10m): availability, messages, memory
 	@mkdir -p bin

@@ -35,6 +35,9 @@ const (
 func quick(handlers []*bound) bool {
 	ok := rpc.CanPark
 	for _, h := range handlers {
+		if h.own {
+			ok = false
+		}
 		if n := h.slow.Load(); n >= slowFrom {
 			h.slow.CompareAndSwap(n, n-1)
 			ok = false

@@ -46,6 +46,11 @@ func Where(filters ...Filter) HandlerOption {
 	return func(r *registration) { r.filters = append(r.filters, filters...) }
 }
 
+// OwnGoroutine makes a handler always run on an ordinary goroutine of the bot's,
+// at the price of one more switch of threads for each event. A handler needs it
+// only if it locks its goroutine to a thread (runtime.LockOSThread).
+func OwnGoroutine() HandlerOption { return func(r *registration) { r.own = true } }
+
 // With wraps one handler in middleware, the first outermost.
 func With(mw ...Middleware) HandlerOption {
 	return func(r *registration) { r.middleware = append(r.middleware, mw...) }
@@ -73,6 +78,7 @@ type registration struct {
 	filters    []Filter
 	middleware []Middleware
 	handle     Handler
+	own        bool         // see OwnGoroutine
 	slow       atomic.Int32 // score of keeping readers, see fiber
 }
 

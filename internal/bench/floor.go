@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // floor is the least a bot can do: the reply is written by the goroutine that
@@ -19,6 +21,8 @@ func floor(ctx context.Context, url string) {
 		os.Exit(1)
 	}
 	ws.SetReadLimit(64 << 20)
+	var send action
+	onebot.NewClient(&send).SendGroupMsg(ctx, onebot.SendGroupMsgParams{})
 	for {
 		_, b, err := ws.Read(ctx)
 		if err != nil {
@@ -30,8 +34,16 @@ func floor(ctx context.Context, url string) {
 		}
 		group, _ := between(b, `"group_id":`, ',')
 		ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
-			`{"action":"send_group_msg","params":{"group_id":%s,"message":[{"type":"text","data":{"text":"pong %s"}}]},"echo":"%s"}`, group, n, n))
+			`{"action":"%s","params":{"group_id":%s,"message":[{"type":"text","data":{"text":"pong %s"}}]},"echo":"%s"}`, send, group, n, n))
 	}
+}
+
+// action learns an action's name from the client's method.
+type action string
+
+func (a *action) Call(_ context.Context, name string, _, _ any) error {
+	*a = action(name)
+	return nil
 }
 
 // between returns what stands in b between the first start and the next end.
