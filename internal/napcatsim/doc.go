@@ -42,6 +42,7 @@
 //	ncatd sim hang [--off]                 the worker stops answering
 //	ncatd sim drop [MODE]                  connections break, go dead, slow or mute, carry rubbish
 //	ncatd sim fault KEY=VALUE …            any option below, at once
+//	ncatd sim onebot [--port N --token T]  OneBot alone, without QQ and login, for bot authors
 //	ncatd sim state | world                what it is doing; whom it knows
 //
 // # Options

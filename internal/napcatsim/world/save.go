@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -37,29 +38,48 @@ type savedChat struct {
 // savedVersion changes with the form of saved; another one is not read.
 const savedVersion = 1
 
-// Save writes what QQ would remember of the world.
+// Save writes what QQ would remember of the world. The world stands still only
+// while it is copied.
 func (w *World) Save(to io.Writer) error {
-	w.mu.Lock()
-	s := saved{Version: savedVersion, Self: w.self.UIN, Requests: w.reqs, Faces: w.faces, Likes: w.likes}
-	for _, id := range w.order {
-		s.Users = append(s.Users, w.users[id])
-	}
-	for _, id := range w.gorder {
-		s.Groups = append(s.Groups, w.groups[id])
-	}
-	for _, f := range w.files {
-		s.Files = append(s.Files, f)
-	}
-	for c, l := range w.chats {
-		s.Chats = append(s.Chats, savedChat{c, l.seq, l.msgs[max(0, len(l.msgs)-savedHistory):]})
-	}
-	b, err := json.Marshal(s) // under the lock: the parts are still the world's own
-	w.mu.Unlock()
+	b, err := json.Marshal(w.copy())
 	if err != nil {
 		return err
 	}
 	_, err = to.Write(b)
 	return err
+}
+
+// copy returns what is saved, sharing only what never changes.
+func (w *World) copy() saved {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := saved{Version: savedVersion, Self: w.self.UIN, Faces: slices.Clone(w.faces), Likes: slices.Clone(w.likes)}
+	for _, id := range w.order {
+		s.Users = append(s.Users, clone(w.users[id]))
+	}
+	for _, id := range w.gorder {
+		g := w.groups[id].clone()
+		s.Groups = append(s.Groups, &g)
+	}
+	for _, r := range w.reqs {
+		s.Requests = append(s.Requests, clone(r))
+	}
+	for _, f := range w.files {
+		s.Files = append(s.Files, clone(f))
+	}
+	for c, l := range w.chats {
+		sc := savedChat{Chat: c, Seq: l.seq}
+		for _, m := range l.msgs[max(0, len(l.msgs)-savedHistory):] {
+			sc.Messages = append(sc.Messages, clone(m))
+		}
+		s.Chats = append(s.Chats, sc)
+	}
+	return s
+}
+
+func clone[T any](p *T) *T {
+	v := *p
+	return &v
 }
 
 // Load returns the world that [World.Save] wrote, for the account of o. It fails

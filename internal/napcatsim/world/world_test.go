@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -230,4 +232,34 @@ func toJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestSaveWhileTheWorldGoesOn(t *testing.T) {
+	w := New(Options{})
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			m, err := w.Say(Say{Group: 700000001, User: 3001000001, Text: "x"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = w.React(m.ID, 3001000002, "76", true)
+			_ = w.SetCard(700000001, 3001000003, 3001000003, m.MsgID)
+			_ = w.Recall(m.ID, 3001000001)
+		}
+	})
+	for range 20 {
+		if err := w.Save(io.Discard); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
 }
