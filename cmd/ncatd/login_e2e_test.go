@@ -463,7 +463,7 @@ func only(texts []string, want string) []string {
 func TestLoginFirstEver(t *testing.T) {
 	t.Parallel()
 	zero := napcatsim.Duration(0)
-	s := newSite(t, account(0, ""), napcatsim.Options{ScanAfter: &zero})
+	s := newSite(t, "# mine\naccounts:\n  - name: main # the first\n    uin: 0 # not known yet\n    login: {order: [quick, qr]} # no password\n", napcatsim.Options{ScanAfter: &zero})
 	began := time.Now()
 	s.start()
 	a := s.login("")
@@ -477,6 +477,12 @@ func TestLoginFirstEver(t *testing.T) {
 	}
 	if b, err := os.ReadFile(s.home.Config()); err != nil || !strings.Contains(string(b), fmt.Sprintf("uin: %d", napcatsim.DefaultUIN)) {
 		t.Errorf("%v: the account was not remembered:\n%s", err, b)
+	} else {
+		for _, comment := range []string{"# mine", "# the first", "# not known yet", "# no password"} {
+			if !strings.Contains(string(b), comment) {
+				t.Errorf("the config lost %q:\n%s", comment, b)
+			}
+		}
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -91,6 +91,8 @@ func newLoginSession(a *app, cl *client.Client, name string, o loginOptions, own
 	s := &loginSession{a: a, cl: cl, name: name, opt: o, own: own,
 		items: make(chan watchNews), replies: make(chan func() error)}
 	switch {
+	// NO_COLOR does not count here: black and white are the code itself, and a
+	// code that changes has to be drawn in its place.
 	case o.json:
 		s.view = &jsonLogin{a: a, opt: o}
 	case a.out.outTTY && a.getenv("TERM") != "dumb" && (o.form == qrTerminal || o.form == qrASCII):

@@ -62,6 +62,33 @@ func (a *app) loginFailure(e loginEvent) string {
 	return a.t("login.refused", e.Account, a.t("login.method."+method), detail)
 }
 
+// printCode prints the code that an account shows, for a glance: what renews
+// itself is login. Where there is no room it prints the text of the code.
+func (a *app) printCode(acc api.Account) {
+	a.out.print("%s", a.t("login.scan", acc.Name))
+	code, err := qrterm.New(acc.QR.URL)
+	if err == nil && a.out.outTTY {
+		cols, rows := terminalSize(a.Stdout)
+		if style, fits := code.Fit(qrterm.Style{Plain: a.getenv("TERM") == "dumb"}, cols-1, rows); fits {
+			for _, l := range code.Lines(style) {
+				a.out.print("%s", l)
+			}
+			return
+		}
+	}
+	a.out.print("%s", printable(acc.QR.URL))
+}
+
+// terminalSize returns the size of the terminal that stream is, or a common one.
+func terminalSize(stream any) (cols, rows int) {
+	if f, ok := stream.(*os.File); ok {
+		if cols, rows, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 && rows > 0 {
+			return cols, rows
+		}
+	}
+	return 80, 24
+}
+
 // jsonLogin prints one event a line.
 type jsonLogin struct {
 	a   *app
@@ -181,17 +208,7 @@ type screenLogin struct {
 
 func newScreenLogin(a *app, o loginOptions) *screenLogin {
 	v := &screenLogin{a: a, opt: o, scr: qrterm.NewScreen(a.Stdout), since: time.Now()}
-	v.size = func() (int, int) {
-		f, ok := a.Stdout.(*os.File)
-		if !ok {
-			return 80, 24
-		}
-		cols, rows, err := term.GetSize(int(f.Fd()))
-		if err != nil || cols <= 0 || rows <= 0 {
-			return 80, 24
-		}
-		return cols, rows
-	}
+	v.size = func() (int, int) { return terminalSize(a.Stdout) }
 	v.cols, v.rows = v.size()
 	v.status = a.t("login.begin")
 	return v

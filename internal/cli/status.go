@@ -106,6 +106,9 @@ func (a *app) printStatus(st api.Status) {
 	for _, acc := range st.Accounts {
 		switch acc.State {
 		case api.StateLoginRequired:
+			if acc.QR != nil {
+				a.printCode(acc)
+			}
 			a.out.hint(a.t("hint.login_required", acc.Name))
 		case api.StateFailed:
 			a.out.hint(a.t("hint.doctor"))

@@ -616,6 +616,16 @@ func TestLogins(t *testing.T) {
 			},
 		},
 		{
+			name: "the code that comes after an expiry has the same text",
+			napcat: func(n *napcat) {
+				n.issue()
+				n.refresh = func() error { n.st.LoginError = ""; return nil }
+				n.after(20*time.Second, func() { n.st.LoginError = expiredText })
+				n.after(60*time.Second, func() { n.accept(10001) })
+			},
+			kind: OutcomeLoggedIn, steps: "waiting expired refreshed accepted online",
+		},
+		{
 			name: "the text sticks and a later code dies unseen: its age tells",
 			napcat: func(n *napcat) {
 				n.issue()

@@ -167,7 +167,7 @@ func (r *run) quickCommand(ctx context.Context, account int64) error {
 func (r *run) enterQR() {
 	r.enter(modeQR)
 	r.plan = nil
-	r.shown = ""
+	r.shown, r.expired = "", false
 	r.askPause = noQRWait
 	r.asked = time.Time{}
 	r.seenError = r.st.LoginError
@@ -200,7 +200,12 @@ func (r *run) showQR(ctx context.Context, phase Phase) {
 		r.askQR(ctx)
 		return
 	}
+	if r.expired && r.st.LoginError == "" && r.st.QRCodeURL == r.shown {
+		// QQ brought a code again, with the same text.
+		r.shown, r.counted, r.urlSince = "", "", time.Now()
+	}
 	if url := r.st.QRCodeURL; url != "" && url != r.shown {
+		r.expired = false
 		r.shown = url
 		r.seenError = r.st.LoginError
 		r.asked, r.askPause = time.Time{}, noQRWait
@@ -222,6 +227,7 @@ func (r *run) showQR(ctx context.Context, phase Phase) {
 		r.seenError = r.st.LoginError
 		switch phase {
 		case PhaseExpired:
+			r.expired = true
 			r.report(Event{Step: StepExpired, Method: MethodQR, UIN: r.cfg.UIN})
 			r.asked = time.Now() // NapCat asks by itself; give it noQRWait
 		case PhaseFailed:

@@ -63,6 +63,7 @@ type run struct {
 	seq         int
 	shown       string    // code of the last event; "" says it again
 	counted     string    // code that seq counts
+	expired     bool      // the code shown was reported as expired
 	qrSince     time.Time // first time in modeQR, for QRTimeout
 	timedOut    bool
 	needRefresh bool
