@@ -226,3 +226,31 @@ func TestTools(t *testing.T) {
 		}
 	}
 }
+
+// TestScreenPictures draws the pictures of docs/login.md into the folder that
+// NCATD_LOGIN_PICTURES names.
+func TestScreenPictures(t *testing.T) {
+	dir := os.Getenv("NCATD_LOGIN_PICTURES")
+	if dir == "" {
+		t.Skip("NCATD_LOGIN_PICTURES is not set")
+	}
+	save := func(name string, p *tmux.Pane) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name+".svg"), []byte(tmux.SVG(strings.TrimRight(p.Cells(false), "\n "), tmux.Dark)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, lang := range []string{"en", "zh"} {
+		d := newLoginDaemon(t)
+		d.serve(t)
+		url := d.realCode(1)
+		p := d.pane(t, 84, 24, nil, "login", "--lang", lang)
+		decoded(t, p, url, false)
+		save("login-qr."+lang, p)
+		d.set(func(a *api.Account) {
+			a.Reason, a.QR, a.Login = "captcha", nil, &api.LoginChallenge{Kind: "captcha", UIN: 10001, URL: "https://ti.qq.com/safe/tools/captcha/…?uin=10001&sid=42"}
+		})
+		p.Until("asks", 5*time.Second, func(s string) bool { return strings.Contains(s, "ticket") && strings.Contains(s, "randstr") })
+		save("login-captcha."+lang, p)
+	}
+}
