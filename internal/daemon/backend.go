@@ -190,7 +190,7 @@ func (s *slot) loginError(err error) error {
 		if w.RetryAfter > 0 {
 			out.Hint = "try again in " + w.RetryAfter.Round(time.Second).String()
 		}
-	case webui.KindNotReady, webui.KindNoQR:
+	case webui.KindNotReady, webui.KindNoQR, webui.KindUnreachable:
 		out.Code = control.CodeConflict
 		out.Hint = "NapCat is still starting, try again in a moment"
 	}

@@ -54,7 +54,9 @@ func (r *run) planPassword(ctx context.Context) bool {
 func (r *run) tryPassword(ctx context.Context, account int64, md5 string) error {
 	ch, err := r.sendPassword(ctx, account, md5)
 	if err != nil {
-		if KindOf(err) == KindAlreadyLoggedIn {
+		switch KindOf(err) {
+		case KindAlreadyLoggedIn, KindUnreachable:
+			// Without an answer it may have worked; the next looks will tell.
 			r.accept()
 			return nil
 		}
