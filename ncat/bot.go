@@ -23,6 +23,7 @@ var ErrNoAccount = errors.New("no account to act for")
 type Bot struct {
 	core *core
 	s    *Session // nil in what New returned
+	own  *owner   // of what is registered through it; nil: the bot itself
 	api  *onebot.Client
 }
 
@@ -34,6 +35,11 @@ type core struct {
 	warn     time.Duration
 	drain    time.Duration
 	registry registry
+	commands commandSettings
+	talks    talks
+	perms    permissions
+	life     life
+	stores   storeSource
 
 	mu       sync.Mutex // guards the field below
 	sessions []*Session // running ones
@@ -71,6 +77,8 @@ func New(opts ...Option) *Bot {
 		drain:   5 * time.Second,
 	}
 	c.registry.init()
+	c.commands.init()
+	c.perms.core, c.life.core = c, c
 	b := &Bot{core: c}
 	b.api = onebot.NewClient(b)
 	b.Apply(opts...)

@@ -78,8 +78,12 @@ type registration struct {
 	filters    []Filter
 	middleware []Middleware
 	handle     Handler
-	own        bool         // see OwnGoroutine
-	slow       atomic.Int32 // score of keeping readers, see fiber
+	own        bool // see OwnGoroutine
+	// cmd is set in the registration of a command, which the registration
+	// with pick finds in the table's index.
+	cmd  *command
+	pick bool
+	slow atomic.Int32 // score of keeping readers, see fiber
 }
 
 func (r *registration) wants(t reflect.Type) bool {
@@ -89,7 +93,8 @@ func (r *registration) wants(t reflect.Type) bool {
 // owner is what registrations belong to: the bot itself or a plugin. When it
 // is stopped, its handlers are gone and their contexts are cancelled.
 type owner struct {
-	id string
+	id    string
+	wraps []Middleware // guarded by registry.mu
 
 	mu      sync.Mutex // guards the fields below
 	stopped error      // the cause; nil while it runs
@@ -117,6 +122,7 @@ type registry struct {
 	middleware []Middleware
 	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
 	taps       []tap
+	commands   []*registration
 
 	table atomic.Pointer[table]
 }
@@ -131,6 +137,7 @@ type table struct {
 	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
 	taps       []tap
 	byType     sync.Map // reflect.Type to []*bound
+	commands   commandIndex
 }
 
 func (r *registry) init() {
@@ -142,16 +149,25 @@ func (r *registry) init() {
 func (r *registry) changeLocked() {
 	t := &table{errorHooks: slices.Clone(r.errorHooks), taps: slices.Clone(r.taps), regs: make([]bound, len(r.regs))}
 	for i, reg := range r.regs {
-		h := reg.handle
-		for _, mw := range slices.Backward(reg.middleware) {
-			h = mw(h)
-		}
-		for _, mw := range slices.Backward(r.middleware) {
-			h = mw(h)
-		}
-		t.regs[i] = bound{registration: reg, run: h}
+		t.regs[i] = r.bindLocked(reg)
 	}
+	t.commands = r.indexLocked()
 	r.table.Store(t)
+}
+
+// bindLocked wraps a handler in all middleware.
+func (r *registry) bindLocked(reg *registration) bound {
+	h := reg.handle
+	for _, mw := range slices.Backward(reg.middleware) {
+		h = mw(h)
+	}
+	for _, mw := range slices.Backward(reg.owner.wraps) {
+		h = mw(h)
+	}
+	for _, mw := range slices.Backward(r.middleware) {
+		h = mw(h)
+	}
+	return bound{registration: reg, run: h}
 }
 
 // handlers returns the registrations for events of type t, in order.
@@ -172,6 +188,11 @@ func (t *table) handlers(typ reflect.Type) []*bound {
 func (r *registry) add(reg *registration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.addLocked(reg)
+	r.changeLocked()
+}
+
+func (r *registry) addLocked(reg *registration) {
 	r.seq++
 	reg.seq = r.seq
 	i, _ := slices.BinarySearchFunc(r.regs, reg, func(a, b *registration) int {
@@ -181,13 +202,13 @@ func (r *registry) add(reg *registration) {
 		return a.seq - b.seq
 	})
 	r.regs = slices.Insert(r.regs, i, reg)
-	r.changeLocked()
 }
 
 func (r *registry) remove(match func(*registration) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.regs = slices.DeleteFunc(r.regs, match)
+	r.commands = slices.DeleteFunc(r.commands, match)
 	r.changeLocked()
 }
 
@@ -205,7 +226,7 @@ func On[E onebot.Event](b *Bot, h func(ctx context.Context, b *Bot, e E) error, 
 }
 
 func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerOption) *Registration {
-	reg := &registration{owner: b.core.registry.self, name: name, typ: typ, handle: h}
+	reg := &registration{owner: b.owner(), name: name, typ: typ, handle: h}
 	for _, o := range opts {
 		o(reg)
 	}
@@ -229,12 +250,16 @@ func (b *Bot) OnMessage(h func(ctx context.Context, b *Bot, m onebot.MessageEven
 }
 
 // Use wraps every handler in middleware, the first outermost, around what [With]
-// adds to single handlers.
+// adds to single handlers. A plugin's Use wraps the plugin's handlers only.
 func (b *Bot) Use(mw ...Middleware) {
 	r := &b.core.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.middleware = append(r.middleware, mw...)
+	if b.own != nil {
+		b.own.wraps = append(b.own.wraps, mw...)
+	} else {
+		r.middleware = append(r.middleware, mw...)
+	}
 	r.changeLocked()
 }
 

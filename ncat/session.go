@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,8 +44,9 @@ type Session struct {
 	state   sessionState
 	ctx     context.Context // handlers' context, set by Run
 	chats   map[Chat]*chatQueue
-	waiting int          // events in all queues
-	ready   []*chatQueue // chats that wait for a worker
+	apart   map[*chatQueue]bool // no longer in chats, see release
+	waiting int                 // events in all queues
+	ready   []*chatQueue        // chats that wait for a worker
 	idle    []*worker
 	fibers  []*fiber       // idle ones
 	workers int            // goroutines and fibers that serve a chat or wait for one
@@ -64,6 +67,7 @@ const (
 type chatQueue struct {
 	chat   Chat
 	events []onebot.Event // events[head:] wait
+	now    onebot.Event   // being handled; guarded by Session.mu
 	head   int
 
 	fiber   *fiber                       // that serves the chat; nil: a worker does
@@ -93,7 +97,7 @@ type SessionStats struct {
 // NewSession returns the session of an account that makes its calls through c.
 // name is the account's name in logs; it may be empty. It starts nothing.
 func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
-	s := &Session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}}
+	s := &Session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}, apart: map[*chatQueue]bool{}}
 	s.log = b.core.log
 	if name != "" {
 		s.log = s.log.With("account", name)
@@ -264,7 +268,7 @@ func (s *Session) serve(q *chatQueue) {
 	s.mu.Lock()
 	for q.head < len(q.events) {
 		e := q.events[q.head]
-		q.events[q.head] = nil
+		q.events[q.head], q.now = nil, e
 		q.head++
 		if q.head == len(q.events) {
 			q.events, q.head = q.events[:0], 0
@@ -275,12 +279,38 @@ func (s *Session) serve(q *chatQueue) {
 		s.handle(ctx, q, e)
 		s.mu.Lock()
 	}
-	delete(s.chats, q.chat)
+	q.now = nil
+	if s.chats[q.chat] == q {
+		delete(s.chats, q.chat)
+	}
+	delete(s.apart, q)
 	s.mu.Unlock()
 	if cap(q.events) <= 64 {
 		q.chat, q.fiber = Chat{}, nil
 		queues.Put(q)
 	}
+}
+
+// release lets the chat of e go on while the handler that runs for e waits, as
+// conversations do: what waits in the chat's queue is served by another worker.
+func (s *Session) release(e onebot.Event) {
+	chat := ChatOf(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.chats[chat]
+	if q == nil || q.now != e || s.state != sessionRunning {
+		return
+	}
+	s.apart[q] = true
+	delete(s.chats, chat)
+	if q.head == len(q.events) {
+		return
+	}
+	rest := &chatQueue{chat: chat, events: slices.Clone(q.events[q.head:])}
+	clear(q.events)
+	q.events, q.head = q.events[:0], 0
+	s.chats[chat] = rest
+	s.startLocked(rest)
 }
 
 // nextChat waits for the next chat to serve; nil when the worker is to end.
@@ -307,7 +337,16 @@ func (s *Session) nextChat(w *worker) *chatQueue {
 func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
+		at := h.registration
+		if h.pick {
+			if h = t.commands.find(s.bot, e); h == nil {
+				continue
+			}
+		}
 		if len(h.filters) > 0 && !s.passes(ctx, h, e) {
+			continue
+		}
+		if h.owner.id != "" && s.core.perms.deniesPlugin(e, h.owner.id) {
 			continue
 		}
 		hctx, done := h.owner.enter(ctx, s)
@@ -315,19 +354,21 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 			continue // switched off
 		}
 		if q.fiber != nil {
-			q.fiber.at = h.registration
+			q.fiber.at = at
 			q.fiber.run.Working(hctx)
 		}
 		q.since.Store(s.tick.Load())
 		q.running.Store(h.registration)
 		err := s.call(hctx, q, t, h, e, done)
-		if err == nil {
-			continue
-		}
 		if errors.Is(err, Stop) {
 			return
 		}
-		s.report(hctx, t, h, e, err)
+		if err != nil {
+			s.report(hctx, t, h, e, err)
+		}
+		if h.cmd != nil && !h.cmd.pass {
+			return
+		}
 	}
 }
 
@@ -461,7 +502,6 @@ func (s *Session) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	s.core.add(s)
 	defer s.core.remove(s)
-
 	s.watch(ctx)
 
 	s.mu.Lock()
@@ -500,7 +540,8 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, q := range s.chats {
+	left := slices.AppendSeq(slices.Collect(maps.Values(s.chats)), maps.Keys(s.apart))
+	for _, q := range left {
 		if r := q.running.Load(); r != nil {
 			cause = errors.Join(cause, fmt.Errorf("handler %s does not return", r.name))
 		}

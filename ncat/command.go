@@ -1,0 +1,282 @@
+package ncat
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Command registers h for messages that begin with one of the bot's prefixes
+// (see [WithPrefixes]) and name, and binds what follows to A, a struct:
+//
+//	type rollArgs struct {
+//		Sides int    `arg:"sides" default:"6" help:"how many sides"`
+//		Times int    `flag:"times,n" default:"1"`
+//		Note  string `arg:"note,rest,optional"`
+//	}
+//	ncat.Command(b, "roll", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a rollArgs) error { … })
+//
+// A name of several words is a sub-command: "vote start". A message that names a
+// command and is followed by sub-commands' names is answered with what there
+// is. Mistakes are answered with the usage and never reach h.
+//
+// # Fields
+//
+// Every exported field needs a tag, arg:"name,options" for what is given by its
+// place, flag:"name,short" for --name and -s. Fields of embedded structs count
+// as the struct's own. The types are string, all integers and floats, bool,
+// time.Duration ("90s", "1d12h", "00:15:30", "10分钟"), time.Time ("15:04",
+// "2026-01-02", "2026-01-02 15:04" in quotes, RFC 3339), [onebot.UserID] (a
+// mention or a number), [onebot.GroupID], [onebot.MessageID], whatever is an
+// encoding.TextUnmarshaler, a pointer to a segment such as *onebot.ImageSegment,
+// [onebot.Segment] for any segment but text, and [onebot.Message]. A slice of any
+// of them but Message takes as many as there are; it must come last unless it is
+// a flag, which may be given again and again.
+//
+// The options of arg are rest (a string or Message that takes all that follows
+// as it stands, quotes and spaces included) and optional. default:"…" gives the
+// value of what was not given and makes it optional. enum:"a|b|c" restricts a
+// text to words. help:"…" is for the usage.
+//
+// Arguments are separated by white space. Quotes ("…", '…', “…”, 「…」) keep it;
+// within the first two a backslash keeps the next character. "--" ends the
+// flags. A command without flags takes words with dashes as they are.
+//
+// # Order
+//
+// Commands come in the place of a handler with priority 100; a message that was
+// a command goes no further unless [PassOn] is given. Messages of the account
+// itself are no commands. Finding a command costs the same whether there is one
+// or a thousand.
+//
+// Command panics if A or name cannot work or if the name or an alias is taken.
+func Command[A any](b *Bot, name string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent, args A) error, opts ...HandlerOption) *Registration {
+	if h == nil {
+		panic("ncat: Command with a nil handler")
+	}
+	spec, err := specOf(reflect.TypeFor[A]())
+	if err != nil {
+		panic(fmt.Sprintf("ncat: command %q: %v", name, err))
+	}
+	return b.addCommand(name, spec, func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error {
+		return h(ctx, b, m, args.Interface().(A))
+	}, opts)
+}
+
+// OnCommand registers h for a command without arguments; see [Command]. What
+// follows the name is a mistake.
+func (b *Bot) OnCommand(name string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent) error, opts ...HandlerOption) *Registration {
+	if h == nil {
+		panic("ncat: OnCommand with a nil handler")
+	}
+	return Command(b, name, func(ctx context.Context, b *Bot, m onebot.MessageEvent, _ struct{}) error { return h(ctx, b, m) }, opts...)
+}
+
+// command is what a registration of a command has more than others.
+type command struct {
+	path     []string
+	aliases  []string
+	help     string
+	needs    []string
+	cooldown time.Duration
+	hidden   bool
+	pass     bool
+	spec     *argSpec
+	call     func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error
+
+	mu   sync.Mutex // guards the field below
+	cool map[coolKey]cooling
+}
+
+type coolKey struct{ self, user onebot.UserID }
+
+type cooling struct {
+	until time.Time
+	told  bool
+}
+
+func (c *command) name() string { return strings.Join(c.path, " ") }
+
+// forCommand makes an option of one that only commands have.
+func forCommand(f func(c *command)) HandlerOption {
+	return func(r *registration) {
+		if r.cmd == nil {
+			panic("ncat: option of a command given to another handler")
+		}
+		f(r.cmd)
+	}
+}
+
+// Alias gives a command more names. For a sub-command they stand in the place of
+// its last word.
+func Alias(names ...string) HandlerOption {
+	return forCommand(func(c *command) { c.aliases = append(c.aliases, names...) })
+}
+
+// Help says in one line what a command is for; it is shown by /help.
+func Help(text string) HandlerOption { return forCommand(func(c *command) { c.help = text }) }
+
+// Need restricts a command to users who have one of the roles: [RoleAdmin],
+// [RoleGroupAdmin], [RoleGroupOwner] or a name that was granted with
+// [Permissions.Grant]. The bot's admins have every role.
+func Need(roles ...string) HandlerOption {
+	return forCommand(func(c *command) { c.needs = append(c.needs, roles...) })
+}
+
+// Cooldown lets each user use a command only once in d. Who comes too early is
+// told once.
+func Cooldown(d time.Duration) HandlerOption { return forCommand(func(c *command) { c.cooldown = d }) }
+
+// Hidden keeps a command out of /help.
+func Hidden() HandlerOption { return forCommand(func(c *command) { c.hidden = true }) }
+
+// PassOn lets a message that was this command go on to the handlers after it.
+func PassOn() HandlerOption { return forCommand(func(c *command) { c.pass = true }) }
+
+// commandSettings are what all commands of a bot share.
+type commandSettings struct {
+	prefixes atomic.Pointer[[]string] // longest first
+	english  atomic.Bool
+	noHelp   atomic.Bool
+}
+
+func (c *commandSettings) init() { c.setPrefixes([]string{"/"}) }
+
+func (c *commandSettings) setPrefixes(p []string) {
+	p = slices.Clone(p)
+	slices.SortStableFunc(p, func(a, b string) int { return len(b) - len(a) })
+	c.prefixes.Store(&p)
+}
+
+// WithPrefixes sets what commands begin with; "/" without it. "" lets commands
+// do without. Unlike other options it may be applied while the bot runs.
+func WithPrefixes(prefixes ...string) Option {
+	return func(c *core) { c.commands.setPrefixes(prefixes) }
+}
+
+// WithLanguage sets the language of what the bot says by itself (usage, help,
+// refusals): "zh", which it is without it, or "en".
+func WithLanguage(lang string) Option {
+	return func(c *core) { c.commands.english.Store(strings.HasPrefix(lang, "en")) }
+}
+
+// WithoutHelp takes out the command help, which a bot with commands otherwise
+// has, and the hints at a misspelled command.
+func WithoutHelp() Option { return func(c *core) { c.commands.noHelp.Store(true) } }
+
+// commandPriority is where commands stand among the handlers.
+const commandPriority = 100
+
+func (b *Bot) addCommand(name string, spec *argSpec, call func(context.Context, *Bot, onebot.MessageEvent, reflect.Value) error, opts []HandlerOption) *Registration {
+	c := &command{path: strings.Fields(name), spec: spec, call: call, cool: map[coolKey]cooling{}}
+	if len(c.path) == 0 {
+		panic("ncat: a command needs a name")
+	}
+	reg := &registration{owner: b.owner(), name: "command " + c.name(), typ: reflect.TypeFor[onebot.MessageEvent](), cmd: c, priority: commandPriority}
+	reg.handle = func(ctx context.Context, b *Bot, e onebot.Event) error {
+		return c.run(ctx, b, reg, e.(onebot.MessageEvent))
+	}
+	for _, o := range opts {
+		o(reg)
+	}
+	r := &b.core.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if taken := r.takenLocked(c); taken != nil {
+		panic(fmt.Sprintf("ncat: command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner)))
+	}
+	if i := slices.IndexFunc(r.regs, func(x *registration) bool { return x.pick }); i < 0 || reg.own && !r.regs[i].own {
+		if i >= 0 {
+			r.regs = slices.Delete(r.regs, i, i+1)
+		}
+		r.addLocked(&registration{owner: r.self, name: "commands", typ: reg.typ, pick: true, own: reg.own, priority: commandPriority})
+	}
+	r.commands = append(r.commands, reg)
+	r.changeLocked()
+	return &Registration{reg: r, r: reg}
+}
+
+func ofPlugin(o *owner) string {
+	if o.id == "" {
+		return ""
+	}
+	return " of plugin " + o.id
+}
+
+// names returns every path that leads to c.
+func (c *command) names() [][]string {
+	all := [][]string{c.path}
+	for _, a := range c.aliases {
+		all = append(all, append(slices.Clone(c.path[:len(c.path)-1]), strings.Fields(a)...))
+	}
+	return all
+}
+
+// takenLocked returns the command that has a name of c already.
+func (r *registry) takenLocked(c *command) *registration {
+	for _, x := range r.commands {
+		for _, n := range x.cmd.names() {
+			if slices.ContainsFunc(c.names(), func(m []string) bool { return slices.EqualFunc(n, m, strings.EqualFold) }) {
+				return x
+			}
+		}
+	}
+	return nil
+}
+
+// run does what stands between a message and a command's handler.
+func (c *command) run(ctx context.Context, b *Bot, reg *registration, m onebot.MessageEvent) error {
+	at, ok := b.core.registry.table.Load().commands.locate(b, m.Msg())
+	if !ok || at.node.reg() != reg {
+		return nil // the prefixes or the commands changed just now
+	}
+	say := func(text string) error {
+		_, err := b.Reply(ctx, m, text)
+		return err
+	}
+	if !b.core.perms.may(b, m, reg) {
+		return say(b.text("denied"))
+	}
+	args, mistake := c.spec.bind(b, m.Msg(), at.args)
+	if mistake != nil {
+		return say(mistake.text(b) + "\n" + c.usage(b))
+	}
+	if wait, tell := c.cools(m.Msg()); wait > 0 {
+		if !tell {
+			return nil
+		}
+		return say(fmt.Sprintf(b.text("cooldown"), duration(b, wait)))
+	}
+	return c.call(ctx, b, m, args)
+}
+
+// cools returns how long the sender of m must wait, and whether to say so.
+func (c *command) cools(m *onebot.MessageBase) (wait time.Duration, tell bool) {
+	if c.cooldown <= 0 {
+		return 0, false
+	}
+	key, now := coolKey{m.SelfID, m.UserID}, time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x, ok := c.cool[key]; ok && now.Before(x.until) {
+		told := x.told
+		c.cool[key] = cooling{x.until, true}
+		return x.until.Sub(now), !told
+	}
+	if len(c.cool) >= 1024 { // forget those who may again
+		for k, x := range c.cool {
+			if !now.Before(x.until) {
+				delete(c.cool, k)
+			}
+		}
+	}
+	c.cool[key] = cooling{until: now.Add(c.cooldown)}
+	return 0, false
+}

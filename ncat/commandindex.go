@@ -1,0 +1,242 @@
+package ncat
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// commandIndex finds commands by the words of their names.
+type commandIndex struct {
+	root *commandNode
+	help *bound // answers help, half-named commands and misspelled ones; nil without commands
+}
+
+// commandNode is one word of the commands' names.
+type commandNode struct {
+	word  string
+	cmd   *bound // nil if only longer names exist
+	under map[string]*commandNode
+	order []*commandNode // under, without aliases, as registered
+}
+
+func (n *commandNode) reg() *registration {
+	if n == nil || n.cmd == nil {
+		return nil
+	}
+	return n.cmd.registration
+}
+
+// next returns the node of a word, in any case.
+func (n *commandNode) next(word string) *commandNode {
+	if c := n.under[word]; c != nil {
+		return c
+	}
+	if low := strings.ToLower(word); low != word {
+		return n.under[low]
+	}
+	return nil
+}
+
+// indexLocked builds the index of the commands there are.
+func (r *registry) indexLocked() commandIndex {
+	if len(r.commands) == 0 {
+		return commandIndex{}
+	}
+	ix := commandIndex{root: &commandNode{}}
+	for _, reg := range r.commands {
+		bd := r.bindLocked(reg)
+		for i, path := range reg.cmd.names() {
+			n := ix.root
+			for j, w := range path {
+				w = strings.ToLower(w)
+				c := n.under[w]
+				if c == nil {
+					c = &commandNode{word: path[j]}
+					if n.under == nil {
+						n.under = map[string]*commandNode{}
+					}
+					n.under[w] = c
+					if i == 0 {
+						n.order = append(n.order, c)
+					}
+				}
+				n = c
+			}
+			n.cmd = &bd
+		}
+	}
+	helper := &registration{owner: r.self, name: "command help", cmd: &command{path: []string{"help"}}}
+	helper.handle = answerHelp
+	bd := r.bindLocked(helper)
+	ix.help = &bd
+	return ix
+}
+
+// place is where a message led in the index.
+type place struct {
+	prefix  string
+	node    *commandNode
+	args    scanner
+	unknown string // the word that leads nowhere; node is where it was looked for
+}
+
+// locate finds what command a message names. ok is false if it begins with no
+// prefix.
+func (ix *commandIndex) locate(b *Bot, m *onebot.MessageBase) (place, bool) {
+	if ix.root == nil || m.FromSelf() {
+		return place{}, false
+	}
+	msg := m.Message
+	for len(msg) > 1 { // a quotation, and a mention of the account, may go first
+		if a, ok := msg[0].(*onebot.AtSegment); ok && a.UserID() == m.SelfID {
+			msg = msg[1:]
+		} else if t, ok := msg[0].(*onebot.TextSegment); ok && strings.TrimSpace(t.Text) == "" {
+			msg = msg[1:]
+		} else if _, ok := msg[0].(*onebot.ReplySegment); ok {
+			msg = msg[1:]
+		} else {
+			break
+		}
+	}
+	if len(msg) == 0 {
+		return place{}, false
+	}
+	t, ok := msg[0].(*onebot.TextSegment)
+	if !ok {
+		return place{}, false
+	}
+	text := strings.TrimLeftFunc(t.Text, unicode.IsSpace)
+	for _, p := range *b.core.commands.prefixes.Load() {
+		rest, ok := strings.CutPrefix(text, p)
+		if !ok {
+			continue
+		}
+		if r, _ := utf8.DecodeLastRuneInString(p); unicode.IsLetter(r) {
+			rest = strings.TrimLeftFunc(rest, unicode.IsSpace)
+		}
+		end := strings.IndexFunc(rest, unicode.IsSpace)
+		if end < 0 {
+			end = len(rest)
+		}
+		if end == 0 {
+			continue
+		}
+		word := rest[:end]
+		at := place{prefix: p, node: ix.root, args: scanner{msg: msg, off: len(t.Text) - len(rest) + end}}
+		n := ix.root.next(word)
+		if n == nil {
+			if p == "" {
+				continue
+			}
+			at.unknown = word
+			return at, true
+		}
+		at.node = n
+		for len(at.node.under) > 0 {
+			sc := at.args
+			tok, ok := sc.next()
+			if !ok || tok.seg != nil || tok.quoted || tok.open {
+				break
+			}
+			n := at.node.next(tok.text)
+			if n == nil {
+				if at.node.cmd == nil {
+					at.unknown = tok.text
+				}
+				break
+			}
+			at.node, at.args = n, sc
+		}
+		return at, true
+	}
+	return place{}, false
+}
+
+// find returns the handler for a message that is a command, nil for others.
+func (ix *commandIndex) find(b *Bot, e onebot.Event) *bound {
+	m, ok := e.(onebot.MessageEvent)
+	if !ok || ix.root == nil {
+		return nil
+	}
+	at, ok := ix.locate(b, m.Msg())
+	if !ok {
+		return nil
+	}
+	if at.node.cmd != nil && at.unknown == "" {
+		if b.core.perms.denied(m, at.node.cmd.registration) {
+			return nil
+		}
+		return at.node.cmd
+	}
+	if b.core.commands.noHelp.Load() {
+		return nil
+	}
+	if at.node != ix.root || isHelp(at.unknown) || len(ix.near(b, m, at)) > 0 {
+		return ix.help
+	}
+	return nil
+}
+
+func isHelp(word string) bool {
+	return strings.EqualFold(word, "help") || word == "帮助"
+}
+
+// near returns the words that the unknown one was perhaps meant to be.
+func (ix *commandIndex) near(b *Bot, m onebot.MessageEvent, at place) []string {
+	if at.unknown == "" {
+		return nil
+	}
+	word := []rune(strings.ToLower(at.unknown))
+	if len(word) > 32 {
+		return nil
+	}
+	limit := 1
+	if len(word) > 4 {
+		limit = 2
+	}
+	if len(word) < 2 {
+		return nil
+	}
+	var out []string
+	for _, n := range at.node.order {
+		if n.visible(b, m) && distance(word, []rune(strings.ToLower(n.word)), limit) <= limit {
+			out = append(out, n.word)
+		}
+	}
+	if len(out) > 3 {
+		out = out[:3]
+	}
+	return out
+}
+
+// distance returns how many letters must be added, dropped, changed or swapped
+// with their neighbour to make b of a; more than limit means just that.
+func distance(a, b []rune, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
+	}
+	var two, one, row []int
+	one = make([]int, len(b)+1)
+	for j := range one {
+		one[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row = make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(one[j]+1, row[j-1]+1, one[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], two[j-2]+1)
+			}
+		}
+		two, one = one, row
+	}
+	return one[len(b)]
+}

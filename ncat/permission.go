@@ -1,0 +1,259 @@
+package ncat
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// The roles that need no grant.
+const (
+	// RoleAdmin has who is one of the bot's admins; see [WithAdmins].
+	RoleAdmin = "bot.admin"
+	// RoleGroupAdmin has, in a group, who is its administrator or owner.
+	RoleGroupAdmin = "group.admin"
+	// RoleGroupOwner has, in a group, who owns it.
+	RoleGroupOwner = "group.owner"
+)
+
+// WithAdmins sets who are the bot's admins: they may use every command. Unlike
+// other options it may be applied while the bot runs.
+func WithAdmins(ids ...onebot.UserID) Option {
+	return func(c *core) {
+		m := make(map[onebot.UserID]bool, len(ids))
+		for _, id := range ids {
+			m[id] = true
+		}
+		c.perms.admins.Store(&m)
+	}
+}
+
+// IsAdmin reports whether the user is one of the bot's admins.
+func (b *Bot) IsAdmin(id onebot.UserID) bool { return b.core.perms.isAdmin(id) }
+
+// Permissions returns who was granted and denied what.
+func (b *Bot) Permissions() *Permissions { return &Permissions{p: &b.core.perms} }
+
+// Scope says to whom a grant or denial applies: to User, 0 for everybody, in
+// Group, 0 for everywhere.
+type Scope struct {
+	Group onebot.GroupID `json:"group,omitempty"`
+	User  onebot.UserID  `json:"user,omitempty"`
+}
+
+// Rule is one grant or denial.
+type Rule struct {
+	Kind   string `json:"kind"` // "grant" or "deny"
+	Target string `json:"target"`
+	Scope
+}
+
+// Permissions holds grants of roles, which [Need] asks for, and denials of
+// commands and plugins. They are on disk when a method that changes them
+// returns, if the bot has a store on disk. It is safe for concurrent use.
+type Permissions struct{ p *permissions }
+
+// Grant gives a role to whom the scope says.
+func (p *Permissions) Grant(ctx context.Context, role string, to Scope) error {
+	if role == RoleAdmin || role == RoleGroupAdmin || role == RoleGroupOwner {
+		return fmt.Errorf("role %s is not granted", role)
+	}
+	return p.p.set(ctx, Rule{"grant", role, to}, true)
+}
+
+// Revoke takes a grant back.
+func (p *Permissions) Revoke(ctx context.Context, role string, from Scope) error {
+	return p.p.set(ctx, Rule{"grant", role, from}, false)
+}
+
+// DenyCommand makes a command as good as absent for whom the scope says, admins
+// of the bot excepted. A denied command denies its sub-commands.
+func (p *Permissions) DenyCommand(ctx context.Context, name string, to Scope) error {
+	return p.p.set(ctx, Rule{"deny", "command " + strings.Join(strings.Fields(name), " "), to}, true)
+}
+
+// AllowCommand takes a denial back.
+func (p *Permissions) AllowCommand(ctx context.Context, name string, to Scope) error {
+	return p.p.set(ctx, Rule{"deny", "command " + strings.Join(strings.Fields(name), " "), to}, false)
+}
+
+// DenyPlugin keeps a plugin from what happens where the scope says.
+func (p *Permissions) DenyPlugin(ctx context.Context, id string, to Scope) error {
+	return p.p.set(ctx, Rule{"deny", "plugin " + id, to}, true)
+}
+
+// AllowPlugin takes a denial back.
+func (p *Permissions) AllowPlugin(ctx context.Context, id string, to Scope) error {
+	return p.p.set(ctx, Rule{"deny", "plugin " + id, to}, false)
+}
+
+// Has reports whether the user has a role by a grant, in a group or, with group
+// 0, everywhere. The bot's admins have every role.
+func (p *Permissions) Has(role string, group onebot.GroupID, user onebot.UserID) bool {
+	return p.p.isAdmin(user) || p.p.matches("grant", role, group, user)
+}
+
+// Rules returns all grants and denials, sorted.
+func (p *Permissions) Rules() []Rule {
+	p.p.mu.RLock()
+	rules := slices.Collect(maps.Keys(p.p.rules))
+	p.p.mu.RUnlock()
+	slices.SortFunc(rules, func(a, b Rule) int { return strings.Compare(a.key(), b.key()) })
+	return rules
+}
+
+func (r Rule) key() string { return fmt.Sprintf("%s|%s|%d|%d", r.Kind, r.Target, r.Group, r.User) }
+
+// permissions are the rules in memory; the store has the same.
+type permissions struct {
+	core   *core
+	admins atomic.Pointer[map[onebot.UserID]bool]
+	denies atomic.Int64 // how many rules deny something
+
+	changing sync.Mutex   // orders the changes of store and memory
+	mu       sync.RWMutex // guards the fields below
+	rules    map[Rule]bool
+	loaded   bool
+}
+
+func (p *permissions) isAdmin(id onebot.UserID) bool {
+	m := p.admins.Load()
+	return m != nil && id != 0 && (*m)[id]
+}
+
+// permissionSpace is the owner of the rules in the store.
+const permissionSpace = "ncat.permissions"
+
+// load reads the rules from the store, once.
+func (p *permissions) load(ctx context.Context) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	return p.loadLocked(ctx)
+}
+
+func (p *permissions) loadLocked(ctx context.Context) error {
+	p.mu.RLock()
+	loaded := p.loaded
+	p.mu.RUnlock()
+	if loaded {
+		return nil
+	}
+	entries, err := Scan[Rule](ctx, p.core.stores.space(permissionSpace), "")
+	if err != nil {
+		return fmt.Errorf("permissions: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loaded = true
+	p.rules = map[Rule]bool{}
+	for _, e := range entries {
+		p.putLocked(e.Value, true)
+	}
+	return nil
+}
+
+func (p *permissions) putLocked(r Rule, on bool) {
+	if p.rules[r] == on {
+		return
+	}
+	n := int64(1)
+	if on {
+		p.rules[r] = true
+	} else {
+		delete(p.rules, r)
+		n = -1
+	}
+	if r.Kind == "deny" {
+		p.denies.Add(n)
+	}
+}
+
+func (p *permissions) set(ctx context.Context, r Rule, on bool) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if err := p.loadLocked(ctx); err != nil {
+		return err
+	}
+	store := p.core.stores.space(permissionSpace)
+	var err error
+	if on {
+		err = Put(ctx, store, r.key(), r)
+	} else {
+		err = Delete(ctx, store, r.key())
+	}
+	if err != nil {
+		return fmt.Errorf("permissions: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.putLocked(r, on)
+	return nil
+}
+
+// matches reports whether a rule for target covers the user in the group.
+func (p *permissions) matches(kind, target string, group onebot.GroupID, user onebot.UserID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if len(p.rules) == 0 {
+		return false
+	}
+	for _, s := range [...]Scope{{}, {Group: group}, {User: user}, {Group: group, User: user}} {
+		if p.rules[Rule{kind, target, s}] {
+			return true
+		}
+	}
+	return false
+}
+
+// may reports whether the sender of m has what a command needs.
+func (p *permissions) may(_ *Bot, m onebot.MessageEvent, reg *registration) bool {
+	if len(reg.cmd.needs) == 0 {
+		return true
+	}
+	msg, group := m.Msg(), ChatOf(m).Group
+	if p.isAdmin(msg.UserID) {
+		return true
+	}
+	for _, role := range reg.cmd.needs {
+		switch role {
+		case RoleAdmin:
+		case RoleGroupAdmin:
+			if msg.Sender.Role == onebot.RoleAdmin || msg.Sender.Role == onebot.RoleOwner {
+				return true
+			}
+		case RoleGroupOwner:
+			if msg.Sender.Role == onebot.RoleOwner {
+				return true
+			}
+		default:
+			if p.matches("grant", role, group, msg.UserID) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// denied reports whether a command is denied to the sender of m.
+func (p *permissions) denied(m onebot.MessageEvent, reg *registration) bool {
+	if p.denies.Load() == 0 || p.isAdmin(m.Msg().UserID) {
+		return false
+	}
+	group, user := ChatOf(m).Group, m.Msg().UserID
+	for i := range reg.cmd.path {
+		if p.matches("deny", "command "+strings.Join(reg.cmd.path[:i+1], " "), group, user) {
+			return true
+		}
+	}
+	return reg.owner.id != "" && p.matches("deny", "plugin "+reg.owner.id, group, user)
+}
+
+func (p *permissions) deniesPlugin(e onebot.Event, id string) bool {
+	return p.denies.Load() != 0 && p.matches("deny", "plugin "+id, ChatOf(e).Group, UserOf(e))
+}
