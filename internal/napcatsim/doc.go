@@ -44,6 +44,7 @@
 //	ncatd sim fault KEY=VALUE …            any option below, at once
 //	ncatd sim onebot [--port N --token T]  OneBot alone, without QQ and login, for bot authors
 //	ncatd sim state | world                what it is doing; whom it knows
+//	ncatd sim onebot                       the OneBot side alone, without QQ and login
 //
 // # Options
 //
