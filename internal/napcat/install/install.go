@@ -44,6 +44,12 @@ func (s *Store) Install(ctx context.Context, req Request, progress func(Event)) 
 	}
 	var pair Pair
 	if err := in.both(ctx, &pair); err != nil {
+		// What is whole may stay for the next time, but not on a full disk.
+		if IsDiskFull(err) {
+			for _, dir := range in.created {
+				err = errors.Join(err, s.removeRelease(dir))
+			}
+		}
 		return Pair{}, err
 	}
 	if w := req.wish(); w.NoNapCat || w.NoQQ {
@@ -84,7 +90,8 @@ type installer struct {
 	cat    *catalogue.Catalogue
 	choice catalogue.Choice
 
-	mu sync.Mutex // ncatd.lock
+	mu      sync.Mutex // ncatd.lock, and:
+	created []string   // folders of the releases that this run unpacked
 }
 
 // choose asks the catalogue for what does not come from elsewhere.
@@ -198,11 +205,22 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 	if r, ok := in.store.findRelease(p, sha); ok {
 		return r, nil
 	}
-	r, err := in.store.publish(ctx, p, f, releaseInfo{SHA256: sha, Source: abs}, pkg.Version, in.emit)
+	r, err := in.publish(ctx, p, f, releaseInfo{SHA256: sha, Source: abs}, pkg.Version)
 	if err != nil {
 		return Release{}, fmt.Errorf("unpack %s: %w", abs, err)
 	}
 	return r, nil
+}
+
+// publish is the store's, remembering what it made.
+func (in *installer) publish(ctx context.Context, p Product, f *os.File, info releaseInfo, want string) (Release, error) {
+	r, err := in.store.publish(ctx, p, f, info, want, in.emit)
+	if err == nil {
+		in.mu.Lock()
+		in.created = append(in.created, r.Dir)
+		in.mu.Unlock()
+	}
+	return r, err
 }
 
 // hashFile returns the SHA-256 of a file's whole content in hex.
