@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -209,6 +210,9 @@ func (m *master) spawn(ctx context.Context, quick bool) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	if strings.HasSuffix(exe, " (deleted)") { // rebuilt meanwhile; the worker is of the same build as the master
+		exe = "/proc/self/exe"
 	}
 	args := []string{"sim", "qq", m.p.qq}
 	if quick && m.p.quick != "" {
