@@ -33,6 +33,17 @@ type Status struct {
 	Started  time.Time `json:"started"`
 	Home     string    `json:"home"`
 	Accounts []Account `json:"accounts"`
+	// RolledBack is the new pair of NapCat and QQ that was left by itself because
+	// it did not come online, until another one is installed; nil if there is none.
+	RolledBack *RolledBack `json:"rolled_back,omitempty"`
+}
+
+// RolledBack is a pair of releases that was left for the one before.
+type RolledBack struct {
+	NapCat string    `json:"napcat_version"`
+	QQ     string    `json:"qq_version"`
+	Reason string    `json:"reason"`
+	Time   time.Time `json:"time"`
 }
 
 // Account is one account as it stands now.
