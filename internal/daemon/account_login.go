@@ -74,11 +74,7 @@ func (l *life) login() bool {
 		a.runner.Fault(l.n, &supervisor.Fault{Reason: r, Detail: detail, Weight: 1})
 	}
 	if err != nil {
-		reason := supervisor.Reason(webui.KindOf(err))
-		if reason == "" {
-			reason = supervisor.ReasonNotReady
-		}
-		fail(reason, err.Error())
+		fail(webuiReason(webui.KindOf(err)), err.Error())
 		return false
 	}
 	switch out.Kind {
@@ -96,6 +92,19 @@ func (l *life) login() bool {
 		l.post(func(f *facts, _ time.Time) { f.loggedOut() })
 	}
 	return false
+}
+
+// webuiReason is why a WebUI that will never let us in makes the process useless.
+func webuiReason(k webui.Kind) supervisor.Reason {
+	switch k {
+	case webui.KindBadToken:
+		return reasonBadToken
+	case webui.KindNeedsCode, webui.KindBadCode:
+		return reasonTwoFactor
+	case webui.KindForbidden:
+		return reasonForbidden
+	}
+	return supervisor.ReasonNotReady
 }
 
 // passwordMD5 returns the MD5 of the password from the environment, "" for none.

@@ -45,6 +45,8 @@ const (
 	reasonInstall       supervisor.Reason = "install"         //
 	reasonOnline        supervisor.Reason = "online"          //
 	reasonWebUILost     supervisor.Reason = "webui_lost"      //
+	reasonTwoFactor     supervisor.Reason = "two_factor"      // the WebUI asks for a code that we cannot give
+	reasonForbidden     supervisor.Reason = "webui_forbidden" // the WebUI's address rules shut us out
 	reasonAdopted       supervisor.Reason = "adopted"         // found running, started by an earlier ncatd
 )
 

@@ -6,6 +6,7 @@
 //
 //	soak faults -for 10m -accounts 3   random faults; availability, messages, memory
 //	soak kills -n 100                  ncatd killed at random moments; copies, survivors
+//	soak spawn -n 10                   NapCat killed in a row; when its successors come
 //	soak many -accounts 10             all online, a crash loop and a forgotten QR code among them
 //
 // It exits with 1 if what it saw is not what ncatd promises.
@@ -67,6 +68,8 @@ func run(ctx context.Context, args []string) error {
 		err = s.faults(ctx, *accounts, *length)
 	case "kills":
 		err = s.kills(ctx, *n)
+	case "spawn":
+		err = s.spawn(ctx, *n)
 	case "many":
 		err = s.many(ctx, *accounts)
 	default:

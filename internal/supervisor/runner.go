@@ -167,7 +167,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.mu.Unlock()
 	defer func() { cancel() }()
 	defer timer.Stop()
-	apply := func(e Event) { seen = seen.After(r.o.Policy, e, time.Now(), rand.Float64()) }
+	apply := func(e Event) { seen = seen.After(r.o.Policy, e, time.Now(), chance()) }
 	for {
 		d := Next(r.o.Policy, want, seen, time.Now())
 		// An effect whose end is awaited is the only one in progress, except
@@ -227,6 +227,13 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// chance returns the part of the jitter that is taken off a pause. A little is
+// taken off always, so that the work of a spawn falls within the pause and the
+// new process is there when it ends.
+func chance() float64 { return leastChance + (1-leastChance)*rand.Float64() }
+
+const leastChance = 0.15
 
 // begin starts a spawn in the background and returns what makes it give up.
 func (r *Runner) begin(ctx context.Context, wg *sync.WaitGroup, life uint64, done chan<- Event) context.CancelFunc {

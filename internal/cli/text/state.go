@@ -56,6 +56,8 @@ var stateEN = map[string]string{
 	"reason.login_failed":    "the login failed",
 	"reason.online":          "all is well",
 	"reason.webui_lost":      "NapCat's WebUI does not answer",
+	"reason.two_factor":      "NapCat's WebUI asks for a two-factor code",
+	"reason.webui_forbidden": "the access rules of NapCat's WebUI shut ncatd out",
 	"reason.shutdown":        "ncatd is stopping",
 }
 
@@ -114,5 +116,7 @@ var stateZH = map[string]string{
 	"reason.login_failed":    "登录失败",
 	"reason.online":          "一切正常",
 	"reason.webui_lost":      "NapCat 的 WebUI 没有响应",
+	"reason.two_factor":      "NapCat 的 WebUI 要求两步验证码",
+	"reason.webui_forbidden": "NapCat 的 WebUI 访问规则拒绝了 ncatd",
 	"reason.shutdown":        "ncatd 正在停止",
 }
