@@ -238,6 +238,44 @@ func TestHandlersMayHoldALockOverACall(t *testing.T) {
 	eventually(t, "all handlers", func() bool { return done.Load() == 50 })
 }
 
+// Handlers that block in many chats at once keep nobody else waiting for long.
+func TestManyBlockedChats(t *testing.T) {
+	const chats = 100
+	h := newHost(t)
+	b := ncat.New()
+	release := make(chan struct{})
+	var inside atomic.Int64
+	answered := make(chan error, 1)
+	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
+		if m.GroupID > chats {
+			_, err := b.Reply(ctx, m, "pong")
+			answered <- err
+			return nil
+		}
+		inside.Add(1)
+		<-release
+		inside.Add(-1)
+		return nil
+	})
+	dial(t, b, h.url)
+	ws := next(t, h.links)
+	start := time.Now()
+	for i := range chats {
+		say(t, ws, groupFrame(i+1, i))
+	}
+	say(t, ws, groupFrame(chats+1, 0))
+	if err := next(t, answered); err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(start); d > 5*time.Second { // a reader lost for each of them would take a second or two
+		t.Errorf("answered after %v", d)
+	}
+	t.Logf("answered after %v", time.Since(start))
+	eventually(t, "all handlers to run at once", func() bool { return inside.Load() == chats })
+	close(release)
+	eventually(t, "all handlers to end", func() bool { return inside.Load() == 0 })
+}
+
 func TestPrioritiesStopFiltersAndMiddleware(t *testing.T) {
 	b := ncat.New()
 	var trace []string

@@ -1,6 +1,10 @@
 package ncat
 
-import "github.com/ncatd/ncatd/internal/rpc"
+import (
+	"sync/atomic"
+
+	"github.com/ncatd/ncatd/internal/rpc"
+)
 
 // Handlers run in one of two ways. A chat whose handlers return or wait for
 // answers of the link is served by a fiber, in the place of the goroutine that
@@ -15,7 +19,7 @@ type fiber struct {
 	fn  func() // run.Run, made once
 	q   *chatQueue
 	// at is the handler that last ran, for blame when it kept the reader.
-	at *registration
+	at atomic.Pointer[registration]
 }
 
 // maxFibers is how many idle fibers are kept for the next burst.
@@ -106,7 +110,7 @@ func (f *fiber) idle() {
 
 // kept keeps the score of the handler that ran last.
 func (f *fiber) kept(long bool) {
-	r := f.at
+	r := f.at.Load()
 	if r == nil {
 		return
 	}

@@ -354,7 +354,7 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 			continue // switched off
 		}
 		if q.fiber != nil {
-			q.fiber.at = at
+			q.fiber.at.Store(at)
 			q.fiber.run.Working(hctx)
 		}
 		q.since.Store(s.tick.Load())

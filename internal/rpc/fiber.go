@@ -29,7 +29,9 @@ type Fiber struct {
 	// goes on there if what ended its wait is no reader.
 	Spawn func(func())
 	// Kept is told, not on the fiber, each time the work gave way or ended,
-	// whether it had kept the goroutine for longer than is good for a reader.
+	// whether it had kept the goroutine for longer than is good for a reader;
+	// and, at any time from another goroutine, that it just cost a reader its
+	// role.
 	Kept func(long bool)
 
 	// ctx is the context that most calls of Body come with; see Working.
@@ -38,6 +40,7 @@ type Fiber struct {
 	woken func() // wake(true), made once
 
 	state atomic.Uint32
+	since atomic.Int64 // Unix nanoseconds when it got the goroutine it runs on; 0: none
 	next  func() (bool, bool)
 	stop  func()
 	yield func(finished bool) bool
@@ -116,7 +119,9 @@ func (f *Fiber) loop(yield func(bool) bool) {
 func (f *Fiber) run() {
 	for {
 		start := time.Now()
+		f.since.Store(start.UnixNano())
 		finished, alive := f.next()
+		f.since.Store(0)
 		f.Kept(time.Since(start) > longSlice)
 		switch {
 		case !alive:
@@ -149,5 +154,21 @@ func (f *Fiber) wake(reader bool) {
 		if f.state.CompareAndSwap(fiberRunning, fiberWoken) {
 			return
 		}
+	}
+}
+
+// blame tells the fibers that keep a goroutine for long that they do.
+func blame() {
+	since := time.Now().Add(-longSlice).UnixNano()
+	var long []*Fiber
+	fibers.RLock()
+	for _, f := range fibers.by {
+		if at := f.since.Load(); at != 0 && at < since {
+			long = append(long, f)
+		}
+	}
+	fibers.RUnlock()
+	for _, f := range long {
+		f.Kept(true)
 	}
 }

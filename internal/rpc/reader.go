@@ -13,7 +13,7 @@ import (
 
 // stallTick is how often a reader that is lent out is looked at. It is replaced
 // when it was lent to the same work for one to two ticks.
-const stallTick = 5 * time.Millisecond
+const stallTick = 8 * time.Millisecond
 
 // drowsy is how many ticks without work it takes until nobody looks any more.
 const drowsy = 100
@@ -81,6 +81,7 @@ func (c *Conn) stalls(ctx, reading context.Context) {
 		if v&1 == 1 {
 			if c.role.v.CompareAndSwap(v, v+1) {
 				go c.reader(reading)
+				blame()
 			}
 			continue
 		}
