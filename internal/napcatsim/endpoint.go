@@ -81,8 +81,8 @@ func RunEndpoint(ctx context.Context, o EndpointOptions, in io.Reader, out io.Wr
 		}
 	}
 	wd := world.New(world.Options{UIN: o.UIN, Nickname: o.Nick})
-	host := action.New(action.Options{World: wd, Log: log, Version: o.Version})
-	defer func() { _ = host.Close() }() // temporary files
+	host, stop := newHost(action.Options{World: wd, Log: log, Version: o.Version})
+	defer stop()
 	e := &bareOneBot{wd: wd, net: adapter.New(adapter.Options{World: wd, Host: host, Log: log, Ephemeral: true}), out: json.NewEncoder(out)}
 	e.out.SetEscapeHTML(false)
 	defer func() { _ = e.net.Close() }() // it cannot fail

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +82,23 @@ func TestEndpoint(t *testing.T) {
 		t.Errorf("line %+v", l.Sent)
 	}
 	read() // the answer
+	if err := ws.Write(ctx, websocket.MessageText, []byte(`{"action":"send_private_msg","params":{"user_id":3001000001,"message":[{"type":"image","data":{"file":"base64://aGVsbG8="}}]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	l := next()
+	read() // the answer
+	var segs []struct{ Data struct{ URL string } }
+	if l.Sent == nil || json.Unmarshal(l.Sent.Message, &segs) != nil || len(segs) != 1 {
+		t.Fatalf("line %+v", l.Sent)
+	}
+	resp, err := http.Get(segs[0].Data.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "hello" {
+		t.Errorf("%s holds %q, %v", segs[0].Data.URL, b, err)
+	}
 	say(`{"act":{"deed":"poke","user":3001000001}}`)
 	if l := next(); l.Done == nil {
 		t.Errorf("line %+v", l)

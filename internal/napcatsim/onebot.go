@@ -56,7 +56,7 @@ func (w *worker) startOnebot(a Account, wd *world.World) (*onebot, error) {
 			}
 		}
 	}
-	host := action.New(action.Options{
+	host, _ := newHost(action.Options{ // it lives as long as the worker
 		World: wd, Log: w.log.log, Version: w.p.in.NapCatVersion,
 		TempDir:     filepath.Join(w.p.dataRoot(), "NapCat", "temp"),
 		Restart:     w.requestRestart,

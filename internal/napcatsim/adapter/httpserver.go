@@ -257,7 +257,7 @@ func (s *httpServer) call(w http.ResponseWriter, r *http.Request, c Entry, body 
 	}
 	if !action.Known(name) {
 		text := "不支持的Api " + name
-		s.reply(w, envelope("failed", 200, nil, text, echo, false), false)
+		s.reply(r.Context(), w, envelope("failed", 200, nil, text, echo, false), false)
 		return
 	}
 	done := make(chan action.Result, 1)
@@ -286,7 +286,7 @@ func (s *httpServer) call(w http.ResponseWriter, r *http.Request, c Entry, body 
 			for len(packets) > 0 {
 				s.packet(w, <-packets, echo)
 			}
-			s.reply(w, httpAnswer(res, echo), stream && res.Err == nil)
+			s.reply(ctx, w, httpAnswer(res, echo), stream && res.Err == nil)
 			return
 		case <-ctx.Done():
 			return
@@ -314,10 +314,10 @@ func chunk(w http.ResponseWriter, frame []byte) {
 }
 
 // reply writes the last or only answer.
-func (s *httpServer) reply(w http.ResponseWriter, o *jsval.Object, chunked bool) {
+func (s *httpServer) reply(ctx context.Context, w http.ResponseWriter, o *jsval.Object, chunked bool) {
 	f := s.n.Faults()
 	if f.Mute {
-		<-s.n.ctx.Done()
+		<-ctx.Done()
 		return
 	}
 	if f.Delay > 0 && !s.n.sleep(f.Delay) {
