@@ -115,6 +115,9 @@ func (w *worker) cmdSay(ctx context.Context, in *json.Decoder) (any, error) {
 		return nil, &NotYetError{"no OneBot client is connected that would get the message"}
 	}
 	say, err := sayOf(r)
+	if ob := w.net(); err == nil && ob != nil {
+		say.Segments, err = ob.net.Host().Receive(say.User, say.Segments)
+	}
 	if err != nil {
 		return nil, err
 	}

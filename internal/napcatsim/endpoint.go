@@ -176,6 +176,9 @@ func (e *bareOneBot) do(c EndpointCommand) (EndpointDone, error) {
 	switch {
 	case c.Say != nil:
 		say, err := sayOf(*c.Say)
+		if err == nil {
+			say.Segments, err = e.net.Host().Receive(say.User, say.Segments)
+		}
 		if err != nil {
 			return EndpointDone{}, err
 		}

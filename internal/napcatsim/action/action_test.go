@@ -260,6 +260,30 @@ func TestMedia(t *testing.T) {
 	}
 }
 
+func TestReceive(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(path, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	segs, err := r.h.Receive(alice, []world.Segment{
+		world.Text("x"), {Type: "file", Data: jsval.Obj("file", path)}, {Type: "image", Data: jsval.Obj("file", "n", "url", "u", "file_size", "1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := segs[1].Data
+	f, ok := r.w.File(d.String("file_id"))
+	if !ok || f.Owner != alice || d.String("file") != "a.txt" || d.String("file_size") != "5" || d.String("url") == "" {
+		t.Errorf("%s, %+v", jsval.Stringify(d), f)
+	}
+	if got := jsval.Stringify(segs[2].Data); got != `{"file":"n","url":"u","file_size":"1"}` {
+		t.Errorf("what is in received form became %s", got)
+	}
+	if _, err := r.h.Receive(alice, []world.Segment{{Type: "image", Data: jsval.Obj("file", "/none")}}); err == nil {
+		t.Error("a file that is not there was received")
+	}
+}
+
 func TestForward(t *testing.T) {
 	r := newRig(t)
 	var ids []string

@@ -165,6 +165,30 @@ func (b *builder) media(typ string, d *jsval.Object) error {
 	return nil
 }
 
+// Receive returns segs as the bot receives them when somebody else sends them:
+// pictures, recordings, videos and files that name their source as a sender
+// would (a path, a URL, base64) become known files with a size and an address.
+// All other segments stay what they are.
+func (h *Host) Receive(sender int64, segs []world.Segment) ([]world.Segment, error) {
+	out := make([]world.Segment, 0, len(segs))
+	for _, s := range segs {
+		switch s.Type {
+		case "image", "record", "video", "file":
+			if s.Data.Has("file_size") { // it is in received form already
+				break
+			}
+			f, err := h.load(s.Type, s.Data)
+			if err != nil {
+				return nil, err
+			}
+			f.Owner = sender
+			s = h.mediaSegment(s.Type, h.w.AddFile(f), s.Data)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
 // mediaSegment is how others receive a medium.
 func (h *Host) mediaSegment(typ string, f world.File, d *jsval.Object) world.Segment {
 	size, url := strconv.FormatInt(f.Size, 10), h.fileURL(f)
