@@ -258,8 +258,26 @@ func (c *Control) SetOnline(ctx context.Context, online bool) error {
 	return c.Do(ctx, "online", map[string]bool{"online": online}, nil)
 }
 
-// Crash ends the worker, or the master.
-func (c *Control) Crash(ctx context.Context, r CrashRequest) error { return c.Do(ctx, "crash", r, nil) }
+// Crash ends the worker, or the master. When it returns the process is gone, so
+// that the next command reaches its successor.
+func (c *Control) Crash(ctx context.Context, r CrashRequest) error {
+	before, unknown := c.endpoint()
+	if err := c.Do(ctx, "crash", r, nil); err != nil || r.Master || unknown != nil {
+		return err
+	}
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+		err := c.send(ctx, before, "state", nil, nil)
+		if errors.Is(err, ErrNotRunning) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return errors.New("simulator: the worker does not die")
+}
 
 // Hang makes the worker stop answering, or answer again.
 func (c *Control) Hang(ctx context.Context, on bool) error {
