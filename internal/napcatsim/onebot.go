@@ -32,7 +32,10 @@ const keepEvery = 200 * time.Millisecond
 // remember them: they outlive the worker, the ids NapCat gave to messages do not.
 func (w *worker) openWorld(a Account) *world.World {
 	path := filepath.Join(Dir(w.p.home()), fmt.Sprintf("world_%d.json", a.UIN))
-	wd := world.LoadFile(path, world.Options{UIN: a.UIN, Nickname: a.Nick})
+	wd, err := world.LoadFile(path, world.Options{UIN: a.UIN, Nickname: a.Nick})
+	if err != nil {
+		w.log.warn("simulator: a new world is made: " + err.Error())
+	}
 	w.tasks.Go(func() {
 		if err := wd.Keep(context.Background(), path, keepEvery); err != nil {
 			w.log.error("simulator: " + err.Error())

@@ -3,8 +3,10 @@ package world
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,16 +128,22 @@ func Load(from io.Reader, o Options) (*World, error) {
 	return w, nil
 }
 
-// LoadFile returns the world saved at path, or a new one if there is none or it
-// cannot be read.
-func LoadFile(path string, o Options) *World {
-	if f, err := os.Open(path); err == nil {
-		defer f.Close()
-		if w, err := Load(f, o); err == nil {
-			return w
-		}
+// LoadFile returns the world saved at path, or a new one if there is none. If
+// what is there cannot be used, it returns a new one and the reason.
+func LoadFile(path string, o Options) (*World, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return New(o), nil
 	}
-	return New(o)
+	if err != nil {
+		return New(o), err
+	}
+	defer f.Close()
+	w, err := Load(f, o)
+	if err != nil {
+		return New(o), fmt.Errorf("%s: %w", path, err)
+	}
+	return w, nil
 }
 
 // Keep saves the world at path whenever it has changed, looking every so often,

@@ -197,7 +197,10 @@ func TestSaveAndLoad(t *testing.T) {
 	if err := w.Keep(ctx, path, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	l := LoadFile(path, Options{})
+	l, err := LoadFile(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, b := w.Snapshot(), l.Snapshot()
 	a.Sent, b.Sent = 0, 0
 	if x, y := fmt.Sprint(toJSON(t, a)), fmt.Sprint(toJSON(t, b)); x != y {
@@ -217,11 +220,11 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil || next.Seq != m.Seq+1 {
 		t.Errorf("sequence goes on at %d, %v", next.Seq, err)
 	}
-	if other := LoadFile(path, Options{UIN: 5}); len(other.Snapshot().Chats) != 0 {
-		t.Error("another account's world was loaded")
+	if other, err := LoadFile(path, Options{UIN: 5}); err == nil || len(other.Snapshot().Chats) != 0 {
+		t.Errorf("another account's world was loaded: %v", err)
 	}
-	if fresh := LoadFile(filepath.Join(t.TempDir(), "none"), Options{}); len(fresh.Friends()) != 3 {
-		t.Error("without a file there is no new world")
+	if fresh, err := LoadFile(filepath.Join(t.TempDir(), "none"), Options{}); err != nil || len(fresh.Friends()) != 3 {
+		t.Errorf("without a file there is no new world: %v", err)
 	}
 }
 
