@@ -37,6 +37,7 @@ type loginDaemon struct {
 	captcha func(r api.CaptchaRequest) error
 	tickets []api.QuickAccount
 	watched chan struct{} // one for each watcher
+	live    *syncBuffer   // stdout of the command that runs
 }
 
 func (d *loginDaemon) Status() api.Status {
@@ -177,6 +178,7 @@ type loginRun struct {
 func (d *loginDaemon) ncatd(t *testing.T, stdin string, script func(), args ...string) loginRun {
 	t.Helper()
 	var out, errs syncBuffer
+	d.live = &out
 	done := make(chan int, 1)
 	go func() {
 		done <- Run(append(args, "--home", string(d.home)), Deps{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Env: []string{"LANG=C"}})
@@ -423,7 +425,7 @@ func TestLoginSurvivesARestartOfTheDaemon(t *testing.T) {
 	stop := d.serve(t)
 	r := d.ncatd(t, "", func() {
 		d.code(1)
-		d.until(t, "watched", func() bool { return d.hub.Len() == 1 })
+		d.until(t, "showed the code", func() bool { return strings.Contains(d.live.String(), "k=1") })
 		stop()
 		d.st = api.Account{Name: "main", State: api.StateStarting}
 		d.serve(t)
