@@ -5,8 +5,9 @@
 // the floor: the least that any bot on the same WebSocket library can do, which
 // finds the number in the frame by a byte search and decodes nothing.
 //
-//	bench [flags] NAME=PROGRAM ...     measure the programs and the floor
+//	bench [flags] NAME=PROGRAM ...     measure the floor, the 200 commands and the programs
 //	bench floor URL                    be the floor
+//	bench commands URL                 be a bot with 200 commands, "ping N" one of them
 //
 // A program gets the endpoint's URL as its only argument. Two loads are run: a
 // closed loop that keeps -window messages outstanding until -n are answered,
@@ -41,9 +42,15 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if flag.Arg(0) == "floor" && flag.NArg() == 2 {
-		floor(ctx, flag.Arg(1))
-		return
+	if flag.NArg() == 2 {
+		switch flag.Arg(0) {
+		case "floor":
+			floor(ctx, flag.Arg(1))
+			return
+		case "commands":
+			commands(ctx, flag.Arg(1))
+			return
+		}
 	}
 	if err := run(ctx, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -64,7 +71,7 @@ func run(ctx context.Context, programs []string) error {
 	if err != nil {
 		return err
 	}
-	bots := []*bot{{name: "floor", args: []string{self, "floor"}}}
+	bots := []*bot{{name: "floor", args: []string{self, "floor"}}, {name: "200 commands", args: []string{self, "commands"}}}
 	for _, p := range programs {
 		name, path, ok := strings.Cut(p, "=")
 		if !ok {
