@@ -103,6 +103,9 @@ func (a *app) printStatus(st api.Status) {
 		}
 		return s
 	})
+	if r := st.RolledBack; r != nil {
+		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
+	}
 	for _, acc := range st.Accounts {
 		switch acc.State {
 		case api.StateLoginRequired:
