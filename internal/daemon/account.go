@@ -37,7 +37,7 @@ type AccountConfig struct {
 	Dir string
 	// LogFile is where NapCat's output is kept for people.
 	LogFile          string
-	LogSize, LogsAll int64 // bytes; see launch.OpenLog
+	LogSize, LogsAll int64 // bytes; see launch.NewLog
 	WebUIToken       config.Secret
 	OneBotToken      config.Secret
 	// Environ is ncatd's own environment, from which the children's is made.
@@ -82,8 +82,8 @@ type Account struct {
 	runner *supervisor.Runner
 	link   Link
 	memory *webui.Memory
-	logs   *launch.LogFile // set by Run
-	bg     sync.WaitGroup  // ends of processes being dealt with
+	logs   *launch.LogFile
+	bg     sync.WaitGroup // ends of processes being dealt with
 
 	mu        sync.Mutex
 	state     accountState
@@ -100,6 +100,7 @@ type Account struct {
 func NewAccount(c AccountConfig, d AccountDeps) *Account {
 	a := &Account{c: c, d: d, memory: new(webui.Memory), fresh: true}
 	a.log = d.Logger.With("account", c.Account.Name)
+	a.logs = launch.NewLog(c.LogFile, c.LogSize, c.LogsAll)
 	state, err := loadState(a.statePath())
 	if err != nil {
 		a.log.Warn("account state not read, beginning anew", "err", err)
@@ -169,13 +170,7 @@ func (a *Account) Link() Link { return a.link }
 // was called, and returns when nothing of it is left or the stop timeout and
 // two seconds are over. It returns nil after an orderly end.
 func (a *Account) Run(ctx context.Context) error {
-	logs, err := launch.OpenLog(a.c.LogFile, a.c.LogSize, a.c.LogsAll)
-	if err != nil {
-		return err
-	}
-	defer logs.Close()
-	a.logs = logs
-
+	defer a.logs.Close()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var wg sync.WaitGroup
@@ -196,6 +191,7 @@ func (a *Account) Run(ctx context.Context) error {
 	a.runner.Want(false, "shutdown", "ncatd is stopping")
 	t := time.NewTimer(a.c.Supervisor.StopTimeout.D() + stopGrace)
 	defer t.Stop()
+	var err error
 	for done := false; !done; {
 		w := a.settled()
 		if w == nil {

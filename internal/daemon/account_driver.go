@@ -190,12 +190,11 @@ func (a *Account) spec(l *life, pair install.Pair, uin int64, quick bool, displa
 	a.mu.Unlock()
 	args := []string{"--no-sandbox"}
 	set := map[string]string{
-		"HOME":                           a.home(),
-		"NAPCAT_WORKDIR":                 a.workDir(),
-		"NAPCAT_WEBUI_SECRET_KEY":        a.c.WebUIToken.Reveal(),
-		"NAPCAT_WEBUI_JWT_SECRET_KEY":    st.SigningKey,
-		"NCATD_NAPCAT_MAIN":              pair.NapCatMain,
-		"NAPCAT_DISABLE_FFMPEG_DOWNLOAD": "1",
+		"HOME":                        a.home(),
+		"NAPCAT_WORKDIR":              a.workDir(),
+		"NAPCAT_WEBUI_SECRET_KEY":     a.c.WebUIToken.Reveal(),
+		"NAPCAT_WEBUI_JWT_SECRET_KEY": st.SigningKey,
+		"NCATD_NAPCAT_MAIN":           pair.NapCatMain,
 	}
 	if quick {
 		number := strconv.FormatInt(uin, 10)

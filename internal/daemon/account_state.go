@@ -65,11 +65,14 @@ func loadState(path string) (accountState, error) {
 	return s, err
 }
 
-// save replaces the file at path, mode 0600.
+// save replaces the file at path, mode 0600, making its folder if need be.
 func (s accountState) save(path string) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("save state: %w", err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".state-*")
 	if err != nil {

@@ -22,22 +22,17 @@ type LogFile struct {
 	size int64
 }
 
-// OpenLog opens, and if need be creates, the log at path with mode 0600. A
-// maxSize or maxTotal that is not positive is taken as 20 MiB and 200 MiB.
-func OpenLog(path string, maxSize, maxTotal int64) (*LogFile, error) {
+// NewLog returns the log at path, which is opened, and if need be created with
+// mode 0600, when something is written. A maxSize or maxTotal that is not
+// positive is taken as 20 MiB and 200 MiB.
+func NewLog(path string, maxSize, maxTotal int64) *LogFile {
 	if maxSize <= 0 {
 		maxSize = 20 << 20
 	}
 	if maxTotal <= 0 {
 		maxTotal = 200 << 20
 	}
-	l := &LogFile{path: path, maxSize: maxSize, maxTotal: max(maxTotal, maxSize)}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.openLocked(); err != nil {
-		return nil, err
-	}
-	return l, nil
+	return &LogFile{path: path, maxSize: maxSize, maxTotal: max(maxTotal, maxSize)}
 }
 
 func (l *LogFile) openLocked() error {

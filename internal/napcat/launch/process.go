@@ -197,7 +197,7 @@ func (p *Process) Release() {
 // SIGKILL after timeout or when ctx ends, then whatever is left of the session
 // or carries the marker. It returns nil when nothing is left; it gives up
 // another timeout (at least 2 s) after the first SIGKILL, which only a process
-// that the kernel does not let die outlasts.
+// that the kernel does not let die outlasts. The output file is emptied.
 func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 	if timeout > 0 && Alive(p.id) {
 		_ = signalGroup(p.id.PID, sigTerm) // gone is fine
@@ -217,6 +217,9 @@ func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	<-p.done
+	if err := os.Truncate(p.spec.Output, 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		p.out.logger.Warn("output not emptied", "err", err)
+	}
 	reap(p.id.PID)
 	if p.job != nil {
 		p.job.close()

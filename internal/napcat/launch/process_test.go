@@ -120,10 +120,7 @@ func (l *lines) await(t *testing.T, s string) Line {
 func childSpec(t *testing.T, role string, l *lines, env ...string) Spec {
 	t.Helper()
 	dir := t.TempDir()
-	log, err := OpenLog(filepath.Join(dir, "log"), 1<<20, 3<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := NewLog(filepath.Join(dir, "log"), 1<<20, 3<<20)
 	t.Cleanup(func() { log.Close() })
 	marker := "test-" + strconv.Itoa(os.Getpid()) + "-" + strings.ReplaceAll(t.Name(), "/", "-")
 	t.Cleanup(func() {
@@ -445,10 +442,7 @@ func TestLongLineIsCut(t *testing.T) {
 
 func TestLogRotates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a[1].log") // a name that a pattern would misread
-	l, err := OpenLog(path, 1000, 3500)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := NewLog(path, 1000, 3500)
 	line := []byte(strings.Repeat("y", 99) + "\n")
 	for range 200 {
 		if _, err := l.Write(line); err != nil {
