@@ -356,7 +356,7 @@ func TestUnitFile(t *testing.T) {
 	s := &service{home: "/srv/my cat", exe: "/opt/n%d", runAs: "cat", args: []string{"--sim"}}
 	got := s.text("")
 	for _, want := range []string{unitMark, `ExecStart=/opt/n%%d start --yes --sim`, `ExecReload=/opt/n%%d reload`, `Environment="NCATD_HOME=/srv/my cat"`,
-		"User=cat", "Group=cat", `ReadWritePaths="/srv/my cat"`, "Type=notify", "KillMode=process", "WatchdogSec=", "WantedBy=multi-user.target"} {
+		"User=cat", "Group=cat", `ReadWritePaths="/srv/my cat"`, "Type=notify", "KillMode=process", "Environment=GOTRACEBACK=crash", "WatchdogSec=", "WantedBy=multi-user.target"} {
 		if !strings.Contains(got, want+"\n") && !strings.Contains(got, want) {
 			t.Errorf("the unit lacks %s:\n%s", want, got)
 		}

@@ -100,7 +100,7 @@ func (s *service) text(copied string) string {
 			line = "ExecStart=" + strings.Join(start, " ")
 		case key == "ExecReload":
 			line = "ExecReload=" + unitQuote(s.exe) + " reload"
-		case key == "Environment":
+		case strings.HasPrefix(line, "Environment=NCATD_HOME="):
 			line = "Environment=" + unitQuote("NCATD_HOME="+s.home)
 		case key == "User" || key == "Group":
 			line = key + "=" + s.runAs
@@ -280,7 +280,9 @@ func newServiceUninstall(a *app) *cobra.Command {
 func (s *service) homeOf(unit string) string {
 	for _, line := range strings.Split(unit, "\n") {
 		if v, ok := strings.CutPrefix(line, "Environment="); ok {
-			return strings.TrimPrefix(strings.Trim(v, `"`), "NCATD_HOME=")
+			if h, ok := strings.CutPrefix(strings.Trim(v, `"`), "NCATD_HOME="); ok {
+				return h
+			}
 		}
 	}
 	return s.home
