@@ -36,7 +36,7 @@ func noise(n int) string {
 // TestDiskFull fills a small file system with an upgrade: the error says so, the
 // old pair stays, and nothing of the new one does.
 func TestDiskFull(t *testing.T) {
-	home := tmpfs(t, "64m")
+	home := tmpfs(t, "32m")
 	s, err := Open(filepath.Join(home, "ncatd"))
 	if err != nil {
 		t.Fatal(err)
@@ -62,16 +62,16 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 	// A package that does not say how large it becomes shows it by filling up.
-	check("unpack", localRequest(small, packQQ(t, dir, "3.2.2-2", "./opt/QQ/a", noise(40<<20), "./opt/QQ/b", noise(40<<20))))
+	check("unpack", localRequest(small, packQQ(t, dir, "3.2.2-2", "./opt/QQ/a", noise(10<<20), "./opt/QQ/b", noise(25<<20))))
 	// A zip says it beforehand.
-	check("known beforehand", localRequest(packNapCat(t, dir, "4.3.0", "big", noise(90<<20)), packQQ(t, dir, "3.2.3-3")))
+	check("known beforehand", localRequest(packNapCat(t, dir, "4.3.0", "big", noise(40<<20)), packQQ(t, dir, "3.2.3-3")))
 	if treeDigest(t, s.releases()) != before {
 		t.Error("the releases changed")
 	}
 	// A download is stopped before it starts when the room is known, and in the
 	// middle when it is not.
 	for _, ranged := range []bool{true, false} {
-		big := append([]byte("!<arch>\n"), []byte(noise(80<<20))...)
+		big := append([]byte("!<arch>\n"), []byte(noise(40<<20))...)
 		w := newWorld(t)
 		w.publisher.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			switch {

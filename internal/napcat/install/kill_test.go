@@ -1,6 +1,7 @@
 package install
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -117,21 +118,13 @@ func TestKilledAnywhere(t *testing.T) {
 	if _, err := s.Install(t.Context(), localRequest(napcat[0], qq[0]), nil); err != nil {
 		t.Fatal(err)
 	}
-	// How long one install takes undisturbed bounds the instants.
-	began := time.Now()
-	if out, err := child(t.Context(), openFast(t).Home(), napcat[1], qq[1]).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	takes := time.Since(began)
 	outcomes := map[string]int{}
 	for i := range points {
 		target := 1 - i%2
 		if err := clearReleases(s, 1-target, napcat, qq); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.Int64N(2*int64(takes))))
-		err := child(ctx, s.Home(), napcat[target], qq[target]).Run()
-		cancel()
+		err := killed(t, s.Home(), napcat[target], qq[target])
 		p, curErr := s.Current()
 		if curErr != nil {
 			t.Fatalf("after kill %d: %v", i, curErr)
@@ -159,10 +152,38 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Fatalf("after kill %d left behind: %v", i, left)
 		}
 	}
-	t.Logf("installs of %s, %d kills: %v", takes, points, outcomes)
+	t.Logf("%d kills: %v", points, outcomes)
 	if outcomes["old"] == 0 {
 		t.Error("no kill came before the switch: the instants were not spread")
 	}
+}
+
+// killed starts an install and kills it at some instant: when it has told a
+// random number of its steps, and a moment later.
+func killed(t *testing.T, home, napcat, qq string) error {
+	t.Helper()
+	cmd := child(t.Context(), home, napcat, qq)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for range rand.IntN(14) {
+		if !lines.Scan() {
+			break
+		}
+	}
+	select {
+	case <-time.After(time.Duration(rand.Int64N(int64(3 * time.Millisecond)))):
+	case <-t.Context().Done():
+	}
+	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+	return cmd.Wait()
 }
 
 // clearReleases removes all but the pair with the given index, so that the next

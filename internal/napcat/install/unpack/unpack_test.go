@@ -115,6 +115,7 @@ func TestRefused(t *testing.T) {
 		reason  Reason
 		entry   string // the entry that is named, the last one by default
 		only    []Format
+		lim     Limits
 	}{
 		{name: "traversal", entries: []entry{{name: "../evil", data: "x"}}, reason: ReasonTraversal},
 		{name: "traversal inside", entries: []entry{{name: "a/../../../outside", data: "x"}}, reason: ReasonTraversal},
@@ -145,15 +146,15 @@ func TestRefused(t *testing.T) {
 		{name: "control character", entries: []entry{{name: "a\nb", data: "x"}}, reason: ReasonBadName},
 		{name: "long name", entries: []entry{{name: strings.Repeat("n", 300), data: "x"}}, reason: ReasonBadName},
 		{name: "deep", entries: []entry{{name: deep, data: "x"}}, reason: ReasonBadName},
-		{name: "bomb", entries: []entry{{name: "zeros", n: 128 << 20}}, reason: ReasonBomb},
-		{name: "100k entries", entries: many, reason: ReasonTooMany, entry: "*"},
+		{name: "bomb", entries: []entry{{name: "zeros", n: 9 << 20}}, reason: ReasonBomb, lim: Limits{RatioFloor: 1 << 20}},
+		{name: "100k entries", entries: many, reason: ReasonTooMany, entry: "*", lim: Limits{Entries: 2000}},
 	} {
 		for format, build := range map[Format]builder{Deb: buildDeb, Zip: buildZip, RPM: buildRPM} {
 			if tt.only != nil && !strings.Contains(fmt.Sprint(tt.only), string(format)) || format == RPM && len(tt.entries) > 1000 {
 				continue
 			}
 			t.Run(tt.name+"/"+string(format), func(t *testing.T) {
-				_, _, err := extract(t, build(t, tt.entries), Options{})
+				_, _, err := extract(t, build(t, tt.entries), Options{Limits: tt.lim})
 				var refused *RefusedError
 				if !errors.As(err, &refused) {
 					t.Fatalf("error %v", err)
