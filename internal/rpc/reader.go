@@ -11,12 +11,18 @@ import (
 // another goroutine reads on. So handlers run without a switch of threads as
 // long as they behave, and disturb nobody when they do not.
 
-// stallTick is how often a reader that is lent out is looked at. It is replaced
-// when it was lent to the same work for one to two ticks.
-const stallTick = 8 * time.Millisecond
+// A reader that is lent out is looked at every stallTick and replaced when it
+// was lent to the same work for one to two of them. Looking costs a wake-up,
+// which at a bot's usual rates is felt; so it is done more often only while
+// there is reason to, for the next hotTicks after a replacement.
+const (
+	stallTick = 20 * time.Millisecond
+	hotTick   = 4 * time.Millisecond
+	hotTicks  = 100
+)
 
 // drowsy is how many ticks without work it takes until nobody looks any more.
-const drowsy = 100
+const drowsy = 50
 
 // role says who reads. It is odd while the reader is lent out.
 type role struct {
@@ -66,12 +72,17 @@ func (c *Conn) stalls(ctx, reading context.Context) {
 	t := time.NewTicker(stallTick)
 	defer t.Stop()
 	var last uint64
-	idle := 0
+	idle, hot := 0, 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		}
+		if hot > 0 {
+			if hot--; hot == 0 {
+				t.Reset(stallTick)
+			}
 		}
 		v := c.role.v.Load()
 		if v != last {
@@ -82,6 +93,10 @@ func (c *Conn) stalls(ctx, reading context.Context) {
 			if c.role.v.CompareAndSwap(v, v+1) {
 				go c.reader(reading)
 				blame()
+				if hot == 0 {
+					t.Reset(hotTick)
+				}
+				hot = hotTicks
 			}
 			continue
 		}
@@ -98,7 +113,7 @@ func (c *Conn) stalls(ctx, reading context.Context) {
 			}
 		}
 		c.role.asleep.Store(false)
-		idle = 0
+		idle, hot = 0, 0
 		t.Reset(stallTick)
 	}
 }
