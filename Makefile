@@ -48,6 +48,9 @@ soak: ## accounts on the simulator under random faults for SOAK (10m): availabil
 e2e-login: build ## every way to log in, on real terminals (needs tmux and zbarimg)
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli
 
+e2e-systemd: build ## the service under a real systemd, booted in a container (root; debootstrap, systemd-container)
+	cmd/ncatd/testdata/systemd/e2e.sh bin/ncatd || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@for d in $$($(GO) list -f '{{.Dir}}' ./...); do for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go 2>/dev/null | sed 's/func //'); do echo "== $$d $$f"; (cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) .) || exit 1; done; done
 
