@@ -170,7 +170,11 @@ func (a *Account) Link() Link { return a.link }
 // was called, and returns when nothing of it is left or the stop timeout and
 // two seconds are over. It returns nil after an orderly end.
 func (a *Account) Run(ctx context.Context) error {
-	defer a.logs.Close()
+	defer func() {
+		if err := a.logs.Close(); err != nil {
+			a.log.Warn("account log not closed", "err", err)
+		}
+	}()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var wg sync.WaitGroup

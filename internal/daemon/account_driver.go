@@ -260,7 +260,7 @@ func (d *driver) Stop(ctx context.Context, _ uint64, why *supervisor.Fault) erro
 		return nil
 	}
 	err := l.finish(ctx, a.c.Supervisor.StopTimeout.D())
-	l.ended(why)
+	_ = l.ended(why) // the runner knows why it stops; the daemon may roll back
 	return err
 }
 

@@ -389,8 +389,9 @@ func (a *Account) QuickAccounts(ctx context.Context) ([]api.QuickAccount, error)
 	return out, nil
 }
 
-// LoginQuick, LoginPassword, LoginCaptcha and LoginRefresh make one step of the
-// login under way; without one the error is [webui.ErrNotRunning].
+// LoginQuick logs in with the ticket of uin, 0 for the configured account. Like
+// the other steps of a login it returns [webui.ErrNotRunning] when none is under
+// way.
 func (a *Account) LoginQuick(ctx context.Context, uin int64) error {
 	d, err := a.current()
 	if err != nil {

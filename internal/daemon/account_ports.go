@@ -36,7 +36,7 @@ func (p *Ports) Choose(owner, host string, preferred ...int) (int, error) {
 		}
 	}
 	for range 100 {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0")) //nolint:noctx // answers at once
 		if err != nil {
 			return 0, fmt.Errorf("find a free port: %w", err)
 		}
@@ -58,7 +58,7 @@ func (p *Ports) Hold(owner string, port int) {
 }
 
 func free(host string, port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // answers at once
 	if err != nil {
 		return false
 	}

@@ -132,7 +132,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 		Account: acc, Supervisor: s, Dir: filepath.Join(dir, "accounts", name), LogFile: filepath.Join(dir, "napcat.log"),
 		WebUIToken: "webuitoken123456", OneBotToken: "onebottoken12345", Environ: os.Environ(),
 	}
-	var w io.Writer = io.Discard
+	w := io.Discard
 	if os.Getenv("NCATD_TEST_LOG") != "" {
 		w = t.Output()
 	}

@@ -99,7 +99,7 @@ func (s *stage) sim(name string) *napcatsim.Control {
 
 // start starts ncatd and returns at once.
 func (s *stage) start() error {
-	cmd := exec.Command(s.exe, "ncatd", "start", "--sim", "--home", string(s.home), "--scan-after", "100ms")
+	cmd := exec.Command(s.exe, "ncatd", "start", "--sim", "--home", string(s.home), "--scan-after", "100ms") //nolint:noctx // ended by signals, which are the test
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	if err := cmd.Start(); err != nil {
 		return err

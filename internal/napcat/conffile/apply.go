@@ -128,14 +128,12 @@ func (r *Result) napcat(dir, shipped string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) || shipped == "" {
 		return nil
 	}
-	doc, err := Read(shipped)
-	if err != nil {
-		return nil // NapCat's defaults will do
+	if doc, err := Read(shipped); err == nil { // otherwise NapCat's defaults will do
+		if err := Write(path, doc); err != nil {
+			return err
+		}
+		r.Changed = append(r.Changed, "napcat.json")
 	}
-	if err := Write(path, doc); err != nil {
-		return err
-	}
-	r.Changed = append(r.Changed, "napcat.json")
 	return nil
 }
 

@@ -170,7 +170,7 @@ func (d *Display) start(ctx context.Context) (Identity, string, error) {
 		w.Close()
 		return Identity{}, "", err
 	}
-	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset")
+	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset") //nolint:noctx // outlives us
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.Env = append(os.Environ(), MarkerEnv+"="+d.o.Marker)
 	j.onStart(cmd)

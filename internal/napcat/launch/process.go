@@ -47,7 +47,6 @@ type Process struct {
 	exited  chan struct{}
 	done    chan struct{}
 	exit    Exit // set before exited is closed
-	err     error
 }
 
 var errReleased = errors.New("released")
@@ -64,7 +63,7 @@ func Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx // outlives us
 	cmd.Dir = spec.Dir
 	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
 	cmd.Stdout, cmd.Stderr = out, out

@@ -19,3 +19,11 @@ func signalOne(p Info, sig unix.Signal) error {
 func awaitExit(id Identity, done <-chan struct{}) error { return pollExit(id, done) }
 
 func reap(int) {}
+
+func session(pid int) int {
+	s, err := unix.Getsid(pid)
+	if err != nil {
+		return 0
+	}
+	return s
+}

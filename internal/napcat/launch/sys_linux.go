@@ -84,7 +84,7 @@ func awaitExit(id Identity, done <-chan struct{}) error {
 		return nil
 	case <-done:
 		f.Close()
-		<-ended
+		<-ended //nolint:errcheck // closing made it return
 		return errReleased
 	}
 }

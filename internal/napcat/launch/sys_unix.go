@@ -23,7 +23,6 @@ func (*job) assign(*exec.Cmd) error             { return nil }
 func (*job) kill()                              {}
 func (*job) close()                             {}
 func (*job) onStart(cmd *exec.Cmd)              { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
-func session(pid int) int                       { s, _ := unix.Getsid(pid); return s }
 func signalGroup(pgid int, s unix.Signal) error { return unix.Kill(-pgid, s) }
 
 // continueGroup wakes processes that a signal stopped, so that they can obey

@@ -22,7 +22,7 @@ func watchFile(path string) *fileWatch {
 		if _, err = unix.InotifyAddWatch(fd, path, unix.IN_MODIFY); err == nil {
 			w.f = os.NewFile(uintptr(fd), "inotify")
 		} else {
-			unix.Close(fd)
+			_ = unix.Close(fd) // unused
 		}
 	}
 	if w.f == nil {
