@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race e2e e2e-login bench soak fuzz fmt lint generate check cross vuln release clean
+.PHONY: help build run test race e2e e2e-login large bench soak fuzz fmt lint generate check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ e2e: build ## the real binary and the simulator, one script per behaviour
 e2e-peers: build ## other authors' clients against the simulator (needs node and npm)
 	cd internal/e2e/peers && npm ci --no-audit --no-fund
 	node internal/e2e/peers/node-napcat-ts.mjs bin/ncatd
+
+large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate beside curl and sha256sum
+	NCATD_LARGE=1 $(GO) test -count=1 -v -run LargePackage ./internal/napcat/install
 
 bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor
 	@mkdir -p bin

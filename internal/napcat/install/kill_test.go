@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// childEnv makes the test binary install one pair and end: home, NapCat, QQ.
+// childEnv makes the test binary install one pair and end. It holds lines: home,
+// NapCat's package, QQ's package or address, and perhaps QQ's digest.
 const childEnv = "NCATD_TEST_INSTALL"
 
 func TestMain(m *testing.M) {
@@ -31,7 +32,10 @@ func TestMain(m *testing.M) {
 func childInstall(args []string) int {
 	s, err := Open(args[0])
 	if err == nil {
-		req := Request{NapCat: Package{File: args[1]}, QQ: Package{File: args[2]}, Log: slog.New(slog.DiscardHandler)}
+		req := Request{NapCat: Package{File: args[1]}, QQ: Package{Source: args[2]}, Log: slog.New(slog.DiscardHandler)}
+		if len(args) > 3 {
+			req.QQ.SHA256 = args[3]
+		}
 		_, err = s.Install(context.Background(), req, func(e Event) { fmt.Println(e.Kind) })
 	}
 	if err != nil {
@@ -41,9 +45,9 @@ func childInstall(args []string) int {
 	return 0
 }
 
-func child(ctx context.Context, home, napcat, qq string) *exec.Cmd {
+func child(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+home+"\n"+napcat+"\n"+qq)
+	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(args, "\n"))
 	return cmd
 }
 
