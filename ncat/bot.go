@@ -29,6 +29,7 @@ type Bot struct {
 
 // core is what the Bots of all accounts share.
 type core struct {
+	bot      *Bot // what New returned
 	log      *slog.Logger
 	queue    int
 	workers  int
@@ -81,6 +82,7 @@ func New(opts ...Option) *Bot {
 	c.perms.core, c.life.core = c, c
 	b := &Bot{core: c}
 	b.api = onebot.NewClient(b)
+	c.bot = b
 	b.Apply(opts...)
 	return b
 }

@@ -1,6 +1,138 @@
 package ncat
 
-// life is what runs while at least one account runs the bot.
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+const (
+	// setupTimeout is how long a plugin's Setup, and a start hook, may take.
+	setupTimeout = 30 * time.Second
+	// stopTimeout is how long what a plugin runs may take to end, and its Close.
+	stopTimeout = 10 * time.Second
+)
+
+var errBotEnds = errors.New("the bot ends")
+
+// life is what runs while at least one account runs the bot: plugins, schedules,
+// goroutines.
 type life struct {
 	core *core
+
+	changing sync.Mutex // orders starts and stops; guards the fields below
+	running  int        // accounts
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	starts   []hook
+	stops    []hook
+
+	mu     sync.Mutex // guards the fields below, within changing or without
+	slots  []*pluginSlot
+	choice func(id string) bool // what the configuration enables; nil: all
+	config func(id string, into any) error
+}
+
+type hook struct {
+	name string
+	run  func(ctx context.Context, b *Bot) error
+}
+
+// OnStart registers h to be called when the bot begins to run, before any
+// handler, once for all accounts. Its error is logged. ctx ends after 30 s.
+func (b *Bot) OnStart(h func(ctx context.Context, b *Bot) error) {
+	l := &b.core.life
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	l.starts = append(l.starts, hook{funcName(h), h})
+}
+
+// OnStop registers h to be called when the bot has ended, after the last handler
+// returned. Calls fail then. Its error is logged. ctx ends after 10 s.
+func (b *Bot) OnStop(h func(ctx context.Context, b *Bot) error) {
+	l := &b.core.life
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	l.stops = append(l.stops, hook{funcName(h), h})
+}
+
+// begin counts an account in and starts everything for the first.
+func (l *life) begin(ctx context.Context) {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if l.running++; l.running > 1 {
+		return
+	}
+	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	if l.core.stores.lasting() {
+		if err := l.core.perms.load(ctx); err != nil {
+			l.core.log.Error("permissions cannot be read", "error", err)
+		}
+	}
+	self := l.core.registry.self
+	self.begin(l.ctx)
+	l.hooks(l.starts, setupTimeout, "start hook failed")
+	l.startPlugins()
+	self.open(l.core)
+}
+
+// end counts an account out and stops everything with the last.
+func (l *life) end() {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if l.running--; l.running > 0 {
+		return
+	}
+	l.stopPlugins(errBotEnds)
+	self := l.core.registry.self
+	self.pause(errBotEnds)
+	if left := self.wait(l.core, stopTimeout); left != nil {
+		l.core.log.Error("goroutines do not end", "names", left)
+	}
+	l.hooks(l.stops, stopTimeout, "stop hook failed")
+	l.cancel(errBotEnds)
+}
+
+func (l *life) hooks(hooks []hook, d time.Duration, failed string) {
+	for _, h := range hooks {
+		err := bounded(l.ctx, d, func(ctx context.Context) error { return h.run(ctx, l.core.bot) })
+		if err != nil {
+			l.core.log.Error(failed, "name", h.name, "error", err)
+		}
+	}
+}
+
+// errHangs says that foreign code did not return in time.
+var errHangs = errors.New("does not return")
+
+// bounded runs foreign code: a panic becomes an error, and code that takes no
+// notice of the end of its context is left behind.
+func bounded(ctx context.Context, d time.Duration, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { // awaited below, unless it hangs
+		defer func() {
+			if v := recover(); v != nil {
+				done <- fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			}
+		}()
+		done <- f(ctx)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(time.Second)
+	defer grace.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-grace.C:
+		return errHangs
+	}
 }

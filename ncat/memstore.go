@@ -39,6 +39,13 @@ func (s *storeSource) set(from func(string) Store) {
 	s.from = from
 }
 
+// lasting reports whether the stores outlive the program.
+func (s *storeSource) lasting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from != nil
+}
+
 func (s *storeSource) space(owner string) Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -96,10 +96,15 @@ type owner struct {
 	id    string
 	wraps []Middleware // guarded by registry.mu
 
-	mu      sync.Mutex // guards the fields below
-	stopped error      // the cause; nil while it runs
-	cancels map[*Session]context.CancelCauseFunc
-	active  sync.WaitGroup // handlers that run
+	mu        sync.Mutex // guards the fields below
+	stopped   error      // the cause; nil while it runs
+	cancels   map[*Session]context.CancelCauseFunc
+	opened    bool            // its schedules run
+	ctx       context.Context // of its goroutines
+	cancel    context.CancelCauseFunc
+	doing     map[string]int // its goroutines by name
+	schedules []*Scheduled
+	active    sync.WaitGroup // handlers and goroutines that run
 }
 
 func newOwner(id string) *owner {

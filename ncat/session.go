@@ -465,21 +465,6 @@ func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func())
 	return own.(context.Context), o.active.Done
 }
 
-// stop cancels the contexts of o's handlers with cause. No handler begins
-// afterwards.
-func (o *owner) stop(cause error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.stopped != nil {
-		return
-	}
-	o.stopped = cause
-	for _, cancel := range o.cancels {
-		cancel(cause)
-	}
-	clear(o.cancels)
-}
-
 // Run runs the handlers until ctx ends and returns its cause. Then nothing new
 // begins: what waits in queues is dropped and counted, running handlers get the
 // time of [WithDrain], after that their context is cancelled, and after as much
@@ -493,6 +478,10 @@ func (s *Session) Run(ctx context.Context) error {
 		s.mu.Unlock()
 		return errors.New("ncat: a session runs once")
 	}
+	s.mu.Unlock()
+	s.core.life.begin(ctx)
+	defer s.core.life.end()
+	s.mu.Lock()
 	s.state, s.ctx = sessionRunning, hctx
 	early := s.ready
 	s.ready = nil

@@ -1,0 +1,361 @@
+package ncat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Plugin is a part of a bot that can be switched off. Its life:
+//
+//  1. [Bot.AddPlugin], before the bot runs.
+//  2. Setup, when the bot begins to run or the plugin is switched on. It registers
+//     through the [Host] it is given, which is a Bot whose handlers, commands,
+//     schedules and goroutines are the plugin's. An error or panic leaves the
+//     plugin out, with everything it had registered, and the rest running.
+//  3. Handlers run from the moment Setup has returned.
+//  4. When it is switched off or the bot ends: no handler begins any more, the
+//     contexts of those that run and of its goroutines are cancelled, they are
+//     waited for, then Close is called if there is one ([PluginCloser]).
+//
+// After Close, Setup may be called again.
+type Plugin interface {
+	// ID is the plugin's name in the config, the store and the logs: letters,
+	// digits, dots and dashes. It never changes.
+	ID() string
+	// Version is for humans.
+	Version() string
+	// Setup registers what the plugin does. ctx ends after 30 s or when the bot
+	// ends.
+	Setup(ctx context.Context, h *Host) error
+}
+
+// PluginCloser is a plugin that has something to close.
+type PluginCloser interface {
+	Plugin
+	// Close is called when nothing of the plugin runs any more. ctx ends after
+	// 10 s.
+	Close(ctx context.Context) error
+}
+
+// PluginDepender is a plugin that needs others.
+type PluginDepender interface {
+	Plugin
+	// DependsOn returns the ids of plugins that must run before this one.
+	DependsOn() []string
+}
+
+// Host is a Bot to register on, whose registrations, goroutines and store are a
+// plugin's.
+type Host struct {
+	*Bot
+	config func(id string, into any) error
+}
+
+// Config decodes the plugin's section of the configuration into a pointer to a
+// struct, which may hold defaults. A key that the struct does not have is an
+// error. Without a section it leaves the struct alone.
+func (h *Host) Config(into any) error {
+	if h.config == nil {
+		return nil
+	}
+	if err := h.config(h.owner().id, into); err != nil {
+		return fmt.Errorf("config of plugin %s: %w", h.owner().id, err)
+	}
+	return nil
+}
+
+// WithPluginConfig sets where plugins get their configuration from: section
+// decodes what there is for a plugin, strictly.
+func WithPluginConfig(section func(id string, into any) error) Option {
+	return func(c *core) {
+		c.life.mu.Lock()
+		defer c.life.mu.Unlock()
+		c.life.config = section
+	}
+}
+
+// WithPluginChoice sets which plugins run as long as nobody switched them with
+// [Bot.SetPlugin]; without it all do.
+func WithPluginChoice(enabled func(id string) bool) Option {
+	return func(c *core) {
+		c.life.mu.Lock()
+		defer c.life.mu.Unlock()
+		c.life.choice = enabled
+	}
+}
+
+// The states of a plugin.
+const (
+	PluginRunning  = "running"
+	PluginDisabled = "disabled"
+	PluginFailed   = "failed"  // Error says why
+	PluginStopped  = "stopped" // the bot does not run
+)
+
+// PluginStatus is how a plugin stands.
+type PluginStatus struct {
+	ID      string
+	Version string
+	Enabled bool
+	State   string
+	Error   string
+}
+
+// pluginSlot is one plugin. Its fields are written within life.changing and
+// life.mu.
+type pluginSlot struct {
+	p        Plugin
+	own      *owner // nil unless it runs
+	on       bool
+	state    string
+	err      string
+	switched bool // by SetPlugin, as the store says
+}
+
+// ErrNoPlugin says that no plugin has an id.
+var ErrNoPlugin = errors.New("no such plugin")
+
+// AddPlugin adds plugins to the bot. It panics if an id is bad or taken, or if
+// the bot runs.
+func (b *Bot) AddPlugin(plugins ...Plugin) {
+	l := &b.core.life
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if l.running > 0 {
+		panic("ncat: AddPlugin while the bot runs")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range plugins {
+		id := p.ID()
+		if id == "" || strings.ContainsFunc(id, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
+		}) {
+			panic(fmt.Sprintf("ncat: %q is no id for a plugin", id))
+		}
+		if slices.ContainsFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id }) {
+			panic(fmt.Sprintf("ncat: plugin %s is there twice", id))
+		}
+		l.slots = append(l.slots, &pluginSlot{p: p, on: true, state: PluginStopped})
+	}
+}
+
+// Plugins returns how the plugins stand, in the order in which they were added.
+func (b *Bot) Plugins() []PluginStatus {
+	l := &b.core.life
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]PluginStatus, len(l.slots))
+	for i, s := range l.slots {
+		on := s.on
+		if s.state == PluginStopped && !s.switched && l.choice != nil {
+			on = l.choice(s.p.ID())
+		}
+		out[i] = PluginStatus{ID: s.p.ID(), Version: s.p.Version(), Enabled: on, State: s.state, Error: s.err}
+	}
+	return out
+}
+
+// pluginSpace is the owner of the switches in the store.
+const pluginSpace = "ncat.plugins"
+
+// SetPlugin switches a plugin on or off, for good: the store remembers it.
+// Switching off returns when nothing of the plugin runs any more, or after 10 s
+// with an error that names what does not end; no handler of the plugin should
+// wait for it. Switching on returns Setup's error. Plugins that need the plugin
+// are stopped and started with it.
+func (b *Bot) SetPlugin(ctx context.Context, id string, on bool) error {
+	l := &b.core.life
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	i := slices.IndexFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id })
+	if i < 0 {
+		return fmt.Errorf("plugin %s: %w", id, ErrNoPlugin)
+	}
+	if err := Put(ctx, b.core.stores.space(pluginSpace), id, on); err != nil {
+		return fmt.Errorf("plugin %s: %w", id, err)
+	}
+	s := l.slots[i]
+	l.set(s, func() { s.on, s.switched = on, true })
+	if l.running == 0 {
+		return nil
+	}
+	if !on {
+		var err error
+		for _, x := range slices.Backward(l.slots) {
+			if x != s && x.own != nil && l.needs(x, s, 0) {
+				err = errors.Join(err, l.stopPlugin(x, fmt.Errorf("plugin %s was switched off", id)))
+				l.set(x, func() { x.state, x.err = PluginFailed, fmt.Sprintf("needs plugin %s, which is switched off", id) })
+			}
+		}
+		err = errors.Join(err, l.stopPlugin(s, fmt.Errorf("plugin %s was switched off", id)))
+		l.set(s, func() { s.state = PluginDisabled })
+		return err
+	}
+	l.startAll()
+	if s.own == nil {
+		return fmt.Errorf("plugin %s: %s", id, s.err)
+	}
+	return nil
+}
+
+// needs reports whether a needs b, over however many others.
+func (l *life) needs(a, b *pluginSlot, depth int) bool {
+	d, ok := a.p.(PluginDepender)
+	if !ok || depth > len(l.slots) {
+		return false
+	}
+	for _, id := range d.DependsOn() {
+		if id == b.p.ID() {
+			return true
+		}
+		for _, s := range l.slots {
+			if s.p.ID() == id && l.needs(s, b, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *life) set(_ *pluginSlot, f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
+// startPlugins reads the switches and starts what is on.
+func (l *life) startPlugins() {
+	if len(l.slots) == 0 {
+		return
+	}
+	switches := map[string]bool{}
+	entries, err := Scan[bool](l.ctx, l.core.stores.space(pluginSpace), "")
+	if err != nil {
+		l.core.log.Error("the switches of the plugins cannot be read", "error", err)
+	}
+	for _, e := range entries {
+		switches[e.Key] = e.Value
+	}
+	for _, s := range l.slots {
+		on, switched := switches[s.p.ID()]
+		if !switched {
+			on = l.choice == nil || l.choice(s.p.ID())
+		}
+		l.set(s, func() { s.on, s.switched = on, switched })
+	}
+	l.startAll()
+}
+
+// startAll starts every plugin that is on and does not run, those first that
+// others need.
+func (l *life) startAll() {
+	tried := map[*pluginSlot]bool{}
+	for _, s := range l.slots {
+		l.start(s, tried)
+	}
+}
+
+// start starts a plugin and what it needs.
+func (l *life) start(s *pluginSlot, tried map[*pluginSlot]bool) {
+	if s.own != nil || tried[s] {
+		return
+	}
+	tried[s] = true
+	if !s.on {
+		l.set(s, func() { s.state, s.err = PluginDisabled, "" })
+		return
+	}
+	if err := l.setup(s, tried); err != nil {
+		l.core.log.Error("plugin is left out", "plugin", s.p.ID(), "version", s.p.Version(), "error", err)
+		text, _, _ := strings.Cut(err.Error(), "\n") // without the stack
+		l.set(s, func() { s.state, s.err = PluginFailed, text })
+		return
+	}
+	l.core.log.Info("plugin runs", "plugin", s.p.ID(), "version", s.p.Version())
+}
+
+func (l *life) setup(s *pluginSlot, tried map[*pluginSlot]bool) error {
+	if d, ok := s.p.(PluginDepender); ok {
+		for _, id := range d.DependsOn() {
+			i := slices.IndexFunc(l.slots, func(x *pluginSlot) bool { return x.p.ID() == id })
+			if i < 0 {
+				return fmt.Errorf("needs plugin %s, which is not linked in", id)
+			}
+			if l.slots[i].own == nil && tried[l.slots[i]] && l.needs(l.slots[i], s, 0) {
+				return fmt.Errorf("needs plugin %s, which needs this one", id)
+			}
+			if l.start(l.slots[i], tried); l.slots[i].own == nil {
+				return fmt.Errorf("needs plugin %s, which is %s", id, l.slots[i].state)
+			}
+		}
+	}
+	o := newOwner(s.p.ID())
+	o.stopped = errSettingUp
+	o.begin(l.ctx)
+	host := &Host{Bot: &Bot{core: l.core, own: o}, config: l.config}
+	host.api = l.core.bot.api
+	err := bounded(o.ctx, setupTimeout, func(ctx context.Context) error { return s.p.Setup(ctx, host) })
+	if err != nil {
+		o.stop(err)
+		l.core.registry.remove(func(r *registration) bool { return r.owner == o })
+		if left := o.wait(l.core, stopTimeout); left != nil {
+			err = fmt.Errorf("%w; and %s does not end", err, strings.Join(left, ", "))
+		}
+		return err
+	}
+	o.open(l.core)
+	l.set(s, func() { s.own, s.state, s.err = o, PluginRunning, "" })
+	return nil
+}
+
+// stopPlugin stops a plugin and waits for it.
+func (l *life) stopPlugin(s *pluginSlot, cause error) error {
+	o := s.own
+	if o == nil {
+		return nil
+	}
+	o.stop(cause)
+	l.core.registry.remove(func(r *registration) bool { return r.owner == o })
+	var err error
+	if left := o.wait(l.core, stopTimeout); left != nil {
+		err = fmt.Errorf("plugin %s: %s does not end", s.p.ID(), strings.Join(left, ", "))
+	}
+	if c, ok := s.p.(PluginCloser); ok {
+		if e := bounded(context.WithoutCancel(l.ctx), stopTimeout, c.Close); e != nil {
+			err = errors.Join(err, fmt.Errorf("plugin %s: close: %w", s.p.ID(), e))
+		}
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+		l.core.log.Error("plugin does not stop cleanly", "plugin", s.p.ID(), "error", err)
+	} else {
+		l.core.log.Info("plugin stopped", "plugin", s.p.ID())
+	}
+	l.set(s, func() { s.own, s.state, s.err = nil, PluginStopped, text })
+	return err
+}
+
+// stopPlugins stops all plugins, those first that need others.
+func (l *life) stopPlugins(cause error) {
+	left := slices.Clone(l.slots)
+	for len(left) > 0 {
+		i := len(left) - 1
+		for j := len(left) - 1; j >= 0; j-- { // the last that no other needs
+			if !slices.ContainsFunc(left, func(x *pluginSlot) bool { return x != left[j] && x.own != nil && l.needs(x, left[j], 0) }) {
+				i = j
+				break
+			}
+		}
+		s := left[i]
+		left = slices.Delete(left, i, i+1)
+		_ = l.stopPlugin(s, cause) // logged there
+		if s.state != PluginStopped {
+			l.set(s, func() { s.state = PluginStopped })
+		}
+	}
+}

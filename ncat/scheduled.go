@@ -1,0 +1,181 @@
+package ncat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// Scheduled is something that happens by a schedule.
+type Scheduled struct {
+	b       *Bot
+	o       *owner
+	name    string
+	label   string
+	when    Schedule
+	run     func(ctx context.Context, b *Bot) error
+	loc     *time.Location
+	jitter  time.Duration
+	catchUp bool
+	stop    context.CancelFunc // of the waiting; guarded by o.mu, nil before it
+	gone    bool               // Stop was called; guarded by o.mu
+}
+
+// ScheduleOption configures one schedule.
+type ScheduleOption func(*Scheduled)
+
+// In sets the time zone of a schedule; time.Local without it.
+func In(loc *time.Location) ScheduleOption { return func(s *Scheduled) { s.loc = loc } }
+
+// Jitter delays each run by a random time of up to d.
+func Jitter(d time.Duration) ScheduleOption { return func(s *Scheduled) { s.jitter = max(d, 0) } }
+
+// CatchUp lets a schedule run once, at once, if one or more of its times went by
+// while the bot did not run. Without it they are left out.
+func CatchUp() ScheduleOption { return func(s *Scheduled) { s.catchUp = true } }
+
+// Schedule lets run happen as spec says (see [ParseSchedule]): while at least one
+// account runs the bot, once for all accounts. ctx ends with the bot or the
+// plugin. name tells the schedule from others of the bot or plugin; under it the
+// store remembers the last run, so that "every 6h" goes on in step after a
+// restart. Runs of one schedule never overlap; times that go by during a run are
+// left out. An error or panic of run is logged and the next run comes as usual.
+func (b *Bot) Schedule(name, spec string, run func(ctx context.Context, b *Bot) error, opts ...ScheduleOption) (*Scheduled, error) {
+	s := &Scheduled{b: b, o: b.owner(), name: name, run: run, loc: time.Local}
+	for _, f := range opts {
+		f(s)
+	}
+	var err error
+	if s.when, err = ParseSchedule(spec, s.loc); err != nil {
+		return nil, fmt.Errorf("schedule %s: %w", name, err)
+	}
+	s.label = "schedule " + name
+	o := s.o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if name == "" || slices.ContainsFunc(o.schedules, func(x *Scheduled) bool { return x.name == name }) {
+		return nil, fmt.Errorf("schedule %q: the name is empty or taken", name)
+	}
+	o.schedules = append(o.schedules, s)
+	if o.opened {
+		o.goLocked(b.core, s.label, s.loop)
+	}
+	return s, nil
+}
+
+// Name returns the schedule's name.
+func (s *Scheduled) Name() string { return s.name }
+
+// Stop ends the schedule and forgets its last run. A run that is going on is not
+// interrupted.
+func (s *Scheduled) Stop(ctx context.Context) error {
+	s.o.mu.Lock()
+	i := slices.Index(s.o.schedules, s)
+	if i >= 0 {
+		s.o.schedules = slices.Delete(s.o.schedules, i, i+1)
+		s.gone = true
+		if s.stop != nil {
+			s.stop()
+		}
+	}
+	s.o.mu.Unlock()
+	if i < 0 {
+		return nil
+	}
+	return Delete(ctx, s.b.core.stores.space(scheduleSpace), s.key())
+}
+
+// scheduleSpace is the owner of the last runs in the store.
+const scheduleSpace = "ncat.schedules"
+
+// lastRun is what the store remembers of a schedule.
+type lastRun struct {
+	Spec string    `json:"spec"`
+	At   time.Time `json:"at"` // when it last ran, or was first seen
+}
+
+func (s *Scheduled) key() string { return s.o.id + "|" + s.name }
+
+// longestWait is after how long a waiting schedule looks at the clock again,
+// which may have been set or have stood still.
+const longestWait = time.Minute
+
+// loop runs the schedule until ctx ends or it is stopped.
+func (s *Scheduled) loop(ctx context.Context) {
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	s.o.mu.Lock()
+	s.stop = stop
+	gone := s.gone
+	s.o.mu.Unlock()
+	if gone {
+		return
+	}
+	log, store := s.b.core.log, s.b.core.stores.space(scheduleSpace)
+	now := time.Now()
+	last, ok, err := Get[lastRun](ctx, store, s.key())
+	if err != nil {
+		log.Error("the last run of a schedule cannot be read", "schedule", s.name, "plugin", s.o.id, "error", err)
+	}
+	if !ok || last.Spec != s.when.String() || last.At.After(now) {
+		last = lastRun{Spec: s.when.String(), At: now}
+		s.remember(ctx, store, last)
+	}
+	due := s.when.Next(last.At)
+	if !due.After(now) && !due.IsZero() && !s.catchUp {
+		due = s.when.Next(now)
+	}
+	for !due.IsZero() {
+		if s.jitter > 0 {
+			due = due.Add(rand.N(s.jitter))
+		}
+		if !waitUntil(waiting, due) {
+			return
+		}
+		last.At = time.Now()
+		s.remember(ctx, store, last) // before the run: better none than two
+		if err := s.once(ctx); err != nil && ctx.Err() == nil {
+			log.Error("schedule failed", "schedule", s.name, "plugin", s.o.id, "error", err)
+		}
+		due = s.when.Next(time.Now())
+	}
+}
+
+func (s *Scheduled) remember(ctx context.Context, store Store, l lastRun) {
+	if err := Put(ctx, store, s.key(), l); err != nil && ctx.Err() == nil {
+		s.b.core.log.Error("the run of a schedule cannot be remembered", "schedule", s.name, "plugin", s.o.id, "error", err)
+	}
+}
+
+func waitUntil(ctx context.Context, due time.Time) bool {
+	for {
+		left := time.Until(due.Round(0)) // by the wall clock
+		if left <= 0 {
+			return ctx.Err() == nil
+		}
+		t := time.NewTimer(min(left, longestWait))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		case <-t.C:
+		}
+	}
+}
+
+// once runs the schedule's function; its panic becomes an error.
+func (s *Scheduled) once(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	if err := s.run(ctx, s.b); !errors.Is(err, Stop) {
+		return err
+	}
+	return nil
+}
