@@ -134,11 +134,11 @@ func (s *stages) qr(account string, q api.QR) {
 	}
 	a := s.a
 	if s.codes[account] == "" {
-		uin := "QQ"
 		if n := s.latest[account].UIN; n != 0 {
-			uin = fmt.Sprint(n)
+			a.out.say("%s", a.t("start.qr", account, n))
+		} else {
+			a.out.say("%s", a.t("start.qr_any", account))
 		}
-		a.out.say("%s", a.t("start.qr", account, uin))
 	} else {
 		a.out.say("%s", a.t("start.qr_again", account))
 	}
