@@ -372,7 +372,7 @@ func (p *parser) escape(b *strings.Builder) {
 	}
 }
 
-// unicode reads the digits of \uXXXX, joining a pair of surrogates. A lone one
+// unicode reads the four digits after \u, joining a pair of surrogates. A lone one
 // cannot be held in a Go string and becomes U+FFFD.
 func (p *parser) unicode(b *strings.Builder) {
 	u := p.hex(4)
