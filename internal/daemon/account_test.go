@@ -707,3 +707,19 @@ func TestAccountMemory(t *testing.T) {
 		t.Error("the history does not tell why")
 	}
 }
+
+func TestAccountScheduledRestart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	r.c.Supervisor.RestartAt = "@every 2s"
+	r.start()
+	a := r.online()
+	r.await("a restart", 20*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != a.PIDs.NapCat })
+	if !r.had(0, api.StateStopping, "scheduled") {
+		t.Error("the history does not tell why")
+	}
+	r.await("another process", 10*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != 0 && b.PIDs.NapCat != a.PIDs.NapCat })
+	if r.had(0, api.StateBackoff, "scheduled") {
+		t.Error("a scheduled restart waits like a failure")
+	}
+}
