@@ -171,7 +171,7 @@ func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet
 	w := logfile.NewWriter(h.Join("logs", "ncatd.log"), int64(cfg.Log.MaxSize), int64(cfg.Log.MaxTotal), logfile.Lost(cfg.Log.Format))
 	handlers := []slog.Handler{logfile.Handler(w, cfg.Log.Format, level)}
 	closers := []io.Closer{w}
-	if j, err := systemd.OpenJournal(level); err == nil {
+	if j, err := systemd.OpenJournal(level, logfile.Redact); err == nil {
 		handlers = append(handlers, j)
 		closers = append(closers, j)
 	} else if !quiet && a.getenv(readyEnv) == "" && !a.out.errTTY {

@@ -13,7 +13,7 @@ import (
 // Handler returns the slog handler that writes records to w: JSON for format
 // "json" and "auto", else text.
 func Handler(w io.Writer, format string, level slog.Leveler) slog.Handler {
-	o := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: Redact}
 	if format == "text" {
 		return slog.NewTextHandler(w, o)
 	}
@@ -48,7 +48,9 @@ var secretKeys = map[string]bool{
 	"credential": true, "authorization": true, "jwt": true, "ticket": true, "cookie": true, "cookies": true,
 }
 
-func redact(_ []string, a slog.Attr) slog.Attr {
+// Redact hides the value of an attribute whose key says that it is a secret, and
+// gives errors and durations their text. It has the form of slog.HandlerOptions.
+func Redact(_ []string, a slog.Attr) slog.Attr {
 	if secretKeys[strings.ToLower(a.Key)] {
 		return slog.String(a.Key, "***")
 	}
@@ -120,7 +122,7 @@ func (c *console) attr(b *strings.Builder, group string, a slog.Attr) {
 		}
 		return
 	}
-	a = redact(nil, a)
+	a = Redact(nil, a)
 	v := a.Value.String()
 	if strings.ContainsAny(v, " \t\r\n\"=\x1b") || v == "" {
 		v = fmt.Sprintf("%q", v)

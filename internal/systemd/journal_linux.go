@@ -18,18 +18,19 @@ var ErrNoJournal = errors.New("not under the journal")
 // fields: NCATD_ACCOUNT, NCATD_REASON … It is safe for concurrent use.
 type Journal struct {
 	level  slog.Leveler
+	edit   func(groups []string, a slog.Attr) slog.Attr
 	vars   map[string]string
 	prefix string
 }
 
 // OpenJournal returns the handler if this process's stderr is the journal, else
-// [ErrNoJournal].
-func OpenJournal(level slog.Leveler) (*Journal, error) {
+// [ErrNoJournal]. edit, like slog's ReplaceAttr, sees every attribute first.
+func OpenJournal(level slog.Leveler, edit func([]string, slog.Attr) slog.Attr) (*Journal, error) {
 	on, err := journal.StderrIsJournalStream()
 	if err != nil || !on || !journal.Enabled() {
 		return nil, ErrNoJournal
 	}
-	return &Journal{level: level}, nil
+	return &Journal{level: level, edit: edit}, nil
 }
 
 // Close gives nothing back: the journal's socket belongs to the process.
@@ -45,7 +46,7 @@ func (j *Journal) Handle(_ context.Context, r slog.Record) error {
 		vars[k] = v
 	}
 	r.Attrs(func(a slog.Attr) bool {
-		flatten(j.prefix, a, vars)
+		j.flatten(j.prefix, a, vars)
 		return true
 	})
 	err := journal.Send(r.Message+tail(vars), priority(r.Level), vars)
@@ -67,16 +68,16 @@ func tail(vars map[string]string) string {
 	return b.String()
 }
 
-func flatten(prefix string, a slog.Attr, vars map[string]string) {
+func (j *Journal) flatten(prefix string, a slog.Attr, vars map[string]string) {
 	v := a.Value.Resolve()
 	key := prefix + a.Key
 	if v.Kind() == slog.KindGroup {
 		for _, sub := range v.Group() {
-			flatten(key+"_", sub, vars)
+			j.flatten(key+"_", sub, vars)
 		}
 		return
 	}
-	vars[fieldName(key)] = v.String()
+	vars[fieldName(key)] = j.edit(nil, slog.Attr{Key: a.Key, Value: v}).Value.String()
 }
 
 // fieldName makes a journal field of a key: upper case, digits and _ only.
@@ -112,7 +113,7 @@ func (j *Journal) WithAttrs(as []slog.Attr) slog.Handler {
 		n.vars[k] = v
 	}
 	for _, a := range as {
-		flatten(j.prefix, a, n.vars)
+		j.flatten(j.prefix, a, n.vars)
 	}
 	return &n
 }

@@ -15,7 +15,9 @@ var ErrNoJournal = errors.New("not under the journal")
 type Journal struct{}
 
 // OpenJournal returns [ErrNoJournal]: there is no journal here.
-func OpenJournal(slog.Leveler) (*Journal, error) { return nil, ErrNoJournal }
+func OpenJournal(slog.Leveler, func([]string, slog.Attr) slog.Attr) (*Journal, error) {
+	return nil, ErrNoJournal
+}
 
 // Close does nothing.
 func (*Journal) Close() error { return nil }

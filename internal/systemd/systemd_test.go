@@ -71,7 +71,7 @@ func TestOutsideSystemdNothingHappens(t *testing.T) {
 			t.Error("a notification failed")
 		}
 	}
-	if _, err := OpenJournal(nil); err == nil {
+	if _, err := OpenJournal(nil, nil); err == nil {
 		t.Error("a test's stderr is no journal")
 	}
 }
