@@ -36,6 +36,8 @@ type core struct {
 	warn     time.Duration
 	drain    time.Duration
 	registry registry
+	sends    int // within sendsPer; 0: no limit
+	sendsPer time.Duration
 	commands commandSettings
 	talks    talks
 	perms    permissions

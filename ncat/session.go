@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -29,7 +31,8 @@ type Session struct {
 	log    *slog.Logger
 	caller onebot.Caller
 	self   atomic.Int64
-	owned  sync.Map // *owner to the context of its handlers here
+	limit  *rate.Limiter // of sends; nil: none
+	owned  sync.Map      // *owner to the context of its handlers here
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
 
@@ -98,7 +101,7 @@ type SessionStats struct {
 // name is the account's name in logs; it may be empty. It starts nothing.
 func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
 	s := &Session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}, apart: map[*chatQueue]bool{}}
-	s.log = b.core.log
+	s.log, s.limit = b.core.log, b.core.limiter()
 	if name != "" {
 		s.log = s.log.With("account", name)
 	}
@@ -123,6 +126,9 @@ func (s *Session) Stats() SessionStats {
 
 // Call implements [onebot.Caller].
 func (s *Session) Call(ctx context.Context, action string, params, result any) error {
+	if err := s.pace(ctx, action); err != nil {
+		return err
+	}
 	return s.caller.Call(ctx, action, params, result)
 }
 

@@ -100,6 +100,9 @@ type Bot struct {
 	Queue       int          `yaml:"queue"` // events per chat that may wait
 	HandlerWarn Duration     `yaml:"handler_warn"`
 	SendRate    string       `yaml:"send_rate"` // such as "20/10s"; empty: unlimited
+	// PluginConfig has a section for each plugin, by its id, which the plugin
+	// itself checks.
+	PluginConfig map[string]any `yaml:"plugin_config"`
 }
 
 // PluginSwitch chooses plugins by id; "*" is all.

@@ -21,6 +21,9 @@ func TestExampleIsTheDefault(t *testing.T) {
 
 // normalize makes an empty list or map and a missing one the same.
 func normalize(c *Config) *Config {
+	if len(c.Bot.PluginConfig) == 0 {
+		c.Bot.PluginConfig = nil
+	}
 	for i := range c.Accounts {
 		if len(c.Accounts[i].Networks) == 0 {
 			c.Accounts[i].Networks = nil

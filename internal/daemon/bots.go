@@ -1,15 +1,19 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/bot"
+	"github.com/ncatd/ncatd/internal/bot/store"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -19,26 +23,88 @@ import (
 
 // bots is the program's bot as all accounts run it.
 type bots struct {
-	d   *Daemon
-	bot *ncat.Bot
+	d     *Daemon
+	bot   *ncat.Bot
+	store *store.Lazy
 }
 
 func newBots(_ context.Context, d *Daemon) (*bots, error) {
-	b := &bots{d: d, bot: d.o.Bot}
+	b := &bots{d: d, bot: d.o.Bot, store: store.NewLazy(d.o.Home.Join("data", "ncatd.db"))}
 	if b.bot == nil {
 		b.bot = ncat.New()
 	}
 	c := d.o.Config.Bot
-	b.bot.Apply(ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()))
+	n, per, err := config.ParseRate(c.SendRate)
+	if err != nil {
+		return nil, fmt.Errorf("bot.send_rate: %w", err)
+	}
+	b.bot.Apply(ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
+		ncat.WithStore(b.store.Space), ncat.WithSendRate(n, per),
+		ncat.WithPluginChoice(func(id string) bool { return chosen(c.Plugins, id) }),
+		ncat.WithPluginConfig(func(id string, into any) error { return section(c.PluginConfig[id], into) }))
+	b.live(c)
+	for id := range c.PluginConfig {
+		if !slices.ContainsFunc(b.bot.Plugins(), func(p ncat.PluginStatus) bool { return p.ID == id }) {
+			d.log.Warn("config for a plugin that this program does not have", "plugin", id)
+		}
+	}
 	return b, nil
 }
 
-func (b *bots) close() error { return nil }
+// live applies what may change while the bot runs.
+func (b *bots) live(c config.Bot) {
+	admins := make([]onebot.UserID, len(c.Admins))
+	for i, a := range c.Admins {
+		admins[i] = onebot.UserID(a)
+	}
+	b.bot.Apply(ncat.WithPrefixes(c.Prefixes...), ncat.WithAdmins(admins...))
+}
 
-func (b *bots) plugins() []api.Plugin { return []api.Plugin{} }
+// chosen reports whether the config enables a plugin: a name counts for more
+// than "*", and disabling for more than enabling.
+func chosen(s config.PluginSwitch, id string) bool {
+	switch {
+	case slices.Contains(s.Disable, id):
+		return false
+	case slices.Contains(s.Enable, id):
+		return true
+	}
+	return slices.Contains(s.Enable, "*") && !slices.Contains(s.Disable, "*")
+}
 
-func (b *bots) setPlugin(_ context.Context, id string, _ bool) error {
-	return &api.Error{Code: control.CodeNoPlugin, Message: "no plugin has the id " + id, Hint: "ncatd plugin list"}
+// section decodes a plugin's section of the config strictly.
+func section(raw, into any) error {
+	if raw == nil {
+		return nil
+	}
+	b, err := json.Marshal(raw)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	return dec.Decode(into)
+}
+
+func (b *bots) close() error { return b.store.Close() }
+
+func (b *bots) plugins() []api.Plugin {
+	out := []api.Plugin{}
+	for _, p := range b.bot.Plugins() {
+		out = append(out, api.Plugin{ID: p.ID, Version: p.Version, Enabled: p.Enabled, State: p.State, Error: p.Error})
+	}
+	return out
+}
+
+func (b *bots) setPlugin(ctx context.Context, id string, on bool) error {
+	err := b.bot.SetPlugin(ctx, id, on)
+	switch {
+	case errors.Is(err, ncat.ErrNoPlugin):
+		return &api.Error{Code: control.CodeNoPlugin, Message: "no plugin has the id " + id, Hint: "ncatd plugin list"}
+	case err != nil:
+		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "ncatd plugin list"}
+	}
+	return nil
 }
 
 // configure applies what a reload changed of the bot, and names what the bot
@@ -47,10 +113,16 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 	w, i := reflect.ValueOf(was), reflect.ValueOf(is)
 	for n := range w.NumField() {
 		if !reflect.DeepEqual(w.Field(n).Interface(), i.Field(n).Interface()) {
-			restart = append(restart, "bot."+w.Type().Field(n).Tag.Get("yaml"))
+			key := w.Type().Field(n).Tag.Get("yaml")
+			if key == "prefixes" || key == "admins" {
+				applied = append(applied, "bot."+key)
+			} else {
+				restart = append(restart, "bot."+key)
+			}
 		}
 	}
-	return nil, restart
+	b.live(is)
+	return applied, restart
 }
 
 // link makes the link of an account.
