@@ -127,14 +127,15 @@ func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life
 	case err != nil:
 		return nil, &supervisor.Fault{Reason: reasonNoDisplay, Detail: err.Error(), Weight: 1}
 	}
+	quick := uin != 0 && slices.Contains(c.Login.Order, "quick") && !a.memory.QuickRefused(uin)
 	if err := a.update(func(s *accountState) {
+		s.Quick = quick
 		s.Process, s.Output, s.WebUIPort, s.WebUIKnown = launch.Identity{}, 0, webPort, false
 		s.OneBotPort, s.Networks = botPort, res.Managed
 		s.Main, s.NapCat, s.QQ = pair.NapCatMain, pair.NapCat.Version, pair.QQ.Version
 	}); err != nil {
 		return nil, diskFault(err)
 	}
-	quick := uin != 0 && slices.Contains(c.Login.Order, "quick") && !a.memory.QuickRefused(uin)
 	l := a.newLife(n, pair, lost)
 	l.quickStarted = quick
 	proc, err := launch.Start(a.spec(l, pair, uin, quick, display))

@@ -33,13 +33,17 @@ const (
 // life is one process of an account and everything that watches it. The facts
 // belong to the goroutine of watch; others send it functions that change them.
 type life struct {
-	a     *Account
-	n     uint64
-	pair  install.Pair
-	proc  *launch.Process
-	web   *webui.Client
-	lost  <-chan struct{} // the display is gone
-	inbox chan func(f *facts, now time.Time)
+	a    *Account
+	n    uint64
+	pair install.Pair
+	proc *launch.Process
+	web  *webui.Client
+	lost <-chan struct{} // the display is gone
+	// quickStarted says that NapCat tries the quick login by itself, again with
+	// every worker: -q after a crash, the variable after a restart (contract
+	// A.10). Set before begin.
+	quickStarted bool
+	inbox        chan func(f *facts, now time.Time)
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -54,11 +58,10 @@ type life struct {
 	finished  bool // guarded by finishing: nothing of the process is left
 	wasOnline atomic.Bool
 
-	mu           sync.Mutex
-	over         bool          // no goroutine may be started any more
-	driver       *webui.Driver // of the login under way
-	quickStarted bool          // NapCat tries the quick login by itself
-	linkURL      string        // what the link was told to connect to
+	mu      sync.Mutex
+	over    bool          // no goroutine may be started any more
+	driver  *webui.Driver // of the login under way
+	linkURL string        // what the link was told to connect to
 	// Of the watch goroutine only:
 	moved     time.Time
 	loginAt   time.Time

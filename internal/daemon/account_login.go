@@ -49,11 +49,8 @@ func (l *life) login() bool {
 	a.mu.Lock()
 	uin := a.uin()
 	a.mu.Unlock()
-	l.mu.Lock()
-	quick := l.quickStarted
-	l.mu.Unlock()
 	cfg := webui.Login{
-		UIN: uin, QRTimeout: a.c.Account.Login.QRTimeout.D(), QuickStarted: quick, Memory: a.memory, Logger: a.log,
+		UIN: uin, QRTimeout: a.c.Account.Login.QRTimeout.D(), QuickStarted: l.quickStarted, Memory: a.memory, Logger: a.log,
 		PasswordMD5: func() (string, error) { return a.passwordMD5(), nil },
 	}
 	for _, m := range a.c.Account.Login.Order {
@@ -119,11 +116,11 @@ func (a *Account) passwordMD5() string {
 // loggedIn enters a login that succeeded and connects to OneBot.
 func (l *life) loggedIn(out webui.Outcome) {
 	a := l.a
-	l.mu.Lock()
-	l.quickStarted = false
-	l.mu.Unlock()
 	if out.UIN != 0 {
 		a.mu.Lock()
+		if out.Nickname == "" && a.state.UIN == out.UIN {
+			out.Nickname = a.state.Nickname // QQ has not said it yet
+		}
 		news := a.state.UIN != out.UIN || a.state.Nickname != out.Nickname
 		a.mu.Unlock()
 		if news {
@@ -142,6 +139,28 @@ func (l *life) loggedIn(out webui.Outcome) {
 		s.UIN, s.Nickname, s.QR, s.Login = out.UIN, out.Nickname, nil, nil
 	})
 	l.goes(l.version)
+	if out.Nickname == "" {
+		l.goes(func() { l.nickname(out.UIN) })
+	}
+}
+
+// nickname waits for the account's name, which QQ tells some time after the
+// login (contract F.2), and gives up after a minute: it may have none.
+func (l *life) nickname(uin int64) {
+	for range 60 {
+		ctx, cancel := context.WithTimeout(l.ctx, l.a.c.Supervisor.Health.ProbeTimeout.D())
+		info, err := l.web.GetQQLoginInfo(ctx)
+		cancel()
+		switch {
+		case l.ctx.Err() != nil || err == nil && info.UIN != uin:
+			return
+		case err == nil && info.Nick != "":
+			l.a.note(func(s *accountState) { s.Nickname = info.Nick })
+			l.a.edit(func(s *api.Account) { s.Nickname = info.Nick })
+			return
+		}
+		l.rest(time.Second)
+	}
 }
 
 // version asks NapCat for its version, which it does not always print.

@@ -32,6 +32,8 @@ type accountState struct {
 	Main   string `json:"main"`
 	NapCat string `json:"napcat"`
 	QQ     string `json:"qq"`
+	// Quick says that the master was started for a quick login of the account.
+	Quick bool `json:"quick,omitempty"`
 
 	UIN      int64  `json:"uin"` // who logged in last
 	Nickname string `json:"nickname,omitempty"`

@@ -9,11 +9,15 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +27,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/napcat/webui"
 	"github.com/ncatd/ncatd/internal/napcatsim"
 	"github.com/ncatd/ncatd/ncat"
 )
@@ -365,6 +370,69 @@ func TestAccountWorkerCrash(t *testing.T) {
 	}
 	if !r.had(from, api.StateConnecting, "crash") && !r.had(from, api.StateConnecting, "link_lost") {
 		t.Error("the history does not tell of it")
+	}
+}
+
+// TestAccountWorkerAgainLogsItselfIn: NapCat starts a dead worker with -q, and a
+// second quick login beside that would be one too many for QQ.
+func TestAccountWorkerAgainLogsItselfIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	var steps []string
+	r.d.Login = func(_ string, i api.LoginItem) { r.mu.Lock(); steps = append(steps, i.Step); r.mu.Unlock() }
+	r.start()
+	a := r.online() // by a scan: now there is a ticket
+	r.acc.Restart("test", "")
+	b := r.anew(a.PIDs.NapCat)
+	r.mu.Lock()
+	steps = nil
+	r.mu.Unlock()
+	if err := r.sim.Crash(t.Context(), napcatsim.CrashRequest{Code: 11}); err != nil {
+		t.Fatal(err)
+	}
+	r.await("the crash to be seen", 10*time.Second, func(b api.Account) bool { return b.State != api.StateOnline })
+	if c := r.online(); c.PIDs.NapCat != b.PIDs.NapCat {
+		t.Errorf("another master: %+v", c)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.Contains(steps, "quick") {
+		t.Errorf("a quick login of our own beside NapCat's: %v", steps)
+	}
+}
+
+// TestAccountNicknameComesLate: NapCat may know it only some time after the
+// login (contract F.2), and an old one must not be lost meanwhile.
+func TestAccountNicknameComesLate(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		nick := ""
+		if strings.HasSuffix(q.URL.Path, "/GetQQLoginInfo") && asked.Add(1) > 1 {
+			nick = "late"
+		}
+		fmt.Fprintf(w, `{"code":0,"data":{"Credential":"x","uin":"10001","uid":"u_x","nick":%q,"online":true},"message":"success"}`, nick)
+	}))
+	defer srv.Close()
+	r := newRig(t, "main", quickSim())
+	if err := os.MkdirAll(r.c.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a := NewAccount(r.c, r.d)
+	login := func(nick string) string {
+		l := newLife(a, 1, simPair, webui.New(srv.URL, "webuitoken123456", webui.Options{}), nil)
+		l.inbox = make(chan func(*facts, time.Time), 1)
+		l.loggedIn(webui.Outcome{Kind: webui.OutcomeLoggedIn, UIN: 10001, Nickname: nick})
+		l.wg.Wait()
+		l.end()
+		return a.Snapshot().Nickname
+	}
+	if got := login(""); got != "late" {
+		t.Errorf("nickname %q at the first login", got)
+	}
+	asked.Store(0)
+	if got := login(""); got != "late" || asked.Load() != 0 {
+		t.Errorf("nickname %q at the second, asked for %d times", got, asked.Load())
 	}
 }
 

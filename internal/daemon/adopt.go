@@ -38,6 +38,7 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 		log.Debug("no display for the survivor", "err", err)
 	}
 	l := a.newLife(n, pair, lost)
+	l.quickStarted = st.Quick
 	if st.WebUIKnown {
 		l.web.SetBaseURL("http://" + net.JoinHostPort(reachable(a.c.Account.WebUI.Host), strconv.Itoa(st.WebUIPort)))
 		ctx, cancel := context.WithTimeout(ctx, a.c.Supervisor.Health.ProbeTimeout.D())

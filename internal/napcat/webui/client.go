@@ -23,6 +23,10 @@ const (
 	// maxBody bounds an answer; the largest real one (Debug schemas aside) is
 	// the OneBot configuration, a few kB.
 	maxBody = 8 << 20
+	// idleConn is how long a connection waits for its next request. Node closes
+	// one that was idle for 5s, which is also how often we look: a request that
+	// crosses the end of its connection is lost, and a POST is not sent again.
+	idleConn = 2 * time.Second
 )
 
 // Options adjust a [Client]. The zero value is good.
@@ -79,7 +83,7 @@ func New(baseURL, token string, o Options) *Client {
 	}
 	if c.http == nil {
 		c.http = &http.Client{
-			Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second},
+			Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: idleConn},
 			// "/" answers 301 to the frontend; nothing under /api redirects.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}

@@ -310,6 +310,16 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// TestNoConnectionOfNodesAge: Node ends a connection that was idle for 5s, and
+// a look every 5s must not be sent into that end.
+func TestNoConnectionOfNodesAge(t *testing.T) {
+	const node = 5 * time.Second
+	tr, ok := New("http://127.0.0.1:1", "tok123456", Options{}).http.Transport.(*http.Transport)
+	if !ok || tr.IdleConnTimeout <= 0 || tr.IdleConnTimeout > node-time.Second {
+		t.Errorf("connections stay idle for %v", tr.IdleConnTimeout)
+	}
+}
+
 // TestClassify is the table of contract C.4.
 func TestClassify(t *testing.T) {
 	const u = "https://txz.qq.com/p?k=abc"
