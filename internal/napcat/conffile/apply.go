@@ -69,7 +69,9 @@ func Apply(dir string, s Settings) (Result, error) {
 		return r, fmt.Errorf("make NapCat's config folder: %w", err)
 	}
 	do := func(name string, f func(Object)) error {
-		changed, aside, err := patch(filepath.Join(dir, name), f)
+		// Of NapCat's files this one is no JSON5 (contract B): it would take its
+		// defaults, which listen on all interfaces.
+		changed, aside, err := patch(filepath.Join(dir, name), name == "webui.json", f)
 		if aside != nil {
 			r.Aside = append(r.Aside, *aside)
 		}

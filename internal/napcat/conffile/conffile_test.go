@@ -175,6 +175,30 @@ func TestApplyPutsBrokenFilesAside(t *testing.T) {
 	}
 }
 
+// TestApplyLeavesPlainWebUIJSON: NapCat reads webui.json as strict JSON, so one
+// that says the right things with a comment or a byte order mark is no good.
+func TestApplyLeavesPlainWebUIJSON(t *testing.T) {
+	const good = `{"host":"127.0.0.1","port":6101,"token":"tokentokentoken1","loginRate":10}`
+	for _, text := range []string{good, "// mine\n" + good, "\ufeff" + good, strings.Replace(good, `10}`, `10,}`, 1)} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "webui.json")
+		write(t, path, text)
+		if _, err := Apply(dir, settings); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !json.Valid(b) || read(t, path)["host"] != "127.0.0.1" {
+			t.Errorf("%q became %q", text, b)
+		}
+		if text == good && string(b) != good {
+			t.Errorf("rewritten without need: %q", b)
+		}
+	}
+}
+
 func TestNapCatJSONIsCopiedOnce(t *testing.T) {
 	dir := t.TempDir()
 	shipped := filepath.Join(t.TempDir(), "napcat.json")

@@ -125,8 +125,10 @@ type Aside struct {
 }
 
 // patch reads path (an absent file is an empty object), lets f change the
-// document, and writes it if it changed. A broken file is put aside first.
-func patch(path string, f func(Object)) (changed bool, aside *Aside, err error) {
+// document, and writes it if it changed. A broken file is put aside first. With
+// plain, the file must be JSON without JSON5's liberties and is written anew if
+// it is not.
+func patch(path string, plain bool, f func(Object)) (changed bool, aside *Aside, err error) {
 	doc, err := Read(path)
 	var bad *SyntaxError
 	switch {
@@ -148,7 +150,12 @@ func patch(path string, f func(Object)) (changed bool, aside *Aside, err error) 
 	f(next)
 	next = clone(next)
 	if doc != nil && reflect.DeepEqual(clone(doc), next) {
-		return false, aside, nil
+		if !plain {
+			return false, aside, nil
+		}
+		if b, err := os.ReadFile(path); err == nil && json.Valid(b) {
+			return false, aside, nil
+		}
 	}
 	return true, aside, Write(path, next)
 }

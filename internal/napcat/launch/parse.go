@@ -330,6 +330,8 @@ var tags = []rule{
 }
 
 func panel(s string) *Fact {
+	// The token stands in the query as it is, which may be anything (C.1).
+	s, token, _ := strings.Cut(s, "?token=")
 	u, err := url.Parse(s)
 	if err != nil {
 		return nil
@@ -338,10 +340,7 @@ func panel(s string) *Fact {
 	if err != nil || port < 1 || port > 65535 {
 		return nil
 	}
-	f := &Fact{Kind: KindWebUIURL, Port: port, Text: u.Query().Get("token")}
-	u.RawQuery = ""
-	f.URL = u.String()
-	return f
+	return &Fact{Kind: KindWebUIURL, Port: port, Text: token, URL: u.String()}
 }
 
 func listening(s string) *Fact {

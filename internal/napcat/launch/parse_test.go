@@ -85,6 +85,9 @@ var parseTable = []struct {
 	{record("info", "小猫 | 账号状态变更为离线"), &Fact{Kind: KindOffline}},
 	{record("info", "账号状态变更为离线"), &Fact{Kind: KindOffline}},
 
+	// C.1
+	{record("info", "[NapCat] [WebUi] WebUi User Panel Url: http://[::]:6100/webui?token=a#%zz&b +c"), &Fact{Kind: KindWebUIURL, Port: 6100, URL: "http://[::]:6100/webui", Text: "a#%zz&b +c"}},
+
 	// A.10
 	{record("error", "[NapCat] [UtilityProcess] Worker进程退出，退出码: 11"), &Fact{Kind: KindWorkerExit, Code: 11}},
 	{record("error", "[NapCat] [Fork] Worker进程退出，退出码: 139"), &Fact{Kind: KindWorkerExit, Code: 139}},
