@@ -18,7 +18,6 @@ type builder func(testing.TB, []entry) []byte
 // extract unpacks an archive into a folder whose surroundings are watched.
 func extract(t testing.TB, archive []byte, o Options) (dir string, res Result, err error) {
 	t.Helper()
-	// Not t.TempDir, which takes a second for each input of a fuzz test.
 	around, err := os.MkdirTemp("", "ncatd-unpack-*")
 	if err != nil {
 		t.Fatal(err)
