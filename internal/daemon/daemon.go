@@ -175,6 +175,7 @@ func (d *Daemon) serve() error {
 	var side sync.WaitGroup
 	side.Go(func() { d.signals(d.run) })
 	side.Go(func() { d.watchdog(d.run) })
+	side.Go(func() { newUpdates(d).run(d.run) })
 	if err := d.alive(d.run, readyTimeout); err != nil && d.run.Err() == nil {
 		d.log.Warn("an account is slow to begin", "err", err)
 	}
