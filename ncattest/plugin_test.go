@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,11 +177,14 @@ func TestSchedulesSurviveRestarts(t *testing.T) {
 		}
 		return other
 	}
+	var mu sync.Mutex // guards runs
 	var runs []string
 	bot := func() *ncat.Bot {
 		b := ncat.New(ncat.WithStore(space))
 		for name, opts := range map[string][]ncat.ScheduleOption{"missed": {ncat.CatchUp()}, "skipped": nil} {
 			if _, err := b.Schedule(name, "every 1h", func(context.Context, *ncat.Bot) error {
+				mu.Lock()
+				defer mu.Unlock()
 				runs = append(runs, name)
 				if len(runs) == 1 {
 					panic("once")
