@@ -411,7 +411,6 @@ func (s *argSpec) bind(b *Bot, _ *onebot.MessageBase, sc scanner) (reflect.Value
 				return v, &mistake{code: "wrong", field: f, value: rest.Text()}
 			}
 			given[f] = f.kind == "any" || rest.Text() != ""
-			place++
 			break
 		}
 		if m := f.set(v, tok); m != nil {

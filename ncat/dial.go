@@ -118,8 +118,8 @@ func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...
 	select {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
-		srv.Close()
-		<-served
+		_ = srv.Close()
+		_ = <-served
 	case err = <-served:
 	}
 	links.Wait()

@@ -22,7 +22,7 @@ func floor(ctx context.Context, url string) {
 	}
 	ws.SetReadLimit(64 << 20)
 	var send action
-	onebot.NewClient(&send).SendGroupMsg(ctx, onebot.SendGroupMsgParams{})
+	_, _ = onebot.NewClient(&send).SendGroupMsg(ctx, onebot.SendGroupMsgParams{}) // for the action's name only
 	for {
 		_, b, err := ws.Read(ctx)
 		if err != nil {
@@ -33,7 +33,7 @@ func floor(ctx context.Context, url string) {
 			continue
 		}
 		group, _ := between(b, `"group_id":`, ',')
-		ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
+		_ = ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
 			`{"action":"%s","params":{"group_id":%s,"message":[{"type":"text","data":{"text":"pong %s"}}]},"echo":"%s"}`, send, group, n, n))
 	}
 }

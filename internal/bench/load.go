@@ -76,7 +76,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if json.Unmarshal(b, &q) != nil || q.Echo == nil {
 			continue
 		}
-		ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"status":"ok","retcode":0,"data":{"message_id":424242},"message":"","wording":"","echo":%s,"stream":"normal-action"}`, q.Echo))
+		_ = ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"status":"ok","retcode":0,"data":{"message_id":424242},"message":"","wording":"","echo":%s,"stream":"normal-action"}`, q.Echo))
 	}
 }
 
@@ -130,8 +130,8 @@ func measure(ctx context.Context, args []string, l load) (result, error) {
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 	defer func() {
-		srv.Close()
-		<-served
+		_ = srv.Close()
+		_ = <-served
 	}()
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, args[0], append(slices.Clone(args[1:]), "ws://"+ln.Addr().String()+"/")...)
@@ -140,7 +140,7 @@ func measure(ctx context.Context, args []string, l load) (result, error) {
 	if err := cmd.Start(); err != nil {
 		return result{}, err
 	}
-	defer cmd.Wait()
+	defer func() { _ = cmd.Wait() }()
 	defer cancel()
 	var ws *websocket.Conn
 	select {

@@ -78,7 +78,6 @@ func newLogin(a *app) *cobra.Command {
 func (a *app) parseQR(s string) (form qrForm, png string, err error) {
 	form = qrForm(s)
 	if head, file, ok := strings.Cut(s, "="); ok && head == string(qrPNG) {
-		form, png = qrPNG, file
 		if file == "" {
 			return "", "", usagef(a, "err.qr_file")
 		}
@@ -86,7 +85,7 @@ func (a *app) parseQR(s string) (form qrForm, png string, err error) {
 		if png, err = filepath.Abs(file); err != nil {
 			return "", "", err
 		}
-		return form, png, nil
+		return qrPNG, png, nil
 	}
 	switch form {
 	case qrTerminal, qrASCII, qrURL:

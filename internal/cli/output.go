@@ -52,7 +52,7 @@ func (o *output) print(format string, args ...any) {
 func (o *output) raw(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.outW.Write(b)
+	_, _ = o.outW.Write(b) // nobody could be told
 }
 
 // json writes v indented, or on one line for streams.

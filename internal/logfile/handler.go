@@ -27,7 +27,7 @@ func Lost(format string) func(int) []byte {
 		var b strings.Builder
 		r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were lost: the log could not be written", 0)
 		r.AddAttrs(slog.Int("lines", n))
-		_ = Handler(&b, format, slog.LevelDebug).Handle(nil, r) // a Builder does not fail
+		_ = Handler(&b, format, slog.LevelDebug).Handle(context.Background(), r) // a Builder does not fail
 		return []byte(b.String())
 	}
 }

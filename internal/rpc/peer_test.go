@@ -18,10 +18,9 @@ import (
 
 // peer is the other end of one connection, on a real socket.
 type peer struct {
-	t    *testing.T
-	ws   *websocket.Conn
-	req  *http.Request
-	done chan struct{}
+	t   *testing.T
+	ws  *websocket.Conn
+	req *http.Request
 }
 
 // request is one call as the peer sees it.

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -162,8 +163,9 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 		switch kind := KindOf(err); kind {
 		case KindBadToken, KindBadCode, KindNeedsCode, KindRateLimited:
 			// Asking again at once cannot help and counts against the limit.
-			e, _ := err.(*Error)
-			s.blocked, s.until = e, time.Now().Add(rateWindow)
+			if errors.As(err, &s.blocked) {
+				s.until = time.Now().Add(rateWindow)
+			}
 		}
 		if keep && old != "" && KindOf(err) == KindRateLimited {
 			return old, nil

@@ -11,13 +11,12 @@ import (
 
 // elfSpec is a shared object to write: what the dynamic linker reads of it.
 type elfSpec struct {
-	needed   []string
-	rpath    string
-	runpath  string
-	needs    map[string][]string // library -> versions
-	defines  []string
-	machine  elf.Machine
-	filename string
+	needed  []string
+	rpath   string
+	runpath string
+	needs   map[string][]string // library -> versions
+	defines []string
+	machine elf.Machine
 }
 
 // writeELF writes a 64-bit ELF file that holds nothing but its dynamic section.

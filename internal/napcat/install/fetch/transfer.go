@@ -229,8 +229,7 @@ func (w *wire) accept(a answer, start int64) error {
 // hashedBody hashes what go-getter reads.
 type hashedBody struct {
 	*watchedBody
-	w     *wire
-	first []byte // until it is judged
+	w *wire
 }
 
 // Read implements io.Reader.

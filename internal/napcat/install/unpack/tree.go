@@ -40,7 +40,6 @@ type tree struct {
 	count  int
 	buf    []byte
 	tick   func(bytes int64)
-	check  func(name string, size int64) error
 }
 
 func newTree(ctx context.Context, root *os.Root, packed int64, o Options) *tree {
