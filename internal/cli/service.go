@@ -72,7 +72,7 @@ func (a *app) newServiceOf(userUnit bool, runAs string, args []string) (*service
 }
 
 // userUnitDrops are the lines that a user's service manager cannot carry out.
-var userUnitDrops = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|KeyringMode|RestrictNamespaces|OOMPolicy|LimitNOFILE)=`)
+var userUnitDrops = regexp.MustCompile(`^(User|Group|StateDirectory|StateDirectoryMode|CapabilityBoundingSet|AmbientCapabilities|Protect\w+|Private\w+|KeyringMode|RestrictNamespaces|ReadWritePaths|OOMPolicy|LimitNOFILE)=`)
 
 // text is the unit file: the one in configs with the paths of this service.
 func (s *service) text(copied string) string {

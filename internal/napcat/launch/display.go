@@ -172,7 +172,7 @@ func (d *Display) start(ctx context.Context) (Identity, string, error) {
 	}
 	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset") //nolint:noctx // outlives us
 	cmd.ExtraFiles = []*os.File{w}
-	cmd.Env = append(os.Environ(), MarkerEnv+"="+d.o.Marker)
+	cmd.Env = append(xvfbEnv(os.Environ()), MarkerEnv+"="+d.o.Marker)
 	j.onStart(cmd)
 	err = cmd.Start()
 	w.Close()
@@ -200,6 +200,21 @@ func (d *Display) start(ctx context.Context) (Identity, string, error) {
 	}
 	d.o.Logger.Info("xvfb started", "display", name, "pid", id.PID)
 	return id, name, nil
+}
+
+// xvfbEnv is what of ncatd's environment an Xvfb needs. It gets nothing else: not
+// the service manager's NOTIFY_SOCKET, on which Xvfb would report in ncatd's
+// name, and no password.
+func xvfbEnv(environ []string) []string {
+	var env []string
+	for _, kv := range environ {
+		switch k, _, _ := strings.Cut(kv, "="); {
+		case k == "PATH", k == "HOME", k == "TMPDIR", k == "LANG", k == "LD_LIBRARY_PATH",
+			strings.HasPrefix(k, "LC_"), strings.HasPrefix(k, "XKB"), strings.HasPrefix(k, "LIBGL_"):
+			env = append(env, kv)
+		}
+	}
+	return env
 }
 
 func readDisplay(ctx context.Context, r *os.File) (string, error) {

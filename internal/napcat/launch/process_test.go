@@ -491,11 +491,16 @@ func TestDisplay(t *testing.T) {
 	}
 	dir := t.TempDir()
 	marker := "test-x-" + strconv.Itoa(os.Getpid())
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(dir, "notify")) // Xvfb would report there
 	o := DisplayOptions{Mode: "auto", StateFile: filepath.Join(dir, "xvfb.json"), Marker: marker}
 	d := NewDisplay(o)
 	name, lost, err := d.Get(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(d.id.PID), "environ"))
+	if err != nil || bytes.Contains(env, []byte("NOTIFY_SOCKET")) || !bytes.Contains(env, []byte("PATH=")) {
+		t.Errorf("environment of Xvfb: %q, %v", env, err)
 	}
 	if again, _, err := d.Get(t.Context()); err != nil || again != name {
 		t.Errorf("second Get: %q, %v", again, err)

@@ -1,0 +1,165 @@
+#!/bin/bash
+# Runs as root inside the container, once a boot; see run.sh. Every check prints
+# "ok: WHAT" or "FAIL: WHAT"; the last line says that all were tried.
+export NCATD_LANG=en HOME=/root LC_ALL=C.UTF-8
+boot=first
+[ -s /e2e-first ] && boot=second
+exec >>/e2e-$boot 2>&1
+trap 'systemctl --no-block poweroff' EXIT
+
+home=/var/lib/ncatd # of the system's service
+ops_home=/home/ops/.ncatd
+as_root() { NCATD_HOME=$home "$@"; }
+as_ops() { # as a login of ops would
+	runuser -u ops -- env -i HOME=/home/ops USER=ops LOGNAME=ops PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C.UTF-8 NCATD_LANG=en \
+		XDG_RUNTIME_DIR="/run/user/$(id -u ops)" "$@"
+}
+
+check() { # check WHAT COMMAND...
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		echo "ok: $what"
+	else
+		echo "FAIL: $what (status $?)"
+		sed 's/^/    /' <<<"$out" | tail -20
+	fi
+}
+until_ok() { # until_ok SECONDS COMMAND...
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || { "$@"; return 1; }
+		sleep 0.1
+	done
+}
+not() { ! "$@"; }
+
+# The two services are tried by the same words: run is as_root or as_ops, flag
+# is empty or --user.
+main() { $run systemctl $flag show -p MainPID --value ncatd; }
+field() { $run ncatd status --json | grep -o "\"$1\": *[0-9]*" | grep -o '[0-9]*$' | head -1; }
+another() { local p; p=$(main) && [ "$p" != 0 ] && [ "$p" != "$1" ]; }
+online() { $run ncatd status; }
+restarted() { another "$1" && online; }
+answers() { $run ncatd status >/dev/null; [ $? -ne 3 ]; }
+status_says() { $run systemctl $flag status ncatd --no-pager | tee /dev/stderr | grep -q "Status: \"$1"; }
+starts_ready() { $run systemctl $flag start ncatd && answers; }
+bot_answers() { $run ncatd sim say --home "$1" --user 3001000001 /ping; }
+processes() { pgrep -u "$1" -a 'ncatd|qq|Xvfb'; }
+nothing_left() { # nothing_left USER HOME
+	! processes "$1" || return
+	! find "$2/run" -type s -print | grep . || return
+	! find /tmp /dev/shm -mindepth 1 -user "$1" | grep .
+}
+system_files() { # all that a service could leave, but the accounts of the system
+	find /etc /usr /opt /srv /root /home/ops /run/systemd/system /run/systemd/transient /var/lib/systemd/linger -xdev \
+		! -path '/home/ops/.ncatd*' ! -name 'passwd*' ! -name 'shadow*' ! -name 'group*' ! -name 'gshadow*' ! -name 'subuid*' ! -name 'subgid*' ! -name .pwd.lock \
+		! -type d -printf '%p %s\n' | sort
+}
+config() { # config HOME
+	cat <<YAML
+napcat:
+  source: file:///srv/packages/$napcat_zip
+  qq_source: file:///srv/packages/$qq_deb
+accounts:
+  - name: main
+    webui: {port: $2}
+    onebot: {port: $3}
+YAML
+}
+
+first_life() { # first_life HOME USER
+	local pid nap xvfb
+	check "${flag}systemctl start returned when it was ready" answers
+	check "${flag}the account comes online" until_ok 40 online
+	check "${flag}systemctl status has words" until_ok 10 status_says "1 account: 1 online"
+	check "${flag}the bot answers" bot_answers "$1"
+
+	pid=$(main) nap=$(field napcat) xvfb=$(field xvfb)
+	check "${flag}NapCat runs on an Xvfb of its own ($nap, $xvfb)" [ -n "$nap" -a -n "$xvfb" -a "$xvfb" != 0 ]
+	kill -9 "$pid"
+	check "${flag}kill -9 of ncatd: restarted and online" until_ok 30 restarted "$pid"
+	check "${flag}NapCat was taken over" [ "$(field napcat)" = "$nap" ]
+	check "${flag}its Xvfb too" [ "$(field xvfb)" = "$xvfb" ]
+	check "${flag}the bot answers" bot_answers "$1"
+
+	check "${flag}reload" $run systemctl $flag reload ncatd
+	cp "$1/ncatd.yaml" /tmp/good.yaml
+	echo 'log: {level: loud}' >>"$1/ncatd.yaml"
+	check "${flag}reload of a bad config fails" not $run systemctl $flag reload ncatd
+	check "${flag}the old one stays in force" online
+	cat /tmp/good.yaml >"$1/ncatd.yaml"
+	rm /tmp/good.yaml
+	check "${flag}reload of the mended one" $run systemctl $flag reload ncatd
+	check "${flag}NapCat did not notice" [ "$(field napcat)" = "$nap" ]
+
+	pid=$(main)
+	kill -STOP "$pid"
+	check "${flag}frozen: the watchdog restarts it" until_ok 75 restarted "$pid"
+	check "${flag}it was the watchdog" sh -c "journalctl --no-pager -n 500 | grep -q 'Watchdog timeout'"
+	check "${flag}NapCat was taken over" [ "$(field napcat)" = "$nap" ]
+	check "${flag}its Xvfb too" [ "$(field xvfb)" = "$xvfb" ]
+
+	check "${flag}stop" $run systemctl $flag stop ncatd
+	check "${flag}stop leaves nothing" nothing_left "$2" "$1"
+	check "${flag}stopped in order" [ "$($run systemctl $flag show -p Result --value ncatd)" = success ]
+	check "${flag}start returns when ready" starts_ready
+	check "${flag}online again, without a scan" until_ok 30 online
+}
+
+if [ $boot = first ]; then
+	useradd --create-home --shell /bin/bash ops
+	mkdir -p /srv/packages $home
+	echo '{"need_display": "on", "scan_after": "1s"}' >/srv/options.json
+	NCATD_HOME=/srv ncatd sim pack /srv/packages --options /srv/options.json >/dev/null
+	qq_deb=$(cd /srv/packages && ls *.deb) napcat_zip=$(cd /srv/packages && ls *.zip)
+	chmod -R a+rX /srv
+	config $home 6101 3101 >$home/ncatd.yaml
+	system_files >/var/tmp/before
+
+	run=as_root flag=
+	check "the unit is well-formed" sh -c 'ncatd service unit >/run/ncatd.service && out=$(systemd-analyze verify /run/ncatd.service 2>&1); echo "$out"; ! echo "$out" | grep ncatd.service'
+	rm -f /run/ncatd.service
+	check "service install" as_root ncatd service install
+	first_life $home ncatd
+	check "the journal has fields" sh -c 'journalctl -u ncatd NCATD_ACCOUNT=main -n 1 --no-pager | grep -q state'
+	check "service status" ncatd service status
+	systemd-analyze security ncatd --no-pager >/var/tmp/security
+	exposure=$(grep -o 'service: [0-9.]*' /var/tmp/security | grep -o '[0-9.]*$')
+	check "systemd-analyze security: $exposure is at most 4.0" awk "BEGIN { exit !($exposure <= 4.0) }"
+	grep '✗' /var/tmp/security | sed 's/^/    /'
+
+	loginctl enable-linger ops
+	if until_ok 20 as_ops systemctl --user is-system-running --wait; then
+		run=as_ops flag="--user "
+		as_ops mkdir -m 700 $ops_home
+		config $ops_home 6102 3102 | as_ops tee $ops_home/ncatd.yaml >/dev/null
+		check "--user service install" as_ops ncatd service install --user
+		first_life $ops_home ops
+		touch /var/tmp/lingers
+	else
+		echo "skipped: --user, no lingering here"
+	fi
+	echo "all of the first boot"
+	exit
+fi
+
+run=as_root flag=
+check "the reboot brings it back" until_ok 40 online
+check "it is quiet about it" status_says "1 account: 1 online"
+check "service uninstall" ncatd service uninstall
+check "nothing runs" nothing_left ncatd $home
+check "no trace in systemd" sh -c '! systemctl list-unit-files --all | grep ncatd && ! systemctl list-units --all | grep ncatd.service'
+check "a second uninstall says so" not ncatd service uninstall
+if [ -e /var/tmp/lingers ]; then
+	run=as_ops flag="--user "
+	check "--user the reboot brings it back" until_ok 40 online
+	check "--user service uninstall" as_ops ncatd service uninstall --user
+	check "--user nothing runs" nothing_left ops $ops_home
+	check "--user no trace in systemd" sh -c "! runuser -u ops -- env XDG_RUNTIME_DIR=/run/user/$(id -u ops) systemctl --user list-unit-files | grep ncatd"
+	loginctl disable-linger ops
+fi
+system_files >/var/tmp/after
+check "no file is left" diff /var/tmp/before /var/tmp/after
+echo "all of the second boot"
