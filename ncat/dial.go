@@ -119,7 +119,7 @@ func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		_ = srv.Close()
-		_ = <-served
+		<-served
 	case err = <-served:
 	}
 	links.Wait()

@@ -131,7 +131,7 @@ func measure(ctx context.Context, args []string, l load) (result, error) {
 	go func() { served <- srv.Serve(ln) }()
 	defer func() {
 		_ = srv.Close()
-		_ = <-served
+		<-served
 	}()
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, args[0], append(slices.Clone(args[1:]), "ws://"+ln.Addr().String()+"/")...)
