@@ -31,6 +31,20 @@
 // The queue of a chat is bounded: what does not fit is dropped, counted and
 // logged, never silently.
 //
+// # Commands and conversations
+//
+// [Command] binds what follows a command's name to a struct and answers mistakes
+// with the usage; help is generated. [Bot.Ask], [Bot.Choose] and [Bot.Confirm]
+// wait for an answer while the chat goes on. Filters such as [InGroup], [Keyword]
+// and [MentionsMe] combine and are given to handlers and commands with [Where].
+//
+// # Plugins, schedules, store
+//
+// A [Plugin] can be switched off while the bot runs, which ends its handlers,
+// schedules and goroutines. [Bot.Schedule] and [Bot.Store] remember across
+// restarts if the bot has a store on disk, as it does in ncatd. Package ncattest
+// tests all of it in virtual time.
+//
 // # Acting
 //
 // [Bot.Reply], [Bot.Send] and their kin send messages, [Bot.API] has a method
