@@ -326,7 +326,7 @@ func (l *life) learn(f *facts, fact launch.Fact, now time.Time) {
 	case launch.KindWebUIURL:
 		f.WebUIKnown = true
 	case launch.KindNetworkWait:
-		f.NetworkWait = now
+		f.waitsForNetwork(now)
 	case launch.KindNetworkUp:
 		f.NetworkWait = time.Time{}
 	case launch.KindQuickBegan:

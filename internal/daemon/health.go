@@ -69,6 +69,7 @@ type facts struct {
 
 	// Of the output.
 	NetworkWait  time.Time // last line that says so; zero after the network came
+	NetworkSince time.Time // first of those lines in a row
 	WorkerExits  []time.Time
 	WorkerDetail string // of the last exit
 	PortBusy     bool   // OneBot's port belongs to somebody else
@@ -138,6 +139,9 @@ const (
 	// networkWait is how old the last "waiting for the network" may be; NapCat
 	// repeats it every 500 ms.
 	networkWait = 5 * time.Second
+	// networkNotice is how long that is nothing to speak of: every worker says
+	// it at least once (contract A.11).
+	networkNotice = 2 * time.Second
 	// networkPatience is how long that is called starting.
 	networkPatience = 10 * time.Second
 )
@@ -190,10 +194,10 @@ func (f *facts) beforeLogin(now time.Time) verdict {
 		}
 	case f.Login == loginTrying:
 		v.health.Reason, v.health.Detail = f.LoginReason, f.LoginDetail
-	case !f.NetworkWait.IsZero() && now.Sub(f.NetworkWait) < networkWait:
+	case f.noNetwork(now) >= networkNotice:
 		v.health.Reason, v.health.Detail = reasonNoNetwork, "NapCat finds no network"
 		v.wake = f.NetworkWait.Add(networkWait)
-		if patience := f.Spawned.Add(networkPatience); now.Before(patience) {
+		if patience := f.NetworkSince.Add(networkPatience); now.Before(patience) {
 			v.wake = earlier(v.wake, patience)
 		} else {
 			v.health.State = supervisor.StateOffline
@@ -201,7 +205,27 @@ func (f *facts) beforeLogin(now time.Time) verdict {
 	case f.WebUIKnown:
 		v.health.Reason, v.health.Detail = reasonLogin, "NapCat is being asked how it stands"
 	}
+	if d := f.noNetwork(now); d > 0 && d < networkNotice {
+		v.wake = earlier(v.wake, f.NetworkSince.Add(networkNotice))
+	}
 	return v
+}
+
+// waitsForNetwork enters a line that says so.
+func (f *facts) waitsForNetwork(now time.Time) {
+	if f.NetworkWait.IsZero() || now.Sub(f.NetworkWait) >= networkWait {
+		f.NetworkSince = now // of this worker, whose process may be old
+	}
+	f.NetworkWait = now
+}
+
+// noNetwork returns for how long NapCat has been waiting for the network, 0 if
+// it does not wait.
+func (f *facts) noNetwork(now time.Time) time.Duration {
+	if f.NetworkWait.IsZero() || now.Sub(f.NetworkWait) >= networkWait {
+		return 0
+	}
+	return max(1, now.Sub(f.NetworkSince))
 }
 
 func (f *facts) afterLogin(h config.Health, now time.Time) verdict {

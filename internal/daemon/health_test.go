@@ -49,8 +49,15 @@ func TestJudge(t *testing.T) {
 		{"waits for a scan", func(f *facts) { f.Login, f.LoginReason = loginHuman, reasonQR }, second, required, reasonQR, false, false},
 		{"tries its ticket", func(f *facts) { f.Login, f.LoginReason = loginTrying, reasonQuickLogin }, second, starting, reasonQuickLogin, false, false},
 		{"accepted, OneBot not up", func(f *facts) { f.Login = loginAccepted }, second, connecting, reasonAccepted, false, false},
-		{"no network for a moment", func(f *facts) { *f = facts{Spawned: now0, NetworkWait: now0} }, second, starting, reasonNoNetwork, false, false},
-		{"no network for long", func(f *facts) { *f = facts{Spawned: now0, NetworkWait: now0.Add(59 * time.Second)} }, now0.Add(time.Minute), offline, reasonNoNetwork, false, false},
+		{"no network for a moment", func(f *facts) { *f = facts{Spawned: now0, NetworkWait: now0, NetworkSince: now0} }, second, starting, reasonWebUI, false, false},
+		{"no network for some seconds", func(f *facts) { *f = facts{Spawned: now0, NetworkWait: now0.Add(2 * time.Second), NetworkSince: now0} }, now0.Add(3 * time.Second), starting, reasonNoNetwork, false, false},
+		{"no network for long", func(f *facts) { *f = facts{Spawned: now0, NetworkWait: now0.Add(59 * time.Second), NetworkSince: now0} }, now0.Add(time.Minute), offline, reasonNoNetwork, false, false},
+		{"a worker started again in an old process", func(f *facts) {
+			*f = facts{Spawned: now0}
+			f.waitsForNetwork(now0) // of the worker before, and that was all
+			f.waitsForNetwork(now0.Add(59 * time.Second))
+			f.waitsForNetwork(now0.Add(59*time.Second + 500*time.Millisecond))
+		}, now0.Add(time.Minute), starting, reasonWebUI, false, false},
 		{"a network wait of the past", func(f *facts) { *f = facts{Spawned: now0, NetworkWait: now0} }, now0.Add(time.Minute), starting, reasonWebUI, false, false},
 		{"not connected yet", func(f *facts) { f.linkDown(now0, ""); f.EverUp = false }, second, connecting, reasonOneBot, false, false},
 		{"link lost", func(f *facts) { f.linkDown(now0, "EOF") }, second, connecting, reasonLinkLost, false, false},
