@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race e2e e2e-login large bench soak fuzz fmt lint generate check cross vuln release clean
+.PHONY: help build run test race e2e e2e-login e2e-systemd bench-idle large bench soak fuzz fmt lint generate check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,12 @@ bench: ## CPU per event, latency and memory of examples/pingpong beside the bare
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/pingpong ./examples/pingpong
 	bin/bench $(BENCHFLAGS) pingpong=bin/pingpong
 	$(GO) test -run '^$$' -bench BenchmarkEvent -benchtime 20000x ./ncat
+	$(MAKE) bench-idle
+
+bench-idle: ## memory and CPU of a daemon with one account and nothing to do
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/soak ./internal/soak
+	bin/soak many -accounts 1
 
 soak: ## accounts on the simulator under random faults for SOAK (10m): availability, messages, memory
 	@mkdir -p bin
@@ -52,7 +58,7 @@ e2e-login: build ## every way to log in, on real terminals (needs tmux and zbari
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli
 
 e2e-systemd: build ## the service under a real systemd, booted in a container (root; debootstrap, systemd-container)
-	cmd/ncatd/testdata/systemd/e2e.sh bin/ncatd || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+	internal/e2e/systemd/run.sh bin/ncatd || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	@for d in $$($(GO) list -f '{{.Dir}}' ./...); do for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go 2>/dev/null | sed 's/func //'); do echo "== $$d $$f"; (cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) .) || exit 1; done; done

@@ -96,13 +96,15 @@ for boot in first second; do
 		[ $boot = first ] || exit 1
 		skip "the container does not boot here (status $rc)"
 	fi
-	if grep -q '^FAIL' "$root/e2e-$boot" || ! grep -q "^all of the $boot boot$" "$root/e2e-$boot"; then
+	if grep -q '^FAIL' "$root/e2e-$boot"; then bad=1; fi
+	if ! grep -q "^all of the $boot boot$" "$root/e2e-$boot"; then
+		echo "FAIL: the tests did not come to their end (status $rc)"
 		bad=1
 		break
 	fi
 done
 if [ $bad != 0 ]; then
 	echo "--- journal"
-	journalctl -D "$root/var/log/journal" --no-pager -o short-precise -n 150 _SYSTEMD_UNIT=ncatd.service + UNIT=ncatd.service + USER_UNIT=ncatd.service 2>/dev/null || true
+	journalctl -D "$root/var/log/journal" --no-pager -o short-precise -n 150 _SYSTEMD_UNIT=ncatd.service + _SYSTEMD_USER_UNIT=ncatd.service + UNIT=ncatd.service + USER_UNIT=ncatd.service 2>/dev/null || true
 fi
 exit $bad
