@@ -202,7 +202,7 @@ func TestRecorded(t *testing.T) {
 // TestRecordedLoggedIn replays what it answered around a login.
 func TestRecordedLoggedIn(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, deskJSON, Options{ScanAfter: offDur(), QRDelay: dur(0), LoginDelay: dur(0), OneBotDelay: dur(300 * time.Millisecond)})
+	d := newDesk(t, deskJSON, Options{ScanAfter: offDur(), QRDelay: dur(0), LoginDelay: dur(0), OneBotDelay: dur(2 * time.Second)})
 	d.enter()
 	d.w.shell.login()
 	eventually(t, "a code", func() bool { return d.status().QRCodeURL != "" })

@@ -36,6 +36,9 @@ func noise(n int) string {
 // TestDiskFull fills a small file system with an upgrade: the error says so, the
 // old pair stays, and nothing of the new one does.
 func TestDiskFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compressing what fills a disk takes half a minute under the race detector; `make test` does it")
+	}
 	home := tmpfs(t, "32m")
 	s, err := Open(filepath.Join(home, "ncatd"))
 	if err != nil {

@@ -162,6 +162,9 @@ func TestRefused(t *testing.T) {
 				continue
 			}
 			t.Run(tt.name+"/"+string(format), func(t *testing.T) {
+				if testing.Short() && len(tt.entries) > 1000 {
+					t.Skip("100,000 files take most of a minute under the race detector; `make test` has them")
+				}
 				_, _, err := extract(t, build(t, tt.entries), Options{Limits: tt.lim})
 				var refused *RefusedError
 				if !errors.As(err, &refused) {
