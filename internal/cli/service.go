@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -180,6 +181,9 @@ func newServiceInstall(a *app) *cobra.Command {
 		}
 		if !s.user {
 			if err := s.makeUser(c.Context(), a); err != nil {
+				return err
+			}
+			if err := s.makeHome(); err != nil {
 				return err
 			}
 		}
@@ -394,6 +398,35 @@ func (s *service) makeUser(ctx context.Context, a *app) error {
 		return nil
 	}
 	return a.command1(ctx, "useradd", "--system", "--user-group", "--home-dir", s.home, "--no-create-home", "--shell", "/usr/sbin/nologin", s.runAs)
+}
+
+// makeHome makes a home that is elsewhere than systemd makes it, if there is
+// none: a unit whose ReadWritePaths lead nowhere does not start.
+func (s *service) makeHome() error {
+	if s.home == systemHome {
+		return nil
+	}
+	u, err := user.Lookup(s.runAs)
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return fmt.Errorf("uid of %s: %w", s.runAs, err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return fmt.Errorf("gid of %s: %w", s.runAs, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.home), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(s.home, 0o700); errors.Is(err, os.ErrExist) {
+		return nil // its owner is somebody's choice
+	} else if err != nil {
+		return err
+	}
+	return os.Chown(s.home, uid, gid)
 }
 
 // replaceFile writes a file of the system atomically.
