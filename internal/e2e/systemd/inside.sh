@@ -125,6 +125,17 @@ if [ $boot = first ]; then
 	first_life $home ncatd
 	check "the journal has fields" sh -c 'journalctl -u ncatd NCATD_ACCOUNT=main -n 1 --no-pager | grep -q state'
 	check "service status" ncatd service status
+	check "QQ can write where it must, and no more" nsenter -t "$(main)" -m setpriv --reuid ncatd --regid ncatd --clear-groups --no-new-privs sh -ec '
+		for d in /tmp /dev/shm /var/lib/ncatd; do f=$(mktemp -p $d); rm "$f"; done
+		for d in /var/tmp /run /usr/local /home; do ! mktemp -p $d; done 2>/dev/null'
+	systemctl stop ncatd
+	cp $home/ncatd.yaml /run/good.yaml
+	echo 'log: {level: loud}' >>$home/ncatd.yaml
+	check "a bad config fails the start" not systemctl start ncatd
+	check "and is not tried again" sh -c '[ "$(systemctl show -p NRestarts,ActiveState --value ncatd | xargs)" = "0 failed" ]'
+	cat /run/good.yaml >$home/ncatd.yaml
+	rm /run/good.yaml
+	check "the mended one starts" starts_ready
 	systemd-analyze security ncatd --no-pager >/var/tmp/security
 	exposure=$(grep -o 'service: [0-9.]*' /var/tmp/security | grep -o '[0-9.]*$')
 	check "systemd-analyze security: $exposure is at most 4.0" awk "BEGIN { exit !($exposure <= 4.0) }"
@@ -165,6 +176,20 @@ if [ -e /var/tmp/lingers ]; then
 	check "--user no trace in systemd" sh -c "! runuser -u ops -- env XDG_RUNTIME_DIR=/run/user/$(id -u ops) systemctl --user list-unit-files --all | grep -F ncatd.service"
 	loginctl disable-linger ops
 fi
+mv /usr/local/bin/ncatd /root/program # out of the service's reach
+other="/srv/my home"
+check "service install --home, from a program out of reach" /root/program service install --no-start --home "$other"
+check "the program was copied" cmp /root/program /usr/local/bin/ncatd
+check "the home is the service's own" [ "$(stat -c '%U %a' "$other")" = "ncatd 700" ]
+check "it was not started" not systemctl is-active ncatd
+install -o ncatd -m 600 $home/ncatd.yaml "$other/ncatd.yaml"
+check "it starts" systemctl start ncatd
+check "and comes online there" until_ok 40 env NCATD_HOME="$other" ncatd status
+check "service uninstall takes the program away" /root/program service uninstall
+check "it is away" not [ -e /usr/local/bin/ncatd ]
+check "nothing runs" nothing_left ncatd "$other"
+mv /root/program /usr/local/bin/ncatd
+rm -rf "$other"
 system_files >/var/tmp/after
 check "no file is left" diff /var/tmp/before /var/tmp/after
 echo "all of the second boot"
