@@ -11,8 +11,8 @@ import (
 
 // WithStore sets where the bot and its plugins keep what they remember: space
 // returns the store of one owner. Without it, it is kept in memory and gone at
-// the end. ncatd sets it to a database in its home; for a bot that runs by Dial
-// package sqlstore has one.
+// the end. ncatd sets it to a database in its home; a bot that runs by Dial
+// brings its own.
 func WithStore(space func(owner string) Store) Option {
 	return func(c *core) { c.stores.set(space) }
 }

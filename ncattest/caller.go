@@ -9,6 +9,7 @@ import (
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
+	"github.com/ncatd/ncatd/onebot/schema"
 )
 
 // Call is one call that was made.
@@ -114,9 +115,7 @@ func (c *Caller) answer(action string, params json.RawMessage) (any, error) {
 			return data, err
 		}
 	}
-	switch action {
-	case "send_group_msg", "send_private_msg", "send_msg", "send_group_forward_msg", "send_private_forward_msg", "send_forward_msg":
-	default:
+	if !schema.Sends(action) {
 		return nil, nil
 	}
 	var p struct {

@@ -11,6 +11,7 @@
 //
 // [Run] gives the bot an account whose calls a [Caller] records and answers. Time
 // is virtual: [Harness.Pass] lets a day pass in no time, and everything the bot
-// does has come to rest when Says and Pass return. [Server] is a OneBot endpoint
-// on a real socket, for what is to be tested through [ncat.Bot.Dial].
+// does has come to rest when Says and Pass return.
+// For what is to be tested through [ncat.Bot.Dial], `ncatd sim onebot` is a OneBot
+// endpoint on a real socket.
 package ncattest

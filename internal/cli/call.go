@@ -229,9 +229,9 @@ func newSend(a *app) *cobra.Command {
 		if (group == "") == (user == "") {
 			return usagef(a, "err.send_target")
 		}
-		action, key, id := "send_group_msg", "group_id", group
+		action, key, id := schema.SendGroup, "group_id", group
 		if user != "" {
-			action, key, id = "send_private_msg", "user_id", user
+			action, key, id = schema.SendPrivate, "user_id", user
 		}
 		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 0 {
 			return usagef(a, "err.not_number", id)

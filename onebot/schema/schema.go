@@ -13,6 +13,22 @@ import (
 //go:embed actions.json
 var actionsJSON []byte
 
+// The actions that the command line sends messages with.
+const (
+	SendGroup   = "send_group_msg"
+	SendPrivate = "send_private_msg"
+)
+
+// Sends reports whether action sends a message into a chat and answers with its
+// message_id.
+func Sends(action string) bool {
+	switch action {
+	case SendGroup, SendPrivate, "send_msg", "send_forward_msg", "send_group_forward_msg", "send_private_forward_msg":
+		return true
+	}
+	return false
+}
+
 // Param is one parameter of an action.
 type Param struct {
 	Name     string
