@@ -13,7 +13,7 @@
 set -euo pipefail
 ncatd=$(realpath "$1")
 here=$(dirname "$(realpath "$0")")
-cache=${NCATD_E2E_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ncatd-e2e}
+cache=${NCATD_E2E_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ncatd-e2e}
 boot_limit=300 # seconds a boot with its tests may take
 
 skip() {
@@ -63,7 +63,7 @@ clean() {
 		kill "$nspawn" # timeout hands it on, and kills what does not heed it
 		wait "$nspawn" 2>/dev/null || true
 	fi
-	if mountpoint -q "$root"; then umount "$root" || umount -l "$root"; fi
+	if mountpoint -q "$root"; then umount "$root" 2>/dev/null || umount -l "$root"; fi
 	rm -rf --one-file-system "$work"
 	rmdir "/run/systemd/nspawn/propagate/$name" 2>/dev/null || true
 }
@@ -88,7 +88,8 @@ for boot in first second; do
 		--register=no --keep-unit --private-network --boot \
 		</dev/null >"$work/console-$boot" 2>&1 &
 	nspawn=$!
-	tail -n +1 --pid="$nspawn" -s 0.2 -f "$root/e2e-$boot"
+	tail -n +1 --pid="$nspawn" -s 0.2 -f "$root/e2e-$boot" &
+	wait $! # which a signal interrupts, unlike a program in the foreground
 	wait "$nspawn" && rc=0 || rc=$?
 	nspawn=
 	if [ ! -s "$root/e2e-$boot" ]; then
