@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
@@ -250,7 +251,12 @@ func (c *Control) ExpireQR(ctx context.Context) error { return c.Do(ctx, "qr-exp
 // Kick ends the session from QQ's side. With keepTicket a quick login works
 // afterwards, which it usually does not.
 func (c *Control) Kick(ctx context.Context, title, text string, keepTicket bool) error {
-	return c.Do(ctx, "kick", map[string]any{"title": title, "text": text, "keep_ticket": keepTicket}, nil)
+	err := c.Do(ctx, "kick", map[string]any{"title": title, "text": text, "keep_ticket": keepTicket}, nil)
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		// Who supervises the account may end it before the answer is out.
+		return nil
+	}
+	return err
 }
 
 // SetOnline plays QQ's status 20 (false) and the way back (true).
