@@ -49,6 +49,11 @@ bench-idle: ## memory and CPU of a daemon with one account and nothing to do
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/soak ./internal/soak
 	bin/soak many -accounts 1
 
+bench-spawn: ## NapCat killed ten times: how soon the next process is there, how the pauses grow
+	@mkdir -p bin
+	$(GO) build -o bin/soak ./internal/soak
+	bin/soak spawn -n 10
+
 soak: ## accounts on the simulator under random faults for SOAK (10m): availability, messages, memory
 	@mkdir -p bin
 	$(GO) build -o bin/soak ./internal/soak
