@@ -42,7 +42,7 @@ bench: ## CPU per event, latency and memory of examples/pingpong beside the bare
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/pingpong ./examples/pingpong
 	bin/bench $(BENCHFLAGS) pingpong=bin/pingpong
 	$(GO) test -run '^$$' -bench BenchmarkEvent -benchtime 20000x ./ncat
-	$(MAKE) bench-idle
+	$(MAKE) bench-idle bench-spawn
 
 bench-idle: ## memory and CPU of a daemon with one account and nothing to do
 	@mkdir -p bin
