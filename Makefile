@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race e2e e2e-login e2e-systemd bench-idle large bench soak fuzz fmt lint generate check cross vuln release clean
+.PHONY: help build run test race e2e e2e-login e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,9 @@ lint: ## gofmt, go vet on every platform, golangci-lint
 
 generate: ## regenerate the OneBot client
 	$(GO) generate ./...
+
+api: ## write down the exported API anew, in api/
+	$(GO) test -count=1 -run '^TestAPI$$' . -args -update-api
 
 check: generate ## generated code is fresh
 	git diff --exit-code -- onebot
