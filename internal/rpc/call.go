@@ -226,9 +226,13 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 			return c.abort(p, lostError(action, onebot.ErrNotSent, context.Cause(ctx)))
 		case <-p.done: // the link was lost, or the default deadline passed
 			keep(buf, b)
-			err := p.err
-			release(p)
-			return lostError(action, onebot.ErrNotSent, err)
+			return unsent(p, action)
+		}
+		if c.down.Load() { // both were ready
+			<-c.writing
+			keep(buf, b)
+			<-p.done
+			return unsent(p, action)
 		}
 	}
 	if len(b) > inlineWrite && c.join() {
@@ -244,6 +248,13 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	<-c.writing
 	keep(buf, b)
 	return nil
+}
+
+// unsent ends a call that was failed while it waited to be written.
+func unsent(p *pending, action string) error {
+	err := p.err
+	release(p)
+	return lostError(action, onebot.ErrNotSent, err)
 }
 
 // join adds a writer that Run waits for, unless the link has ended.
@@ -363,11 +374,27 @@ func (r *reply) finish(action string, frame []byte, result any) error {
 	return nil
 }
 
-func lostError(action string, kind, cause error) error {
-	if cause == nil {
-		return fmt.Errorf("%s: %w", action, kind)
+// lostCall is the error of a call that the link failed. Its text is made when
+// it is asked for: a lost link fails thousands of calls at once.
+type lostCall struct {
+	action      string
+	kind, cause error // cause may be nil
+}
+
+func lostError(action string, kind, cause error) error { return &lostCall{action, kind, cause} }
+
+func (e *lostCall) Error() string {
+	if e.cause == nil {
+		return e.action + ": " + e.kind.Error()
 	}
-	return fmt.Errorf("%s: %w: %w", action, kind, cause)
+	return e.action + ": " + e.kind.Error() + ": " + e.cause.Error()
+}
+
+func (e *lostCall) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.kind}
+	}
+	return []error{e.kind, e.cause}
 }
 
 // fail marks the link lost and ends all pending calls. Only the first reason
@@ -379,6 +406,7 @@ func (c *Conn) fail(err error) {
 		return
 	}
 	c.lost = err
+	c.down.Store(true)
 	calls, ctxs := c.calls, c.ctxs
 	c.calls, c.ctxs = map[uint64]*pending{}, map[context.Context]func() bool{}
 	c.mu.Unlock()

@@ -128,6 +128,7 @@ type Conn struct {
 	lost    error // why the link ended; nil while it is up
 	running bool
 
+	down   atomic.Bool   // lost is set
 	tick   atomic.Uint32 // advances CallTimeout in ticks
 	events atomic.Uint64
 	hits   atomic.Uint64

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,94 +69,6 @@ func TestShuffledAnswersReachTheirCalls(t *testing.T) {
 	wg.Wait()
 	if s := c.Stats(); s.Answers != calls || s.Unmatched != 0 || s.Pending != 0 || events.Load() != calls/100 {
 		t.Errorf("stats %+v, %d events", s, events.Load())
-	}
-}
-
-func TestLinkCutEndsEveryCallAtOnce(t *testing.T) {
-	before := runtime.NumGoroutine()
-	const calls = 10_000
-	seen := make(chan map[int]bool, 1)
-	var cut atomic.Int64 // when, in Unix nanoseconds
-	url := endpoint(t, func(ctx context.Context, p *peer) {
-		got := map[int]bool{}
-		for len(got) < calls/2 {
-			q, ok := p.next(ctx)
-			if !ok {
-				break
-			}
-			var n numbered
-			json.Unmarshal(q.Params, &n)
-			got[n.N] = true
-		}
-		cut.Store(time.Now().UnixNano())
-		p.ws.CloseNow()
-		seen <- got
-	})
-	c, wait := dial(t, url, rpc.Options{})
-	var wg sync.WaitGroup
-	errs := make([]error, calls)
-	var last atomic.Int64
-	for i := range calls {
-		wg.Go(func() {
-			errs[i] = c.Call(t.Context(), "get", numbered{i}, nil)
-			last.Store(max(last.Load(), time.Now().UnixNano()))
-		})
-	}
-	wg.Wait()
-	late := time.Duration(last.Load() - cut.Load())
-	if err := wait(); err == nil {
-		t.Error("Run returned nil for a lost link")
-	}
-	arrived := <-seen
-	var unsent, unknown int
-	for i, err := range errs {
-		switch {
-		case errors.Is(err, onebot.ErrNotSent):
-			unsent++
-			if arrived[i] {
-				t.Errorf("call %d reached the peer but says it was not sent", i)
-			}
-		case errors.Is(err, onebot.ErrUnknownOutcome):
-			unknown++
-		default:
-			t.Errorf("call %d: %v", i, err)
-		}
-		if errors.Is(err, onebot.ErrNotSent) && errors.Is(err, onebot.ErrUnknownOutcome) {
-			t.Errorf("call %d claims both: %v", i, err)
-		}
-	}
-	if unknown < len(arrived) {
-		t.Errorf("%d calls arrived, only %d have an unknown outcome", len(arrived), unknown)
-	}
-	t.Logf("%d not sent, %d unknown, last one %v after the cut", unsent, unknown, late)
-	if err := c.Call(t.Context(), "get", nil, nil); !errors.Is(err, onebot.ErrNotSent) {
-		t.Errorf("call after the loss: %v", err)
-	}
-	if n := c.Stats().Pending; n != 0 {
-		t.Errorf("%d entries leak", n)
-	}
-	http.DefaultClient.CloseIdleConnections()
-	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+4 }) // the test server's own
-}
-
-func TestPendingCallEndsWithin50ms(t *testing.T) {
-	drop := make(chan struct{})
-	url := endpoint(t, func(ctx context.Context, p *peer) {
-		p.next(ctx)
-		<-drop
-	})
-	c, _ := dial(t, url, rpc.Options{})
-	got := make(chan error, 1)
-	go func() { got <- c.Call(t.Context(), "get", nil, nil) }()
-	eventually(t, "the call to be pending", func() bool { return c.Stats().Pending == 1 })
-	start := time.Now()
-	close(drop)
-	err := <-got
-	if !errors.Is(err, onebot.ErrUnknownOutcome) {
-		t.Errorf("got %v", err)
-	}
-	if d := time.Since(start); d > time.Second { // 50 ms is measured by make bench; here only the order of magnitude
-		t.Errorf("took %v", d)
 	}
 }
 

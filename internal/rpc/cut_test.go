@@ -1,0 +1,197 @@
+package rpc_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// lostWithin is how soon after the loss of a link all of its calls must have
+// ended. The race detector makes each of them cost several times as much.
+const lostWithin = 50 * time.Millisecond * slowdown
+
+// The link is cut in the middle of 10,000 concurrent calls. What each of them
+// says must fit what became of it, every time. How long the last one took is
+// held to lostWithin in the best of some rounds, so that a machine that is busy
+// with other things does not decide.
+func TestLinkCutEndsEveryCallAtOnce(t *testing.T) {
+	for name, fibers := range map[string]bool{"goroutines": false, "fibers": true} {
+		t.Run(name, func(t *testing.T) {
+			if fibers && !rpc.CanPark {
+				t.Skip("calls do not park on this architecture")
+			}
+			var took []time.Duration
+			for range 5 {
+				took = append(took, cutInTheMiddle(t, fibers))
+				if took[len(took)-1] <= lostWithin || t.Failed() {
+					t.Logf("the last call ended %v after the cut", took)
+					return
+				}
+			}
+			t.Errorf("the last call ended %v after the cut, want %v at most", took, lostWithin)
+		})
+	}
+}
+
+// cutInTheMiddle lets 10,000 calls start at once. The peer takes 7,500 of them,
+// answers 2,500 of these in random order and cuts the link, while more are on
+// their way. It returns how long after the cut the last call ended that was
+// waiting at that time.
+func cutInTheMiddle(t *testing.T, fibers bool) time.Duration {
+	t.Helper()
+	before, fibersBefore := runtime.NumGoroutine(), rpc.Fibers()
+	const calls, taken, answered = 10_000, 7_500, 2_500
+	type result struct {
+		n     int
+		err   error
+		ended time.Time
+	}
+	seen, replied := make([]bool, calls), make([]bool, calls) // by the peer
+	var settled sync.WaitGroup                                // calls that were answered
+	settled.Add(answered)
+	var cut time.Time
+	gone := make(chan struct{})
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		defer close(gone)
+		var all []request
+		number := func(q request) int {
+			var n numbered
+			if err := json.Unmarshal(q.Params, &n); err != nil {
+				t.Error(err)
+			}
+			return n.N
+		}
+		for len(all) < taken {
+			q, ok := p.next(ctx)
+			if !ok {
+				t.Error("the link was lost early")
+				return
+			}
+			all = append(all, q)
+			seen[number(q)] = true
+		}
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		for _, q := range all[:answered] {
+			if err := p.write(ctx, okFrame(q.Echo, string(q.Params))); err != nil {
+				t.Error(err)
+				return
+			}
+			replied[number(q)] = true
+		}
+		settled.Wait() // what is still in the socket would count as lost
+		cut = time.Now()
+		p.ws.CloseNow()
+	})
+	c, wait := dial(t, url, rpc.Options{})
+	results := make([]result, calls)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var running sync.WaitGroup
+	for i := range calls {
+		call := func() {
+			r := &results[i]
+			var got numbered
+			r.err = c.Call(ctx, "get", numbered{i}, &got)
+			r.n, r.ended = got.N, time.Now()
+			if r.err == nil {
+				settled.Done()
+			}
+		}
+		if !fibers {
+			running.Go(call)
+			continue
+		}
+		running.Add(1)
+		f := &rpc.Fiber{Body: call, Spawn: func(f func()) { go f() }, Kept: func(bool) {}}
+		f.Idle = func() { f.Close(); running.Done() }
+		f.Working(ctx)
+		running.Go(f.Run)
+	}
+	running.Wait()
+	<-gone
+	if err := wait(); err == nil {
+		t.Error("Run returned nil for a lost link")
+	}
+	var last time.Duration
+	var counts struct{ done, unknown, unsent int }
+	for i, r := range results {
+		notSent, unknown := errors.Is(r.err, onebot.ErrNotSent), errors.Is(r.err, onebot.ErrUnknownOutcome)
+		switch {
+		case replied[i]:
+			counts.done++
+			if r.err != nil || r.n != i {
+				t.Errorf("call %d was answered but got %d, %v", i, r.n, r.err)
+			}
+			continue
+		case notSent == unknown:
+			t.Errorf("call %d: %v", i, r.err)
+		case seen[i] && notSent:
+			t.Errorf("call %d reached the peer but says it was not sent", i)
+		case notSent:
+			counts.unsent++
+		default: // it may have reached the peer's machine, if not the peer
+			counts.unknown++
+		}
+		last = max(last, r.ended.Sub(cut))
+	}
+	if counts.done != answered || counts.unknown < taken-answered {
+		t.Errorf("%+v", counts)
+	}
+	if err := c.Call(t.Context(), "get", nil, nil); !errors.Is(err, onebot.ErrNotSent) || errors.Is(err, onebot.ErrUnknownOutcome) {
+		t.Errorf("call after the loss: %v", err)
+	}
+	if s := c.Stats(); s.Pending != 0 || c.Watched() != 0 {
+		t.Errorf("%d calls and %d contexts leak", s.Pending, c.Watched())
+	}
+	http.DefaultClient.CloseIdleConnections()
+	eventually(t, "fibers to end", func() bool { return rpc.Fibers() <= fibersBefore })
+	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+4 }) // the test server's own
+	return last
+}
+
+// What the peer has not read and the socket could not take is not sent; what
+// was on the wire has an unknown outcome.
+func TestCallsBehindAStuckFrameAreNotSent(t *testing.T) {
+	begun, cut := make(chan struct{}), make(chan struct{})
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		p.ws.Reader(ctx) // the header and no more
+		close(begun)
+		<-cut
+	})
+	c, wait := dial(t, url, rpc.Options{})
+	stuck := make(chan error, 1)
+	go func() { stuck <- c.Call(t.Context(), "large", filler(30<<20), nil) }()
+	<-begun
+	const behind = 1000
+	errs := make(chan error, behind)
+	for range behind {
+		go func() { errs <- c.Call(t.Context(), "small", nil, nil) }()
+	}
+	eventually(t, "the small calls", func() bool { return c.Stats().Pending == 1+behind })
+	close(cut)
+	err := <-stuck
+	if !errors.Is(err, onebot.ErrUnknownOutcome) {
+		t.Errorf("the stuck call: %v", err)
+	}
+	wrong := 0
+	for range behind {
+		if err = <-errs; !errors.Is(err, onebot.ErrNotSent) {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d calls behind it claim to be sent, such as %v", wrong, err)
+	}
+	if err := wait(); err == nil {
+		t.Error("Run returned nil for a lost link")
+	}
+}
