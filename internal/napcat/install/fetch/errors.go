@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
 )
@@ -131,6 +132,13 @@ var (
 	errNoRangeTail = errors.New("the end of the file cannot be had")
 )
 
+// slowError is a place that had not answered when the race was over.
+type slowError struct{ waited time.Duration }
+
+func (e *slowError) Error() string {
+	return fmt.Sprintf("no answer %s after the first good one", e.waited)
+}
+
 // sizeError is a file of another size than it must have.
 type sizeError struct{ want, got int64 }
 
@@ -160,7 +168,7 @@ func causeOf(err error) Cause {
 		return CauseSize
 	case errors.Is(err, errOtherBytes), errors.Is(err, errOtherCrowd):
 		return CauseDiffers
-	case errors.Is(err, errStalled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errStalled), errors.As(err, new(*slowError)), errors.Is(err, context.DeadlineExceeded):
 		return CauseStalled
 	case errors.Is(err, errRedirects):
 		return CauseRedirect

@@ -26,6 +26,10 @@ func (f *Fetcher) Fetch(ctx context.Context, file File, report func(Event)) (Got
 	if got, ok, err := f.have(ctx, file); ok || err != nil {
 		return got, err
 	}
+	// A killed fetch may have left the longer part aside.
+	if err := f.takeBack(file); err != nil {
+		return Got{}, err
+	}
 	failure := &Error{Name: file.Name}
 	for _, group := range file.Places {
 		places, refused := allowed(file, group)
@@ -89,45 +93,48 @@ func (f *Fetcher) have(ctx context.Context, file File) (Got, bool, error) {
 	return Got{}, false, os.Remove(path)
 }
 
-// worthKeeping is how many bytes of one place another one goes on from.
-const worthKeeping = 16 << 20
-
-// from asks the places in turn for the whole file. One that breaks off is asked
-// again after the others, for as long as that brings the file further.
+// from asks the places in turn for the whole file, each from its first byte, so
+// that each is judged by what it sends itself. One that breaks off or stalls comes
+// again after the others, for as long as that brings the file further: only when
+// all others failed do the bytes of several places make one file, which the
+// digest then judges.
 func (f *Fetcher) from(ctx context.Context, file File, queue []trial, report func(Event)) (Got, []*PlaceError, error) {
 	var bad []*PlaceError
 	attempts := map[Place]int{}
 	for len(queue) > 0 {
 		t := queue[0]
 		queue = queue[1:]
-		attempts[t.place]++
+		if attempts[t.place]++; attempts[t.place] > 1 {
+			if err := f.takeBack(file); err != nil {
+				return Got{}, bad, err
+			}
+		}
 		got, grew, err := f.whole(ctx, file, t, report)
 		if err == nil {
-			return got, bad, nil
+			return got, bad, f.dropAside(file)
 		}
 		if ctx.Err() != nil {
-			return Got{}, bad, context.Cause(ctx)
+			return Got{}, bad, errors.Join(context.Cause(ctx), f.takeBack(file))
 		}
 		if local := new(localError); errors.As(err, &local) {
-			return Got{}, bad, errors.Join(local.err, f.dropPart(file))
+			return Got{}, bad, errors.Join(local.err, f.dropPart(file), f.dropAside(file))
 		}
 		e := &PlaceError{Place: t.place, Cause: causeOf(err), Err: err}
-		f.log.Warn("download source given up", "file", file.Name, "source", t.place.Via, "cause", e.Cause, "error", e.Err, "attempt", attempts[t.place])
+		again := transient(e.Cause) && grew && attempts[t.place] < f.lim.Attempts
+		f.log.Warn("download source given up", "file", file.Name, "source", t.place.Via, "cause", e.Cause, "error", e.Err, "attempt", attempts[t.place], "again", again)
 		report(Event{Kind: GivenUp, Place: t.place, Err: e})
-		if transient(e.Cause) && grew && attempts[t.place] < f.lim.Attempts {
+		if again {
 			queue = append(queue, t)
 		} else {
 			bad = append(bad, e)
 		}
-		// A small part is not worth mixing: the next place starts anew and is
-		// judged by its own bytes alone.
-		if fi, err := os.Stat(f.part(file)); err == nil && fi.Size() < worthKeeping && len(queue) > 0 && queue[0].place != t.place {
-			if err := f.dropPart(file); err != nil {
+		if len(queue) > 0 && queue[0].place != t.place {
+			if err := f.setAside(file); err != nil {
 				return Got{}, bad, err
 			}
 		}
 	}
-	return Got{}, bad, nil
+	return Got{}, bad, f.takeBack(file)
 }
 
 // whole transfers and verifies the file from one place. grew reports whether

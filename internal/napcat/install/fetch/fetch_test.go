@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,40 +18,73 @@ import (
 
 func place(via, url string) Place { return Place{URL: url + "/file.zip", Via: via} }
 
+// TestEveryFaultIsNamedAndTheGoodOneUsed has a file that the race reads whole,
+// one that only a transfer shows, and one so large that a broken part of it
+// would be worth keeping. The faulty ones are the faster ones.
 func TestEveryFaultIsNamedAndTheGoodOneUsed(t *testing.T) {
-	content := archive(256<<10, 1)
-	places := []Place{
-		place("good", serve(t, good(content, 60*time.Millisecond))),
-		place("html", serve(t, html)),
-		place("truncating", serve(t, truncating(content))),
-		place("wrong-byte", serve(t, wrongByte(content))),
-		place("stalling", serve(t, stalling(content))),
-		place("forbidden", serve(t, forbidden)),
-		place("loop", serve(t, redirectLoop)),
+	for _, size := range []int{256 << 10, 3 << 20, 24 << 20} {
+		t.Run(fmt.Sprint(size>>10, "KiB"), func(t *testing.T) {
+			content := archive(size, 1)
+			places := []Place{
+				place("good", serve(t, good(content, 120*time.Millisecond))),
+				place("html", serve(t, html)),
+				place("truncating", serve(t, truncating(content))),
+				place("wrong-byte", serve(t, wrongByte(content))),
+				place("stalling", serve(t, stalling(content))),
+				place("forbidden", serve(t, forbidden)),
+				place("loop", serve(t, redirectLoop)),
+			}
+			f, log := newFetcher(t, quick)
+			got, err := f.Fetch(t.Context(), File{Name: "a.zip", Places: [][]Place{places}, SHA256: digest(content), DigestFrom: "test", Sniff: sniff}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Place.Via != "good" || got.Size != int64(len(content)) {
+				t.Errorf("got %+v", got)
+			}
+			if b, err := os.ReadFile(got.Path); err != nil || !bytes.Equal(b, content) {
+				t.Errorf("file differs (%v)", err)
+			}
+			for via, cause := range map[string]Cause{
+				"html": CauseHTML, "truncating": CauseTruncated, "wrong-byte": CauseDigest,
+				"stalling": CauseStalled, "forbidden": CauseStatus, "loop": CauseRedirect,
+			} {
+				if want := "source=" + via + " cause=" + string(cause); !strings.Contains(log.String(), want) {
+					t.Errorf("log lacks %q", want)
+				}
+			}
+			if t.Failed() {
+				t.Log(log.String())
+			}
+			if left, _ := filepath.Glob(filepath.Join(f.dir, "*.part*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// With nothing but places that break off, what they brought is put together.
+func TestFlakyOnesMakeOneFile(t *testing.T) {
+	content := archive(4<<20, 14)
+	url := func(at int) string {
+		return serve(t, func(w http.ResponseWriter, r *http.Request) {
+			start, end := begin(w, r, len(content))
+			if start < at && end > at {
+				w.Write(content[start:at])
+				w.(http.Flusher).Flush()
+				<-r.Context().Done() // stands still there, each time
+				return
+			}
+			w.Write(content[start:end])
+		})
 	}
 	f, log := newFetcher(t, quick)
-	got, err := f.Fetch(t.Context(), File{Name: "a.zip", Places: [][]Place{places}, SHA256: digest(content), DigestFrom: "test", Sniff: sniff}, nil)
-	if err != nil {
-		t.Fatal(err)
+	places := []Place{place("early", url(1<<20)), place("late", url(3<<20))}
+	got, err := f.Fetch(t.Context(), File{Name: "a.zip", SHA256: digest(content), Places: [][]Place{places}}, nil)
+	if err != nil || got.SHA256 != digest(content) {
+		t.Errorf("got %+v, %v\n%s", got, err, log)
 	}
-	if got.Place.Via != "good" || got.Size != int64(len(content)) {
-		t.Errorf("got %+v", got)
-	}
-	if b, err := os.ReadFile(got.Path); err != nil || !bytes.Equal(b, content) {
-		t.Errorf("file differs (%v)", err)
-	}
-	for via, cause := range map[string]Cause{
-		"html": CauseHTML, "truncating": CauseTruncated, "wrong-byte": CauseDigest,
-		"stalling": CauseStalled, "forbidden": CauseStatus, "loop": CauseRedirect,
-	} {
-		if want := "source=" + via + " cause=" + string(cause); !strings.Contains(log.String(), want) {
-			t.Errorf("log lacks %q", want)
-		}
-	}
-	if t.Failed() {
-		t.Log(log.String())
-	}
-	if left, _ := filepath.Glob(filepath.Join(f.dir, "*.part*")); len(left) > 0 {
+	if left, _ := os.ReadDir(f.dir); len(left) != 1 {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -81,6 +81,9 @@ type Limits struct {
 	Stall    time.Duration
 	MinRate  int64 // bytes per second
 	TryBytes int64 // of one trial read
+	// TryWhole is the size up to which a trial reads a file to its end, so that
+	// whatever is wrong with it shows before anything is transferred.
+	TryWhole int64
 	// MaxBytes bounds a file whose size nobody knew beforehand.
 	MaxBytes int64
 	// Attempts is how often one place may break off, each time further on,
@@ -98,6 +101,7 @@ var DefaultLimits = Limits{
 	Stall:    15 * time.Second,
 	MinRate:  1 << 10,
 	TryBytes: 256 << 10,
+	TryWhole: 2 << 20,
 	MaxBytes: 2 << 30,
 	Attempts: 3,
 }
@@ -111,6 +115,7 @@ func (l Limits) orDefault() Limits {
 	set(&l.Stall, d.Stall)
 	set(&l.MinRate, d.MinRate)
 	set(&l.TryBytes, d.TryBytes)
+	set(&l.TryWhole, d.TryWhole)
 	set(&l.MaxBytes, d.MaxBytes)
 	set(&l.Attempts, d.Attempts)
 	return l

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"slices"
 	"time"
@@ -19,12 +20,14 @@ const tailBytes = 16 << 10
 type trial struct {
 	place  Place
 	err    error
-	late   bool // the race ended before the answer
+	late   bool  // to be asked last, anew: flaw says why
+	flaw   error // nil but for a late one
 	rate   float64
 	total  int64 // -1: not said
 	ranged bool
 	etag   string
-	head   string // digest of the first bytes
+	head   string // digest of the first Limits.TryBytes
+	whole  string // digest of all, of a small file
 }
 
 // race tries all places at the same time and returns the usable ones, the
@@ -49,8 +52,12 @@ func (f *Fetcher) race(ctx context.Context, file File, places []Place, report fu
 			cancel()
 			t = <-results
 		}
-		if over && t.err != nil && !t.decided() {
-			t.late, t.err = true, nil
+		switch {
+		case over && t.err != nil && !t.decided():
+			t.late, t.flaw, t.err = true, &slowError{f.lim.Grace}, nil
+		case causeOf(t.err) == CauseTruncated:
+			// It may have been the connection; the others come first.
+			t.late, t.flaw, t.err = true, t.err, nil
 		}
 		switch {
 		case t.err != nil:
@@ -65,18 +72,16 @@ func (f *Fetcher) race(ctx context.Context, file File, places []Place, report fu
 	cancel()
 	ranked, differ := compare(ranked)
 	bad = append(bad, differ...)
+	// What came already is worth more than a faster place that cannot go on
+	// from it.
+	going := func(t trial) bool { return !t.late && f.resumable(file, t) > 0 }
 	slices.SortStableFunc(ranked, func(a, b trial) int {
-		if a.late != b.late {
-			if a.late {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Compare(b.rate, a.rate)
+		return cmp.Or(order(!a.late, !b.late), order(going(a), going(b)), cmp.Compare(b.rate, a.rate))
 	})
 	for _, t := range ranked {
 		if t.late {
-			f.log.Info("download source is slow, kept for the end", "file", file.Name, "source", t.place.Via, "waited", f.lim.Grace)
+			f.log.Warn("download source kept for the end", "file", file.Name, "source", t.place.Via, "cause", causeOf(t.flaw), "error", t.flaw)
+			report(Event{Kind: Tried, Place: t.place, Err: t.flaw})
 			continue
 		}
 		f.log.Info("download source answers", "file", file.Name, "source", t.place.Via, "bytes_per_second", int64(t.rate), "bytes", t.total)
@@ -89,6 +94,17 @@ func (f *Fetcher) race(ctx context.Context, file File, places []Place, report fu
 	return ranked, bad
 }
 
+// order puts true before false.
+func order(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
 // decided reports whether t's error says something about the place, and not
 // only that the race was over.
 func (t trial) decided() bool { return !errors.Is(t.err, context.Canceled) }
@@ -97,8 +113,8 @@ func (t trial) decided() bool { return !errors.Is(t.err, context.Canceled) }
 // publisher, if it answered, else than most of at least three.
 func compare(all []trial) (same []trial, differ []*PlaceError) {
 	type content struct {
-		total int64
-		head  string
+		total       int64
+		head, whole string
 	}
 	votes := map[content]int{}
 	var want content
@@ -109,7 +125,7 @@ func compare(all []trial) (same []trial, differ []*PlaceError) {
 			continue
 		}
 		n++
-		c := content{t.total, t.head}
+		c := content{t.total, t.head, t.whole}
 		votes[c]++
 		if t.place.Trusted && reason != errOtherBytes {
 			want, reason = c, errOtherBytes
@@ -124,7 +140,9 @@ func compare(all []trial) (same []trial, differ []*PlaceError) {
 	}
 	for _, t := range all {
 		// A server that hides the size is judged by the rest.
-		if t.late || want.head == "" || t.head == want.head && (t.total == want.total || t.total < 0 || want.total < 0) {
+		alike := t.head == want.head && (t.total == want.total || t.total < 0 || want.total < 0) &&
+			(t.whole == want.whole || t.whole == "" || want.whole == "")
+		if t.late || want.head == "" || alike {
 			same = append(same, t)
 			continue
 		}
@@ -134,66 +152,99 @@ func compare(all []trial) (same []trial, differ []*PlaceError) {
 }
 
 // try reads the first bytes of a file and, where the place serves ranges, the
-// last ones.
+// last ones. A small file it reads to its end, and judges it as a whole.
 func (f *Fetcher) try(ctx context.Context, file File, p Place) trial {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.lim.Try, errStalled)
 	defer cancel()
 	t := trial{place: p}
-	t.err = f.tryHead(ctx, file, &t)
-	if t.err == nil && t.ranged && t.total > f.lim.TryBytes {
-		t.err = f.tryTail(ctx, t)
+	h := sha256.New()
+	n, err := f.tryHead(ctx, file, &t, h)
+	switch {
+	case err != nil || !t.ranged || n >= t.total:
+	case t.total <= f.lim.TryWhole:
+		err = f.tryRange(ctx, t, n, h)
+	default:
+		err = f.tryRange(ctx, t, t.total-min(tailBytes, t.total), io.Discard)
 	}
-	if t.err != nil && ctx.Err() != nil {
+	if err == nil && t.total >= 0 && t.total <= max(f.lim.TryWhole, n) {
+		t.whole = hex.EncodeToString(h.Sum(nil))
+		if file.SHA256 != "" && t.whole != file.SHA256 {
+			err = &DigestError{Want: file.SHA256, Got: t.whole, From: file.DigestFrom}
+		}
+	}
+	if t.err = err; err != nil && ctx.Err() != nil {
 		t.err = context.Cause(ctx)
 	}
 	return t
 }
 
-func (f *Fetcher) tryHead(ctx context.Context, file File, t *trial) error {
+// tryHead reads the first bytes into h and returns their number.
+func (f *Fetcher) tryHead(ctx context.Context, file File, t *trial, h hash.Hash) (int64, error) {
 	began := time.Now()
 	a, err := f.get(ctx, t.place.URL, 0, f.lim.TryBytes-1, "")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer a.resp.Body.Close()
 	t.total, t.ranged, t.etag = a.total, a.ranged, a.etag
 	want := f.lim.TryBytes
-	if t.total >= 0 {
+	switch {
+	case t.total >= 0 && !t.ranged && t.total <= f.lim.TryWhole:
+		want = t.total
+	case t.total >= 0:
 		want = min(want, t.total)
 	}
-	head, err := io.ReadAll(io.LimitReader(a.resp.Body, want))
-	if file.Sniff != nil && len(head) > 0 {
-		if err := file.Sniff(head); err != nil {
-			return err
+	first := &firstBytes{w: h}
+	n, err := io.Copy(first, io.LimitReader(a.resp.Body, min(want, f.lim.TryBytes)))
+	t.head = hex.EncodeToString(h.Sum(nil))
+	if err == nil && n < want {
+		var more int64
+		more, err = io.Copy(h, io.LimitReader(a.resp.Body, want-n))
+		n += more
+	}
+	if file.Sniff != nil && n > 0 {
+		if err := file.Sniff(first.head); err != nil {
+			return n, err
 		}
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && t.total >= 0 && int64(len(head)) < want:
-		return errTruncated
+		return n, context.Cause(ctx)
+	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && t.total >= 0 && n < want:
+		return n, errTruncated
 	case err != nil:
-		return err
+		return n, err
 	case a.start != 0:
-		return errRangeLost
+		return n, errRangeLost
 	case file.Size > 0 && t.total >= 0 && t.total != file.Size:
-		return &sizeError{want: file.Size, got: t.total}
+		return n, &sizeError{want: file.Size, got: t.total}
 	case t.total > f.lim.MaxBytes:
-		return &sizeError{want: f.lim.MaxBytes, got: t.total}
-	}
-	sum := sha256.Sum256(head)
-	t.head = hex.EncodeToString(sum[:])
-	if int64(len(head)) == t.total && file.SHA256 != "" && t.head != file.SHA256 {
-		return &DigestError{Want: file.SHA256, Got: t.head, From: file.DigestFrom}
+		return n, &sizeError{want: f.lim.MaxBytes, got: t.total}
 	}
 	if d := time.Since(began).Seconds(); d > 0 {
-		t.rate = float64(len(head)) / d
+		t.rate = float64(n) / d
 	}
-	return nil
+	return n, nil
 }
 
-func (f *Fetcher) tryTail(ctx context.Context, t trial) error {
-	start := t.total - min(tailBytes, t.total)
+// sniffed is how many first bytes a file is judged by.
+const sniffed = 512
+
+// firstBytes keeps what sniffing needs of what is written through it.
+type firstBytes struct {
+	w    io.Writer
+	head []byte
+}
+
+func (f *firstBytes) Write(p []byte) (int, error) {
+	if n := sniffed - len(f.head); n > 0 {
+		f.head = append(f.head, p[:min(n, len(p))]...)
+	}
+	return f.w.Write(p)
+}
+
+// tryRange reads the file from start to its end into w.
+func (f *Fetcher) tryRange(ctx context.Context, t trial, start int64, w io.Writer) error {
 	a, err := f.get(ctx, t.place.URL, start, t.total-1, "")
 	if err != nil {
 		return err
@@ -202,7 +253,7 @@ func (f *Fetcher) tryTail(ctx context.Context, t trial) error {
 	if !a.ranged || a.start != start || a.total != t.total {
 		return errNoRangeTail
 	}
-	n, err := io.Copy(io.Discard, io.LimitReader(a.resp.Body, tailBytes))
+	n, err := io.Copy(w, io.LimitReader(a.resp.Body, t.total-start))
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}

@@ -41,6 +41,48 @@ func (f *Fetcher) dropPart(file File) error {
 	return err
 }
 
+// aside is where a part waits while another place is tried.
+func (f *Fetcher) aside(file File) File { return File{Name: file.Name + ".aside"} }
+
+// setAside keeps the part for [Fetcher.takeBack], unless a longer one waits.
+func (f *Fetcher) setAside(file File) error {
+	if f.partSize(file) <= f.partSize(f.aside(file)) {
+		return f.dropPart(file)
+	}
+	return f.movePart(file, f.aside(file))
+}
+
+// takeBack brings back the part that waits, if it is longer than the present one.
+func (f *Fetcher) takeBack(file File) error {
+	if f.partSize(f.aside(file)) <= f.partSize(file) {
+		return f.dropAside(file)
+	}
+	return f.movePart(f.aside(file), file)
+}
+
+func (f *Fetcher) dropAside(file File) error { return f.dropPart(f.aside(file)) }
+
+// partSize is the length of a part, -1 if there is none.
+func (f *Fetcher) partSize(file File) int64 {
+	fi, err := os.Lstat(f.part(file))
+	if err != nil {
+		return -1
+	}
+	return fi.Size()
+}
+
+// movePart gives a part to another name. Killed in between, it leaves a part
+// without its description, which is never continued.
+func (f *Fetcher) movePart(from, to File) error {
+	if err := f.dropPart(to); err != nil {
+		return err
+	}
+	if err := os.Rename(f.part(from), f.part(to)); err != nil {
+		return err
+	}
+	return os.Rename(f.info(from), f.info(to))
+}
+
 // resumable returns how many bytes are there that the place of t can continue.
 // With a known digest any place can, since the digest judges the whole in the
 // end; without one only the same address with the same entity tag.
@@ -75,10 +117,8 @@ func (f *Fetcher) transfer(ctx context.Context, file File, t trial, report func(
 			return "", 0, 0, err
 		}
 	}
-	if f.space != nil && t.total > from {
-		if err := f.space(t.total - from); err != nil {
-			return "", 0, from, &localError{err}
-		}
+	if err := f.room(file, t.total-from); err != nil {
+		return "", 0, from, &localError{err}
 	}
 	b, err := json.Marshal(partInfo{URL: t.place.URL, ETag: t.etag, Total: t.total, SHA256: file.SHA256})
 	if err != nil {
@@ -119,6 +159,21 @@ func (f *Fetcher) transfer(ctx context.Context, file File, t trial, report func(
 		return "", 0, from, errTruncated
 	}
 	return hex.EncodeToString(h.Sum(nil)), w.done, from, nil
+}
+
+// room asks for space, which a part that was set aside makes way for.
+func (f *Fetcher) room(file File, need int64) error {
+	if f.space == nil || need <= 0 {
+		return nil
+	}
+	err := f.space(need)
+	if err == nil || f.partSize(f.aside(file)) < 0 {
+		return err
+	}
+	if err := f.dropAside(file); err != nil {
+		return err
+	}
+	return f.space(need)
 }
 
 // hashPart feeds the first n bytes of a part to h.
