@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -22,13 +23,26 @@ func (b *Bot) React(ctx context.Context, id onebot.MessageID, emoji string, on b
 	return err
 }
 
+// Kick removes a member from a group. With block the group takes no request of
+// theirs to come back.
+func (b *Bot) Kick(ctx context.Context, group onebot.GroupID, user onebot.UserID, block bool) error {
+	return b.api.SetGroupKick(ctx, onebot.SetGroupKickParams{GroupID: group, UserID: user, RejectAddRequest: &block})
+}
+
+// Ban keeps a member of a group from writing for d, at most 30 days; 0 lets them
+// write again.
+func (b *Bot) Ban(ctx context.Context, group onebot.GroupID, user onebot.UserID, d time.Duration) error {
+	return b.api.SetGroupBan(ctx, onebot.SetGroupBanParams{GroupID: group, UserID: user, Duration: &d})
+}
+
 // Forward sends existing messages into a chat as one merged forward.
 func (b *Bot) Forward(ctx context.Context, to Chat, ids ...onebot.MessageID) (onebot.MessageID, error) {
 	return b.SendForward(ctx, to, onebot.Nodes(ids...))
 }
 
 // SendForward sends nodes ([onebot.Node], [onebot.NodeOf], [onebot.NodeFrom]) into
-// a chat as one merged forward. A node may hold nodes again.
+// a chat as one merged forward. A node may hold nodes again, three levels deep at
+// most, and [Media].
 func (b *Bot) SendForward(ctx context.Context, to Chat, nodes onebot.Message) (onebot.MessageID, error) {
 	if len(nodes) == 0 {
 		return 0, fmt.Errorf("forward: no messages: %w", onebot.ErrNotSent)
@@ -38,15 +52,18 @@ func (b *Bot) SendForward(ctx context.Context, to Chat, nodes onebot.Message) (o
 			return 0, fmt.Errorf("forward: a %T is no node: %w", n, onebot.ErrNotSent)
 		}
 	}
-	var sent *onebot.SendResult
-	var err error
-	switch {
-	case to.IsGroup():
-		sent, err = b.api.SendGroupForwardMsg(ctx, onebot.SendGroupForwardMsgParams{GroupID: to.Group, Message: nodes})
-	case to.User != 0:
-		sent, err = b.api.SendPrivateForwardMsg(ctx, onebot.SendPrivateForwardMsgParams{UserID: to.User, Message: nodes})
-	default:
+	if to == (Chat{}) {
 		return 0, fmt.Errorf("forward: no chat given: %w", onebot.ErrNotSent)
+	}
+	nodes, err := b.placeAll(ctx, nodes)
+	if err != nil {
+		return 0, fmt.Errorf("forward: %w", err)
+	}
+	var sent *onebot.SendResult
+	if to.IsGroup() {
+		sent, err = b.api.SendGroupForwardMsg(ctx, onebot.SendGroupForwardMsgParams{GroupID: to.Group, Message: nodes})
+	} else {
+		sent, err = b.api.SendPrivateForwardMsg(ctx, onebot.SendPrivateForwardMsgParams{UserID: to.User, Message: nodes})
 	}
 	if err != nil {
 		return 0, err

@@ -23,6 +23,7 @@ type DialOption func(*dialOptions)
 type dialOptions struct {
 	callTimeout time.Duration
 	tls         *tls.Config
+	shared      bool
 }
 
 // WithCallTimeout sets after how long a call ends whose context has no
@@ -33,6 +34,12 @@ func WithCallTimeout(d time.Duration) DialOption {
 
 // WithTLS configures the connection to a wss endpoint.
 func WithTLS(c *tls.Config) DialOption { return func(o *dialOptions) { o.tls = c } }
+
+// WithSharedDisk says that the endpoint sees the files of this machine under the
+// same paths and may read them, as a NapCat does that runs on this machine, as
+// the same user and in no container. [Path] is then passed on as a path; without
+// it, what is sent is brought to NapCat and attachments are fetched from it.
+func WithSharedDisk() DialOption { return func(o *dialOptions) { o.shared = true } }
 
 // Dial runs the bot against the OneBot 11 forward WebSocket at url (ws or wss)
 // until ctx ends, whose cause it returns. It connects again when the link is
@@ -48,6 +55,7 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 	}
 	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
 	s := b.NewSession("", r)
+	s.sharedDisk = do.shared
 	r.Options.Event = s.event
 	r.Up, r.Down = s.linkLog(url)
 	return s.runWith(ctx, r.Run)
@@ -70,6 +78,7 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 		h.Client = &http.Client{Transport: tr}
 	}
 	s := b.NewSession("", h)
+	s.sharedDisk = do.shared
 	up, down := s.linkLog(url)
 	return s.runWith(ctx, func(ctx context.Context) error {
 		return h.KeepEvents(ctx, up, down, func(frame []byte) func() {
@@ -106,6 +115,7 @@ func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...
 				return
 			}
 			s = b.NewSession("", c)
+			s.sharedDisk = do.shared
 			s.self.Store(int64(rpc.SelfID(r)))
 			up, down := s.linkLog(r.RemoteAddr)
 			up()

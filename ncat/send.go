@@ -8,8 +8,8 @@ import (
 )
 
 // Reply sends content into the chat that m came from and returns the new
-// message's id. content is any mix of strings (plain text), [onebot.Segment]
-// and [onebot.Message].
+// message's id. content is any mix of strings (plain text), [onebot.Segment],
+// [*Media] and [onebot.Message].
 func (b *Bot) Reply(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
 	return b.Send(ctx, ChatOf(m), content...)
 }
@@ -60,15 +60,18 @@ func (b *Bot) send(ctx context.Context, to Chat, msg onebot.Message) (onebot.Mes
 	if len(msg) == 0 {
 		return 0, fmt.Errorf("send: empty message: %w", onebot.ErrNotSent)
 	}
-	var sent *onebot.SendResult
-	var err error
-	switch {
-	case to.IsGroup():
-		sent, err = b.api.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: to.Group, Message: msg})
-	case to.User != 0:
-		sent, err = b.api.SendPrivateMsg(ctx, onebot.SendPrivateMsgParams{UserID: to.User, GroupID: to.Group, Message: msg})
-	default:
+	if to == (Chat{}) {
 		return 0, fmt.Errorf("send: no chat given: %w", onebot.ErrNotSent)
+	}
+	msg, err := b.placeAll(ctx, msg)
+	if err != nil {
+		return 0, fmt.Errorf("send: %w", err)
+	}
+	var sent *onebot.SendResult
+	if to.IsGroup() {
+		sent, err = b.api.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: to.Group, Message: msg})
+	} else {
+		sent, err = b.api.SendPrivateMsg(ctx, onebot.SendPrivateMsgParams{UserID: to.User, GroupID: to.Group, Message: msg})
 	}
 	if err != nil {
 		return 0, err

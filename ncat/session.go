@@ -34,6 +34,8 @@ type Session struct {
 	limit  *rate.Limiter // of sends; nil: none
 	owned  sync.Map      // *owner to the context of its handlers here
 
+	sharedDisk bool // see ShareDisk
+
 	tick atomic.Int64 // advances while Run watches for slow handlers
 
 	events  atomic.Uint64

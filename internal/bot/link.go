@@ -103,6 +103,7 @@ func New(o Options) *Link {
 	}
 	l := &Link{o: o}
 	l.session = o.Bot.NewSession(o.Account, l)
+	l.session.ShareDisk() // its NapCat is our child
 	return l
 }
 
