@@ -235,6 +235,7 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 			return unsent(p, action)
 		}
 	}
+	c.swell(len(b))
 	if len(b) > inlineWrite && c.join() {
 		go func() {
 			defer c.writers.Done()
@@ -330,8 +331,12 @@ func (c *Conn) answer(id uint64, frame []byte, r *reply) (found bool, work func(
 	}
 	delete(c.calls, id)
 	c.mu.Unlock()
-	p.answer = append(p.answer[:0], frame...)
-	_, p.parts = classify(p.answer)
+	if len(frame) > maxKept {
+		p.answer, p.parts = frame, *r
+	} else {
+		p.answer = append(p.answer[:0], frame...)
+		_, p.parts = classify(p.answer)
+	}
 	if p.fiber != nil {
 		return true, p.fiber.woken
 	}
@@ -347,7 +352,8 @@ func (p *pending) finish(action string, result any) error {
 	return p.parts.finish(action, p.answer, result)
 }
 
-// finish turns an answer, which frame is the whole of, into a call's result.
+// finish turns an answer, which frame is the whole of, into a call's result,
+// which may keep a frame longer than maxKept.
 func (r *reply) finish(action string, frame []byte, result any) error {
 	if r.refused() {
 		return &onebot.Error{
@@ -359,7 +365,9 @@ func (r *reply) finish(action string, frame []byte, result any) error {
 		return nil
 	}
 	if raw, ok := result.(*json.RawMessage); ok && json.Valid(r.data) {
-		*raw = bytes.Clone(r.data)
+		if *raw = r.data; len(frame) <= maxKept {
+			*raw = bytes.Clone(r.data)
+		}
 		return nil
 	}
 	var err error

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,9 +33,6 @@ const (
 	// MaxRequest is the largest request that NapCat takes; it closes the
 	// connection on a larger one (contract E.1).
 	MaxRequest = 50 << 20
-	// maxKept is the largest buffer that is kept for the next frame. Most
-	// frames are below 2 KiB; one video as base64 must not pin 50 MiB.
-	maxKept = 256 << 10
 	// inlineWrite is the largest request written on the caller's goroutine.
 	// A larger one may block for long, so that its caller could not keep its
 	// deadline.
@@ -117,6 +113,7 @@ type Conn struct {
 
 	writing chan struct{} // held by who writes a frame
 	writers sync.WaitGroup
+	swollen chan struct{} // 1 slot; see trims
 
 	role  role
 	ended chan error // 1 slot: what the last reader found
@@ -227,6 +224,7 @@ func newConn(ws *websocket.Conn, o Options) *Conn {
 		ws: ws, o: o,
 		writing: make(chan struct{}, 1),
 		ended:   make(chan error, 1),
+		swollen: make(chan struct{}, 1),
 		role:    role{rouse: make(chan struct{}, 1)},
 		calls:   map[uint64]*pending{},
 		ctxs:    map[context.Context]func() bool{},
@@ -271,6 +269,7 @@ func (c *Conn) Run(ctx context.Context) error {
 	reading := context.WithoutCancel(ctx)
 	wg.Go(func() { c.deadlines(inner) })
 	wg.Go(func() { c.stalls(inner, reading) })
+	wg.Go(func() { c.trims(inner) })
 
 	go c.reader(reading) // c.ended waits for it
 	err := <-c.ended
@@ -322,6 +321,7 @@ func (c *Conn) readAll(ctx context.Context) (_ error, lost bool) {
 		if err != nil {
 			return err, false
 		}
+		c.swell(size)
 		var work func()
 		if size > c.o.MaxFrame {
 			c.tooLarge(buf, size)
@@ -331,53 +331,24 @@ func (c *Conn) readAll(ctx context.Context) (_ error, lost bool) {
 		if work != nil && !c.lent(ctx, work) {
 			return nil, true
 		}
-		if cap(buf) > maxKept {
+		if len(buf) > maxKept { // it is somebody else's now
 			buf = make([]byte, 0, 8<<10)
 		}
 	}
 }
 
-// read reads one message into buf's memory. Of a message over MaxFrame only the
-// last bytes are kept; size tells how long it was.
-func (c *Conn) read(ctx context.Context, buf []byte) (_ []byte, size int, err error) {
-	_, r, err := c.ws.Reader(ctx)
-	if err != nil {
-		return buf, 0, err
-	}
-	buf = buf[:0]
-	for {
-		if len(buf) == cap(buf) {
-			if len(buf) > c.o.MaxFrame {
-				// The answer's echo stands at its end (contract E.2).
-				buf = append(buf[:0], buf[len(buf)-tailKept:]...)
-			} else {
-				buf = append(buf, 0)[:len(buf)]
-			}
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		size += n
-		if err == io.EOF {
-			return buf, size, nil
-		}
-		if err != nil {
-			return buf, size, err
-		}
-	}
-}
-
-// tailKept is how much of the end of a message over the limit is looked at.
-const tailKept = 1 << 10
-
-// handle deals with one frame, which it may not keep, and returns the work that
-// it sets off.
+// handle deals with one frame, which it may keep only if it is longer than
+// maxKept, and returns the work that it sets off.
 func (c *Conn) handle(frame []byte) (work func(), err error) {
 	k, r := classify(frame)
 	switch k {
 	case eventFrame:
 		c.events.Add(1)
-		own := make([]byte, len(frame))
-		copy(own, frame)
+		own := frame
+		if len(frame) <= maxKept {
+			own = make([]byte, len(frame))
+			copy(own, frame)
+		}
 		return c.o.Event(own), nil
 	case answer:
 		if id, ok := echoID(r.echo); ok {

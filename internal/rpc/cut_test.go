@@ -30,7 +30,7 @@ func TestLinkCutEndsEveryCallAtOnce(t *testing.T) {
 				t.Skip("calls do not park on this architecture")
 			}
 			var took []time.Duration
-			for range 5 {
+			for range 10 {
 				took = append(took, cutInTheMiddle(t, fibers))
 				if took[len(took)-1] <= lostWithin || t.Failed() {
 					t.Logf("the last call ended %v after the cut", took)
