@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -124,16 +125,7 @@ func next[T any](t *testing.T, ch <-chan T) T {
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
+	await.True(t, 10*time.Second, what, cond)
 }
 
 type noCalls struct{}

@@ -57,7 +57,7 @@ func TestPanicsErrorsAndGoexit(t *testing.T) {
 	}
 	err, _ := hooked.Load("ping 0")
 	var p *ncat.PanicError
-	if e, _ := err.(error); !errors.As(e, &p) || !errors.Is(e, boom) || p.Handler != "fragile" || !strings.Contains(string(p.Stack), "bot_test.go") {
+	if e, _ := err.(error); !errors.As(e, &p) || !errors.Is(e, boom) || p.Handler != "fragile" || !strings.Contains(string(p.Stack), "queue_test.go") {
 		t.Errorf("panic came as %v", err)
 	}
 	if err, _ := hooked.Load("ping 1"); err != boom {
@@ -122,24 +122,24 @@ func TestSlowAndStuckHandlersAreNamed(t *testing.T) {
 func TestHandlersFinishBeforeTheLinkEnds(t *testing.T) {
 	h := newHost(t)
 	b := ncat.New()
-	started, finish := make(chan struct{}), make(chan struct{})
+	ending, end := context.WithCancel(t.Context())
+	defer end()
+	started := make(chan struct{})
 	result := make(chan error, 1)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 		close(started)
-		<-finish
+		<-ending.Done()
 		_, err := b.Reply(ctx, m, "last words")
 		result <- err
 		return nil
 	})
-	stop := dial(t, b, h.url)
+	ended := make(chan error, 1)
+	go func() { ended <- b.Dial(ending, h.url, "") }()
 	ws := next(t, h.links)
 	say(t, ws, groupFrame(1, 0))
 	next(t, started)
-	go func() {
-		eventually(t, "the bot to be ending", func() bool { return true })
-		close(finish)
-	}()
-	if err := stop(); !errors.Is(err, context.Canceled) {
+	end()
+	if err := next(t, ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("Dial returned %v", err)
 	}
 	if err := next(t, result); err != nil {

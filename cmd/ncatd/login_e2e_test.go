@@ -20,6 +20,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/e2e/tmux"
 	"github.com/ncatd/ncatd/internal/napcatsim"
 )
@@ -32,25 +33,21 @@ func TestLoginScreens(t *testing.T) {
 	s.start()
 	decode := func(p *tmux.Pane, history bool) {
 		t.Helper()
-		deadline := time.Now().Add(10 * time.Second)
-		for {
+		if !await.Poll(10*time.Second, func() bool {
 			// The codes on screen before and after the capture: it may change
 			// in between.
 			want := s.status().QR
 			cells := p.Cells(history)
-			if want != nil {
-				dark, light := tmux.Decode(t, cells, tmux.Dark), tmux.Decode(t, cells, tmux.Light)
-				if history { // the codes before it stand there too
-					dark, light = only(dark, want.URL), only(light, want.URL)
-				}
-				if len(dark) == 1 && dark[0] == want.URL && len(light) == 1 && light[0] == want.URL {
-					return
-				}
+			if want == nil {
+				return false
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("not decoded:\n%s", p.Text(history))
+			dark, light := tmux.Decode(t, cells, tmux.Dark), tmux.Decode(t, cells, tmux.Light)
+			if history { // the codes before it stand there too
+				dark, light = only(dark, want.URL), only(light, want.URL)
 			}
-			<-time.After(50 * time.Millisecond)
+			return len(dark) == 1 && dark[0] == want.URL && len(light) == 1 && light[0] == want.URL
+		}) {
+			t.Fatalf("not decoded:\n%s", p.Text(history))
 		}
 	}
 	panes := []*tmux.Pane{
@@ -76,7 +73,8 @@ func TestLoginScreens(t *testing.T) {
 			}
 		}
 	}
-	s.await("wrote the newest code", func(a api.Account) bool {
+	await.True(t, 10*time.Second, "the newest code in the file", func() bool {
+		a := s.status()
 		if _, err := os.Stat(file); err != nil || a.QR == nil {
 			return false
 		}
@@ -318,13 +316,11 @@ func TestLoginDaemonKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.until("noticed", is("away"))
-	for deadline := time.Now().Add(5 * time.Second); ; <-time.After(10 * time.Millisecond) {
-		if pid, err := s.home.Holder(); err == nil && pid == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the lock of a killed daemon stays")
-		}
+	if !await.Gone(5*time.Second, pid) {
+		t.Fatal("a killed daemon stays")
+	}
+	if pid, err := s.home.Holder(); err != nil || pid != 0 {
+		t.Fatalf("the lock of a killed daemon stays: %d, %v", pid, err)
 	}
 	s.start()
 	a.until("noticed the return", is("back"))

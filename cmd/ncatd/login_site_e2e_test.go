@@ -22,6 +22,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcatsim"
 )
@@ -326,17 +327,7 @@ func (s *site) scan(uin int64) {
 // expire lets the code on screen expire, waiting for one if need be.
 func (s *site) expire() {
 	s.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		err := s.sim.ExpireQR(context.Background())
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatal(err)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	await.True(s.t, 10*time.Second, "a code that can expire", func() bool { return s.sim.ExpireQR(context.Background()) == nil })
 }
 
 // webuiLogins is how often anybody logged in to the simulated WebUI.
@@ -360,18 +351,22 @@ func (s *site) status() api.Account {
 	return st.Accounts[0]
 }
 
+// await follows what the daemon says until ok takes the account.
 func (s *site) await(what string, ok func(a api.Account) bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(40 * time.Second)
-	for {
-		acc := s.status()
-		if ok(acc) {
-			return
+	cl := client.New(s.home.Socket())
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 40*time.Second)
+	defer cancel()
+	seen := errors.New("seen")
+	err := cl.Watch(ctx, "main", nil, func(api.WatchItem) error {
+		if ok(s.status()) {
+			return seen
 		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("never %s: %+v", what, acc)
-		}
-		<-time.After(20 * time.Millisecond)
+		return nil
+	})
+	if !errors.Is(err, seen) {
+		s.t.Fatalf("never %s: %v: %+v", what, err, s.status())
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ncatd/ncatd/internal/e2e/await"
 )
 
 // waitLimit bounds how long a script waits for something that must come.
@@ -104,11 +106,7 @@ func killLeft(t *testing.T, work string) {
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, sig) // it may have ended
 		}
-		deadline := time.Now().Add(5 * time.Second)
-		for len(processes(work)) > 0 && time.Now().Before(deadline) {
-			time.Sleep(20 * time.Millisecond) // poll: no signal tells that a stranger's child has gone
-		}
-		if len(pids) == 0 {
+		if len(pids) == 0 || await.Gone(5*time.Second, pids...) {
 			return
 		}
 	}
@@ -120,24 +118,21 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("usage: until command [arg]...")
 	}
-	deadline := time.Now().Add(waitLimit)
-	for {
+	var out []byte
+	var err error
+	if !await.Poll(waitLimit, func() bool {
 		cmd := exec.Command(args[0], args[1:]...)
 		if args[0] == "ncatd" {
 			cmd = exec.Command(binary, args[1:]...)
 		}
 		cmd.Dir = ts.MkAbs(".")
 		cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), "NCATD_LANG=" + ts.Getenv("NCATD_LANG"), "NCATD_HOME=" + ts.Getenv("NCATD_HOME")}
-		out, err := cmd.CombinedOutput()
-		if (err == nil) != neg {
-			ts.Logf("%s", out)
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("still not after %s: %v\n%s", waitLimit, err, out)
-		}
-		time.Sleep(100 * time.Millisecond) // poll: the condition is another program's
+		out, err = cmd.CombinedOutput()
+		return (err == nil) != neg
+	}) {
+		ts.Fatalf("still not after %s: %v\n%s", waitLimit, err, out)
 	}
+	ts.Logf("%s", out)
 }
 
 // cmdKillpid sends a signal to the process whose pid a file names:
@@ -234,21 +229,13 @@ func cmdNothing(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: nothing home")
 	}
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		pids := processes(ts.Getenv("WORK"))
-		if len(pids) == 0 {
-			break
+	if pids := processes(ts.Getenv("WORK")); !await.Gone(5*time.Second, pids...) {
+		var list []string
+		for _, pid := range pids {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			list = append(list, fmt.Sprintf("%d %s", pid, bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
 		}
-		if time.Now().After(deadline) {
-			var list []string
-			for _, pid := range pids {
-				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-				list = append(list, fmt.Sprintf("%d %s", pid, bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
-			}
-			ts.Fatalf("still running:\n%s", strings.Join(list, "\n"))
-		}
-		time.Sleep(20 * time.Millisecond) // poll: no signal tells that a stranger's child has gone
+		ts.Fatalf("still running:\n%s", strings.Join(list, "\n"))
 	}
 	socks, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "run", "*.sock"))
 	ts.Check(err)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcatsim"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
@@ -78,7 +79,7 @@ func TestMetrics(t *testing.T) {
 		}
 		return uint64(st.Accounts[0].Events)
 	}
-	await(ctx, t, "the account to be online", func() bool { return events() > 0 })
+	await.True(t, waitLimit, "the account to be online", func() bool { return events() > 0 })
 
 	sim := napcatsim.NewControl(simHome)
 	say := func(r napcatsim.SayRequest) {
@@ -97,7 +98,7 @@ func TestMetrics(t *testing.T) {
 	for i := range 400 { // names that a caller makes up
 		_, _ = c.Call(ctx, "main", fmt.Sprintf("made_up_%d", i), json.RawMessage("{}")) // refused, and counted
 	}
-	await(ctx, t, "all events", func() bool { return events() >= was+metricsGroups })
+	await.True(t, waitLimit, "all events", func() bool { return events() >= was+metricsGroups })
 	last := checkMetrics(ctx, t, promtool, h.Socket())
 	t.Logf("%d series before, %d after %d groups and 400 made-up actions", series(first), series(last), metricsGroups)
 	if grown := series(last) - series(first); grown > 260 { // 256 actions and "other", and what else came for the first time
@@ -166,18 +167,4 @@ func series(text string) int {
 		}
 	}
 	return n
-}
-
-// await polls until ok; no signal tells what another process has counted.
-func await(ctx context.Context, t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waiting for %s: %v", what, ctx.Err())
-		case <-tick.C:
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/e2e/tmux"
 )
 
@@ -49,20 +50,16 @@ func (d *loginDaemon) realCode(seq int) string {
 // decoded waits until the rendered screen shows exactly the code of url.
 func decoded(t *testing.T, p *tmux.Pane, url string, history bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		ok := true
+	var got []string
+	if !await.Poll(5*time.Second, func() bool {
 		for _, theme := range []tmux.Theme{tmux.Dark, tmux.Light} {
-			got := tmux.Decode(t, p.Cells(history), theme)
-			ok = ok && len(got) == 1 && got[0] == url
-			if !ok && time.Now().After(deadline) {
-				t.Fatalf("%s: decoded %q, want %q\n%s", theme.Name, got, url, p.Text(history))
+			if got = tmux.Decode(t, p.Cells(history), theme); len(got) != 1 || got[0] != url {
+				return false
 			}
 		}
-		if ok {
-			return
-		}
-		<-time.After(20 * time.Millisecond)
+		return true
+	}) {
+		t.Fatalf("decoded %q, want %q\n%s", got, url, p.Text(history))
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/home"
 )
 
@@ -219,13 +220,8 @@ func (s *syncBuffer) String() string {
 
 func (d *loginDaemon) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Errorf("never %s; calls %q", what, d.calls)
-			return
-		}
-		<-time.After(5 * time.Millisecond)
+	if !await.Poll(10*time.Second, ok) {
+		t.Errorf("never %s; calls %q", what, d.calls)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcatsim"
 )
@@ -162,7 +163,8 @@ func TestAccountWithoutHeartbeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Three heartbeats are missed after 3 s; then probes follow.
-	b := r.awaitPolled("probes", 15*time.Second, func(b api.Account) bool { return b.Calls > a.Calls })
+	var b api.Account
+	await.True(t, 15*time.Second, "probes", func() bool { b = r.acc.Snapshot(); return b.Calls > a.Calls }) // counters change without a word
 	if b.State != api.StateOnline || b.PIDs.NapCat != a.PIDs.NapCat {
 		t.Errorf("%+v", b)
 	}

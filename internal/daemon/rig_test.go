@@ -224,24 +224,6 @@ func (r *rig) await(what string, timeout time.Duration, ok func(a api.Account) b
 	return r.seen
 }
 
-// awaitPolled is await for counters, which change without a word.
-func (r *rig) awaitPolled(what string, timeout time.Duration, ok func(a api.Account) bool) api.Account {
-	r.t.Helper()
-	t := time.NewTicker(20 * time.Millisecond)
-	defer t.Stop()
-	limit := time.After(timeout)
-	for {
-		select {
-		case <-t.C:
-			if a := r.acc.Snapshot(); ok(a) {
-				return a
-			}
-		case <-limit:
-			r.t.Fatalf("timeout: %s: %+v", what, r.acc.Snapshot())
-		}
-	}
-}
-
 func (r *rig) online() api.Account {
 	r.t.Helper()
 	return r.await("online", 20*time.Second, func(a api.Account) bool { return a.State == api.StateOnline })

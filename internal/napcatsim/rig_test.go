@@ -27,6 +27,8 @@ import (
 
 	"github.com/blakesmith/ar"
 	"github.com/ulikunitz/xz"
+
+	"github.com/ncatd/ncatd/internal/e2e/await"
 )
 
 // TestMain lets the test binary play QQ: the packed qq runs it as
@@ -266,16 +268,7 @@ func (p *proc) signal(s os.Signal) {
 // to listen to at the other end.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	limit := time.After(patience)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("never: %s", what)
-		}
-	}
+	await.True(t, patience, what, ok)
 }
 
 const onebotReady = "[AdapterManager] OneBot11 适配器初始化完成"

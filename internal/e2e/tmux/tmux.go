@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/e2e/await"
 )
 
 // Pane is a terminal with one program in it. It ends with the test.
@@ -111,40 +113,27 @@ func (p *Pane) Resize(cols, rows int) {
 // Until waits until ok says yes of the screen's text.
 func (p *Pane) Until(what string, limit time.Duration, ok func(screen string) bool) {
 	p.t.Helper()
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		s := p.Text(false)
-		if ok(s) {
-			return
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the screen never %s:\n%s", what, s)
-		}
-		<-tick.C
+	var s string
+	if !await.Poll(limit, func() bool { s = p.Text(false); return ok(s) }) {
+		p.t.Fatalf("the screen never %s:\n%s", what, s)
 	}
 }
 
 // Exit waits for the program's end and returns its exit code.
 func (p *Pane) Exit(limit time.Duration) int {
 	p.t.Helper()
-	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if b, err := os.ReadFile(p.exit()); err == nil && bytes.HasSuffix(b, []byte("\n")) {
-			code, err := strconv.Atoi(strings.TrimSpace(string(b)))
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			return code
-		}
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the program never ended:\n%s", p.Text(true))
-		}
-		<-tick.C
+	var b []byte
+	if !await.Poll(limit, func() bool {
+		b, _ = os.ReadFile(p.exit()) // not there yet
+		return bytes.HasSuffix(b, []byte("\n"))
+	}) {
+		p.t.Fatalf("the program never ended:\n%s", p.Text(true))
 	}
+	code, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return code
 }
 
 // Decode renders a screen with the given default colours and returns the texts

@@ -71,9 +71,10 @@ func child(role string) {
 		fmt.Println("网络已连接")
 		<-time.After(time.Hour) // not select {}: without cgo Go calls that a deadlock
 	case "ticker": // a line a moment until killed, numbered without a gap
+		moment := time.NewTicker(2 * time.Millisecond)
 		for i := 0; ; i++ {
 			fmt.Println("tick", i)
-			time.Sleep(2 * time.Millisecond)
+			<-moment.C
 		}
 	}
 }
