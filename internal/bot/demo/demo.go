@@ -1,7 +1,9 @@
 // Package demo is the bot that the ncatd command has built in, so that a fresh
 // installation answers something. It is written against the public SDK alone
 // and is an example of it: 测试 gets the answer by which one knows that
-// everything works, /ping a pong, /echo its text, /status how the bot fares.
+// everything works, /ping a pong, /echo its text, /status how the bot fares. It
+// is a plugin, so that `ncatd plugin disable demo` and bot.plugins in the config
+// silence it.
 package demo
 
 import (
@@ -25,12 +27,25 @@ const help = `ncatd 内置示例机器人 / built-in demo bot
 // New returns the demo bot.
 func New(opts ...ncat.Option) *ncat.Bot {
 	b := ncat.New(opts...)
-	d := &demo{started: time.Now()}
-	b.OnMessage(d.message, ncat.Named("demo"))
+	b.AddPlugin(&demo{started: time.Now()})
 	return b
 }
 
 type demo struct{ started time.Time }
+
+var _ ncat.Plugin = (*demo)(nil)
+
+// ID implements [ncat.Plugin].
+func (d *demo) ID() string { return "demo" }
+
+// Version implements [ncat.Plugin].
+func (d *demo) Version() string { return "1" }
+
+// Setup implements [ncat.Plugin].
+func (d *demo) Setup(_ context.Context, h *ncat.Host) error {
+	h.OnMessage(d.message, ncat.Named("demo"))
+	return nil
+}
 
 func (d *demo) message(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 	if m.Msg().FromSelf() {
