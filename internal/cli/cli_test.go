@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,6 +22,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/napcatsim"
 )
 
 // run carries out one command line without a terminal, in a home of its own.
@@ -57,8 +60,11 @@ func TestEveryCommandHasHelp(t *testing.T) {
 			t.Errorf("only %d commands", len(all))
 		}
 		for _, c := range all {
-			if c.Hidden || c.Name() == "help" || strings.HasPrefix(c.CommandPath(), "ncatd sim") {
+			if c.Hidden || c.Name() == "help" {
 				continue
+			}
+			if lang == text.Chinese && (!hasHan(c.Short) || c.Long != "" && !hasHan(c.Long)) {
+				t.Errorf("%s: not in Chinese: %q %q", c.CommandPath(), c.Short, c.Long)
 			}
 			if c.Short == "" || strings.Contains(c.Short, "cmd.") {
 				t.Errorf("%s, %s: no description (%q)", lang, c.CommandPath(), c.Short)
@@ -70,7 +76,39 @@ func TestEveryCommandHasHelp(t *testing.T) {
 				if f.Usage == "" || strings.HasPrefix(f.Usage, "flag.") {
 					t.Errorf("%s, %s: --%s is not explained (%q)", lang, c.CommandPath(), f.Name, f.Usage)
 				}
+				if lang == text.Chinese && !hasHan(f.Usage) && f.Name != "json" {
+					t.Errorf("%s: --%s is not in Chinese: %q", c.CommandPath(), f.Name, f.Usage)
+				}
 			})
+		}
+	}
+}
+
+func hasHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// TestExamplesAreTheSame holds that the command lines of the examples are the
+// same in both languages; comments may differ.
+func TestExamplesAreTheSame(t *testing.T) {
+	_, en := tree(text.English)
+	_, zh := tree(text.Chinese)
+	bare := func(s string) string { return regexp.MustCompile(`(?m)\s*#.*$`).ReplaceAllString(s, "") }
+	for i, c := range en {
+		if bare(c.Example) != bare(zh[i].Example) {
+			t.Errorf("%s: %q is in Chinese %q", c.CommandPath(), c.Example, zh[i].Example)
+		}
+	}
+}
+
+// TestSimulatorWordsInChinese holds that every mode and deed of the simulator
+// is explained in Chinese.
+func TestSimulatorWordsInChinese(t *testing.T) {
+	for name, words := range map[string]map[string]string{"drop": napcatsim.DropModes, "act": napcatsim.Deeds} {
+		for w, about := range words {
+			if got := text.Sim(text.Chinese, name+"."+w, about); !hasHan(got) {
+				t.Errorf("sim %s %s: %q", name, w, got)
+			}
 		}
 	}
 }

@@ -4,23 +4,47 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/napcatsim"
 	"github.com/ncatd/ncatd/internal/napcatsim/simcmd"
 )
 
-// newSim mounts the commands of the simulator and maps their errors to ours.
+// newSim mounts the commands of the simulator, in the user's language, and maps
+// their errors to ours.
 func newSim(a *app) *cobra.Command {
 	c := simcmd.New()
 	c.Short = a.t("cmd.sim.short")
 	c.Example = indent(a.t("cmd.sim.example"))
+	a.simTexts(c, "sim")
 	for _, s := range c.Commands() {
-		if code := "cmd.sim." + s.Name() + ".short"; text.Has(code) {
-			s.Short = a.t(code)
-		}
+		s.Short = text.Sim(a.lang, s.Name()+".short", s.Short)
+		a.simTexts(s, s.Name())
 	}
 	a.mapErrors(c)
 	return c
+}
+
+// simTexts words the long help and the flags of a command of the simulator.
+func (a *app) simTexts(c *cobra.Command, name string) {
+	if c.Long != "" {
+		c.Long = text.Sim(a.lang, name+".long", c.Long)
+	}
+	if words := map[string]map[string]string{"drop": napcatsim.DropModes, "act": napcatsim.Deeds}[name]; words != nil && a.lang == text.Chinese {
+		for _, w := range c.ValidArgs {
+			c.Long += "\n  " + pad(w, 14) + text.Sim(a.lang, name+"."+w, words[w])
+		}
+	}
+	word := func(f *pflag.Flag) {
+		if f.Name == "home" {
+			f.Usage = a.t("flag.sim_home")
+			return
+		}
+		f.Usage = text.Sim(a.lang, name+".--"+f.Name, f.Usage)
+	}
+	c.LocalNonPersistentFlags().VisitAll(word)
+	c.PersistentFlags().VisitAll(word)
 }
 
 func (a *app) mapErrors(c *cobra.Command) {

@@ -174,6 +174,7 @@ var commonEN = map[string]string{
 	"plugin.disabled":     "off",
 	"plugin.failed":       "failed",
 	"plugin.stopping":     "stopping",
+	"plugin.stopped":      "not started",
 
 	"warn.loopback_token": "%s has only %d characters: leave it out and a long one is made",
 	"warn.public_webui":   "%s makes NapCat's web page reachable from other machines; whoever has its token owns the account",
@@ -360,6 +361,7 @@ var commonZH = map[string]string{
 	"plugin.disabled":     "已停用",
 	"plugin.failed":       "出错",
 	"plugin.stopping":     "停止中",
+	"plugin.stopped":      "未启动",
 
 	"warn.loopback_token": "%s 只有 %d 个字符：不写它，会自动生成一个长的",
 	"warn.public_webui":   "%s 让其他机器也能打开 NapCat 的网页，有令牌的人就能控制账号",

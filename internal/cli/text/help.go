@@ -1,7 +1,7 @@
 package text
 
-// The help of the commands. An example is the same command in both languages;
-// the tests run the first line of each.
+// The help of the commands. An example is the same command line in both
+// languages; the end-to-end tests run every one of them.
 var helpEN = map[string]string{
 	"help.usage":      "Usage:",
 	"help.aliases":    "Aliases:",
@@ -17,6 +17,7 @@ var helpEN = map[string]string{
 	"flag.home":       "`folder` of everything ncatd keeps (default $NCATD_HOME or ~/.ncatd)",
 	"flag.config":     "config `file` (default ncatd.yaml in the home)",
 	"flag.lang":       "`language` of what is printed: en or zh (default $NCATD_LANG or the locale)",
+	"flag.sim_home":   "`folder` of the daemon whose simulator is meant (default $NCATD_HOME or ~/.ncatd-sim)",
 	"flag.set":        "override one setting, such as log.level=debug (`key=value`; may be repeated)",
 	"flag.json":       "print JSON",
 	"flag.account":    "`name` of the account (default: the only one)",
@@ -143,6 +144,7 @@ var helpZH = map[string]string{
 	"flag.home":       "ncatd 存放一切的`目录`（默认 $NCATD_HOME 或 ~/.ncatd）",
 	"flag.config":     "配置`文件`（默认是主目录里的 ncatd.yaml）",
 	"flag.lang":       "输出的`语言`：en 或 zh（默认 $NCATD_LANG 或系统区域设置）",
+	"flag.sim_home":   "模拟器所属守护进程的`目录`（默认 $NCATD_HOME 或 ~/.ncatd-sim）",
 	"flag.set":        "临时改一项设置，如 log.level=debug（`键=值`，可重复）",
 	"flag.json":       "输出 JSON",
 	"flag.account":    "账号`名`（默认：唯一的那个）",

@@ -35,7 +35,6 @@ var catalogues = []pair{
 	{commonEN, commonZH},
 	{stateEN, stateZH},
 	{helpEN, helpZH},
-	{simEN, simZH},
 	{configEN, configZH},
 	{loginEN, loginZH},
 	{installEN, installZH},

@@ -102,7 +102,34 @@ func New() *cobra.Command {
 		t.kick(), t.online("offline", "Play QQ's status 20: offline without an event", false), t.online("online", "End QQ's status 20", true),
 		t.crash(), t.hang(), t.drop(), t.fault(), t.state(), t.world(),
 	)
+	for _, c := range cmd.Commands() {
+		for i, e := range examples[c.Name()] {
+			if i > 0 {
+				c.Example += "\n"
+			}
+			c.Example += "  ncatd sim " + e
+		}
+	}
 	return cmd
+}
+
+// examples are the command lines in the help of each command, after "ncatd sim".
+var examples = map[string][]string{
+	"pack":      {"pack /tmp/packages", "pack /tmp/packages --napcat-version 4.18.19 --json"},
+	"say":       {"say --user 3001000001 测试", "say --group 700000001 '[CQ:at,qq=3889001001] hello' --wait 0s"},
+	"sent":      {"sent", "sent --json"},
+	"act":       {"act poke --user 3001000001", "act ban --group 700000001 --user 3001000001 --seconds 60"},
+	"scan":      {"scan", "scan --uin 10001"},
+	"qr-expire": {"qr-expire"},
+	"kick":      {"kick", "kick --keep-ticket"},
+	"offline":   {"offline"},
+	"online":    {"online"},
+	"crash":     {"crash", "crash --master"},
+	"hang":      {"hang", "hang --off"},
+	"drop":      {"drop", "drop slow --delay 2s", "drop heal"},
+	"fault":     {"fault scan_after=off", "fault scan_after=null"},
+	"state":     {"state", "state --json"},
+	"world":     {"world"},
 }
 
 func qqCommand() *cobra.Command {
