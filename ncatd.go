@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
+	_ "time/tzdata" // schedules name time zones, and a container may have none
 
 	"github.com/ncatd/ncatd/internal/cli"
 	"github.com/ncatd/ncatd/internal/config"

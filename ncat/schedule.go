@@ -34,7 +34,9 @@ const minEvery = time.Second
 //     "@yearly".
 //
 // Times of day, moments without a zone, and cron fields are read in loc; nil is
-// time.Local.
+// time.Local. How the clocks are changed in loc is taken into account: what is
+// due at a certain hour is so once a day, also on days that have it twice or not
+// at all.
 func ParseSchedule(spec string, loc *time.Location) (Schedule, error) {
 	if loc == nil {
 		loc = time.Local
@@ -92,7 +94,8 @@ func Every(d time.Duration) Schedule { return every(max(d, minEvery).Truncate(ti
 
 // Daily returns the schedule that is due each day at hour:minute in loc; nil is
 // time.Local. Where the clocks go forward over that time the day's run is at
-// the moment they do.
+// the moment they do, where they go back over it the day has one run all the
+// same.
 func Daily(hour, minute int, loc *time.Location) Schedule {
 	if loc == nil {
 		loc = time.Local
@@ -117,11 +120,32 @@ type daily struct {
 func (d daily) Next(t time.Time) time.Time {
 	l := t.In(d.loc)
 	for day := 0; ; day++ {
-		n := time.Date(l.Year(), l.Month(), l.Day()+day, d.hour, d.minute, d.second, 0, d.loc)
+		n := moment(time.Date(l.Year(), l.Month(), l.Day()+day, d.hour, d.minute, d.second, 0, time.UTC), d.loc)
 		if n.After(t) {
 			return n.In(t.Location())
 		}
 	}
+}
+
+// moment returns when the clocks in loc show what wall shows: the first time if
+// they show it twice, and when they are set forward if they leave it out.
+func moment(wall time.Time, loc *time.Location) time.Time {
+	n := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, loc)
+	begin, end := n.ZoneBounds()
+	if n.Hour() != wall.Hour() || n.Minute() != wall.Minute() {
+		if n.Hour()*60+n.Minute() < wall.Hour()*60+wall.Minute() { // read by the clocks after the change
+			return end
+		}
+		return begin
+	}
+	if begin.IsZero() {
+		return n
+	}
+	_, before := begin.Add(-time.Second).Zone()
+	if first := wall.Add(-time.Duration(before) * time.Second); first.Before(begin) {
+		return first.In(loc)
+	}
+	return n
 }
 
 func (d daily) String() string {
@@ -145,12 +169,32 @@ type cronSchedule struct {
 	loc  *time.Location
 }
 
+// Next implements [Schedule]. At a change of the clocks a schedule of certain
+// hours goes by what they show, so that it neither leaves a day out nor has it
+// twice; one of every hour, or every few, goes on with the time that passes.
 func (c cronSchedule) Next(t time.Time) time.Time {
-	n := c.c.Next(t.In(c.loc))
-	if n.IsZero() {
-		return n
+	l := t.In(c.loc)
+	if c.everyHour() {
+		n := c.c.Next(l)
+		if n.IsZero() {
+			return n
+		}
+		return n.In(t.Location())
 	}
-	return n.In(t.Location())
+	wall := time.Date(l.Year(), l.Month(), l.Day(), l.Hour(), l.Minute(), l.Second(), 0, time.UTC)
+	for {
+		if wall = c.c.Next(wall); wall.IsZero() {
+			return wall
+		}
+		if n := moment(wall, c.loc); n.After(t) {
+			return n.In(t.Location())
+		}
+	}
+}
+
+func (c cronSchedule) everyHour() bool {
+	f := strings.Fields(c.spec)
+	return c.spec == "@hourly" || len(f) > 1 && strings.HasPrefix(f[1], "*")
 }
 
 func (c cronSchedule) String() string { return c.spec }

@@ -95,7 +95,7 @@ const scheduleSpace = "ncat.schedules"
 // lastRun is what the store remembers of a schedule.
 type lastRun struct {
 	Spec string    `json:"spec"`
-	At   time.Time `json:"at"` // when it last ran, or was first seen
+	At   time.Time `json:"at"` // when it was last due, or was first seen
 }
 
 func (s *Scheduled) key() string { return s.o.id + "|" + s.name }
@@ -126,23 +126,55 @@ func (s *Scheduled) loop(ctx context.Context) {
 		s.remember(ctx, store, last)
 	}
 	due := s.when.Next(last.At)
-	if !due.After(now) && !due.IsZero() && !s.catchUp {
-		due = s.when.Next(now)
+	if !due.After(now) && !due.IsZero() {
+		if s.catchUp { // once for all that were missed, in step with the last
+			due = latest(s.when, last.At, now)
+		} else {
+			due = after(s.when, last.At, now)
+		}
 	}
 	for !due.IsZero() {
+		start := due
 		if s.jitter > 0 {
-			due = due.Add(rand.N(s.jitter))
+			start = due.Add(rand.N(s.jitter))
 		}
-		if !waitUntil(waiting, due) {
+		if !waitUntil(waiting, start) {
 			return
 		}
-		last.At = time.Now()
+		last.At = due
 		s.remember(ctx, store, last) // before the run: better none than two
 		if err := s.once(ctx); err != nil && ctx.Err() == nil {
 			log.Error("schedule failed", "schedule", s.name, "plugin", s.o.id, "error", err)
 		}
-		due = s.when.Next(time.Now())
+		due = after(s.when, due, time.Now())
 	}
+}
+
+// smallSetback is by how much the clock may be set back without a time that was
+// due coming again.
+const smallSetback = 5 * time.Minute
+
+// after returns the first time after now that is due, in step with from, which
+// was due before.
+func after(s Schedule, from, now time.Time) time.Time {
+	if d, ok := s.(every); ok {
+		return latest(d, from, now).Add(time.Duration(d))
+	}
+	if from.After(now) && from.Sub(now) < smallSetback {
+		now = from
+	}
+	return s.Next(now)
+}
+
+// latest returns the last time up to now that was due, in step with from. Of
+// other schedules than distances it returns the first after from, which is as
+// good for one that runs at once.
+func latest(s Schedule, from, now time.Time) time.Time {
+	d, ok := s.(every)
+	if !ok {
+		return s.Next(from)
+	}
+	return from.Add(now.Sub(from).Truncate(time.Duration(d)))
 }
 
 func (s *Scheduled) remember(ctx context.Context, store Store, l lastRun) {
