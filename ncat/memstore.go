@@ -26,6 +26,10 @@ func (b *Bot) Store() Store {
 	return b.core.stores.space(id)
 }
 
+// HasStore reports whether the bot was given a store with [WithStore], so that it
+// remembers across restarts.
+func (b *Bot) HasStore() bool { return b.core.stores.lasting() }
+
 // storeSource hands out stores.
 type storeSource struct {
 	mu   sync.Mutex // guards the fields below

@@ -3,93 +3,34 @@ package ncattest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
-	"sync"
+	"time"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 	"github.com/ncatd/ncatd/onebot/schema"
 )
 
-// Call is one call that was made.
-type Call struct {
-	Action string
-	Params json.RawMessage
-}
+// callTimeout is when a call ends that nothing else ends.
+const callTimeout = 30 * time.Second
 
-// Decode decodes the parameters into v.
-func (c Call) Decode(v any) error { return json.Unmarshal(c.Params, v) }
-
-// Sent is one message that was sent.
-type Sent struct {
-	Chat    ncat.Chat
-	ID      onebot.MessageID
-	Message onebot.Message
-}
-
-// Text returns the plain text of the message.
-func (s Sent) Text() string { return s.Message.Text() }
-
-// Answer answers calls of one action: with what encodes to the data of the
-// answer, or with an error, for instance an *[onebot.Error].
-type Answer func(params json.RawMessage) (data any, err error)
-
-// Caller is an [onebot.Caller] that records every call and answers it: sends with
-// a new message id, everything else with null, unless told otherwise with
-// [Caller.On]. It is safe for concurrent use. The zero Caller is ready.
+// Caller is an [onebot.Caller] that records every call and answers it as a host
+// does on which all goes well, unless told otherwise with [Recorder.On]: messages
+// get an id and are found by get_msg and in the history of their chat, the
+// members of groups are those who were seen there, files can be uploaded and
+// downloaded, and what does something is done. It is safe for concurrent use.
+// The zero Caller is ready.
 type Caller struct {
-	mu      sync.Mutex // guards the fields below
-	calls   []Call
-	sent    []Sent
-	answers map[string]Answer
+	Recorder
+	memory memory
 }
 
 var _ onebot.Streamer = (*Caller)(nil)
 
-// On sets how calls of an action are answered; nil: as without it.
-func (c *Caller) On(action string, a Answer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.answers == nil {
-		c.answers = map[string]Answer{}
-	}
-	c.answers[action] = a
-}
-
-// Calls returns the calls of the actions, of all if none is given, in the order
-// in which they were made.
-func (c *Caller) Calls(actions ...string) []Call {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []Call
-	for _, x := range c.calls {
-		if len(actions) == 0 || slices.Contains(actions, x.Action) {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
-// Sent returns what was sent since the last call of Sent.
-func (c *Caller) Sent() []Sent {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := c.sent
-	c.sent = nil
-	return out
-}
-
 // Call implements [onebot.Caller].
 func (c *Caller) Call(ctx context.Context, action string, params, result any) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, context.Cause(ctx))
-	}
-	raw, err := json.Marshal(params)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, err)
-	}
-	data, err := c.answer(action, raw)
+	data, err := c.do(ctx, action, params, nil)
 	if err != nil || result == nil {
 		return err
 	}
@@ -100,24 +41,88 @@ func (c *Caller) Call(ctx context.Context, action string, params, result any) er
 	return json.Unmarshal(b, result)
 }
 
-// Stream implements [onebot.Streamer]: it answers like Call, without packets.
-func (c *Caller) Stream(ctx context.Context, action string, params any, _ func(json.RawMessage) error, result any) error {
-	return c.Call(ctx, action, params, result)
+// Stream implements [onebot.Streamer]: a download comes in packets, any other
+// action answers like Call.
+func (c *Caller) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
+	data, err := c.do(ctx, action, params, packet)
+	if err != nil || result == nil {
+		return err
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("%s: answer: %w", action, err)
+	}
+	return json.Unmarshal(b, result)
 }
 
-func (c *Caller) answer(action string, params json.RawMessage) (any, error) {
-	c.mu.Lock()
-	c.calls = append(c.calls, Call{action, params})
-	a := c.answers[action]
-	c.mu.Unlock()
-	if a != nil {
-		if data, err := a(params); data != nil || err != nil {
-			return data, err
+func (c *Caller) do(ctx context.Context, action string, params any, packet func(json.RawMessage) error) (any, error) {
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, context.Cause(ctx))
+	}
+	raw := json.RawMessage("{}")
+	if params != nil {
+		var err error
+		if raw, err = json.Marshal(params); err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, err)
 		}
 	}
-	if !schema.Sends(action) {
-		return nil, nil
+	call, answer := c.record(action, raw)
+	data, err := c.answer(ctx, action, raw, answer, packet)
+	if err != nil {
+		c.failed(call, err)
 	}
+	return data, err
+}
+
+func (c *Caller) answer(ctx context.Context, action string, params json.RawMessage, answer Answer, packet func(json.RawMessage) error) (any, error) {
+	if answer != nil {
+		data, err := answer(params)
+		if errors.Is(err, errSilence) {
+			return nil, silence(ctx, action)
+		}
+		if err != nil {
+			return nil, named(action, err)
+		}
+		if data != nil {
+			return data, nil
+		}
+	}
+	if schema.Sends(action) {
+		return c.send(action, params)
+	}
+	data, err := c.memory.answer(action, params, packet)
+	if err != nil {
+		return nil, named(action, err)
+	}
+	return data, nil
+}
+
+// silence waits for the end of a call that is never answered.
+func silence(ctx context.Context, action string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	<-ctx.Done()
+	return fmt.Errorf("%s: %w: %w", action, onebot.ErrUnknownOutcome, context.Cause(ctx))
+}
+
+// named says in an error of an Answer which action it answers.
+func named(action string, err error) error {
+	var e *onebot.Error
+	switch {
+	case errors.As(err, &e):
+		if e.Action == "" {
+			cp := *e
+			cp.Action = action
+			return &cp
+		}
+		return err
+	case errors.Is(err, onebot.ErrNotSent), errors.Is(err, onebot.ErrUnknownOutcome):
+		return fmt.Errorf("%s: %w", action, err)
+	}
+	return err
+}
+
+func (c *Caller) send(action string, params json.RawMessage) (any, error) {
 	var p struct {
 		GroupID  onebot.GroupID `json:"group_id"`
 		UserID   onebot.UserID  `json:"user_id"`
@@ -128,8 +133,7 @@ func (c *Caller) answer(action string, params json.RawMessage) (any, error) {
 		return nil, fmt.Errorf("%s: %w", action, err)
 	}
 	s := Sent{Chat: ncat.Chat{Group: p.GroupID, User: p.UserID}, ID: nextMessageID(), Message: append(p.Message, p.Messages...)}
-	c.mu.Lock()
-	c.sent = append(c.sent, s)
-	c.mu.Unlock()
+	c.memory.said(s)
+	c.recordSent(s)
 	return map[string]any{"message_id": s.ID}, nil
 }

@@ -153,6 +153,9 @@ func TestCommandPanicIsNamed(t *testing.T) {
 		if name != "command boom" {
 			t.Errorf("the panic was of %q", name)
 		}
+		if errs := h.Errors(); len(errs) != 1 {
+			t.Errorf("the test was told of %v", errs)
+		}
 		h.WantNothing()
 	})
 }

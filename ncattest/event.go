@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +50,7 @@ func GroupMessage(group onebot.GroupID, user onebot.UserID, content ...any) *one
 
 // PrivateMessage returns a message that a friend wrote.
 func PrivateMessage(user onebot.UserID, content ...any) *onebot.PrivateMessage {
-	m := &onebot.PrivateMessage{TargetID: Self}
+	m := &onebot.PrivateMessage{TargetID: user}
 	fill(&m.MessageBase, "private", "friend", user, Content(content...))
 	return m
 }
@@ -61,7 +62,7 @@ func fill(m *onebot.MessageBase, kind, sub string, user onebot.UserID, content o
 	m.RealSeq = strconv.FormatInt(messageIDs.Load(), 10)
 	m.Sender = onebot.Sender{UserID: user, Nickname: "user " + user.String()}
 	m.Message, m.MessageFormat = content, "array"
-	m.RawMessage = content.Text()
+	m.RawMessage = strings.TrimSpace(content.CQ())
 }
 
 // Base returns the fields that every event has, for events made by hand:
@@ -71,24 +72,20 @@ func Base(postType string) onebot.EventBase {
 	return onebot.EventBase{Time: time.Now().Unix(), SelfID: Self, PostType: postType}
 }
 
-// Joined returns the notice that a user joined a group.
-func Joined(group onebot.GroupID, user onebot.UserID) *onebot.GroupIncrease {
-	return &onebot.GroupIncrease{EventBase: Base(onebot.PostNotice), NoticeType: "group_increase", SubType: "approve", GroupID: group, UserID: user}
+// TempMessage returns a message that a stranger wrote in private, through a group
+// that is common to both.
+func TempMessage(group onebot.GroupID, user onebot.UserID, content ...any) *onebot.PrivateMessage {
+	m := PrivateMessage(user, content...)
+	m.SubType, m.GroupID = "group", group
+	return m
 }
 
-// Left returns the notice that a user left a group.
-func Left(group onebot.GroupID, user onebot.UserID) *onebot.GroupDecrease {
-	return &onebot.GroupDecrease{EventBase: Base(onebot.PostNotice), NoticeType: "group_decrease", SubType: "leave", GroupID: group, UserID: user}
-}
-
-// WantsFriend returns the request of a user to become a friend.
-func WantsFriend(user onebot.UserID, comment string) *onebot.FriendRequest {
-	return &onebot.FriendRequest{EventBase: Base(onebot.PostRequest), RequestType: "friend", UserID: user, Comment: comment, Flag: "friend-" + user.String()}
-}
-
-// WantsIn returns the request of a user to join a group.
-func WantsIn(group onebot.GroupID, user onebot.UserID, comment string) *onebot.GroupRequest {
-	return &onebot.GroupRequest{EventBase: Base(onebot.PostRequest), RequestType: "group", SubType: "add", GroupID: group, UserID: user, Comment: comment, Flag: "group-" + user.String()}
+// SentElsewhere returns a message as one that the account itself wrote on another
+// of its devices.
+func SentElsewhere[M onebot.MessageEvent](m M) M {
+	b := m.Msg()
+	b.PostType, b.UserID, b.Sender.UserID = onebot.PostMessageSent, b.SelfID, b.SelfID
+	return m
 }
 
 // Frame returns the JSON of an event as an endpoint sends it.
@@ -97,5 +94,15 @@ func Frame(e onebot.Event) []byte {
 	if err != nil {
 		panic(fmt.Sprintf("ncattest: encoding a %T: %v", e, err))
 	}
-	return b
+	m, ok := e.(onebot.MessageEvent)
+	if !ok || m.Msg().Raw() != nil {
+		return b
+	}
+	// What NapCat says of messages and package onebot does not repeat.
+	id := m.Msg().MessageID
+	b = fmt.Appendf(b[:len(b)-1], `,"message_seq":%d,"real_id":%d,"font":14`, id, id)
+	if m.Msg().PostType == onebot.PostMessageSent {
+		b = append(b, `,"message_sent_type":"self"`...)
+	}
+	return append(b, '}')
 }

@@ -3,8 +3,10 @@ package ncattest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,50 +15,171 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// Harness is a bot with one account, under test. Its methods must be called from
-// the function that was handed to [Run].
+// Harness is an account that the bot under test runs on. Its methods must be
+// called from the function that was handed to [Run].
 type Harness struct {
 	*Caller
 	// T is the test; it is not the one given to Run but one within virtual time.
 	T *testing.T
 	// Session is the account's side of the bot.
 	Session *ncat.Session
+	// Self is the account's number.
+	Self onebot.UserID
 
-	ctx context.Context
+	name  string
+	run   *run
+	last  string     // what happened last
+	ended chan error // what the session ended with
+}
+
+// run is what all accounts of a test share.
+type run struct {
+	t        *testing.T
+	ctx      context.Context // of the running bot
+	cancel   context.CancelCauseFunc
+	bot      *ncat.Bot // nil while none runs
+	accounts []*Harness
+
+	mu     sync.Mutex // guards the fields below
+	stores map[string]ncat.Store
+	errs   []error
+	over   bool // errors do not count any more
 }
 
 var errOver = errors.New("the test is over")
 
 // Run runs the bot with one account, calls f and stops the bot again. Within f
 // time is virtual: it stands still while anything is being done, and passes at
-// once when all wait. The bot must not have been used before and must not need
-// real sockets; what it logs goes to the test's log.
+// once when all wait. What the bot logs goes to the test's log; the error or
+// panic of a handler fails the test unless f asks for it with [Harness.Errors].
+//
+// The bot must not have been used before, and its handlers must not need real
+// sockets: for these there is [Server].
 func Run(t *testing.T, b *ncat.Bot, f func(h *Harness)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b.Apply(ncat.WithLogger(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))))
-		h := &Harness{Caller: &Caller{}, T: t}
-		h.Session = b.NewSession("", h.Caller)
-		ctx, cancel := context.WithCancelCause(t.Context())
-		h.ctx = ctx
-		ended := make(chan error, 1)
-		go func() { ended <- h.Session.Run(ctx) }()
+		r := &run{t: t, stores: map[string]ncat.Store{}}
+		h := r.account("main", Self)
+		h.Start(b)
 		defer func() {
-			cancel(errOver)
-			if err := <-ended; err != nil && err != errOver {
-				t.Errorf("the bot ended with: %v", err)
+			if r.bot != nil {
+				h.Stop()
+			}
+			for _, err := range h.Errors() {
+				t.Errorf("a handler failed: %v\n  (a test that expects it asks for it with h.Errors)", err)
 			}
 		}()
-		h.Event(&onebot.Lifecycle{EventBase: Base(onebot.PostMeta), MetaEventType: "lifecycle", SubType: "connect"})
 		f(h)
 	})
+}
+
+func (r *run) account(name string, id onebot.UserID) *Harness {
+	h := &Harness{Caller: &Caller{}, T: r.t, Self: id, name: name, run: r}
+	h.memory.account = id
+	r.accounts = append(r.accounts, h)
+	return h
+}
+
+// Account returns another account that the same bot runs on; name is what
+// [ncat.Bot.Account] says, "main" for the first.
+func (h *Harness) Account(name string, id onebot.UserID) *Harness {
+	h.T.Helper()
+	if slices.ContainsFunc(h.run.accounts, func(a *Harness) bool { return a.Self == id || a.name == name }) {
+		h.T.Fatalf("an account %s or %s is there already", name, id)
+	}
+	a := h.run.account(name, id)
+	if h.run.bot != nil {
+		a.start()
+	}
+	return a
+}
+
+// Start runs a bot on all accounts after [Harness.Stop], as a program does that
+// is started again: with what the last one left in its stores.
+func (h *Harness) Start(b *ncat.Bot) {
+	h.T.Helper()
+	r := h.run
+	if r.bot != nil {
+		h.T.Fatal("Start: a bot runs already; stop it first")
+	}
+	b.Apply(ncat.WithLogger(slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))))
+	if !b.HasStore() {
+		first := b.Store()
+		b.Apply(ncat.WithStore(func(owner string) ncat.Store { return r.store(owner, first) }))
+	}
+	b.OnError(func(_ context.Context, _ *ncat.Bot, _ onebot.Event, err error) { r.failed(err) })
+	r.ctx, r.cancel = context.WithCancelCause(r.t.Context())
+	r.bot, r.over = b, false
+	for _, a := range r.accounts {
+		a.start()
+	}
+}
+
+// store returns the store of one owner, which outlives the bots. What a test put
+// into the bot's own store before the first start stays there.
+func (r *run) store(owner string, first ncat.Store) ncat.Store {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stores[owner] == nil {
+		s := ncat.NewMemoryStore()
+		if owner == "bot" {
+			s = first
+		}
+		r.stores[owner] = s
+	}
+	return r.stores[owner]
+}
+
+func (r *run) failed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.errs = append(r.errs, err)
+	}
+}
+
+func (h *Harness) start() {
+	h.T.Helper()
+	h.Session = h.run.bot.NewSession(h.name, h.Caller)
+	ended, ctx, s := make(chan error, 1), h.run.ctx, h.Session
+	h.ended = ended
+	go func() { ended <- s.Run(ctx) }() // awaited by Stop
+	h.happen(Connected(), "the connection came about")
+}
+
+// Stop ends the bot on all accounts and waits until nothing of it runs any more.
+func (h *Harness) Stop() {
+	h.T.Helper()
+	r := h.run
+	if r.bot == nil {
+		h.T.Fatal("Stop: no bot runs")
+	}
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	r.cancel(errOver)
+	for _, a := range r.accounts {
+		if err := <-a.ended; err != nil && err != errOver {
+			h.T.Errorf("the bot ended with: %v", err)
+		}
+	}
+	r.bot = nil
 }
 
 // Bot returns the account's bot, to act as the bot itself would.
 func (h *Harness) Bot() *ncat.Bot { return h.Session.Bot() }
 
 // Context returns a context that ends with the bot.
-func (h *Harness) Context() context.Context { return h.ctx }
+func (h *Harness) Context() context.Context { return h.run.ctx }
+
+// Errors returns the errors and panics of handlers since it was last asked.
+func (h *Harness) Errors() []error {
+	h.run.mu.Lock()
+	defer h.run.mu.Unlock()
+	errs := h.run.errs
+	h.run.errs = nil
+	return errs
+}
 
 // Settle waits until everything the bot does is done or waits for something.
 func (h *Harness) Settle() { synctest.Wait() }
@@ -65,73 +188,94 @@ func (h *Harness) Settle() { synctest.Wait() }
 func (h *Harness) Pass(d time.Duration) {
 	time.Sleep(d) // virtual: it returns when nothing else is left to do
 	h.Settle()
+	h.last = fmt.Sprintf("%v passed", d)
 }
 
-// Event lets an event happen and settles.
+// PassUntil lets time pass until the next "15:04" in the local time zone.
+func (h *Harness) PassUntil(clock string) {
+	h.T.Helper()
+	c, err := time.Parse("15:04", clock)
+	if err != nil {
+		h.T.Fatalf("%q is no time of day such as 08:30", clock)
+	}
+	now := time.Now()
+	next := time.Date(now.Year(), now.Month(), now.Day(), c.Hour(), c.Minute(), 0, 0, now.Location())
+	if !next.After(now) {
+		next = next.AddDate(0, 0, 1)
+	}
+	h.Pass(next.Sub(now))
+	h.last = "it became " + clock
+}
+
+// Event lets an event happen and settles. Events that were built for [Self] go to
+// the account of the Harness.
 func (h *Harness) Event(e onebot.Event) {
 	h.T.Helper()
-	if h.Session.Feed(Frame(e)) == nil {
+	h.happen(e, fmt.Sprintf("a %T", e))
+}
+
+func (h *Harness) happen(e onebot.Event, what string) {
+	h.T.Helper()
+	if h.run.bot == nil {
+		h.T.Fatal("something happens while no bot runs")
+	}
+	if b := e.Base(); b.SelfID == Self || b.SelfID == 0 {
+		b.SelfID = h.Self
+	}
+	frame := Frame(e)
+	h.memory.saw(e, frame)
+	h.last = what
+	if h.Session.Feed(frame) == nil {
 		h.T.Fatalf("a %T that no event can be made of", e)
 	}
 	h.Settle()
 }
 
-// Speaker is somebody who writes in a chat.
-type Speaker struct {
-	h    *Harness
-	chat ncat.Chat
-	user onebot.UserID
-	Role onebot.Role // in a group; member if empty
-	Name string      // nickname; one is made up if empty
-}
+// Group returns a group, whose members can act:
+//
+//	h.Group(100).From(1).Says("/sign")
+func (h *Harness) Group(id onebot.GroupID) *Group { return &Group{ID: id, st: h} }
 
-// InGroup returns a member of a group.
-func (h *Harness) InGroup(group onebot.GroupID, user onebot.UserID) *Speaker {
-	return &Speaker{h: h, chat: ncat.Group(group), user: user}
+// InGroup returns a member of a group; it is Group(group).From(user).
+func (h *Harness) InGroup(group onebot.GroupID, user onebot.UserID) *Person {
+	return h.Group(group).From(user)
 }
 
 // Friend returns somebody who writes to the account in private.
-func (h *Harness) Friend(user onebot.UserID) *Speaker {
-	return &Speaker{h: h, chat: ncat.Private(user), user: user}
+func (h *Harness) Friend(user onebot.UserID) *Person {
+	return &Person{ID: user, st: h, chat: ncat.Private(user)}
 }
 
-// Says lets the speaker write a message, any mix of strings, [onebot.Segment] and
-// [onebot.Message], settles, and returns the message's id.
-func (s *Speaker) Says(content ...any) onebot.MessageID {
-	s.h.T.Helper()
-	e, m := s.message(content)
-	s.h.Event(e)
-	return m.MessageID
-}
+func (h *Harness) tb() testing.TB { return h.T }
 
-func (s *Speaker) message(content []any) (onebot.Event, *onebot.MessageBase) {
-	var e onebot.MessageEvent
-	if s.chat.IsGroup() {
-		e = GroupMessage(s.chat.Group, s.user, content...)
-	} else {
-		e = PrivateMessage(s.user, content...)
-	}
-	m := e.Msg()
-	if s.Role != "" {
-		m.Sender.Role = s.Role
-	}
-	if s.Name != "" {
-		m.Sender.Nickname = s.Name
-	}
-	return e, m
-}
+func (h *Harness) present(*Person) {}
 
-// Want fails the test unless the bot sent messages with exactly these texts, in
-// this order, since it was last asked.
-func (h *Harness) Want(texts ...string) {
+func (h *Harness) say(p *Person, content onebot.Message) onebot.MessageID {
 	h.T.Helper()
-	var got []string
-	for _, s := range h.Sent() {
-		got = append(got, s.Text())
-	}
-	if !slices.Equal(got, texts) {
-		h.T.Errorf("the bot sent %q, want %q", got, texts)
-	}
+	e := p.event(h.memory.received(content))
+	h.happen(e, p.String()+" said "+quote(content.CQ()))
+	return e.Msg().MessageID
+}
+
+func (h *Harness) report() report {
+	h.run.mu.Lock()
+	defer h.run.mu.Unlock()
+	return report{last: h.last, errs: slices.Clone(h.run.errs), others: h.others()}
+}
+
+// Want fails the test unless the bot sent exactly these messages, in this order,
+// since it was last asked. A message is given by its plain text or, if that is
+// not enough, with CQ codes, as in "[CQ:at,qq=1] 你好"; white space around it
+// does not count.
+func (h *Harness) Want(messages ...string) {
+	h.T.Helper()
+	wantTexts(h.T, h.Sent(), messages, h.report())
+}
+
+// WantLike is Want for messages of which only a part is given.
+func (h *Harness) WantLike(parts ...string) {
+	h.T.Helper()
+	wantLike(h.T, h.Sent(), parts, h.report())
 }
 
 // WantNothing fails the test if the bot sent a message since it was last asked.
@@ -144,9 +288,25 @@ func (h *Harness) WantNothing() {
 // ends the test if it sent none or several.
 func (h *Harness) One() Sent {
 	h.T.Helper()
-	sent := h.Sent()
-	if len(sent) != 1 {
-		h.T.Fatalf("the bot sent %d messages, want one: %v", len(sent), sent)
+	return wantOne(h.T, h.Sent(), h.report())
+}
+
+// WantCall ends the test unless the bot made a call of the action, with at least
+// the given parameters, and returns it. Each call counts once:
+//
+//	h.WantCall("set_group_kick", "group_id", 100, "user_id", 6)
+func (h *Harness) WantCall(action string, params ...any) Call {
+	h.T.Helper()
+	c, ok := h.claim(action, pairs(params))
+	if !ok {
+		h.noCall(h.T, action, pairs(params), h.report())
 	}
-	return sent[0]
+	return c
+}
+
+// WantNoCall fails the test if the bot made a call of one of the actions that no
+// WantCall has asked for.
+func (h *Harness) WantNoCall(actions ...string) {
+	h.T.Helper()
+	wantNoCall(h.T, h.unclaimed(actions...), h.report())
 }

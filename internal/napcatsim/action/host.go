@@ -44,6 +44,10 @@ type Options struct {
 	Exit func()
 	// PacketError says why the packet layer does not work; "": it works.
 	PacketError string
+	// Before is called with every call, in order, before anything else. If it
+	// returns a function, that function answers in place of the action, in a
+	// goroutine of its own. nil: nothing stands before the actions.
+	Before func(Call) func() Result
 }
 
 // Limits are the settings of the configuration file that actions honour.
@@ -162,6 +166,7 @@ type Result struct {
 type Failure struct {
 	Text  string
 	Check bool // found before the action ran: 1400 over WebSocket, 400 over HTTP
+	Code  int  // if not 0, the code to answer with, over whatever transport
 }
 
 // Error implements error.
@@ -322,6 +327,17 @@ func (h *Host) Do(ctx context.Context, in Call, goes func(func()), done func(Res
 	name := baseName(in.Name)
 	c := &call{h: h, ctx: ctx, name: name, format: in.Format}
 	stream := streams[name]
+	if h.o.Before != nil {
+		if answer := h.o.Before(Call{Name: name, Params: in.Params, Format: in.Format}); answer != nil {
+			goes(func() {
+				if r := answer(); !r.Silent {
+					r.Stream = stream
+					done(r)
+				}
+			})
+			return
+		}
+	}
 	c.packet = func(data any) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -345,6 +345,9 @@ func httpAnswer(r action.Result, echo any) *jsval.Object {
 	if r.Err.Check {
 		code, echo = 400, nil
 	}
+	if r.Err.Code != 0 {
+		code = r.Err.Code
+	}
 	text := r.Err.Text
 	if r.Silent {
 		// What a WebSocket never hears of is caught by the HTTP server with its
@@ -383,6 +386,7 @@ func (s *httpServer) events(w http.ResponseWriter, r *http.Request) {
 	if f != nil {
 		f.Flush()
 	}
+	s.n.o.Connected()
 	for {
 		select {
 		case frame, ok := <-c:

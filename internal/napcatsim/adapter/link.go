@@ -136,6 +136,9 @@ func answer(r action.Result, echo any) []byte {
 		if r.Err.Check {
 			code = 1400
 		}
+		if r.Err.Code != 0 {
+			code = r.Err.Code
+		}
 		if r.Stream {
 			data = jsval.Obj("type", "error", "data_type", "error")
 		}

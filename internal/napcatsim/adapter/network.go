@@ -36,6 +36,9 @@ type Options struct {
 	Ephemeral bool
 	// Now is the clock of events; nil: time.Now.
 	Now func() time.Time
+	// Connected is called whenever a connection begins to get events. It may be
+	// called from several goroutines. nil: nobody is told.
+	Connected func()
 }
 
 // Network is all adapters of one account. Its methods are safe for concurrent
@@ -93,6 +96,9 @@ func New(o Options) *Network {
 	}
 	if o.Log == nil {
 		o.Log = func(string, string) {}
+	}
+	if o.Connected == nil {
+		o.Connected = func() {}
 	}
 	if o.Host == nil {
 		o.Host = action.New(action.Options{World: o.World, Log: o.Log})

@@ -147,6 +147,7 @@ func (a *wsClient) session(ctx context.Context, c Entry) error {
 		a.conn, a.err = l, ""
 		a.mu.Unlock()
 		a.sendNow(a.n.lifecycle())
+		a.n.o.Connected()
 	}
 	l.read(func(frame []byte) { a.n.request(frame, a.entry(), "不支持的Api ", a.reply) })
 	a.mu.Lock()

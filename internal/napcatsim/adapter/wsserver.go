@@ -111,6 +111,9 @@ func (h *hub) serve(w http.ResponseWriter, r *http.Request) {
 		h.clients[l] = struct{}{}
 	}
 	h.mu.Unlock()
+	if ok && !api {
+		h.n.o.Connected()
+	}
 	l.read(func(frame []byte) {
 		if ok {
 			h.n.request(frame, h.entry(), h.unknown, l.send)
