@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
@@ -11,8 +12,32 @@ import (
 	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
 )
 
-// explainInstall words the errors of package install. ok is false for others.
+// explainInstall words the errors of package install, each of the two packages
+// by itself when both could not be had. ok is false for other errors.
 func (a *app) explainInstall(err error) (msg, hint string, ok bool) {
+	var both interface{ Unwrap() []error }
+	// The first that holds several errors may be what one source after another
+	// said of a single package; only above the packages it is what both say.
+	if !errors.As(err, &both) || !errors.As(both.(error), new(*install.ProductError)) {
+		return a.explainPackage(err)
+	}
+	var msgs, hints []string
+	for _, e := range both.Unwrap() {
+		m, h, known := a.explainPackage(e)
+		if !known {
+			m = e.Error()
+		}
+		msgs = append(msgs, m)
+		if h != "" && !slices.Contains(hints, h) {
+			hints = append(hints, h)
+		}
+		ok = ok || known
+	}
+	return strings.Join(msgs, "\n"), strings.Join(hints, "\n"), ok
+}
+
+// explainPackage is explainInstall for one package.
+func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 	var product *install.ProductError
 	flag, name := "napcat", ""
 	if errors.As(err, &product) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
+	"github.com/ncatd/ncatd/internal/napcat/install/fetch"
 )
 
 // Install brings the pair that req asks for and makes it the current one, as a
@@ -122,21 +123,21 @@ func (in *installer) notes(napcat, qq string) {
 	}
 }
 
+// both brings the two packages side by side. When one fails the other is given
+// up, but not for a package that nobody has: then the other one's sources are
+// named too, and what it brings is there for the next time.
 func (in *installer) both(ctx context.Context, pair *Pair) error {
 	var wg sync.WaitGroup
 	var napcatErr, qqErr error
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	wg.Go(func() {
-		if pair.NapCat, napcatErr = in.one(ctx, NapCat, in.req.NapCat); napcatErr != nil {
-			cancel(fmt.Errorf("the other package cannot be had: %w", napcatErr))
+	side := func(p Product, pkg Package, r *Release, err *error) {
+		if *r, *err = in.one(ctx, p, pkg); *err != nil && !errors.As(*err, new(*fetch.Error)) {
+			cancel(fmt.Errorf("the other package cannot be had: %w", *err))
 		}
-	})
-	wg.Go(func() {
-		if pair.QQ, qqErr = in.one(ctx, QQ, in.req.QQ); qqErr != nil {
-			cancel(fmt.Errorf("the other package cannot be had: %w", qqErr))
-		}
-	})
+	}
+	wg.Go(func() { side(NapCat, in.req.NapCat, &pair.NapCat, &napcatErr) })
+	wg.Go(func() { side(QQ, in.req.QQ, &pair.QQ, &qqErr) })
 	wg.Wait()
 	// Of two failures the one that ended the other is the one to tell.
 	switch {

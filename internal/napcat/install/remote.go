@@ -161,7 +161,15 @@ func (in *installer) remote(ctx context.Context, p Product, pkg Package) (Releas
 		Name: t.item.Name, Places: in.places(t), SHA256: t.item.SHA256, DigestFrom: t.from, Size: t.item.Size,
 		Insecure: in.req.Insecure,
 		Sniff:    func(head []byte) error { _, err := unpack.Sniff(head); return err },
-		Check:    func(f *os.File, size int64) error { _, err := unpack.Check(f, size); return err },
+		Check: func(f *os.File, size int64) error {
+			if t.item.SHA256 == "" {
+				// Only the archive itself can tell whether a byte is wrong.
+				_, err := unpack.Verify(ctx, f, size, unpack.Options{})
+				return err
+			}
+			_, err := unpack.Check(f, size)
+			return err
+		},
 	}, in.watch(t))
 	if err != nil {
 		return Release{}, err

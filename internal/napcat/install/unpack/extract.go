@@ -40,15 +40,26 @@ type Control struct {
 // [ErrHTML], [ErrFormat] or [ErrDamaged] says that f is not a whole archive; any
 // other error is the file system's. When ctx ends, its cause is returned.
 func Extract(ctx context.Context, f io.ReaderAt, size int64, dir string, o Options) (Result, error) {
-	format, err := SniffFile(f)
-	if err != nil {
-		return Result{}, err
-	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return Result{}, err
 	}
 	defer root.Close()
+	return walk(ctx, f, size, root, o)
+}
+
+// Verify does all of [Extract] but writing: it decompresses everything, so that
+// the archive's own checksums tell a damaged one. It is for an archive of which
+// no digest is known.
+func Verify(ctx context.Context, f io.ReaderAt, size int64, o Options) (Result, error) {
+	return walk(ctx, f, size, nil, o)
+}
+
+func walk(ctx context.Context, f io.ReaderAt, size int64, root *os.Root, o Options) (Result, error) {
+	format, err := SniffFile(f)
+	if err != nil {
+		return Result{}, err
+	}
 	t := newTree(ctx, root, size, o)
 	res := Result{Format: format}
 	switch format {

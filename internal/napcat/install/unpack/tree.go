@@ -30,7 +30,7 @@ const (
 // os.Root, which does not leave the folder whatever the first fence overlooked.
 type tree struct {
 	ctx    context.Context
-	root   *os.Root
+	root   *os.Root // nil: everything is read and judged, nothing written
 	lim    Limits
 	packed int64 // size of the archive, for the ratio
 	seen   map[string]kind
@@ -124,7 +124,7 @@ func (t *tree) enter(name string, k kind) (string, error) {
 		case kindFile:
 			return "", refuse(name, ReasonDuplicate, "%s is a file of the same archive", up)
 		default:
-			if err := t.root.Mkdir(filepath.FromSlash(up), 0o755); err != nil {
+			if err := t.mkdir(up); err != nil {
 				return "", err
 			}
 			t.seen[up] = kindImplied
@@ -145,12 +145,19 @@ func (t *tree) dir(name string) error {
 		return err
 	}
 	if t.seen[p] == 0 {
-		if err := t.root.Mkdir(filepath.FromSlash(p), 0o755); err != nil {
+		if err := t.mkdir(p); err != nil {
 			return err
 		}
 	}
 	t.seen[p] = kindDir
 	return nil
+}
+
+func (t *tree) mkdir(p string) error {
+	if t.root == nil {
+		return nil
+	}
+	return t.root.Mkdir(filepath.FromSlash(p), 0o755)
 }
 
 // file writes one regular file of at most the limits. size is what the archive
@@ -170,6 +177,15 @@ func (t *tree) file(name string, mode fs.FileMode, size int64, r io.Reader) erro
 			return err
 		}
 	}
+	if t.root == nil {
+		t.seen[p] = kindFile
+		t.files++
+		n, err := t.copy(name, io.Discard, r)
+		if err == nil {
+			err = wholeFile(name, n, size)
+		}
+		return err
+	}
 	perm := fs.FileMode(0o644)
 	if mode&0o111 != 0 {
 		perm = 0o755
@@ -187,10 +203,18 @@ func (t *tree) file(name string, mode fs.FileMode, size int64, r io.Reader) erro
 			err = nil
 		}
 	}
-	if err == nil && size >= 0 && n != size {
-		err = fmt.Errorf("%w: %s has %d bytes of %d", ErrDamaged, name, n, size)
+	if err == nil {
+		err = wholeFile(name, n, size)
 	}
 	return errors.Join(err, f.Close())
+}
+
+// wholeFile checks that a file has as many bytes as the archive says.
+func wholeFile(name string, n, size int64) error {
+	if size >= 0 && n != size {
+		return fmt.Errorf("%w: %s has %d bytes of %d", ErrDamaged, name, n, size)
+	}
+	return nil
 }
 
 // firstBytes keeps what a file begins with.
@@ -269,8 +293,10 @@ func (t *tree) symlink(name, target string) error {
 	if to == ".." || strings.HasPrefix(to, "../") {
 		return refuse(name, ReasonLink, "link to %s leads out of the package", target)
 	}
-	if err := t.root.Symlink(filepath.FromSlash(target), filepath.FromSlash(p)); err != nil {
-		return err
+	if t.root != nil {
+		if err := t.root.Symlink(filepath.FromSlash(target), filepath.FromSlash(p)); err != nil {
+			return err
+		}
 	}
 	t.seen[p] = kindLink
 	t.links = append(t.links, p)
@@ -290,8 +316,10 @@ func (t *tree) hardlink(name, target string) error {
 	if t.seen[to] != kindFile {
 		return refuse(name, ReasonLink, "hard link to %s, which is no file of this archive before it", target)
 	}
-	if err := t.root.Link(filepath.FromSlash(to), filepath.FromSlash(p)); err != nil {
-		return err
+	if t.root != nil {
+		if err := t.root.Link(filepath.FromSlash(to), filepath.FromSlash(p)); err != nil {
+			return err
+		}
 	}
 	t.seen[p] = kindFile
 	t.files++
@@ -302,6 +330,9 @@ func (t *tree) hardlink(name, target string) error {
 // chain of links, each harmless by its own text, can still lead out. A link to
 // nothing is left alone.
 func (t *tree) finish() error {
+	if t.root == nil {
+		return nil
+	}
 	for _, p := range t.links {
 		_, err := t.root.Stat(filepath.FromSlash(p))
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
