@@ -207,7 +207,7 @@ func (in *installer) watch(t target) func(fetch.Event) {
 		ev := base
 		ev.URL, ev.Bytes, ev.Total, ev.Rate = e.Place.URL, e.Bytes, e.Total, e.Rate
 		if e.Err != nil {
-			ev.Error = e.Err.Error()
+			ev.Error = fetch.Describe(e.Err)
 		}
 		switch e.Kind {
 		case fetch.Tried:

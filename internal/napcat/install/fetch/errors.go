@@ -50,6 +50,15 @@ func (e *PlaceError) Error() string {
 	return fmt.Sprintf("%s: %s (%s)", e.Place.Via, e.Err, e.Cause)
 }
 
+// Describe words what one place did wrong, with the cause's word and without the
+// place.
+func Describe(err error) string {
+	if p := (*PlaceError)(nil); errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Sprintf("%v (%s)", err, causeOf(err))
+}
+
 // Unwrap returns what went wrong.
 func (e *PlaceError) Unwrap() error { return e.Err }
 
