@@ -67,7 +67,7 @@ e2e-systemd: build ## the service under a real systemd, booted in a container (r
 
 # FUZZ picks targets by a pattern. Minimising is cut short: on the targets that unpack archives it would eat all the time.
 fuzz: ## every fuzz target for FUZZTIME (60s); FUZZ=PATTERN picks some
-	@for d in $$($(GO) list -f '{{.Dir}}' ./...); do for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go 2>/dev/null | sed 's/func //' | grep -E '$(or $(FUZZ),.)'); do echo "== $$d $$f"; (cd $$d && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),60s) -fuzzminimizetime 2s .) || exit 1; done; done
+	@GO='$(GO)' tools/fuzz.sh $(or $(FUZZTIME),60s) '$(FUZZ)'
 
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')

@@ -24,7 +24,9 @@ func TestFramesOfEverySizeStayWhole(t *testing.T) {
 	var sizes []int
 	for _, n := range []int{1 << 10, 8 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 8<<20 + 256<<10} {
 		for d := -200; d <= 200; d += 50 {
-			sizes = append(sizes, n+d)
+			if !testing.Short() || d%200 == 0 {
+				sizes = append(sizes, n+d)
+			}
 		}
 	}
 	event := func(i int) string {
