@@ -29,9 +29,11 @@ race: ## all tests under the race detector, the three heaviest shortened
 e2e: build ## the real binary and the simulator, one script per behaviour
 	$(GO) test -tags e2e -count=1 -timeout 8m ./cmd/ncatd ./internal/e2e
 
-e2e-peers: build ## other authors' clients against the simulator (needs node and npm)
-	cd internal/e2e/peers && npm ci --no-audit --no-fund
+e2e-peers: build ## other authors' clients and frameworks against the simulator (needs node and npm)
+	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
 	node internal/e2e/peers/node-napcat-ts.mjs bin/ncatd
+	node internal/e2e/peers/koishi.cjs bin/ncatd
+	cd internal/e2e/peers/zerobot && $(GO) run . ../../../../bin/ncatd
 
 large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate beside curl and sha256sum
 	NCATD_LARGE=1 $(GO) test -count=1 -v -run LargePackage ./internal/napcat/install
