@@ -43,6 +43,7 @@ type core struct {
 	perms    permissions
 	life     life
 	stores   storeSource
+	backfill Backfill
 
 	mu       sync.Mutex // guards the field below
 	sessions []*Session // running ones
@@ -79,6 +80,7 @@ func New(opts ...Option) *Bot {
 		warn:    5 * time.Second,
 		drain:   5 * time.Second,
 	}
+	WithBackfill(Backfill{})(c)
 	c.registry.init()
 	c.commands.init()
 	c.perms.core, c.life.core = c, c

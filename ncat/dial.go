@@ -79,7 +79,13 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 	}
 	s := b.NewSession("", h)
 	s.sharedDisk = do.shared
-	up, down := s.linkLog(url)
+	log, down := s.linkLog(url)
+	up := func() { // there is no lifecycle event to tell
+		log()
+		if s.journal.on() {
+			s.journal.linkUp(0)
+		}
+	}
 	return s.runWith(ctx, func(ctx context.Context) error {
 		return h.KeepEvents(ctx, up, down, func(frame []byte) func() {
 			s.Feed(frame)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,6 +34,8 @@ type Session struct {
 	owned  sync.Map      // *owner to the context of its handlers here
 
 	sharedDisk bool // see ShareDisk
+
+	journal journal
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
 
@@ -89,14 +90,17 @@ const maxIdle = 16
 
 // SessionStats counts what a session did.
 type SessionStats struct {
-	Events   uint64 // events taken in
-	Dropped  uint64 // of them, those that no queue had room for
-	Bad      uint64 // frames that no event could be made of
-	Errors   uint64 // errors that handlers returned
-	Panics   uint64 // handlers that panicked
-	Slow     uint64 // handlers reported as slow
-	Waiting  int    // events that wait in queues now
-	Handling int    // chats in which a handler runs now
+	Events  uint64 // events taken in
+	Dropped uint64 // of them, those that no queue had room for
+	Bad     uint64 // frames that no event could be made of
+	Errors  uint64 // errors that handlers returned
+	Panics  uint64 // handlers that panicked
+	Slow    uint64 // handlers reported as slow
+	// Backfilled counts messages that were missed and fetched afterwards,
+	// Duplicates those that came live when they had been fetched already.
+	Backfilled, Duplicates uint64
+	Waiting                int // events that wait in queues now
+	Handling               int // chats in which a handler runs now
 }
 
 // NewSession returns the session of an account that makes its calls through c.
@@ -109,6 +113,7 @@ func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
 	}
 	s.bot = &Bot{core: b.core, s: s}
 	s.bot.api = onebot.NewClient(s.bot)
+	s.journal.init(s)
 	return s
 }
 
@@ -122,7 +127,8 @@ func (s *Session) Stats() SessionStats {
 	s.mu.Unlock()
 	return SessionStats{
 		Events: s.events.Load(), Dropped: s.dropped.Load(), Bad: s.bad.Load(), Errors: s.errs.Load(),
-		Panics: s.panics.Load(), Slow: s.slow.Load(), Waiting: waiting, Handling: handling,
+		Panics: s.panics.Load(), Slow: s.slow.Load(),
+		Backfilled: s.journal.backfilled.Load(), Duplicates: s.journal.duplicates.Load(), Waiting: waiting, Handling: handling,
 	}
 }
 
@@ -180,9 +186,20 @@ func (s *Session) take(e onebot.Event, lend bool) (run func()) {
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
 	}
+	if s.journal.on() && s.journal.arrived(e) {
+		return nil
+	}
+	return s.pass(e, lend)
+}
+
+// pass hands an event on: to a conversation that waits for it, or to its chat.
+func (s *Session) pass(e onebot.Event, lend bool) (run func()) {
 	t := s.core.registry.table.Load()
 	for _, tap := range t.taps {
 		if tap(s.bot, e) {
+			s.mu.Lock()
+			s.noteLocked(ChatOf(e), e)
+			s.mu.Unlock()
 			return nil
 		}
 	}
@@ -197,6 +214,7 @@ func (s *Session) take(e onebot.Event, lend bool) (run func()) {
 		s.dropLocked(chat, "ending")
 		return nil
 	}
+	s.noteLocked(chat, e)
 	if q := s.chats[chat]; q != nil {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
 			s.dropLocked(chat, "queue full")
@@ -221,6 +239,13 @@ func (s *Session) take(e onebot.Event, lend bool) (run func()) {
 	}
 	s.startLocked(q)
 	return nil
+}
+
+// noteLocked remembers a message as seen.
+func (s *Session) noteLocked(chat Chat, e onebot.Event) {
+	if m, ok := e.(onebot.MessageEvent); ok {
+		s.journal.noteLocked(chat, m.Msg())
+	}
 }
 
 var queues = sync.Pool{New: func() any { return new(chatQueue) }}
@@ -341,138 +366,6 @@ func (s *Session) nextChat(w *worker) *chatQueue {
 	return <-w.next
 }
 
-// handle runs the handlers for one event.
-func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
-	t := s.core.registry.table.Load()
-	for _, h := range t.handlers(reflect.TypeOf(e)) {
-		at := h.registration
-		if h.pick {
-			if h = t.commands.find(s.bot, e); h == nil {
-				continue
-			}
-		}
-		if len(h.filters) > 0 && !s.passes(ctx, h, e) {
-			continue
-		}
-		if h.owner.id != "" && s.core.perms.deniesPlugin(e, h.owner.id) {
-			continue
-		}
-		hctx, done := h.owner.enter(ctx, s)
-		if hctx == nil {
-			continue // switched off
-		}
-		if q.fiber != nil {
-			q.fiber.at.Store(at)
-			q.fiber.run.Working(hctx)
-		}
-		q.since.Store(s.tick.Load())
-		q.running.Store(h.registration)
-		err := s.call(hctx, q, t, h, e, done)
-		if errors.Is(err, Stop) {
-			return
-		}
-		if err != nil {
-			s.report(hctx, t, h, e, err)
-		}
-		if h.cmd != nil && !h.cmd.pass {
-			return
-		}
-	}
-}
-
-// passes asks the filters of a handler.
-func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			ok = false
-			s.report(ctx, s.core.registry.table.Load(), h, e, &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()})
-		}
-	}()
-	for _, f := range h.filters {
-		if !f(s.bot, e) {
-			return false
-		}
-	}
-	return true
-}
-
-// errGoexit is the error of a handler that called runtime.Goexit, as the Fatal
-// methods of package testing do.
-var errGoexit = errors.New("handler ended its goroutine")
-
-// call runs one handler and turns its panic into an error.
-func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
-	returned := false
-	defer func() {
-		q.running.Store(nil)
-		if done != nil {
-			done()
-		}
-		if returned {
-			return
-		}
-		if v := recover(); v != nil {
-			err = &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()}
-			return
-		}
-		s.report(ctx, t, h, e, errGoexit)
-	}()
-	err = h.run(ctx, s.bot, e)
-	returned = true
-	return err
-}
-
-// report counts and tells a handler's error.
-func (s *Session) report(ctx context.Context, t *table, h *bound, e onebot.Event, err error) {
-	attrs := []any{"handler", h.name, "event", fmt.Sprintf("%T", e), "error", err}
-	if h.owner.id != "" {
-		attrs = append(attrs, "plugin", h.owner.id)
-	}
-	var p *PanicError
-	if errors.As(err, &p) {
-		s.panics.Add(1)
-		attrs = append(attrs, "stack", string(p.Stack))
-	} else {
-		s.errs.Add(1)
-	}
-	s.log.Error("handler failed", attrs...)
-	for _, hook := range t.errorHooks {
-		s.hook(ctx, hook, e, err)
-	}
-}
-
-// hook runs one error hook; its panic is logged and goes no further.
-func (s *Session) hook(ctx context.Context, hook func(context.Context, *Bot, onebot.Event, error), e onebot.Event, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.panics.Add(1)
-			s.log.Error("error hook panicked", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
-		}
-	}()
-	hook(ctx, s.bot, e, err)
-}
-
-// enter returns the context for one handler of o, nil if o was stopped. done
-// must be called when the handler has returned, unless it is nil.
-func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func()) {
-	if o.id == "" {
-		return ctx, nil // the bot itself: it ends with the session
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.stopped != nil {
-		return nil, nil
-	}
-	o.active.Add(1)
-	if _, ok := o.cancels[s]; !ok {
-		own, cancel := context.WithCancelCause(ctx)
-		o.cancels[s] = cancel
-		s.owned.Store(o, own)
-	}
-	own, _ := s.owned.Load(o)
-	return own.(context.Context), o.active.Done
-}
-
 // Run runs the handlers until ctx ends and returns its cause. Then nothing new
 // begins: what waits in queues is dropped and counted, running handlers get the
 // time of [WithDrain], after that their context is cancelled, and after as much
@@ -489,14 +382,20 @@ func (s *Session) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	s.core.life.begin(ctx)
 	defer s.core.life.end()
+	s.journal.load(ctx)
+	defer s.journal.flush(context.WithoutCancel(ctx))
 	s.mu.Lock()
 	s.state, s.ctx = sessionRunning, hctx
+	s.journal.startLocked()
 	early := s.ready
 	s.ready = nil
 	for _, q := range early {
 		s.startLocked(q)
 	}
 	s.mu.Unlock()
+	journal := make(chan struct{})
+	go func() { s.journal.run(ctx); close(journal) }()
+	defer func() { <-journal }()
 	s.core.add(s)
 	defer s.core.remove(s)
 	s.watch(ctx)
@@ -504,13 +403,15 @@ func (s *Session) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.state = sessionEnded
 	for _, q := range s.chats {
-		for range q.events[q.head:] {
+		for _, e := range q.events[q.head:] {
+			s.journal.forgetLocked(q.chat, e)
 			s.dropLocked(q.chat, "ending")
 			s.waiting--
 		}
 		clear(q.events)
 		q.events, q.head = q.events[:0], 0
 	}
+	s.journal.endLocked()
 	for _, w := range s.idle {
 		w.next <- nil
 	}
@@ -554,40 +455,5 @@ func waitFor(ch <-chan struct{}, d time.Duration) bool {
 		return true
 	case <-t.C:
 		return false
-	}
-}
-
-// watch reports slow handlers until ctx ends.
-func (s *Session) watch(ctx context.Context) {
-	if s.core.warn < 0 {
-		<-ctx.Done()
-		return
-	}
-	const steps = 4 // a handler is reported after warn to 1.25 times warn
-	t := time.NewTicker(max(s.core.warn/steps, time.Millisecond))
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		now := s.tick.Add(1)
-		s.mu.Lock()
-		for _, q := range s.chats {
-			r := q.running.Load()
-			if r == nil || now-q.since.Load() <= steps {
-				q.warned = false
-				continue
-			}
-			if q.warned {
-				continue
-			}
-			q.warned = true
-			s.slow.Add(1)
-			s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
-				"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", s.core.warn)
-		}
-		s.mu.Unlock()
 	}
 }

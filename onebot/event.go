@@ -79,6 +79,11 @@ type MessageBase struct {
 	Message       Message   `json:"message"` // may be empty when nothing in it could be parsed
 	RawMessage    string    `json:"raw_message"`
 	MessageFormat string    `json:"message_format"` // array or string
+
+	// Backfilled says that the message did not come as an event but was fetched
+	// from the chat's history, since it had been written while there was no
+	// link. It is no part of the JSON.
+	Backfilled bool `json:"-"`
 }
 
 // MessageEvent is a message in any kind of chat: [*PrivateMessage] or

@@ -1,0 +1,179 @@
+package ncat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// handle runs the handlers for one event.
+func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
+	t := s.core.registry.table.Load()
+	for _, h := range t.handlers(reflect.TypeOf(e)) {
+		at := h.registration
+		if h.pick {
+			if h = t.commands.find(s.bot, e); h == nil {
+				continue
+			}
+		}
+		if len(h.filters) > 0 && !s.passes(ctx, h, e) {
+			continue
+		}
+		if h.owner.id != "" && s.core.perms.deniesPlugin(e, h.owner.id) {
+			continue
+		}
+		hctx, done := h.owner.enter(ctx, s)
+		if hctx == nil {
+			continue // switched off
+		}
+		if q.fiber != nil {
+			q.fiber.at.Store(at)
+			q.fiber.run.Working(hctx)
+		}
+		q.since.Store(s.tick.Load())
+		q.running.Store(h.registration)
+		err := s.call(hctx, q, t, h, e, done)
+		if errors.Is(err, Stop) {
+			return
+		}
+		if err != nil {
+			s.report(hctx, t, h, e, err)
+		}
+		if h.cmd != nil && !h.cmd.pass {
+			return
+		}
+	}
+}
+
+// passes asks the filters of a handler.
+func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			ok = false
+			s.report(ctx, s.core.registry.table.Load(), h, e, &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()})
+		}
+	}()
+	for _, f := range h.filters {
+		if !f(s.bot, e) {
+			return false
+		}
+	}
+	return true
+}
+
+// errGoexit is the error of a handler that called runtime.Goexit, as the Fatal
+// methods of package testing do.
+var errGoexit = errors.New("handler ended its goroutine")
+
+// call runs one handler and turns its panic into an error.
+func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
+	returned := false
+	defer func() {
+		q.running.Store(nil)
+		if done != nil {
+			done()
+		}
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			err = &PanicError{Handler: h.name, Value: v, Stack: debug.Stack()}
+			return
+		}
+		s.report(ctx, t, h, e, errGoexit)
+	}()
+	err = h.run(ctx, s.bot, e)
+	returned = true
+	return err
+}
+
+// report counts and tells a handler's error.
+func (s *Session) report(ctx context.Context, t *table, h *bound, e onebot.Event, err error) {
+	attrs := []any{"handler", h.name, "event", fmt.Sprintf("%T", e), "error", err}
+	if h.owner.id != "" {
+		attrs = append(attrs, "plugin", h.owner.id)
+	}
+	var p *PanicError
+	if errors.As(err, &p) {
+		s.panics.Add(1)
+		attrs = append(attrs, "stack", string(p.Stack))
+	} else {
+		s.errs.Add(1)
+	}
+	s.log.Error("handler failed", attrs...)
+	for _, hook := range t.errorHooks {
+		s.hook(ctx, hook, e, err)
+	}
+}
+
+// hook runs one error hook; its panic is logged and goes no further.
+func (s *Session) hook(ctx context.Context, hook func(context.Context, *Bot, onebot.Event, error), e onebot.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.panics.Add(1)
+			s.log.Error("error hook panicked", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	hook(ctx, s.bot, e, err)
+}
+
+// enter returns the context for one handler of o, nil if o was stopped. done
+// must be called when the handler has returned, unless it is nil.
+func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func()) {
+	if o.id == "" {
+		return ctx, nil // the bot itself: it ends with the session
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stopped != nil {
+		return nil, nil
+	}
+	o.active.Add(1)
+	if _, ok := o.cancels[s]; !ok {
+		own, cancel := context.WithCancelCause(ctx)
+		o.cancels[s] = cancel
+		s.owned.Store(o, own)
+	}
+	own, _ := s.owned.Load(o)
+	return own.(context.Context), o.active.Done
+}
+
+// watch reports slow handlers until ctx ends.
+func (s *Session) watch(ctx context.Context) {
+	if s.core.warn < 0 {
+		<-ctx.Done()
+		return
+	}
+	const steps = 4 // a handler is reported after warn to 1.25 times warn
+	t := time.NewTicker(max(s.core.warn/steps, time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := s.tick.Add(1)
+		s.mu.Lock()
+		for _, q := range s.chats {
+			r := q.running.Load()
+			if r == nil || now-q.since.Load() <= steps {
+				q.warned = false
+				continue
+			}
+			if q.warned {
+				continue
+			}
+			q.warned = true
+			s.slow.Add(1)
+			s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
+				"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", s.core.warn)
+		}
+		s.mu.Unlock()
+	}
+}
