@@ -228,6 +228,33 @@ func TestGap(t *testing.T) {
 	})
 }
 
+// TestGapBetweenSessions has a host that dials the bot: each of its links is a
+// session of its own.
+func TestGapBetweenSessions(t *testing.T) {
+	var r heard
+	b := ncat.New()
+	b.OnMessage(r.handle)
+	p := newPast()
+	chat := ncat.Group(groupA)
+	synctest.Test(t, func(t *testing.T) {
+		for _, text := range []string{"first", "second"} {
+			h := &ncattest.Harness{Caller: &ncattest.Caller{}}
+			p.attach(h)
+			s := b.NewSession("", h.Caller)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { s.Run(ctx); close(ended) }()
+			s.Deliver(&onebot.Lifecycle{EventBase: ncattest.Base(onebot.PostMeta), SubType: "connect"})
+			s.Deliver(p.write(chat, alice, text))
+			time.Sleep(time.Minute) // virtual
+			cancel()
+			<-ended
+			p.write(chat, alice, "missed after "+text)
+		}
+	})
+	r.want(t, "1 first", "1 missed after first*", "1 second")
+}
+
 // TestGapAfterRestart starts the bot anew, with a host whose ids are others.
 func TestGapAfterRestart(t *testing.T) {
 	var r heard

@@ -45,8 +45,10 @@ type core struct {
 	stores   storeSource
 	backfill Backfill
 
-	mu       sync.Mutex // guards the field below
+	mu       sync.Mutex // guards the fields below
 	sessions []*Session // running ones
+	// journals are those of sessions that ended, where no store keeps them.
+	journals map[onebot.UserID][]savedChat
 }
 
 // Option configures a Bot at [New].

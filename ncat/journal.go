@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +110,15 @@ func (l *chatLog) has(m seen, filled bool) bool {
 		}
 	}
 	return false
+}
+
+func (l *chatLog) save() savedLog {
+	s := savedLog{At: l.at.Unix(), Seen: make([][3]int64, 0, l.len())}
+	for i := l.len() - 1; i >= 0; i-- {
+		e := l.last(i)
+		s.Seen = append(s.Seen, [3]int64{e.id, e.seq, e.time})
+	}
+	return s
 }
 
 // forget takes a message back that was noted but not handled.
@@ -316,6 +326,11 @@ func (j *journal) load(ctx context.Context) {
 			sortChats(chats)
 		}
 	}
+	if !j.keep {
+		j.s.core.mu.Lock()
+		maps.Copy(saved, j.s.core.journals)
+		j.s.core.mu.Unlock()
+	}
 	j.s.mu.Lock()
 	defer j.s.mu.Unlock()
 	j.saved, j.loaded, j.self = saved, true, -1
@@ -400,6 +415,28 @@ func (j *journal) run(ctx context.Context) {
 	}
 }
 
+// end hands the journal to the next session of the account.
+func (j *journal) end(ctx context.Context) {
+	if j.keep || !j.on() {
+		j.flush(ctx)
+		return
+	}
+	var chats []savedChat
+	j.s.mu.Lock()
+	for l := j.oldest; l != nil; l = l.newer {
+		chats = append(chats, savedChat{l.chat, l.save()})
+	}
+	self := j.self
+	j.s.mu.Unlock()
+	c := j.s.core
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.journals == nil {
+		c.journals = map[onebot.UserID][]savedChat{}
+	}
+	c.journals[self] = chats
+}
+
 // flush writes what changed.
 func (j *journal) flush(ctx context.Context) {
 	if !j.on() || !j.keep {
@@ -417,16 +454,10 @@ func (j *journal) flush(ctx context.Context) {
 	gone := j.gone
 	j.gone = nil
 	for _, l := range j.chats {
-		if !l.dirty {
-			continue
+		if l.dirty {
+			l.dirty = false
+			items = append(items, item{l, j.key(l.chat), l.save()})
 		}
-		l.dirty = false
-		it := item{l, j.key(l.chat), savedLog{At: l.at.Unix(), Seen: make([][3]int64, 0, l.len())}}
-		for i := l.len() - 1; i >= 0; i-- {
-			e := l.last(i)
-			it.log.Seen = append(it.log.Seen, [3]int64{e.id, e.seq, e.time})
-		}
-		items = append(items, it)
 	}
 	j.s.mu.Unlock()
 	if len(items) == 0 && len(gone) == 0 {

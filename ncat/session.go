@@ -383,7 +383,7 @@ func (s *Session) Run(ctx context.Context) error {
 	s.core.life.begin(ctx)
 	defer s.core.life.end()
 	s.journal.load(ctx)
-	defer s.journal.flush(context.WithoutCancel(ctx))
+	defer s.journal.end(context.WithoutCancel(ctx))
 	s.mu.Lock()
 	s.state, s.ctx = sessionRunning, hctx
 	s.journal.startLocked()
