@@ -23,6 +23,8 @@ type entry struct {
 	data string
 	mode int64
 	n    int64 // with data empty: this many zero bytes
+	// inode is the same for the names of one file in an rpm.
+	inode int64
 }
 
 func (e entry) body() []byte {
@@ -140,6 +142,11 @@ func buildRPM(t testing.TB, entries []entry) []byte {
 	t.Helper()
 	var payload bytes.Buffer
 	w := cpio.NewWriter(&payload)
+	names := map[int64]int{}
+	for _, e := range entries {
+		names[e.inode]++
+	}
+	names[0] = 1
 	for _, e := range entries {
 		mode := cpio.FileMode(0o644 | cpio.TypeReg)
 		body := e.body()
@@ -154,7 +161,7 @@ func buildRPM(t testing.TB, entries []entry) []byte {
 		if e.mode != 0 {
 			mode = mode&^0o777 | cpio.FileMode(e.mode)
 		}
-		if err := w.WriteHeader(&cpio.Header{Name: e.name, Mode: mode, Size: int64(len(body)), Links: 1}); err != nil {
+		if err := w.WriteHeader(&cpio.Header{Name: e.name, Mode: mode, Size: int64(len(body)), Links: names[e.inode], Inode: e.inode}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write(body); err != nil {

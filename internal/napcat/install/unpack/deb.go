@@ -114,7 +114,7 @@ func (t *tree) tarEntry(h *tar.Header, r io.Reader) error {
 	case tar.TypeDir:
 		return t.dir(h.Name)
 	case tar.TypeSymlink:
-		return t.symlink(h.Name, h.Linkname)
+		return t.symlink(h.Name, h.Linkname, true)
 	case tar.TypeLink:
 		return t.hardlink(h.Name, h.Linkname)
 	case tar.TypeXGlobalHeader:

@@ -26,7 +26,7 @@ var DefaultLimits = Limits{
 	Bytes:      4 << 30,
 	FileBytes:  2 << 30,
 	Ratio:      50,
-	RatioFloor: 96 << 20,
+	RatioFloor: 32 << 20,
 	PathBytes:  1024,
 	Depth:      40,
 }

@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/cavaliergopher/cpio"
 )
@@ -172,32 +175,94 @@ func extractRPM(t *tree, f io.ReaderAt, size int64) (Control, error) {
 
 func extractCPIO(t *tree, r io.Reader) error {
 	cr := cpio.NewReader(r)
+	links := cpioLinks{}
 	for {
 		h, err := cr.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return links.empty(t)
 		}
 		if err != nil {
 			return damaged(err)
 		}
-		if err := t.cpioEntry(h, cr); err != nil {
+		if err := t.cpioEntry(h, cr, links); err != nil {
 			return err
 		}
 	}
 }
 
-func (t *tree) cpioEntry(h *cpio.Header, r io.Reader) error {
+func (t *tree) cpioEntry(h *cpio.Header, r io.Reader, links cpioLinks) error {
 	mode := h.FileInfo().Mode()
 	switch {
 	case mode.IsDir():
 		return t.dir(h.Name)
 	case mode&fs.ModeSymlink != 0:
-		return t.symlink(h.Name, h.Linkname)
+		return t.symlink(h.Name, h.Linkname, true)
 	case !mode.IsRegular():
 		return refuse(h.Name, ReasonSpecial, "neither file, folder nor link (%s)", mode)
 	case h.Links > 1:
-		// cpio gives the bytes to the last of several names only; QQ has none.
-		return refuse(h.Name, ReasonLink, "a hard link in an rpm")
+		return links.add(t, h, r)
 	}
 	return t.file(h.Name, mode, h.Size, r)
+}
+
+// cpioLinks are the files with several names, by inode number. An rpm gives the
+// bytes to one of the names, mostly the last; the others come without.
+type cpioLinks map[int64]*cpioLink
+
+type cpioLink struct {
+	name    string // of the one that has the bytes, empty until it came
+	waiting []string
+	mode    fs.FileMode
+}
+
+func (l cpioLinks) add(t *tree, h *cpio.Header, r io.Reader) error {
+	g := l[h.Inode]
+	if g == nil {
+		g = &cpioLink{mode: h.FileInfo().Mode()}
+		l[h.Inode] = g
+	}
+	switch {
+	case g.name != "" && h.Size > 0:
+		return refuse(h.Name, ReasonLink, "a second content for the file that is also %s", g.name)
+	case g.name != "":
+		return t.hardlink(h.Name, g.name)
+	case h.Size == 0:
+		g.waiting = append(g.waiting, h.Name)
+		if len(g.waiting) > t.lim.Entries {
+			return refuse(h.Name, ReasonTooMany, "more than %d entries", t.lim.Entries)
+		}
+		return nil
+	}
+	return g.write(t, h.Name, h.Size, r)
+}
+
+// write writes the file under the name that has its bytes, and gives it the
+// names that waited.
+func (g *cpioLink) write(t *tree, name string, size int64, r io.Reader) error {
+	if err := t.file(name, g.mode, size, r); err != nil {
+		return err
+	}
+	g.name = name
+	for _, w := range g.waiting {
+		if err := t.hardlink(w, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// empty writes the files that nobody brought bytes for, in a fixed order.
+func (l cpioLinks) empty(t *tree) error {
+	for _, inode := range slices.Sorted(maps.Keys(l)) {
+		g := l[inode]
+		if g.name != "" {
+			continue
+		}
+		name := g.waiting[0]
+		g.waiting = g.waiting[1:]
+		if err := g.write(t, name, 0, strings.NewReader("")); err != nil {
+			return err
+		}
+	}
+	return nil
 }

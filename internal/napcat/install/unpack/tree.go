@@ -35,12 +35,17 @@ type tree struct {
 	packed int64 // size of the archive, for the ratio
 	seen   map[string]kind
 	links  []string // symbolic links, looked at again in the end
+	inner  []inner  // those of them that named an absolute path
 	bytes  int64
 	files  int
 	count  int
 	buf    []byte
 	tick   func(bytes int64)
 }
+
+// inner is a link that a distribution package makes to an absolute path, which
+// must be one of its own.
+type inner struct{ name, target, to string }
 
 func newTree(ctx context.Context, root *os.Root, packed int64, o Options) *tree {
 	return &tree{
@@ -278,7 +283,10 @@ func (t *tree) room(name string, total int64) error {
 	return nil
 }
 
-func (t *tree) symlink(name, target string) error {
+// symlink makes a symbolic link. With system the archive is meant for the root of
+// a system, so that an absolute target may mean a file of the archive itself; the
+// link then becomes a relative one to it.
+func (t *tree) symlink(name, target string, system bool) error {
 	p, err := t.enter(name, kindLink)
 	if err != nil {
 		return err
@@ -286,6 +294,12 @@ func (t *tree) symlink(name, target string) error {
 	switch {
 	case target == "" || !utf8.ValidString(target) || strings.ContainsFunc(target, unicode.IsControl) || strings.Contains(target, `\`):
 		return refuse(name, ReasonLink, "link target %.100q is no usable path", target)
+	case system && path.IsAbs(target):
+		to := strings.TrimPrefix(path.Clean(target), "/")
+		t.inner = append(t.inner, inner{name, target, to})
+		if target, err = relative(path.Dir(p), to); err != nil {
+			return err
+		}
 	case path.IsAbs(target) || len(target) > 1 && target[1] == ':':
 		return refuse(name, ReasonLink, "link to the absolute path %s", target)
 	}
@@ -301,6 +315,12 @@ func (t *tree) symlink(name, target string) error {
 	t.seen[p] = kindLink
 	t.links = append(t.links, p)
 	return nil
+}
+
+// relative is the path from one folder of the tree to a path of it.
+func relative(dir, to string) (string, error) {
+	rel, err := filepath.Rel(filepath.FromSlash("/"+dir), filepath.FromSlash("/"+to))
+	return filepath.ToSlash(rel), err
 }
 
 // hardlink links to a regular file that the same archive brought before.
@@ -330,6 +350,11 @@ func (t *tree) hardlink(name, target string) error {
 // chain of links, each harmless by its own text, can still lead out. A link to
 // nothing is left alone.
 func (t *tree) finish() error {
+	for _, l := range t.inner {
+		if t.seen[l.to] == 0 || l.to == "." {
+			return refuse(l.name, ReasonLink, "link to the absolute path %s, which is none of the package's", l.target)
+		}
+	}
 	if t.root == nil {
 		return nil
 	}
