@@ -27,7 +27,7 @@ race: ## all tests under the race detector, the three heaviest shortened
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 5m ./...
 
 e2e: build ## the real binary and the simulator, one script per behaviour
-	$(GO) test -tags e2e -count=1 -timeout 8m ./cmd/ncatd ./internal/e2e
+	$(GO) test -tags e2e -count=1 -timeout 8m -parallel 4 ./cmd/ncatd ./internal/e2e
 
 e2e-peers: build ## other authors' clients and frameworks against the simulator (needs node and npm)
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts

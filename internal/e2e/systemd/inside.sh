@@ -34,6 +34,12 @@ until_ok() { # until_ok SECONDS COMMAND...
 	done
 }
 not() { ! "$@"; }
+# example LINE runs a line that the help of ncatd shows as an example.
+example() { $run bash -c "$1"; }
+mkdir -p /run/sudo # there is no sudo here, and root to begin with
+printf '#!/bin/sh\nexec "$@"\n' >/run/sudo/sudo
+chmod 755 /run/sudo/sudo
+PATH=/run/sudo:$PATH
 
 # The two services are tried by the same words: run is as_root or as_ops, flag
 # is empty or --user.
@@ -121,10 +127,10 @@ if [ $boot = first ]; then
 	run=as_root flag=
 	check "the unit is well-formed" sh -c 'ncatd service unit >/run/ncatd.service && out=$(systemd-analyze verify /run/ncatd.service 2>&1); echo "$out"; ! echo "$out" | grep ncatd.service'
 	rm -f /run/ncatd.service
-	check "service install" as_root ncatd service install
+	check "service install" example 'sudo ncatd service install'
 	first_life $home ncatd
 	check "the journal has fields" sh -c 'journalctl -u ncatd NCATD_ACCOUNT=main -n 1 --no-pager | grep -q state'
-	check "service status" ncatd service status
+	check "service status" example 'ncatd service status'
 	check "QQ can write where it must, and no more" nsenter -t "$(main)" -m setpriv --reuid ncatd --regid ncatd --clear-groups --no-new-privs sh -ec '
 		for d in /tmp /dev/shm /var/lib/ncatd; do f=$(mktemp -p $d); rm "$f"; done
 		for d in /var/tmp /run /usr/local /home; do ! mktemp -p $d; done 2>/dev/null'
@@ -151,7 +157,7 @@ if [ $boot = first ]; then
 		run=as_ops flag="--user "
 		as_ops mkdir -m 700 $ops_home
 		config $ops_home 6102 3102 | as_ops tee $ops_home/ncatd.yaml >/dev/null
-		check "--user service install" as_ops ncatd service install --user
+		check "--user service install" example 'ncatd service install --user'
 		first_life $ops_home ops
 		touch /var/tmp/lingers
 	else
@@ -164,7 +170,7 @@ fi
 run=as_root flag=
 check "the reboot brings it back" until_ok 40 online
 check "it is quiet about it" status_says "1 account: 1 online"
-check "service uninstall" ncatd service uninstall
+check "service uninstall" example 'sudo ncatd service uninstall'
 check "nothing runs" nothing_left ncatd $home
 check "no trace in systemd" sh -c '! systemctl list-unit-files --all | grep -F ncatd.service && ! systemctl list-units --all | grep -F ncatd.service'
 check "a second uninstall says so" not ncatd service uninstall

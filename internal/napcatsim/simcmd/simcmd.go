@@ -118,7 +118,7 @@ var examples = map[string][]string{
 	"pack":      {"pack /tmp/packages", "pack /tmp/packages --napcat-version 4.18.19 --json"},
 	"say":       {"say --user 3001000001 测试", "say --group 700000001 '[CQ:at,qq=3889001001] hello' --wait 0s"},
 	"sent":      {"sent", "sent --json"},
-	"act":       {"act poke --user 3001000001", "act ban --group 700000001 --user 3001000001 --seconds 60"},
+	"act":       {"act poke --user 3001000001", "act ban --group 700000001 --user 3001000003 --seconds 60"},
 	"scan":      {"scan", "scan --uin 10001"},
 	"qr-expire": {"qr-expire"},
 	"kick":      {"kick", "kick --keep-ticket"},

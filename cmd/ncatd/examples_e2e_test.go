@@ -1,0 +1,420 @@
+//go:build e2e && linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/e2e/await"
+	"github.com/ncatd/ncatd/internal/napcatsim"
+)
+
+// exampleUIN is the account that the examples of the help speak of.
+const exampleUIN = 10001
+
+// example is one command line of the help, as a scene runs it.
+type example struct {
+	line string
+	exit []int // the exit codes it may end with; none: 0
+	// shows, if set, is what it prints at last before it is interrupted, which
+	// then is how it ends (130, unless exit says otherwise).
+	shows *regexp.Regexp
+	// meanwhile runs while it waits for shows to come.
+	meanwhile string
+	answer    string // typed on a terminal of its own
+	then      string // the account's state to wait for afterwards
+}
+
+// scene is one home in which examples run one after another. A line that begins
+// with "+ " stands in no help: it makes the next ones possible.
+type scene struct {
+	options  napcatsim.Options
+	noConfig bool
+	examples []example
+}
+
+func plain(lines ...string) []example {
+	out := make([]example, len(lines))
+	for i, l := range lines {
+		out[i].line = l
+	}
+	return out
+}
+
+var (
+	scanOff  = napcatsim.Off
+	scanSoon = napcatsim.Duration(0)
+	machine  = []int{0, 1} // doctor speaks of the machine it runs on
+)
+
+// scenes run every example of the help but those of elsewhere.
+var scenes = map[string]scene{
+	"a daemon that runs": {options: napcatsim.Options{ScanAfter: &scanSoon}, examples: slices.Concat(
+		[]example{{line: "ncatd start -d", then: "online"}},
+		plain("ncatd status", "ncatd status --json", "ncatd login", "ncatd login --list", "ncatd logs", "ncatd logs --level warn --since 1h",
+			"ncatd call get_login_info", "ncatd call send_group_msg group_id=700000001 message=hello", `ncatd call get_group_list --params '{"no_cache":true}'`,
+			"ncatd send --user 3001000001 hello", "ncatd send --group 700000001 '[CQ:face,id=14] good morning'", "ncatd send --group 700000001 --image cat.png look",
+			"ncatd plugin list", "ncatd plugin list --json", "ncatd plugin disable demo", "ncatd plugin enable demo",
+			"ncatd sim say --user 3001000001 测试", "ncatd sim say --group 700000001 '[CQ:at,qq=3889001001] hello' --wait 0s",
+			"ncatd sim sent", "ncatd sim sent --json", "ncatd sim state", "ncatd sim state --json", "ncatd sim world",
+			"ncatd sim act poke --user 3001000001", "ncatd sim act ban --group 700000001 --user 3001000003 --seconds 60",
+			"ncatd sim fault scan_after=off", "ncatd sim fault scan_after=null", "ncatd versions", "ncatd versions --json", "ncatd versions --refresh",
+			"ncatd config set log.level debug", "ncatd reload", "ncatd config get log.level"),
+		[]example{
+			{line: "ncatd status --watch", shows: regexp.MustCompile(`main`)},
+			{line: "ncatd logs -f main", shows: regexp.MustCompile(`/ping`), meanwhile: "ncatd sim say --user 3001000001 /ping"},
+			{line: "ncatd events", shows: regexp.MustCompile(`user=3001000001.*/ping`), meanwhile: "ncatd sim say --user 3001000001 /ping"},
+			{line: "ncatd events --type message --json", shows: regexp.MustCompile(`"raw_message":"/ping"`), meanwhile: "ncatd sim say --user 3001000001 /ping"},
+			{line: "ncatd sim drop slow --delay 2s"},
+			{line: "ncatd sim drop heal"},
+			{line: "ncatd sim hang"},
+			{line: "ncatd sim hang --off", then: "online"},
+			{line: "ncatd sim offline", then: "offline"},
+			{line: "ncatd sim online", then: "online"},
+			{line: "ncatd sim drop", then: "online"},
+			{line: "ncatd stop"},
+		})},
+	"an account that waits": {options: napcatsim.Options{ScanAfter: &scanOff}, examples: []example{
+		{line: "+ ncatd start -d"},
+		{line: "ncatd sim qr-expire"},
+		{line: "ncatd sim scan", then: "online"},
+		{line: "ncatd sim kick", then: "login_required"},
+		{line: "ncatd sim scan --uin 10001", then: "online"},
+		{line: "ncatd sim kick --keep-ticket", then: "online"},
+		{line: "ncatd sim crash", then: "online"},
+		{line: "ncatd sim crash --master", then: "online"},
+		{line: "ncatd restart", then: "online"},
+		{line: "ncatd restart main", then: "online"},
+		{line: "ncatd stop --keep-napcat"},
+		{line: "+ ncatd start -d"},
+		{line: "+ ncatd stop"},
+	}},
+	"in the foreground": {options: napcatsim.Options{ScanAfter: &scanSoon}, examples: []example{
+		{line: "ncatd start", shows: regexp.MustCompile(`online as`)},
+		{line: "ncatd start --sim", shows: regexp.MustCompile(`online as`)},
+	}},
+	"without a daemon": {options: napcatsim.Options{ScanAfter: &scanSoon}, examples: slices.Concat(
+		plain("ncatd install", "ncatd install --mirror https://ghfast.top/",
+			"ncatd install --napcat-package NapCat.Shell.zip --qq-package linuxqq_3.2.30-50969_amd64.deb",
+			"ncatd upgrade --check", "ncatd upgrade --to 4.18.19", "ncatd rollback", "ncatd upgrade",
+			"+ ncatd login", "ncatd login main --qr png=qr.png", "ncatd login --quick 10001",
+			`echo "$PASSWORD" | ncatd login --password-stdin`, "ncatd logout main --yes"),
+		[]example{
+			{line: "ncatd logout", answer: "y\n"},
+			{line: "ncatd doctor", exit: machine},
+			{line: "ncatd doctor --json", exit: machine},
+			{line: "ncatd doctor --offline", exit: machine},
+		},
+		plain("ncatd config check", "ncatd config check other.yaml", "ncatd config show", "ncatd config show --json", "ncatd config path",
+			"ncatd config get accounts.main.uin", "ncatd config set accounts.main.uin 10001", "ncatd config set bot.prefixes '/,!'",
+			"ncatd uninstall"),
+		[]example{{line: "ncatd uninstall --purge", answer: "y\n"}})},
+	"an empty home": {noConfig: true, examples: slices.Concat(
+		plain("ncatd init", "+ rm n/ncatd.yaml", "ncatd init --uin 10001", "ncatd version", "ncatd version --json",
+			"ncatd completion bash > /etc/bash_completion.d/ncatd", `ncatd completion zsh > "${fpath[1]}/_ncatd"`, "ncatd completion fish > ~/.config/fish/completions/ncatd.fish",
+			"ncatd service unit", "ncatd service unit --user", "ncatd sim pack /tmp/packages", "ncatd sim pack /tmp/packages --napcat-version 4.18.19 --json"),
+		[]example{
+			{line: "ncatd sim onebot --port 3001 --token secret", shows: regexp.MustCompile(`"listening"`), exit: []int{0, 130}},
+			{line: `echo '{"say":{"user":3001000001,"text":"hi"}}' | ncatd sim onebot --port 3001`, shows: regexp.MustCompile(`"done"`), exit: []int{0, 130}},
+			{line: "ncatd service status", exit: []int{0, 1, 3}}, // 1: not installed here
+		})},
+}
+
+// elsewhere has the examples that need a systemd of their own; what runs them
+// is internal/e2e/systemd/inside.sh, which this test looks at.
+var elsewhere = []string{"sudo ncatd service install", "ncatd service install --user", "sudo ncatd service uninstall", "ncatd service status"}
+
+// rewrites keep examples from meeting what is on this machine.
+var rewrites = strings.NewReplacer(
+	"/etc/bash_completion.d/", "$HOME/", "${fpath[1]}", "$HOME", "~/.config/fish/completions/", "~/", "--port 3001", "--port 0", "/tmp/packages", "$HOME/packages")
+
+// TestExamples runs every command line that the help shows as an example. That
+// all commands have one, and that none is left out, is part of it.
+func TestExamples(t *testing.T) {
+	packages := t.TempDir()
+	packExamples(t, packages)
+	ran := map[string]bool{}
+	for name, s := range scenes {
+		for _, e := range s.examples {
+			if !strings.HasPrefix(e.line, "+ ") {
+				ran[e.line] = true
+			}
+		}
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			runScene(t, s, packages)
+		})
+	}
+	inside, err := os.ReadFile("../../internal/e2e/systemd/inside.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range elsewhere {
+		ran[line] = true
+		if want := "example '" + line + "'"; !strings.Contains(string(inside), want) {
+			t.Errorf("the tests under systemd lack: %s", want)
+		}
+	}
+	shown := map[string]bool{}
+	helpExamples(t, nil, shown)
+	for line := range shown {
+		if !ran[line] {
+			t.Errorf("no scene runs %q", line)
+		}
+	}
+	for line := range ran {
+		if !shown[line] {
+			t.Errorf("no help shows %q", line)
+		}
+	}
+}
+
+// helpExamples collects the examples in the help of a command and those below.
+func helpExamples(t *testing.T, path []string, into map[string]bool) {
+	t.Helper()
+	cmd := exec.Command(binary, append(slices.Clone(path), "--help")...)
+	cmd.Env = append(os.Environ(), "NCATD_LANG=en")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("ncatd %v --help: %v", path, err)
+	}
+	n, part := 0, ""
+	for line := range strings.Lines(string(out)) {
+		text := strings.TrimSpace(line)
+		switch {
+		case line == text+"\n" && strings.HasSuffix(text, ":"):
+			part = text
+		case text == "":
+			part = ""
+		case part == "Examples:":
+			text, _, _ = strings.Cut(text, "  #")
+			into[strings.TrimSpace(text)] = true
+			n++
+		case part == "Commands:":
+			helpExamples(t, append(slices.Clone(path), strings.Fields(text)[0]), into)
+		}
+	}
+	if n == 0 && !slices.Equal(path, []string{"help"}) {
+		t.Errorf("the help of ncatd %v has no example", path)
+	}
+}
+
+// packExamples makes the packages that the examples install.
+func packExamples(t *testing.T, dir string) {
+	t.Helper()
+	for _, v := range []string{"4.18.13", "4.18.19"} {
+		if _, err := napcatsim.Pack(filepath.Join(dir, v), napcatsim.PackOptions{NapCatVersion: v, QQVersion: napcatsim.DefaultQQVersion, Binary: binary}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	catalogue := `{"schema": 1, "updated": "2026-01-01", "napcat_url": "https://127.0.0.1:1/{version}.zip",
+ "napcat": [{"version": "4.18.13", "qq": ["3.2.30-50969"]}, {"version": "4.18.19", "qq": ["3.2.30-50969"]}],
+ "qq": [{"version": "3.2.30-50969", "packages": [{"arch": "amd64", "format": "deb", "url": "https://127.0.0.1:1/a.deb"}, {"arch": "arm64", "format": "deb", "url": "https://127.0.0.1:1/b.deb"}]}]}`
+	if err := os.WriteFile(filepath.Join(dir, "catalogue.json"), []byte(catalogue), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// place is where a scene plays.
+type place struct {
+	t    *testing.T
+	work string
+	env  []string
+}
+
+func runScene(t *testing.T, s scene, packages string) {
+	p := &place{t: t, work: t.TempDir()}
+	home := filepath.Join(p.work, "n")
+	p.env = []string{"HOME=" + p.work, "NCATD_HOME=" + home, "NCATD_LANG=en", "PASSWORD=secret", "TERM=dumb", "TMPDIR=" + p.work,
+		"PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH")}
+	t.Cleanup(func() {
+		if t.Failed() {
+			b, _ := os.ReadFile(filepath.Join(home, "logs", "ncatd.log"))
+			t.Logf("ncatd.log:\n%s", b[max(0, len(b)-4000):])
+		}
+		killLeft(t, p.work)
+	})
+	if !s.noConfig {
+		s.options.UIN = exampleUIN
+		s.options.Accounts = []napcatsim.Account{{UIN: exampleUIN, Nick: "bot", PasswordMD5: fmt.Sprintf("%x", md5.Sum([]byte("secret")))}}
+		if err := napcatsim.WriteOptions(napcatsim.AccountHome(home, "main"), s.options); err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{
+			"cat.png": "not really a picture", "other.yaml": "log: {level: warn}\n",
+			"n/ncatd.yaml": fmt.Sprintf(`display: none
+napcat: {version: 4.18.13, source: "%[1]s/{version}/NapCat.Shell.zip", qq_source: "%[1]s/4.18.13/%[2]s", catalogue: "%[1]s/catalogue.json", update: "off", mirrors: ["http://127.0.0.1:1/"]}
+supervisor: {restart: {initial: 50ms, max: 1s, score_limit: 50}, health: {probe_interval: 200ms}}
+accounts: [{name: main, uin: %[3]d, onebot: {heartbeat: 1s}}]
+log: {level: info}
+`, packages, napcatsim.QQPackageName, exampleUIN)}
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(p.work, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for link, to := range map[string]string{"NapCat.Shell.zip": napcatsim.NapCatPackageName, "linuxqq_3.2.30-50969_amd64.deb": napcatsim.QQPackageName} {
+			if err := os.Symlink(filepath.Join(packages, "4.18.13", to), filepath.Join(p.work, link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, e := range s.examples {
+		began := time.Now()
+		p.run(e)
+		if e.then != "" {
+			p.await(e.line, e.then)
+		}
+		t.Logf("%5d ms  %s", time.Since(began).Milliseconds(), e.line)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func (p *place) command(ctx context.Context, line string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "bash", "-c", line)
+	cmd.Dir, cmd.Env = p.work, p.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd
+}
+
+func (p *place) run(e example) {
+	t := p.t
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	line := rewrites.Replace(strings.TrimPrefix(e.line, "+ "))
+	if e.answer != "" { // on a terminal
+		line = "script -qefc '" + line + "' /dev/null"
+	}
+	cmd := p.command(ctx, line)
+	cmd.Stdin = strings.NewReader(e.answer)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	want := e.exit
+	var err error
+	if e.shows == nil {
+		if want == nil {
+			want = []int{0}
+		}
+		err = cmd.Run()
+	} else {
+		if want == nil {
+			want = []int{130}
+		}
+		err = p.watch(ctx, cmd, e)
+	}
+	if !slices.Contains(want, cmd.ProcessState.ExitCode()) {
+		t.Fatalf("%s: %v, want %v\n%s", e.line, err, want, out.Bytes())
+	}
+}
+
+// watch runs a command that goes on for ever until it shows what it should,
+// and interrupts it.
+func (p *place) watch(ctx context.Context, cmd *exec.Cmd, e example) error {
+	t := p.t
+	t.Helper()
+	cmd.Stdout, cmd.Stderr = nil, nil
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd.Stdout, cmd.Stderr = w, w
+	hold, stdin, err := os.Pipe() // some end when their input does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Close()
+	defer stdin.Close()
+	cmd.Stdin = hold
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	shown, all := make(chan struct{}), make(chan []byte, 1)
+	go func() {
+		var seen []byte
+		buf := make([]byte, 4096)
+		found := false
+		for {
+			n, err := r.Read(buf)
+			seen = append(seen, buf[:n]...)
+			if !found && e.shows.Match(seen) {
+				found = true
+				close(shown)
+			}
+			if err != nil {
+				all <- seen
+				return
+			}
+		}
+	}()
+	tick := time.NewTicker(300 * time.Millisecond) // poll: nothing says that a follower has begun to follow
+	defer tick.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-shown:
+			waiting = false
+		case seen := <-all:
+			t.Fatalf("%s ended: %s", e.line, seen)
+		case <-ctx.Done():
+			t.Errorf("%s: never showed %s", e.line, e.shows)
+			waiting = false
+		case <-tick.C:
+			if e.meanwhile != "" {
+				if out, err := p.command(ctx, e.meanwhile).CombinedOutput(); err != nil {
+					t.Errorf("%s: %v\n%s", e.meanwhile, err, out)
+				}
+			}
+		}
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	err = cmd.Wait()
+	var ee *exec.ExitError
+	if err != nil && !errors.As(err, &ee) && !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+	return err
+}
+
+// await waits until the account is in a state for long enough to be in it for
+// good: until the daemon says so twice.
+func (p *place) await(after, state string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), waitLimit)
+	defer cancel()
+	last := ""
+	await.True(p.t, waitLimit, after+": "+state, func() bool {
+		out, _ := p.command(ctx, "ncatd status --json").Output() // its exit code speaks of the state too
+		var st struct {
+			Accounts []struct{ State, Since string }
+		}
+		if json.Unmarshal(out, &st) != nil || len(st.Accounts) != 1 {
+			return false
+		}
+		now := st.Accounts[0].State + st.Accounts[0].Since
+		same := now == last
+		last = now
+		return same && st.Accounts[0].State == state
+	})
+}
