@@ -88,8 +88,9 @@ type command struct {
 	cooldown time.Duration
 	hidden   bool
 	pass     bool
+	builtin  bool // of ncat itself: help and usage are keys of texts
 	spec     *argSpec
-	call     func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error
+	call     commandCall
 
 	mu   sync.Mutex // guards the field below
 	cool map[coolKey]cooling
@@ -145,6 +146,7 @@ type commandSettings struct {
 	prefixes atomic.Pointer[[]string] // longest first
 	english  atomic.Bool
 	noHelp   atomic.Bool
+	noPerm   atomic.Bool
 }
 
 func (c *commandSettings) init() { c.setPrefixes([]string{"/"}) }
@@ -174,33 +176,49 @@ func WithoutHelp() Option { return func(c *core) { c.commands.noHelp.Store(true)
 // commandPriority is where commands stand among the handlers.
 const commandPriority = 100
 
-func (b *Bot) addCommand(name string, spec *argSpec, call func(context.Context, *Bot, onebot.MessageEvent, reflect.Value) error, opts []HandlerOption) *Registration {
+func (b *Bot) addCommand(name string, spec *argSpec, call commandCall, opts []HandlerOption) *Registration {
+	reg := newCommand(b.owner(), name, spec, call, opts)
+	c, r := reg.cmd, &b.core.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if taken := r.takenLocked(c); taken != nil {
+		panic(fmt.Sprintf("ncat: command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner)))
+	}
+	r.pickLocked(reg.own)
+	r.commands = append(r.commands, reg)
+	r.changeLocked()
+	return &Registration{reg: r, r: reg}
+}
+
+// commandCall is a command's handler, whose arguments are in a struct.
+type commandCall func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error
+
+func newCommand(o *owner, name string, spec *argSpec, call commandCall, opts []HandlerOption) *registration {
 	c := &command{path: strings.Fields(name), spec: spec, call: call, cool: map[coolKey]cooling{}}
 	if len(c.path) == 0 {
 		panic("ncat: a command needs a name")
 	}
-	reg := &registration{owner: b.owner(), name: "command " + c.name(), typ: reflect.TypeFor[onebot.MessageEvent](), cmd: c, priority: commandPriority}
+	reg := &registration{owner: o, name: "command " + c.name(), typ: reflect.TypeFor[onebot.MessageEvent](), cmd: c, priority: commandPriority}
 	reg.handle = func(ctx context.Context, b *Bot, e onebot.Event) error {
 		return c.run(ctx, b, reg, e.(onebot.MessageEvent))
 	}
 	for _, o := range opts {
 		o(reg)
 	}
-	r := &b.core.registry
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if taken := r.takenLocked(c); taken != nil {
-		panic(fmt.Sprintf("ncat: command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner)))
+	return reg
+}
+
+// pickLocked makes sure that there is a registration that looks for commands,
+// with a goroutine of its own if own is set.
+func (r *registry) pickLocked(own bool) {
+	i := slices.IndexFunc(r.regs, func(x *registration) bool { return x.pick })
+	if i >= 0 && (r.regs[i].own || !own) {
+		return
 	}
-	if i := slices.IndexFunc(r.regs, func(x *registration) bool { return x.pick }); i < 0 || reg.own && !r.regs[i].own {
-		if i >= 0 {
-			r.regs = slices.Delete(r.regs, i, i+1)
-		}
-		r.addLocked(&registration{owner: r.self, name: "commands", typ: reg.typ, pick: true, own: reg.own, priority: commandPriority})
+	if i >= 0 {
+		r.regs = slices.Delete(r.regs, i, i+1)
 	}
-	r.commands = append(r.commands, reg)
-	r.changeLocked()
-	return &Registration{reg: r, r: reg}
+	r.addLocked(&registration{owner: r.self, name: "commands", typ: reflect.TypeFor[onebot.MessageEvent](), pick: true, own: own, priority: commandPriority})
 }
 
 func ofPlugin(o *owner) string {

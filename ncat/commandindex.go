@@ -12,6 +12,7 @@ import (
 type commandIndex struct {
 	root *commandNode
 	help *bound // answers help, half-named commands and misspelled ones; nil without commands
+	own  bool   // there are commands that are not built in
 }
 
 // commandNode is one word of the commands' names.
@@ -20,6 +21,8 @@ type commandNode struct {
 	cmd   *bound // nil if only longer names exist
 	under map[string]*commandNode
 	order []*commandNode // under, without aliases, as registered
+
+	builtin bool // there are only built-in commands at and under it
 }
 
 func (n *commandNode) reg() *registration {
@@ -42,30 +45,19 @@ func (n *commandNode) next(word string) *commandNode {
 
 // indexLocked builds the index of the commands there are.
 func (r *registry) indexLocked() commandIndex {
-	if len(r.commands) == 0 {
+	if len(r.commands) == 0 && len(r.builtins) == 0 {
 		return commandIndex{}
 	}
-	ix := commandIndex{root: &commandNode{}}
+	ix := commandIndex{root: &commandNode{}, own: len(r.commands) > 0}
 	for _, reg := range r.commands {
-		bd := r.bindLocked(reg)
-		for i, path := range reg.cmd.names() {
-			n := ix.root
-			for j, w := range path {
-				w = strings.ToLower(w)
-				c := n.under[w]
-				if c == nil {
-					c = &commandNode{word: path[j]}
-					if n.under == nil {
-						n.under = map[string]*commandNode{}
-					}
-					n.under[w] = c
-					if i == 0 {
-						n.order = append(n.order, c)
-					}
-				}
-				n = c
-			}
-			n.cmd = &bd
+		ix.add(reg.cmd, r.bindLocked(reg))
+	}
+	if ix.root.under["perm"] == nil { // built-in commands give way to others
+		for _, reg := range r.builtins {
+			ix.add(reg.cmd, r.bindLocked(reg))
+		}
+		if perm := ix.root.under["perm"]; perm != nil && ix.root.under["权限"] == nil {
+			ix.root.under["权限"] = perm
 		}
 	}
 	helper := &registration{owner: r.self, name: "command help", cmd: &command{path: []string{"help"}}}
@@ -73,6 +65,30 @@ func (r *registry) indexLocked() commandIndex {
 	bd := r.bindLocked(helper)
 	ix.help = &bd
 	return ix
+}
+
+// add puts a command in under all its names.
+func (ix *commandIndex) add(cmd *command, bd bound) {
+	for i, path := range cmd.names() {
+		n := ix.root
+		for j, w := range path {
+			w = strings.ToLower(w)
+			c := n.under[w]
+			if c == nil {
+				c = &commandNode{word: path[j], builtin: true}
+				if n.under == nil {
+					n.under = map[string]*commandNode{}
+				}
+				n.under[w] = c
+				if i == 0 {
+					n.order = append(n.order, c)
+				}
+			}
+			n = c
+			n.builtin = n.builtin && cmd.builtin
+		}
+		n.cmd = &bd
+	}
 }
 
 // place is where a message led in the index.
@@ -166,13 +182,17 @@ func (ix *commandIndex) find(b *Bot, e onebot.Event) *bound {
 		return nil
 	}
 	if at.node.cmd != nil && at.unknown == "" {
-		if b.core.perms.denied(m, at.node.cmd.registration) {
+		reg := at.node.cmd.registration
+		if b.core.perms.denied(m, reg) || reg.cmd.builtin && !b.core.perms.may(b, m, reg) {
 			return nil
 		}
 		return at.node.cmd
 	}
 	if b.core.commands.noHelp.Load() {
 		return nil
+	}
+	if at.node.builtin && !at.node.visible(b, m) || at.node == ix.root && !ix.own && !ix.root.visible(b, m) {
+		return nil // as good as absent
 	}
 	if at.node != ix.root || isHelp(at.unknown) || len(ix.near(b, m, at)) > 0 {
 		return ix.help

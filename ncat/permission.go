@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -22,8 +23,10 @@ const (
 	RoleGroupOwner = "group.owner"
 )
 
-// WithAdmins sets who are the bot's admins: they may use every command. Unlike
-// other options it may be applied while the bot runs.
+// WithAdmins sets who are the bot's admins: they may use every command. A bot
+// that has admins also has the command perm for them, see
+// [WithoutPermissionCommands]. Unlike other options it may be applied while the
+// bot runs.
 func WithAdmins(ids ...onebot.UserID) Option {
 	return func(c *core) {
 		m := make(map[onebot.UserID]bool, len(ids))
@@ -31,6 +34,7 @@ func WithAdmins(ids ...onebot.UserID) Option {
 			m[id] = true
 		}
 		c.perms.admins.Store(&m)
+		c.registry.setBuiltins(len(m) > 0 && !c.commands.noPerm.Load())
 	}
 }
 
@@ -49,20 +53,31 @@ type Scope struct {
 
 // Rule is one grant or denial.
 type Rule struct {
-	Kind   string `json:"kind"` // "grant" or "deny"
+	Kind string `json:"kind"` // "grant" or "deny"
+	// Target is a role's name, "command " and a command's, or "plugin " and a
+	// plugin's id.
 	Target string `json:"target"`
 	Scope
 }
 
-// Permissions holds grants of roles, which [Need] asks for, and denials of
-// commands and plugins. They are on disk when a method that changes them
-// returns, if the bot has a store on disk. It is safe for concurrent use.
+// Permissions holds grants of roles, which [Need] asks for, grants of commands
+// and plugins, which do without the roles, and denials of commands and plugins,
+// which count for more than grants. They are on disk when a method that changes
+// them returns, if the bot has a store on disk, and hold from then on. Admins
+// change them in the chat by the command perm. It is safe for concurrent use.
 type Permissions struct{ p *permissions }
+
+func commandTarget(name string) string { return "command " + strings.Join(strings.Fields(name), " ") }
+
+func pluginTarget(id string) string { return "plugin " + id }
 
 // Grant gives a role to whom the scope says.
 func (p *Permissions) Grant(ctx context.Context, role string, to Scope) error {
-	if role == RoleAdmin || role == RoleGroupAdmin || role == RoleGroupOwner {
+	if fixedRole(role) {
 		return fmt.Errorf("role %s is not granted", role)
+	}
+	if role == "" || strings.ContainsFunc(role, unicode.IsSpace) {
+		return fmt.Errorf("%q is no name for a role", role)
 	}
 	return p.p.set(ctx, Rule{"grant", role, to}, true)
 }
@@ -72,25 +87,52 @@ func (p *Permissions) Revoke(ctx context.Context, role string, from Scope) error
 	return p.p.set(ctx, Rule{"grant", role, from}, false)
 }
 
+func fixedRole(role string) bool {
+	return role == RoleAdmin || role == RoleGroupAdmin || role == RoleGroupOwner
+}
+
+// GrantCommand lets whom the scope says use a command and its sub-commands
+// whatever roles they ask for.
+func (p *Permissions) GrantCommand(ctx context.Context, name string, to Scope) error {
+	return p.p.set(ctx, Rule{"grant", commandTarget(name), to}, true)
+}
+
+// RevokeCommand takes a grant back.
+func (p *Permissions) RevokeCommand(ctx context.Context, name string, from Scope) error {
+	return p.p.set(ctx, Rule{"grant", commandTarget(name), from}, false)
+}
+
+// GrantPlugin lets whom the scope says use all commands of a plugin whatever
+// roles they ask for.
+func (p *Permissions) GrantPlugin(ctx context.Context, id string, to Scope) error {
+	return p.p.set(ctx, Rule{"grant", pluginTarget(id), to}, true)
+}
+
+// RevokePlugin takes a grant back.
+func (p *Permissions) RevokePlugin(ctx context.Context, id string, from Scope) error {
+	return p.p.set(ctx, Rule{"grant", pluginTarget(id), from}, false)
+}
+
 // DenyCommand makes a command as good as absent for whom the scope says, admins
 // of the bot excepted. A denied command denies its sub-commands.
 func (p *Permissions) DenyCommand(ctx context.Context, name string, to Scope) error {
-	return p.p.set(ctx, Rule{"deny", "command " + strings.Join(strings.Fields(name), " "), to}, true)
+	return p.p.set(ctx, Rule{"deny", commandTarget(name), to}, true)
 }
 
 // AllowCommand takes a denial back.
 func (p *Permissions) AllowCommand(ctx context.Context, name string, to Scope) error {
-	return p.p.set(ctx, Rule{"deny", "command " + strings.Join(strings.Fields(name), " "), to}, false)
+	return p.p.set(ctx, Rule{"deny", commandTarget(name), to}, false)
 }
 
-// DenyPlugin keeps a plugin from what happens where the scope says.
+// DenyPlugin keeps a plugin from what happens where the scope says, also from
+// what admins of the bot do there.
 func (p *Permissions) DenyPlugin(ctx context.Context, id string, to Scope) error {
-	return p.p.set(ctx, Rule{"deny", "plugin " + id, to}, true)
+	return p.p.set(ctx, Rule{"deny", pluginTarget(id), to}, true)
 }
 
 // AllowPlugin takes a denial back.
 func (p *Permissions) AllowPlugin(ctx context.Context, id string, to Scope) error {
-	return p.p.set(ctx, Rule{"deny", "plugin " + id, to}, false)
+	return p.p.set(ctx, Rule{"deny", pluginTarget(id), to}, false)
 }
 
 // Has reports whether the user has a role by a grant, in a group or, with group
@@ -237,23 +279,32 @@ func (p *permissions) may(_ *Bot, m onebot.MessageEvent, reg *registration) bool
 			}
 		}
 	}
-	return false
+	return p.names("grant", reg, group, msg.UserID)
+}
+
+// names reports whether a rule names a command, one that it is a sub-command of,
+// or its plugin.
+func (p *permissions) names(kind string, reg *registration, group onebot.GroupID, user onebot.UserID) bool {
+	for i := range reg.cmd.path {
+		if p.matches(kind, "command "+strings.Join(reg.cmd.path[:i+1], " "), group, user) {
+			return true
+		}
+	}
+	return reg.owner.id != "" && p.matches(kind, pluginTarget(reg.owner.id), group, user)
 }
 
 // denied reports whether a command is denied to the sender of m.
 func (p *permissions) denied(m onebot.MessageEvent, reg *registration) bool {
-	if p.denies.Load() == 0 || p.isAdmin(m.Msg().UserID) {
+	if p.denies.Load() == 0 {
 		return false
 	}
 	group, user := ChatOf(m).Group, m.Msg().UserID
-	for i := range reg.cmd.path {
-		if p.matches("deny", "command "+strings.Join(reg.cmd.path[:i+1], " "), group, user) {
-			return true
-		}
+	if p.isAdmin(user) { // but a plugin that is denied in a group is so for all
+		return reg.owner.id != "" && p.matches("deny", pluginTarget(reg.owner.id), group, user)
 	}
-	return reg.owner.id != "" && p.matches("deny", "plugin "+reg.owner.id, group, user)
+	return p.names("deny", reg, group, user)
 }
 
 func (p *permissions) deniesPlugin(e onebot.Event, id string) bool {
-	return p.denies.Load() != 0 && p.matches("deny", "plugin "+id, ChatOf(e).Group, UserOf(e))
+	return p.denies.Load() != 0 && p.matches("deny", pluginTarget(id), ChatOf(e).Group, UserOf(e))
 }

@@ -128,6 +128,7 @@ type registry struct {
 	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
 	taps       []tap
 	commands   []*registration
+	builtins   []*registration // commands of ncat itself; see permissionCommands
 
 	table atomic.Pointer[table]
 }
