@@ -53,7 +53,7 @@ type Options struct {
 	// matched and no ping is answered. It may return work to be run next in
 	// the reader's place, mostly a [Fiber]'s Run: that may take its time,
 	// because the connection reads on in another goroutine if it does not
-	// return within some 20 to 40 ms. Nil drops events.
+	// return within some 50 to 100 ms. Nil drops events.
 	Event func(frame []byte) (work func())
 	// CallTimeout ends a call whose context has no deadline. 0: 30 s. It is
 	// kept to within a fiftieth of it.

@@ -16,7 +16,7 @@ import (
 // which at a bot's usual rates is felt; so it is done more often only while
 // there is reason to, for the next hotTicks after a replacement.
 const (
-	stallTick = 20 * time.Millisecond
+	stallTick = 50 * time.Millisecond
 	hotTick   = 4 * time.Millisecond
 	hotTicks  = 100
 )
