@@ -1,6 +1,7 @@
 package onebot
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,10 @@ import (
 // ErrNotEvent says that a frame is no event: an answer to a call, or anything
 // else without a post_type.
 var ErrNotEvent = errors.New("not an event")
+
+// bom is the byte order mark, which JSON does not allow and some writers put
+// before it all the same.
+var bom = []byte("\ufeff")
 
 var notices = map[string]func() Event{
 	"friend_add":           func() Event { return new(FriendAdd) },
@@ -46,13 +51,17 @@ var notifies = map[string]func() Event{
 // Decode returns the event in one frame. An event, notice or request this
 // package does not know becomes an [*UnknownEvent]; a segment it does not know
 // an [*UnknownSegment] in the message; a field it does not know stays in Raw. A
-// field whose value does not fit its type is left zero and stays in Raw, too.
+// field whose value does not fit its type is left zero and stays in Raw, too. A
+// byte order mark is passed over.
 //
 // The error is [ErrNotEvent] if data is JSON but no event, else it says what is
 // wrong with the JSON. Decode keeps data as the event's Raw, so data must not
 // be changed afterwards.
 func Decode(data []byte) (Event, error) {
 	var buf [32]member
+	if len(data) > 0 && data[0] == bom[0] {
+		data = bytes.TrimPrefix(data, bom)
+	}
 	// data becomes the event's Raw and is never changed, so that it can be read
 	// as a string without a copy of the largest thing an event allocates.
 	s := unsafe.String(unsafe.SliceData(data), len(data))
@@ -130,11 +139,11 @@ func (m *GroupMessage) decode(ms []member) {
 	for i := range ms {
 		switch v := ms[i].val; ms[i].key {
 		case "group_id":
-			m.GroupID = GroupID(fastInt(v))
+			m.GroupID = GroupID(fastID(v))
 		case "group_name":
 			m.GroupName = fastText(v)
 		case "target_id":
-			m.TargetID = UserID(fastInt(v))
+			m.TargetID = UserID(fastID(v))
 		default:
 			m.member(ms[i].key, v)
 		}
@@ -145,11 +154,11 @@ func (m *PrivateMessage) decode(ms []member) {
 	for i := range ms {
 		switch v := ms[i].val; ms[i].key {
 		case "group_id":
-			m.GroupID = GroupID(fastInt(v))
+			m.GroupID = GroupID(fastID(v))
 		case "temp_source":
 			m.TempSource = int(fastInt(v))
 		case "target_id":
-			m.TargetID = UserID(fastInt(v))
+			m.TargetID = UserID(fastID(v))
 		default:
 			m.member(ms[i].key, v)
 		}
@@ -159,13 +168,13 @@ func (m *PrivateMessage) decode(ms []member) {
 func (m *MessageBase) member(key, v string) {
 	switch key {
 	case "self_id":
-		m.SelfID = UserID(fastInt(v))
+		m.SelfID = UserID(fastID(v))
 	case "user_id":
-		m.UserID = UserID(fastInt(v))
+		m.UserID = UserID(fastID(v))
 	case "time":
 		m.Time = fastInt(v)
 	case "message_id":
-		m.MessageID = MessageID(fastInt(v))
+		m.MessageID = MessageID(fastID(v))
 	case "real_seq":
 		m.RealSeq = fastText(v)
 	case "message_type":
@@ -191,7 +200,7 @@ func (s *Sender) decode(v string) {
 	for i := range ms {
 		switch v := ms[i].val; ms[i].key {
 		case "user_id":
-			s.UserID = UserID(fastInt(v))
+			s.UserID = UserID(fastID(v))
 		case "nickname":
 			s.Nickname = fastText(v)
 		case "card":
@@ -221,6 +230,14 @@ func fastInt(s string) int64 {
 	}
 	n, _ := looseInt(s)
 	return n
+}
+
+// fastID is fastInt for what takes no true and false.
+func fastID(s string) int64 {
+	if s[0] == 't' || s[0] == 'f' {
+		return 0
+	}
+	return fastInt(s)
 }
 
 // fastText is looseText, but null is empty.

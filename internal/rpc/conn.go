@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -337,9 +338,15 @@ func (c *Conn) readAll(ctx context.Context) (_ error, lost bool) {
 	}
 }
 
+// bom is the byte order mark, which some writers put before their JSON.
+var bom = []byte("\ufeff")
+
 // handle deals with one frame, which it may keep only if it is longer than
 // maxKept, and returns the work that it sets off.
 func (c *Conn) handle(frame []byte) (work func(), err error) {
+	if len(frame) > 0 && frame[0] == bom[0] {
+		frame = bytes.TrimPrefix(frame, bom)
+	}
 	k, r := classify(frame)
 	switch k {
 	case eventFrame:

@@ -61,7 +61,7 @@ func classify(frame []byte) (kind, reply) {
 				r.status = val[1 : len(val)-1]
 			}
 		case "retcode":
-			if n, ok := number(val); ok {
+			if n, ok := number(bytes.Trim(val, `"`)); ok {
 				r.retCode = int(n)
 			}
 			if k == garbage {
