@@ -1,20 +1,17 @@
 package ncatd_test
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
-	"go/importer"
-	"go/token"
 	"go/types"
-	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ncatd/ncatd/internal/doccheck"
 )
 
 var updateAPI = flag.Bool("update-api", false, "write api/*.txt anew")
@@ -26,7 +23,10 @@ var public = []string{module, module + "/ncat", module + "/ncattest", module + "
 // TestAPI holds the exported API to api/*.txt. Comments, formatting and the order
 // of declarations do not count; names of parameters do, since people read them.
 func TestAPI(t *testing.T) {
-	load := exportImporter(t, public...)
+	load, err := doccheck.Importer(public...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]bool{}
 	for _, p := range public {
 		pkg, err := load.Import(p)
@@ -66,32 +66,6 @@ func TestAPI(t *testing.T) {
 	if t.Failed() {
 		t.Error("the exported API is not what api/ says. If that is wanted, run make api and commit what it writes; say in CHANGELOG.md what users must change")
 	}
-}
-
-// exportImporter imports packages of the module, and whatever they import, from
-// the compiler's export data, building what is not built yet.
-func exportImporter(t testing.TB, patterns ...string) types.Importer {
-	t.Helper()
-	args := append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, patterns...)
-	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, &stderr)
-	}
-	files := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		p, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		files[p] = file
-	}
-	return importer.ForCompiler(token.NewFileSet(), "gc", func(p string) (io.ReadCloser, error) {
-		if files[p] == "" {
-			return nil, fmt.Errorf("no export data for %s", p)
-		}
-		return os.Open(files[p])
-	})
 }
 
 // renderAPI writes what pkg exports, a line for each declaration, field and
