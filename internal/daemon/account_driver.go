@@ -117,13 +117,15 @@ func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life
 	if _, err := install.FixVersionsConfig(a.home(), pair.QQ.Version); err != nil {
 		a.log.Warn("QQ's version file not corrected", "err", err)
 	}
-	display, lost, err := a.d.Display.Get(ctx)
+	screen, err := a.d.Display.Get(ctx)
 	switch {
 	case errors.Is(err, launch.ErrNoXvfb):
 		// QQ will say so itself if it needs one.
 		a.log.Warn("no X display", "err", err)
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case isDiskFull(err):
+		return nil, diskFault(err)
 	case err != nil:
 		return nil, &supervisor.Fault{Reason: reasonNoDisplay, Detail: err.Error(), Weight: 1}
 	}
@@ -136,15 +138,15 @@ func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life
 	}); err != nil {
 		return nil, diskFault(err)
 	}
-	l := a.newLife(n, pair, lost)
+	l := a.newLife(n, pair, screen.Lost)
 	l.quickStarted = quick
-	proc, err := launch.Start(a.spec(l, pair, uin, quick, display))
+	proc, err := launch.Start(a.spec(l, pair, uin, quick, screen))
 	if err != nil {
 		l.end()
 		return nil, diskFault(err)
 	}
 	a.note(func(s *accountState) { s.Process, s.Started = proc.Identity(), time.Now() })
-	a.log.Info("started", "pid", proc.Identity().PID, "napcat", pair.NapCat.Version, "qq", pair.QQ.Version, "display", display)
+	a.log.Info("started", "pid", proc.Identity().PID, "napcat", pair.NapCat.Version, "qq", pair.QQ.Version, "display", screen.Name)
 	a.take(l, proc)
 	return l, nil
 }
@@ -185,7 +187,7 @@ func (a *Account) take(l *life, proc *launch.Process) {
 }
 
 // spec says how to run qq for this account.
-func (a *Account) spec(l *life, pair install.Pair, uin int64, quick bool, display string) launch.Spec {
+func (a *Account) spec(l *life, pair install.Pair, uin int64, quick bool, screen launch.Screen) launch.Spec {
 	a.mu.Lock()
 	st := a.state
 	a.mu.Unlock()
@@ -202,8 +204,11 @@ func (a *Account) spec(l *life, pair install.Pair, uin int64, quick bool, displa
 		args = append(args, "-q", number)
 		set["NAPCAT_QUICK_ACCOUNT"] = number
 	}
-	if display != "" {
-		set["DISPLAY"] = display
+	if screen.Name != "" {
+		set["DISPLAY"] = screen.Name
+	}
+	if screen.Authority != "" {
+		set["XAUTHORITY"] = screen.Authority
 	}
 	for k, v := range a.c.Account.Env {
 		set[k] = v
@@ -371,10 +376,14 @@ func (a *Account) kicked() time.Duration {
 // diskFault turns an error of preparing or starting into a fault, telling a full
 // disk from others.
 func diskFault(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isDiskFull(err) {
 		return &supervisor.Fault{Reason: reasonDiskFull, Detail: err.Error() + "; free some space", Weight: 1}
 	}
 	return err
+}
+
+func isDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 func installFault(err error) error {

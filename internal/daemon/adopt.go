@@ -33,11 +33,11 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 	}
 	// The X server it draws on must be found again before anybody else looks
 	// for one.
-	_, lost, err := a.d.Display.Get(ctx)
+	screen, err := a.d.Display.Get(ctx)
 	if err != nil {
 		log.Debug("no display for the survivor", "err", err)
 	}
-	l := a.newLife(n, pair, lost)
+	l := a.newLife(n, pair, screen.Lost)
 	l.quickStarted = st.Quick
 	if st.WebUIKnown {
 		l.web.SetBaseURL("http://" + net.JoinHostPort(reachable(a.c.Account.WebUI.Host), strconv.Itoa(st.WebUIPort)))
@@ -54,7 +54,7 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 	if !st.WebUIKnown {
 		offset = 0 // what it said so far has to tell
 	}
-	proc, err := launch.Adopt(a.spec(l, pair, uin, false, ""), st.Process, offset)
+	proc, err := launch.Adopt(a.spec(l, pair, uin, false, launch.Screen{}), st.Process, offset)
 	if err != nil {
 		log.Warn("survivor not adopted, ending it", "err", err)
 		l.end()

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -128,7 +130,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, o.Log)
 	d.display = launch.NewDisplay(launch.DisplayOptions{
 		Mode:      o.Config.Display,
-		Inherited: inherited(o.Environ, "DISPLAY"),
+		Inherited: environ(o.Environ, "DISPLAY"),
+		Authority: xauthority(o.Environ),
 		StateFile: o.Home.Join("run", "xvfb.json"),
 		Marker:    displayMarker(o.Secrets.Control),
 		Logger:    o.Log,
@@ -368,11 +371,15 @@ func displayMarker(secret config.Secret) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func inherited(env []string, key string) string {
-	for _, kv := range slices.Backward(env) {
-		if len(kv) > len(key) && kv[len(key)] == '=' && kv[:len(key)] == key {
-			return kv[len(key)+1:]
-		}
+// xauthority returns the file of X cookies that ncatd's own programs would use.
+// QQ has a home of its own and would look for it there.
+func xauthority(env []string) string {
+	if file := environ(env, "XAUTHORITY"); file != "" {
+		return file
 	}
-	return ""
+	file := filepath.Join(environ(env, "HOME"), ".Xauthority")
+	if _, err := os.Stat(file); err != nil || !filepath.IsAbs(file) {
+		return ""
+	}
+	return file
 }

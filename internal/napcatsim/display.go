@@ -20,7 +20,7 @@ func (p *process) display(ctx context.Context, stderr io.Writer) int {
 	if p.opt.NeedDisplay == "off" || runtime.GOOS == "windows" {
 		return 0
 	}
-	conn, err := dialDisplay(ctx, p.env["DISPLAY"])
+	conn, err := dialDisplay(ctx, p.env["DISPLAY"], cookie(p.env))
 	switch {
 	case err == nil:
 		go func() { // ends with the process, as Xlib's connection does
@@ -37,7 +37,7 @@ func (p *process) display(ctx context.Context, stderr io.Writer) int {
 }
 
 // dialDisplay connects to a local display such as ":5" or ":5.0".
-func dialDisplay(ctx context.Context, display string) (net.Conn, error) {
+func dialDisplay(ctx context.Context, display string, auth xauth) (net.Conn, error) {
 	n, ok := strings.CutPrefix(display, ":")
 	if !ok {
 		return nil, &net.AddrError{Err: "not a local display", Addr: display}
@@ -52,19 +52,56 @@ func dialDisplay(ctx context.Context, display string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := greet(c); err != nil {
+	if err := greet(c, auth); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-// greet opens a session of the X protocol, version 11, little endian, without
-// authorization: a server closes connections that say nothing.
-func greet(c net.Conn) error {
+// xauth is what lets a client in at an X server; empty where everybody may.
+type xauth struct{ name, data string }
+
+// cookie is the first entry of the X authority file that env leads to. Xlib
+// picks the one of its display; the files here have one entry.
+func cookie(env map[string]string) xauth {
+	file := env["XAUTHORITY"]
+	if file == "" {
+		file = filepath.Join(env["HOME"], ".Xauthority")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil || len(b) < 2 {
+		return xauth{}
+	}
+	b = b[2:] // the family
+	var fields [4]string
+	for i := range fields {
+		if len(b) < 2 {
+			return xauth{}
+		}
+		n := int(binary.BigEndian.Uint16(b))
+		if b = b[2:]; len(b) < n {
+			return xauth{}
+		}
+		fields[i], b = string(b[:n]), b[n:]
+	}
+	return xauth{name: fields[2], data: fields[3]}
+}
+
+// greet opens a session of the X protocol, version 11, little endian: a server
+// closes connections that say nothing.
+func greet(c net.Conn, auth xauth) error {
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return err
 	}
-	if _, err := c.Write([]byte{'l', 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+	hello := []byte{'l', 0, 11, 0, 0, 0}
+	hello = binary.LittleEndian.AppendUint16(hello, uint16(len(auth.name)))
+	hello = binary.LittleEndian.AppendUint16(hello, uint16(len(auth.data)))
+	hello = append(hello, 0, 0)
+	for _, s := range []string{auth.name, auth.data} {
+		hello = append(hello, s...)
+		hello = append(hello, make([]byte, -len(s)&3)...) // to four bytes
+	}
+	if _, err := c.Write(hello); err != nil {
 		return err
 	}
 	var head [8]byte

@@ -34,6 +34,9 @@ type DisplayOptions struct {
 	Mode string
 	// Inherited is the display of ncatd's own environment, "" for none.
 	Inherited string
+	// Authority is the file with the cookie of a display that is not our own, ""
+	// for none.
+	Authority string
 	// StateFile is where the own Xvfb is written down, so that a later ncatd
 	// finds it, with the NapCats that draw on it.
 	StateFile string
@@ -52,9 +55,8 @@ type Display struct {
 	run sync.Mutex // held while an Xvfb is looked for or started
 
 	mu   sync.Mutex
-	name string // ":5"; "" while there is none
-	id   Identity
-	lost chan struct{} // closed when the X server of name is gone
+	own  displayState  // the own Xvfb; its Display is "" while there is none
+	lost chan struct{} // closed when it is gone
 	kept bool
 	wg   sync.WaitGroup
 	ctx  context.Context
@@ -63,7 +65,17 @@ type Display struct {
 
 type displayState struct {
 	Identity
-	Display string `json:"display"`
+	Display   string `json:"display"`
+	Authority string `json:"authority,omitempty"` // the file with its cookie
+}
+
+// Screen is an X display to draw on.
+type Screen struct {
+	Name      string // ":5"; "" for none
+	Authority string // the file with the cookie that lets in, for XAUTHORITY; "" for none
+	// Lost is closed when the X server is gone. It is nil for one that is not our
+	// own, which whoever draws on it notices himself.
+	Lost <-chan struct{}
 }
 
 // NewDisplay returns a Display that has started nothing.
@@ -83,47 +95,45 @@ func NewDisplay(o DisplayOptions) *Display {
 func (d *Display) PID() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.id.PID
+	return d.own.PID
 }
 
-// Get returns the display to draw on and a channel that is closed when that
-// display is lost. The name is "" if the mode is none. It starts or adopts an
-// own Xvfb if need be.
-func (d *Display) Get(ctx context.Context) (name string, lost <-chan struct{}, err error) {
+// Get returns the display to draw on, none if the mode is none. It starts or
+// adopts an own Xvfb if need be.
+func (d *Display) Get(ctx context.Context) (Screen, error) {
 	switch d.o.Mode {
 	case "none":
-		return "", nil, nil
+		return Screen{}, nil
 	case "", "auto":
 		if d.o.Inherited != "" && answers(ctx, d.o.Inherited) == nil {
-			return d.o.Inherited, nil, nil
+			return Screen{Name: d.o.Inherited, Authority: d.o.Authority}, nil
 		}
 	default:
-		return d.o.Mode, nil, nil
+		return Screen{Name: d.o.Mode, Authority: d.o.Authority}, nil
 	}
 	d.run.Lock()
 	defer d.run.Unlock()
 	d.mu.Lock()
-	name, lost = d.name, d.lost
+	s, lost := d.own, d.lost
 	d.mu.Unlock()
-	if name != "" {
-		return name, lost, nil
-	}
-	id, name, err := d.adopt(ctx)
-	if err != nil {
-		if id, name, err = d.start(ctx); err != nil {
-			return "", nil, err
+	if s.Display == "" {
+		var err error
+		if s, err = d.adopt(ctx); err != nil {
+			if s, err = d.start(ctx); err != nil {
+				return Screen{}, err
+			}
 		}
+		lost = make(chan struct{})
+		d.mu.Lock()
+		d.own, d.lost = s, lost
+		d.mu.Unlock()
+		d.wg.Go(func() { d.watch(s, lost) })
 	}
-	ch := make(chan struct{})
-	d.mu.Lock()
-	d.name, d.id, d.lost = name, id, ch
-	d.mu.Unlock()
-	d.wg.Go(func() { d.watch(id, name, ch) })
-	return name, ch, nil
+	return Screen{Name: s.Display, Authority: s.Authority, Lost: lost}, nil
 }
 
 // adopt finds the Xvfb of an earlier ncatd.
-func (d *Display) adopt(ctx context.Context) (Identity, string, error) {
+func (d *Display) adopt(ctx context.Context) (displayState, error) {
 	var s displayState
 	b, err := os.ReadFile(d.o.StateFile)
 	if err == nil {
@@ -131,7 +141,7 @@ func (d *Display) adopt(ctx context.Context) (Identity, string, error) {
 	}
 	if err != nil || !Alive(s.Identity) {
 		d.clean(s)
-		return Identity{}, "", ErrGone
+		return displayState{}, ErrGone
 	}
 	if err := answers(ctx, s.Display); err != nil {
 		d.o.Logger.Warn("xvfb of an earlier run does not answer", "display", s.Display, "pid", s.PID, "err", err)
@@ -139,38 +149,42 @@ func (d *Display) adopt(ctx context.Context) (Identity, string, error) {
 			d.o.Logger.Warn("xvfb not ended", "pid", s.PID, "err", err)
 		}
 		d.clean(s)
-		return Identity{}, "", err
+		return displayState{}, err
 	}
 	d.o.Logger.Info("xvfb adopted", "display", s.Display, "pid", s.PID)
-	return s.Identity, s.Display, nil
+	return s, nil
 }
 
 // start starts an Xvfb that chooses its display itself. An Xvfb that was started
 // but not written down, since ncatd was killed in between, is ended first.
-func (d *Display) start(ctx context.Context) (Identity, string, error) {
+func (d *Display) start(ctx context.Context) (displayState, error) {
 	path := d.o.Path
 	if path == "" {
 		var err error
 		if path, err = exec.LookPath("Xvfb"); err != nil {
-			return Identity{}, "", ErrNoXvfb
+			return displayState{}, ErrNoXvfb
 		}
 	}
 	if d.o.Marker != "" {
 		if err := Sweep(Identity{}, d.o.Marker, 2*time.Second); err != nil {
-			return Identity{}, "", err
+			return displayState{}, err
 		}
+	}
+	authority := d.o.authorityFile()
+	if err := writeAuthority(authority); err != nil {
+		return displayState{}, fmt.Errorf("xvfb: %w", err)
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return Identity{}, "", fmt.Errorf("xvfb: %w", err)
+		return displayState{}, fmt.Errorf("xvfb: %w", err)
 	}
 	defer r.Close()
 	j, err := newJob()
 	if err != nil {
 		w.Close()
-		return Identity{}, "", err
+		return displayState{}, err
 	}
-	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset") //nolint:noctx // outlives us
+	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset", "-auth", authority) //nolint:noctx // outlives us
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.Env = append(xvfbEnv(os.Environ()), MarkerEnv+"="+d.o.Marker)
 	j.onStart(cmd)
@@ -178,7 +192,7 @@ func (d *Display) start(ctx context.Context) (Identity, string, error) {
 	w.Close()
 	if err != nil {
 		j.close()
-		return Identity{}, "", fmt.Errorf("start xvfb: %w", err)
+		return displayState{}, fmt.Errorf("start xvfb: %w", err)
 	}
 	id, err := Identify(cmd.Process.Pid)
 	go func() {
@@ -186,20 +200,21 @@ func (d *Display) start(ctx context.Context) (Identity, string, error) {
 		j.close()
 	}()
 	if err != nil {
-		return Identity{}, "", fmt.Errorf("start xvfb: %w", err)
+		return displayState{}, fmt.Errorf("start xvfb: %w", err)
 	}
 	name, err := readDisplay(ctx, r)
 	if err != nil {
 		if e := Sweep(id, d.o.Marker, 2*time.Second); e != nil {
 			d.o.Logger.Warn("xvfb not ended", "pid", id.PID, "err", e)
 		}
-		return Identity{}, "", err
+		return displayState{}, err
 	}
-	if err := d.save(displayState{id, name}); err != nil {
+	s := displayState{id, name, authority}
+	if err := d.save(s); err != nil {
 		d.o.Logger.Warn("xvfb not written down", "err", err)
 	}
 	d.o.Logger.Info("xvfb started", "display", name, "pid", id.PID)
-	return id, name, nil
+	return s, nil
 }
 
 // xvfbEnv is what of ncatd's environment an Xvfb needs. It gets nothing else: not
@@ -253,12 +268,12 @@ func (d *Display) save(s displayState) error {
 }
 
 // watch looks after one Xvfb until it is lost or the Display is closed.
-func (d *Display) watch(id Identity, name string, lost chan struct{}) {
+func (d *Display) watch(s displayState, lost chan struct{}) {
 	gone := make(chan struct{})
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		if awaitExit(id, d.ctx.Done()) == nil {
+		if awaitExit(s.Identity, d.ctx.Done()) == nil {
 			close(gone)
 		}
 	})
@@ -269,13 +284,13 @@ func (d *Display) watch(id Identity, name string, lost chan struct{}) {
 		case <-d.ctx.Done():
 			return
 		case <-gone:
-			d.o.Logger.Warn("xvfb ended", "display", name, "pid", id.PID)
-			d.lose(displayState{id, name}, lost)
+			d.o.Logger.Warn("xvfb ended", "display", s.Display, "pid", s.PID)
+			d.lose(s, lost)
 			return
 		case <-t.C:
 		}
 		ctx, cancel := context.WithTimeout(d.ctx, d.o.Probe)
-		err := answers(ctx, name)
+		err := answers(ctx, s.Display)
 		cancel()
 		if err == nil || d.ctx.Err() != nil {
 			misses = 0
@@ -284,11 +299,11 @@ func (d *Display) watch(id Identity, name string, lost chan struct{}) {
 		if misses++; misses < 2 {
 			continue
 		}
-		d.o.Logger.Warn("xvfb does not answer", "display", name, "pid", id.PID, "err", err)
-		if err := Sweep(id, "", 2*time.Second); err != nil {
-			d.o.Logger.Warn("xvfb not ended", "pid", id.PID, "err", err)
+		d.o.Logger.Warn("xvfb does not answer", "display", s.Display, "pid", s.PID, "err", err)
+		if err := Sweep(s.Identity, "", 2*time.Second); err != nil {
+			d.o.Logger.Warn("xvfb not ended", "pid", s.PID, "err", err)
 		}
-		d.lose(displayState{id, name}, lost)
+		d.lose(s, lost)
 		return
 	}
 }
@@ -296,7 +311,7 @@ func (d *Display) watch(id Identity, name string, lost chan struct{}) {
 func (d *Display) lose(s displayState, lost chan struct{}) {
 	d.clean(s)
 	d.mu.Lock()
-	d.name, d.id = "", Identity{}
+	d.own = displayState{}
 	d.mu.Unlock()
 	close(lost)
 }
@@ -331,8 +346,8 @@ func (d *Display) Close() error {
 	d.stop()
 	d.wg.Wait()
 	d.mu.Lock()
-	s, kept := displayState{d.id, d.name}, d.kept
-	d.name, d.id = "", Identity{}
+	s, kept := d.own, d.kept
+	d.own = displayState{}
 	d.mu.Unlock()
 	if kept || s.PID == 0 {
 		return nil
@@ -344,8 +359,10 @@ func (d *Display) Close() error {
 	_ = awaitExit(s.Identity, ctx.Done())
 	err := Sweep(s.Identity, d.o.Marker, 2*time.Second)
 	d.clean(s)
-	if e := os.Remove(d.o.StateFile); err == nil && e != nil && !errors.Is(e, os.ErrNotExist) {
-		err = e
+	for _, f := range []string{d.o.StateFile, s.Authority} {
+		if e := os.Remove(f); f != "" && err == nil && e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = e
+		}
 	}
 	return err
 }
