@@ -133,6 +133,7 @@ func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life
 	if err := a.update(func(s *accountState) {
 		s.Quick = quick
 		s.Process, s.Output, s.WebUIPort, s.WebUIKnown = launch.Identity{}, 0, webPort, false
+		s.WebUITLS = nil
 		s.OneBotPort, s.Networks = botPort, res.Managed
 		s.Main, s.NapCat, s.QQ = pair.NapCatMain, pair.NapCat.Version, pair.QQ.Version
 	}); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -53,7 +55,11 @@ type life struct {
 	url     chan struct{} // closed when the WebUI's address is known
 	look    chan struct{} // capacity 1: look at the WebUI now
 
-	ready     chan struct{} // closed when Spawn has shown the process
+	ready chan struct{} // closed when Spawn has shown the process
+	// tls is the certificate that this worker's WebUI shows, nil for plain HTTP.
+	// It belongs to the goroutine of the output.
+	tls *webui.Pin
+
 	finishing sync.Mutex
 	finished  bool // guarded by finishing: nothing of the process is left
 	wasOnline atomic.Bool
@@ -257,8 +263,12 @@ func (l *life) line(ln launch.Line) {
 	}
 	fact := *ln.Fact
 	switch fact.Kind {
+	case launch.KindLoading:
+		l.tls = nil // the next worker looks for a certificate anew
+	case launch.KindWebUITLS:
+		l.tls = l.readPin()
 	case launch.KindWebUIURL:
-		l.webuiAt(fact.Port)
+		l.webuiAt(fact.Port, l.tls)
 	case launch.KindQR, launch.KindQRExpired, launch.KindLoginError, launch.KindQuickFailed, launch.KindCaptcha, launch.KindNewDevice,
 		launch.KindKicked, launch.KindOffline, launch.KindOnline, launch.KindAdapters, launch.KindLoggedIn:
 		// What is printed is only a hint; the WebUI says how things are.
@@ -291,11 +301,9 @@ func (l *life) wakeSoon() {
 }
 
 // webuiAt learns where the WebUI listens: it takes another port when its own is
-// busy, and only its output tells.
-func (l *life) webuiAt(port int) {
-	host := reachable(l.a.c.Account.WebUI.Host)
-	base := "http://" + net.JoinHostPort(host, strconv.Itoa(port))
-	l.web.SetBaseURL(base)
+// busy, and only its output tells. pin is its certificate, nil for plain HTTP.
+func (l *life) webuiAt(port int, pin *webui.Pin) {
+	base := l.reach(port, pin)
 	l.a.edit(func(s *api.Account) { s.WebUIURL = base + "/webui" })
 	l.a.mu.Lock()
 	old := l.a.state.WebUIPort
@@ -303,9 +311,36 @@ func (l *life) webuiAt(port int) {
 	if old != port {
 		l.a.log.Info("webui moved", "port", port, "wanted", old)
 	}
-	l.a.note(func(s *accountState) { s.WebUIPort, s.WebUIKnown = port, true })
+	l.a.note(func(s *accountState) { s.WebUIPort, s.WebUIKnown, s.WebUITLS = port, true, pin })
 	l.urlOnce.Do(func() { close(l.url) })
 	l.wake()
+}
+
+// reach tells the WebUI's client where it is, and returns its address.
+func (l *life) reach(port int, pin *webui.Pin) string {
+	scheme := "http"
+	if pin != nil {
+		scheme = "https" // whatever the URL says that NapCat prints (C.1)
+		l.web.SetPin(*pin)
+	}
+	base := scheme + "://" + net.JoinHostPort(reachable(l.a.c.Account.WebUI.Host), strconv.Itoa(port))
+	l.web.SetBaseURL(base)
+	return base
+}
+
+// readPin learns which certificate the WebUI shows, from the file that NapCat
+// has just read. Without one no answer of the WebUI is believed.
+func (l *life) readPin() *webui.Pin {
+	b, err := os.ReadFile(filepath.Join(l.a.workDir(), "config", "cert.pem"))
+	if err != nil {
+		l.a.log.Warn("certificate of the webui not read", "err", err)
+		return new(webui.Pin)
+	}
+	pin, err := webui.PinOf(b)
+	if err != nil {
+		l.a.log.Warn("certificate of the webui not read", "err", err)
+	}
+	return &pin
 }
 
 // reachable returns the address by which a server that listens on host is

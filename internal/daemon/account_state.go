@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/napcat/webui"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -27,7 +28,10 @@ type accountState struct {
 	Output     int64 `json:"output"`
 	WebUIPort  int   `json:"webui_port"`
 	WebUIKnown bool  `json:"webui_known"` // NapCat said that it listens there
-	OneBotPort int   `json:"onebot_port"`
+	// WebUITLS is the certificate that the WebUI shows, nil when it speaks plain
+	// HTTP. The file may hold another by now.
+	WebUITLS   *webui.Pin `json:"webui_tls,omitempty"`
+	OneBotPort int        `json:"onebot_port"`
 	// Main is the NapCat that the master runs, with the versions of the pair.
 	Main   string `json:"main"`
 	NapCat string `json:"napcat"`

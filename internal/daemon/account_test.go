@@ -3,7 +3,13 @@
 package daemon
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -212,6 +218,69 @@ func TestAccountSurvivesNcatd(t *testing.T) {
 	r.start()
 	if c := r.online(); c.PIDs.NapCat == a.PIDs.NapCat {
 		t.Error("a wedged NapCat was kept")
+	}
+}
+
+// TestAccountWebUIOverTLS: NapCat serves its WebUI with the certificate that
+// lies in its config folder, also to an ncatd that was started again, and after
+// the file was replaced, which NapCat does not notice.
+func TestAccountWebUIOverTLS(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	conf := filepath.Join(r.c.Dir, "napcat", "config")
+	if err := os.MkdirAll(conf, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeCertificate(t, conf)
+	r.start()
+	a := r.online()
+	if !strings.HasPrefix(a.WebUIURL, "https://127.0.0.1:") {
+		t.Errorf("the WebUI is at %s", a.WebUIURL)
+	}
+	writeCertificate(t, conf)
+	r.acc.Detach()
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.seen = api.Account{}
+	r.start()
+	b := r.online()
+	if b.PIDs.NapCat != a.PIDs.NapCat || b.WebUIURL != a.WebUIURL {
+		t.Errorf("%d at %s became %d at %s", a.PIDs.NapCat, a.WebUIURL, b.PIDs.NapCat, b.WebUIURL)
+	}
+	// A worker that finds no certificate any more speaks plainly.
+	if err := os.Remove(filepath.Join(conf, "key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.sim.Crash(t.Context(), napcatsim.CrashRequest{Code: 11}); err != nil {
+		t.Fatal(err)
+	}
+	r.await("plain HTTP", 20*time.Second, func(a api.Account) bool {
+		return a.State == api.StateOnline && strings.HasPrefix(a.WebUIURL, "http://")
+	})
+}
+
+// writeCertificate makes a self-signed certificate for a name that nobody here
+// uses.
+func writeCertificate(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tpl := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotAfter: time.Now().Add(-time.Hour), DNSNames: []string{"bot.example"}}
+	der, err := x509.CreateCertificate(rand.Reader, tpl, tpl, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/napcat/install"
@@ -40,7 +38,8 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 	l := a.newLife(n, pair, screen.Lost)
 	l.quickStarted = st.Quick
 	if st.WebUIKnown {
-		l.web.SetBaseURL("http://" + net.JoinHostPort(reachable(a.c.Account.WebUI.Host), strconv.Itoa(st.WebUIPort)))
+		l.tls = st.WebUITLS
+		l.reach(st.WebUIPort, l.tls)
 		ctx, cancel := context.WithTimeout(ctx, a.c.Supervisor.Health.ProbeTimeout.D())
 		_, err := l.web.CheckLoginStatus(ctx)
 		cancel()
@@ -66,7 +65,7 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 	a.d.Ports.Hold(a.Name()+"/webui", st.WebUIPort)
 	a.d.Ports.Hold(a.Name()+"/onebot", st.OneBotPort)
 	if st.WebUIKnown {
-		l.webuiAt(st.WebUIPort)
+		l.webuiAt(st.WebUIPort, st.WebUITLS)
 	}
 	return l
 }

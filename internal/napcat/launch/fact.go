@@ -8,6 +8,7 @@ const (
 	KindLoading       Kind = "loading"         // a worker begins to load
 	KindVersion       Kind = "version"         // Text: NapCat's version
 	KindWebUIToken    Kind = "webui_token"     // Text: the token, a secret
+	KindWebUITLS      Kind = "webui_tls"       // the WebUI will speak TLS, whatever its URL says
 	KindWebUIURL      Kind = "webui_url"       // Port; URL without the token; Text: the token, a secret
 	KindWebUIDead     Kind = "webui_dead"      // no WebUI will come
 	KindNetworkWait   Kind = "network_wait"    // no route to QQ yet; repeats every 500 ms

@@ -261,6 +261,7 @@ func tagged(s string) *Fact {
 // napcat are the messages after "[NapCat] ".
 var napcat = []rule{
 	{"[Core] NapCat.Core Version:", words(KindVersion)},
+	{"[WebUi] 找到SSL证书", plain(KindWebUITLS)},
 	{"[WebUi] WebUi Token:", words(KindWebUIToken)},
 	{"[WebUi] WebUi User Panel Url:", panel},
 	{"[WebUi] WebUi Local Panel Url:", panel},

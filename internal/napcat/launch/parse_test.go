@@ -29,7 +29,7 @@ var parseTable = []struct {
 	{record("info", "host或port不可用 ::1 70000"), &Fact{Kind: KindWebUIDead}},
 	{record("info", "[NapCat] [WebUi] Current WebUi is not run."), &Fact{Kind: KindWebUIDead}},
 	{record("info", "[NapCat] [WebUi] WebUI is disabled by configuration."), &Fact{Kind: KindWebUIDead}},
-	{record("info", "[NapCat] [WebUi] 找到SSL证书，将启用HTTPS模式"), nil},
+	{record("info", "[NapCat] [WebUi] 找到SSL证书，将启用HTTPS模式"), &Fact{Kind: KindWebUITLS}},
 	{record("info", "等待网络连接..."), &Fact{Kind: KindNetworkWait}},
 	{record("info", "网络已连接"), &Fact{Kind: KindNetworkUp}},
 	{record("info", "[NapCat] 已通知主进程登录成功"), &Fact{Kind: KindLoggedIn}},

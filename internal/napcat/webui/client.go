@@ -67,6 +67,7 @@ type Client struct {
 
 	mu   sync.Mutex
 	base string
+	pin  Pin
 }
 
 // New returns a client of the WebUI at baseURL, such as "http://127.0.0.1:6099",
@@ -83,7 +84,7 @@ func New(baseURL, token string, o Options) *Client {
 	}
 	if c.http == nil {
 		c.http = &http.Client{
-			Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: idleConn},
+			Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: idleConn, TLSClientConfig: c.pinned()},
 			// "/" answers 301 to the frontend; nothing under /api redirects.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
