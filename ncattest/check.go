@@ -116,6 +116,7 @@ func wantOne(t testing.TB, sent []Sent, rep report) Sent {
 	t.Helper()
 	if len(sent) != 1 {
 		t.Fatal(explain(fmt.Sprintf("the bot sent %d messages, want one", len(sent)), sent, nil, rep))
+		return Sent{}
 	}
 	return sent[0]
 }

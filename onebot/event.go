@@ -92,6 +92,8 @@ type MessageEvent interface {
 	Event
 	// Msg returns the fields that all messages have.
 	Msg() *MessageBase
+	// Text returns the message's plain text.
+	Text() string
 }
 
 // Msg implements [MessageEvent].

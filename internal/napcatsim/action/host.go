@@ -45,9 +45,10 @@ type Options struct {
 	// PacketError says why the packet layer does not work; "": it works.
 	PacketError string
 	// Before is called with every call, in order, before anything else. If it
-	// returns a function, that function answers in place of the action, in a
-	// goroutine of its own. nil: nothing stands before the actions.
-	Before func(Call) func() Result
+	// returns a function, that function is called in a goroutine of its own and
+	// answers in place of the action, unless it returns nil. nil: nothing stands
+	// before the actions.
+	Before func(Call) func() *Result
 }
 
 // Limits are the settings of the configuration file that actions honour.
@@ -324,20 +325,28 @@ var schemas = func() map[string]*typebox.Schema {
 // calls, happens before Do returns. done is called from either. Do does not call
 // done at all for an action that the host never answers because it ended.
 func (h *Host) Do(ctx context.Context, in Call, goes func(func()), done func(Result)) {
-	name := baseName(in.Name)
-	c := &call{h: h, ctx: ctx, name: name, format: in.Format}
-	stream := streams[name]
+	in.Name = baseName(in.Name)
 	if h.o.Before != nil {
-		if answer := h.o.Before(Call{Name: name, Params: in.Params, Format: in.Format}); answer != nil {
+		if answer := h.o.Before(in); answer != nil {
 			goes(func() {
-				if r := answer(); !r.Silent {
-					r.Stream = stream
-					done(r)
+				r := answer()
+				if r == nil {
+					h.do(ctx, in, goes, done)
+					return
 				}
+				r.Stream = streams[in.Name]
+				done(*r)
 			})
 			return
 		}
 	}
+	h.do(ctx, in, goes, done)
+}
+
+// do is Do for the name of an action itself.
+func (h *Host) do(ctx context.Context, in Call, goes func(func()), done func(Result)) {
+	c := &call{h: h, ctx: ctx, name: in.Name, format: in.Format}
+	stream := streams[in.Name]
 	c.packet = func(data any) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
