@@ -53,7 +53,7 @@ func TestPermissionCommands(t *testing.T) {
 	}
 	at := func(h *ncattest.Harness, l line) {
 		t.Helper()
-		u := map[string]*ncattest.Speaker{"boss": h.InGroup(100, 99), "alice": h.InGroup(100, 1), "else": h.InGroup(101, 1), "alone": h.Friend(99)}[l.who]
+		u := map[string]*ncattest.Person{"boss": h.InGroup(100, 99), "alice": h.InGroup(100, 1), "else": h.InGroup(101, 1), "alone": h.Friend(99)}[l.who]
 		var content []any
 		for i, part := range strings.Split(l.say, "@1") {
 			if i > 0 {
