@@ -1,6 +1,7 @@
 package ncat_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -38,6 +39,36 @@ func BenchmarkEvent(b *testing.B) {
 			ended := make(chan struct{})
 			go func() { s.Run(ctx); close(ended) }()
 			frame := groupFrame(1, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Feed(append([]byte(nil), frame...))
+				<-done
+			}
+			cancel()
+			<-ended
+		})
+	}
+}
+
+// BenchmarkCommand is one message that is a command, from its frame to the
+// reply, with few and with many commands registered.
+func BenchmarkCommand(b *testing.B) {
+	for _, n := range []int{1, 200, 2000} {
+		b.Run(fmt.Sprintf("commands=%d", n), func(b *testing.B) {
+			bot := ncat.New()
+			done := make(chan struct{}, 1)
+			for i := range n {
+				bot.OnCommand(fmt.Sprintf("ping%d", i), func(ctx context.Context, bot *ncat.Bot, m onebot.MessageEvent) error {
+					_, err := bot.Reply(ctx, m, "pong")
+					done <- struct{}{}
+					return err
+				})
+			}
+			s := bot.NewSession("", instant{})
+			ctx, cancel := context.WithCancel(b.Context())
+			ended := make(chan struct{})
+			go func() { s.Run(ctx); close(ended) }()
+			frame := bytes.Replace(groupFrame(1, 1), []byte(`"ping 1"`), fmt.Appendf(nil, `"/ping%d"`, n-1), 1)
 			b.ReportAllocs()
 			for b.Loop() {
 				s.Feed(append([]byte(nil), frame...))

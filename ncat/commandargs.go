@@ -379,6 +379,7 @@ func (s *argSpec) bind(b *Bot, _ *onebot.MessageBase, sc scanner) (reflect.Value
 	v := reflect.New(s.typ).Elem()
 	given := map[*argField]bool{}
 	place, flags := 0, len(s.flags) > 0
+	sc.flags = flags
 	for {
 		before := sc
 		tok, ok := sc.next()
@@ -386,8 +387,11 @@ func (s *argSpec) bind(b *Bot, _ *onebot.MessageBase, sc scanner) (reflect.Value
 			break
 		}
 		if flags && tok.seg == nil && !tok.quoted && len(tok.text) > 1 && tok.text[0] == '-' && !isNumber(tok.text) {
+			if tok.open {
+				return v, &mistake{code: "openquote", value: tok.text}
+			}
 			if tok.text == "--" {
-				flags = false
+				flags, sc.flags = false, false
 				continue
 			}
 			if m := s.flag(v, given, tok.text, &sc); m != nil {
@@ -506,9 +510,6 @@ func (s *argSpec) flag(v reflect.Value, given map[*argField]bool, word string, s
 	given[f] = true
 	switch {
 	case has:
-		if len(value) > 1 && closing(rune(value[0])) != 0 && value[len(value)-1] == value[0] {
-			value = value[1 : len(value)-1]
-		}
 		return f.set(v, token{text: value})
 	case f.kind == "bool":
 		return f.set(v, token{text: "true"})

@@ -13,6 +13,8 @@ type scanner struct {
 	msg onebot.Message
 	i   int // segment
 	off int // byte within it, if it is text
+
+	flags bool // quotes may begin within a word, after the = of a flag
 }
 
 // token is one argument: a text or another segment.
@@ -67,16 +69,35 @@ func (s *scanner) next() (tok token, ok bool) {
 		return tok, true
 	}
 	text := t.Text[s.off:]
+	first, _ := utf8.DecodeRuneInString(text)
+	if closing(first) != 0 {
+		value, n, closed := quotation(text)
+		s.off += n
+		if !closed {
+			return token{text: text, open: true}, true
+		}
+		return token{text: value, quoted: true}, true
+	}
+	n := strings.IndexFunc(text, unicode.IsSpace)
+	if n < 0 {
+		n = len(text)
+	}
+	if eq := strings.IndexByte(text[:n], '=') + 1; s.flags && first == '-' && eq > 0 {
+		if r, _ := utf8.DecodeRuneInString(text[eq:]); closing(r) != 0 {
+			value, m, closed := quotation(text[eq:])
+			s.off += eq + m
+			return token{text: text[:eq] + value, open: !closed}, true
+		}
+	}
+	s.off += n
+	return token{text: text[:n]}, true
+}
+
+// quotation returns what the quotes hold that text begins with, and how long it
+// is with them. If it has no end it is all of text, as it stands.
+func quotation(text string) (value string, n int, closed bool) {
 	first, size := utf8.DecodeRuneInString(text)
 	end := closing(first)
-	if end == 0 {
-		n := strings.IndexFunc(text, unicode.IsSpace)
-		if n < 0 {
-			n = len(text)
-		}
-		s.off += n
-		return token{text: text[:n]}, true
-	}
 	var b strings.Builder
 	escapes := first == '"' || first == '\''
 	escaped := false
@@ -88,14 +109,12 @@ func (s *scanner) next() (tok token, ok bool) {
 		case escapes && r == '\\':
 			escaped = true
 		case r == end:
-			s.off += size + i + utf8.RuneLen(r)
-			return token{text: b.String(), quoted: true}, true
+			return b.String(), size + i + utf8.RuneLen(r), true
 		default:
 			b.WriteRune(r)
 		}
 	}
-	s.off = len(t.Text)
-	return token{text: text, open: true}, true
+	return text, len(text), false
 }
 
 // rest returns all that is left as it stands, without surrounding white space.
