@@ -1,6 +1,7 @@
 package ncat
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -144,7 +145,7 @@ func (ix *commandIndex) locate(b *Bot, m *onebot.MessageBase) (place, bool) {
 		at := place{prefix: p, node: ix.root, args: scanner{msg: msg, off: len(t.Text) - len(rest) + end}}
 		n := ix.root.next(word)
 		if n == nil {
-			if p == "" {
+			if p == "" && !ix.bareHelp(at, word) {
 				continue
 			}
 			at.unknown = word
@@ -169,6 +170,21 @@ func (ix *commandIndex) locate(b *Bot, m *onebot.MessageBase) (place, bool) {
 		return at, true
 	}
 	return place{}, false
+}
+
+// bareHelp reports whether a message without a prefix asks for help and is no
+// talk that begins with the word: nothing follows, or one command or page.
+func (ix *commandIndex) bareHelp(at place, word string) bool {
+	if !isHelp(word) {
+		return false
+	}
+	sc := at.args
+	tok, ok := sc.next()
+	if !ok {
+		return true
+	}
+	_, err := strconv.Atoi(tok.text)
+	return !sc.skip() && (err == nil || ix.root.next(tok.text) != nil)
 }
 
 // find returns the handler for a message that is a command, nil for others.
