@@ -111,6 +111,11 @@ func (j *journal) close(chats []*chatLog, ups int) {
 	}
 }
 
+// OnBackfilled sets who is told of each message that was missed and fetched,
+// before it is handed to the bot: f must return at once and not change the event. It
+// must be called before Run.
+func (s *Session) OnBackfilled(f func(onebot.Event)) { s.journal.told = f }
+
 // sortChats puts the chat with the newest message last.
 func sortChats(chats []savedChat) {
 	slices.SortStableFunc(chats, func(a, b savedChat) int { return cmp.Compare(a.log.At, b.log.At) })
@@ -482,6 +487,9 @@ func (j *journal) deliver(l *chatLog, page []onebot.MessageEvent) (n int) {
 		for _, e := range out {
 			if Backfilled(nil, e) {
 				s.events.Add(1)
+				if j.told != nil {
+					j.told(e)
+				}
 			}
 			s.pass(e, false)
 		}

@@ -142,8 +142,9 @@ func (l *chatLog) forget(m seen) {
 type journal struct {
 	s    *Session
 	o    Backfill
-	keep bool          // on disk
-	self onebot.UserID // whose chats these are
+	told func(onebot.Event) // see OnBackfilled; nil: nobody
+	keep bool               // on disk
+	self onebot.UserID      // whose chats these are
 
 	chats          map[Chat]*chatLog
 	newest, oldest *chatLog

@@ -1,11 +1,13 @@
 package bot
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,7 +69,9 @@ type Options struct {
 	Facts func(Fact)
 	// Event is told of each event that comes, in order: its type, such as
 	// message.group or notice.group_ban, and the event itself, which must not be
-	// changed. Like Facts it must return at once. Nil: nobody.
+	// changed. Messages that were missed and fetched afterwards come with the key
+	// backfilled, true, in the order in which the bot gets them, on a goroutine of
+	// their own. Like Facts it must return at once. Nil: nobody.
 	Event func(typ string, raw json.RawMessage)
 	// Called is told of each call that ended, by whoever made it, and how. It
 	// runs on the caller's goroutine. Nil: nobody.
@@ -103,6 +107,7 @@ func New(o Options) *Link {
 	}
 	l := &Link{o: o}
 	l.session = o.Bot.NewSession(o.Account, l)
+	l.session.OnBackfilled(l.backfilled)
 	l.session.ShareDisk() // its NapCat is our child
 	return l
 }
@@ -183,6 +188,15 @@ func (l *Link) event(frame []byte) func() {
 		l.o.Event(kindOf(e), frame)
 	}
 	return l.session.Take(e)
+}
+
+// backfilled tells of a message that was fetched from the history.
+func (l *Link) backfilled(e onebot.Event) {
+	raw := bytes.TrimRight(e.Base().Raw(), " \t\r\n")
+	if l.o.Event == nil || len(raw) < 2 || raw[len(raw)-1] != '}' {
+		return
+	}
+	l.o.Event(kindOf(e), slices.Concat(raw[:len(raw)-1], []byte(`,"backfilled":true}`)))
 }
 
 // Call implements [onebot.Caller]. With a *json.RawMessage as result it is the

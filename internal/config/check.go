@@ -71,6 +71,10 @@ func (d *decoder) check(c *Config) {
 	if _, _, err := ParseRate(b.SendRate); err != nil {
 		d.report("bot.send_rate", "bad_rate", "bot.send_rate", b.SendRate)
 	}
+	d.oneOf("bot.backfill.mode", b.Backfill.Mode, "auto", "ask", "off")
+	d.within("bot.backfill.messages", float64(b.Backfill.Messages), 1, 1000)
+	d.within("bot.backfill.chats", float64(b.Backfill.Chats), 1, 1000)
+	d.positive("bot.backfill.age", b.Backfill.Age)
 	for i, a := range b.Admins {
 		if !uinOK(a) {
 			d.report("bot.admins."+strconv.Itoa(i), "bad_uin", "bot.admins", a)

@@ -100,9 +100,18 @@ type Bot struct {
 	Queue       int          `yaml:"queue"` // events per chat that may wait
 	HandlerWarn Duration     `yaml:"handler_warn"`
 	SendRate    string       `yaml:"send_rate"` // such as "20/10s"; empty: unlimited
+	Backfill    Backfill     `yaml:"backfill"`
 	// PluginConfig has a section for each plugin, by its id, which the plugin
 	// itself checks.
 	PluginConfig map[string]any `yaml:"plugin_config"`
+}
+
+// Backfill says what becomes of messages written while there was no link.
+type Backfill struct {
+	Mode     string   `yaml:"mode"`     // auto, ask, off
+	Messages int      `yaml:"messages"` // of one chat at most
+	Chats    int      `yaml:"chats"`
+	Age      Duration `yaml:"age"` // older ones are left alone
 }
 
 // PluginSwitch chooses plugins by id; "*" is all.

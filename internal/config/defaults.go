@@ -29,6 +29,7 @@ func Default() *Config {
 			Plugins:     PluginSwitch{Enable: []string{"*"}},
 			Queue:       1024,
 			HandlerWarn: sec(5),
+			Backfill:    Backfill{Mode: "auto", Messages: 100, Chats: 50, Age: sec(3600)},
 		},
 		Log: Log{Level: "info", Format: "auto", MaxSize: 20 << 20, MaxTotal: 200 << 20, Events: "summary"},
 	}

@@ -40,6 +40,9 @@ func newBots(_ context.Context, d *Daemon) (*bots, error) {
 	}
 	b.bot.Apply(ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
 		ncat.WithStore(b.store.Space), ncat.WithSendRate(n, per),
+		ncat.WithBackfill(ncat.Backfill{
+			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
+		}),
 		ncat.WithPluginChoice(func(id string) bool { return chosen(c.Plugins, id) }),
 		ncat.WithPluginConfig(func(id string, into any) error { return section(c.PluginConfig[id], into) }))
 	b.live(c)

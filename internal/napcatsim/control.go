@@ -79,6 +79,7 @@ type DropRequest struct {
 // DropModes are the modes of a DropRequest, each with what it does.
 var DropModes = map[string]string{
 	"close":        "end every connection without a close frame",
+	"away":         "end every connection and take no new one",
 	"violate":      "write bytes that are no WebSocket frame",
 	"garbage":      "send Count frames that are no events",
 	"giant":        "send one event of Size bytes",

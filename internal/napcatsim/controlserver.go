@@ -258,6 +258,8 @@ func (w *worker) cmdDrop(_ context.Context, in *json.Decoder) (any, error) {
 	switch r.Mode {
 	case "close":
 		ob.dropClients()
+	case "away":
+		ob.disturb(adapter.Faults{Away: true})
 	case "dead":
 		wd.SetDeadLink(world.LinkDead)
 	case "no-ack":

@@ -209,6 +209,8 @@ func (e *bareOneBot) drop(r DropRequest) error {
 	switch r.Mode {
 	case "close":
 		e.net.DropSockets()
+	case "away":
+		e.net.SetFaults(adapter.Faults{Away: true})
 	case "dead":
 		e.wd.SetDeadLink(world.LinkDead)
 	case "no-ack":

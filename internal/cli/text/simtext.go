@@ -54,6 +54,7 @@ var simZH = map[string]string{
 	"drop.short":        "扰乱 OneBot 连接",
 	"drop.long":         "扰乱 OneBot 连接。MODE 是下列之一（默认 close）：",
 	"drop.close":        "不发关闭帧就断开所有连接",
+	"drop.away":         "断开所有连接，也不接受新的连接",
 	"drop.violate":      "写入不成 WebSocket 帧的字节",
 	"drop.garbage":      "发送 Count 个不是事件的帧",
 	"drop.giant":        "发送一个 Size 字节的事件",

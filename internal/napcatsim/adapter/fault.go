@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -24,10 +25,18 @@ type Faults struct {
 	Duplicate bool `json:"duplicate"`
 	// NoHeartbeat stops the heartbeats.
 	NoHeartbeat bool `json:"no_heartbeat"`
+	// Away cuts the WebSockets and ends every new one before its handshake, as
+	// if the network between were down.
+	Away bool `json:"away"`
 }
+
+var errAway = errors.New("network is unreachable")
 
 // SetFaults replaces the disturbances; the zero Faults ends them.
 func (n *Network) SetFaults(f Faults) {
+	if f.Away {
+		defer n.DropSockets()
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {

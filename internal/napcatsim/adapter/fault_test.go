@@ -179,6 +179,19 @@ func TestFaults(t *testing.T) {
 			t.Error("bytes that are no frame were taken for one")
 		}
 	})
+	t.Run("away", func(t *testing.T) {
+		c := r.open()
+		r.n.SetFaults(Faults{Away: true})
+		if _, err := c.read(); err == nil {
+			t.Error("the link is still there")
+		}
+		if c2, _, err := websocket.Dial(t.Context(), "ws://"+r.n.Addr("ws")+"/", nil); err == nil {
+			c2.CloseNow()
+			t.Error("a new connection was taken")
+		}
+		r.n.SetFaults(Faults{})
+		r.open()
+	})
 	t.Run("drop", func(t *testing.T) {
 		c := r.open()
 		if r.n.DropSockets() == 0 {

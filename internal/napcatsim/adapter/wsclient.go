@@ -118,6 +118,9 @@ func (a *wsClient) session(ctx context.Context, c Entry) error {
 	defer cancel()
 	var raw net.Conn
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if a.n.Faults().Away {
+			return nil, errAway
+		}
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 		raw = conn
 		return conn, err

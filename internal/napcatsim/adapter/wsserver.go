@@ -87,6 +87,9 @@ func (h *hub) entry() Entry {
 // serve upgrades a request and lives as long as the socket.
 func (h *hub) serve(w http.ResponseWriter, r *http.Request) {
 	h.n.gate()
+	if h.n.Faults().Away {
+		panic(http.ErrAbortHandler)
+	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return
