@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	_ "time/tzdata" // schedules name time zones, and a container may have none
 
+	"github.com/ncatd/ncatd/internal/bot/store"
 	"github.com/ncatd/ncatd/internal/cli"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/daemon"
@@ -53,6 +54,7 @@ func Run(b *ncat.Bot, args []string) int {
 				Bot: b, Ready: o.Ready, Reload: o.Reload, Dump: o.Dump,
 			})
 		},
+		Store: cli.Store{Backup: store.Backup, Restore: store.Restore, Reason: store.Reason},
 	})
 }
 

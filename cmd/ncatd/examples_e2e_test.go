@@ -70,6 +70,7 @@ var scenes = map[string]scene{
 			"ncatd call get_login_info", "ncatd call send_group_msg group_id=700000001 message=hello", `ncatd call get_group_list --params '{"no_cache":true}'`,
 			"ncatd send --user 3001000001 hello", "ncatd send --group 700000001 '[CQ:face,id=14] good morning'", "ncatd send --group 700000001 --image cat.png look",
 			"ncatd plugin list", "ncatd plugin list --json", "ncatd plugin disable demo", "ncatd plugin enable demo",
+			"ncatd backup ncatd-backup.db", "ncatd backup --force --json ncatd-backup.db",
 			"ncatd sim say --user 3001000001 测试", "ncatd sim say --group 700000001 '[CQ:at,qq=3889001001] hello' --wait 0s",
 			"ncatd sim sent", "ncatd sim sent --json", "ncatd sim state", "ncatd sim state --json", "ncatd sim world",
 			"ncatd sim act poke --user 3001000001", "ncatd sim act ban --group 700000001 --user 3001000003 --seconds 60",
@@ -88,6 +89,8 @@ var scenes = map[string]scene{
 			{line: "ncatd sim online", then: "online"},
 			{line: "ncatd sim drop", then: "online"},
 			{line: "ncatd stop"},
+			{line: "ncatd restore ncatd-backup.db", answer: "y\n"},
+			{line: "ncatd restore --yes --json ncatd-backup.db"},
 		})},
 	"an account that waits": {options: napcatsim.Options{ScanAfter: &scanOff}, examples: []example{
 		{line: "+ ncatd start -d"},

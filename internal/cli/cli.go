@@ -36,6 +36,8 @@ type Deps struct {
 	// StartDaemon runs the daemon until ctx ends or its Stop is asked for, and
 	// returns nil after an orderly stop.
 	StartDaemon func(ctx context.Context, o DaemonOptions) error
+	// Store copies what the bot keeps.
+	Store Store
 }
 
 // DaemonOptions is what the daemon needs to run. The caller holds the lock of
@@ -70,7 +72,7 @@ var commands = []func(*app) *cobra.Command{
 	newLogin, newLogout,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newDoctor,
-	newConfig, newPlugin, newService,
+	newConfig, newPlugin, newBackup, newRestore, newService,
 	newSim, newVersion,
 }
 

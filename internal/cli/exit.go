@@ -165,6 +165,9 @@ func (a *app) explain(err error) (msg, hint string) {
 	if msg, hint, ok := a.explainInstall(err); ok {
 		return msg, hint
 	}
+	if msg, hint, ok := a.explainStore(err); ok {
+		return msg, hint
+	}
 	return err.Error(), ""
 }
 

@@ -34,6 +34,7 @@ var ErrTooLarge = errors.New("key or value too large")
 
 // DB is an open store file. It is safe for concurrent use.
 type DB struct {
+	path  string
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
 	now   func() time.Time
@@ -62,7 +63,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	f.Close()
-	db := &DB{now: time.Now}
+	db := &DB{path: path, now: time.Now}
 	if db.write, err = open(path, false); err != nil {
 		return nil, err
 	}
@@ -102,63 +103,6 @@ func open(path string, readOnly bool) (*sql.DB, error) {
 // Close waits for running transactions and closes the file.
 func (db *DB) Close() error {
 	return errors.Join(db.read.Close(), db.write.Close())
-}
-
-// Backup writes a consistent copy to path, which must not exist, while the
-// store is in use. Updates wait for it.
-func (db *DB) Backup(ctx context.Context, path string) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("backup: %s exists already", path)
-	}
-	tmp := path + ".part"
-	os.Remove(tmp)
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	f.Close()
-	if _, err := db.write.ExecContext(ctx, "VACUUM INTO ?", tmp); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("backup to %s: %w", path, err)
-	}
-	if err := syncFile(tmp); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("backup to %s: %w", path, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("backup: %w", err)
-	}
-	return nil
-}
-
-// Check runs SQLite's integrity check on the file at path.
-func Check(ctx context.Context, path string) error {
-	if _, err := os.Stat(path); err != nil {
-		return err
-	}
-	db, err := open(path, true)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	var verdict string
-	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&verdict); err != nil {
-		return fmt.Errorf("checking %s: %w", path, err)
-	}
-	if verdict != "ok" {
-		return fmt.Errorf("checking %s: %s", path, verdict)
-	}
-	return nil
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // Space returns the store of one owner, such as a plugin's id. Owners do not

@@ -1,14 +1,10 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -141,11 +137,14 @@ func TestBackupWhileInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "copy.db")
-	if err := db.Backup(ctx, path); err != nil {
+	if err := db.Backup(ctx, path, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Backup(ctx, path); err == nil {
-		t.Fatal("a backup overwrote a file")
+	if err := db.Backup(ctx, path, false); !errors.Is(err, ErrExists) {
+		t.Fatalf("over a file: %v", err)
+	}
+	if err := Backup(ctx, db.path, path, true); err != nil { // as another process would
+		t.Fatal(err)
 	}
 	if err := Check(ctx, path); err != nil {
 		t.Fatal(err)
@@ -157,78 +156,5 @@ func TestBackupWhileInUse(t *testing.T) {
 	defer again.Close()
 	if v, ok, err := ncat.Get[string](ctx, again.Space("a"), "k"); v != "v" || !ok || err != nil {
 		t.Fatalf("got %q %v %v", v, ok, err)
-	}
-}
-
-const writerEnv = "NCATD_TEST_STORE_WRITER"
-
-// TestMain lets the test binary be the writer that is killed.
-func TestMain(m *testing.M) {
-	if path := os.Getenv(writerEnv); path != "" {
-		db, err := Open(context.Background(), path)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		for i := 0; ; i++ {
-			if _, err := ncat.Update(context.Background(), db.Space("w"), "n", func(n int, _ bool) (int, error) { return n + 1, nil }); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
-			n, _, _ := ncat.Get[int](context.Background(), db.Space("w"), "n")
-			fmt.Println(n)
-		}
-	}
-	os.Exit(m.Run())
-}
-
-// TestKilledWriterLosesNothing kills a writing process again and again: every
-// number it said was committed must be there, and the file must be sound.
-func TestKilledWriterLosesNothing(t *testing.T) {
-	kills := 50
-	if testing.Short() {
-		kills = 10
-	}
-	path := filepath.Join(t.TempDir(), "ncatd.db")
-	said := 0
-	for i := range kills {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), writerEnv+"="+path)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for range 1 + i%20 {
-			if !lines.Scan() {
-				t.Fatal("the writer ended by itself")
-			}
-			if said, err = strconv.Atoi(lines.Text()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		cmd.Process.Kill()
-		for lines.Scan() { // what it still said before it died
-			if n, err := strconv.Atoi(lines.Text()); err == nil {
-				said = n
-			}
-		}
-		cmd.Wait() //nolint:errcheck // it was killed
-	}
-	if err := Check(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
-	db, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	n, _, err := ncat.Get[int](t.Context(), db.Space("w"), "n")
-	if err != nil || n < said {
-		t.Fatalf("%d updates were committed, %d are there (%v)", said, n, err)
 	}
 }
