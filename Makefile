@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race e2e e2e-login e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: store-kills help build run test race e2e e2e-login e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ e2e-peers: build ## other authors' clients and frameworks against the simulator 
 
 large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate beside curl and sha256sum
 	NCATD_LARGE=1 $(GO) test -count=1 -v -run LargePackage ./internal/napcat/install
+
+store-kills: ## kill -9 in the middle of 1,000 store updates, KILLS (50) times: nothing lost, nothing broken
+	NCATD_STORE_KILLS=$(or $(KILLS),50) $(GO) test -count=1 -v -run TestKilledWriterLosesNothing ./internal/bot/store
 
 bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor
 	@mkdir -p bin
