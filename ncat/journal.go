@@ -37,9 +37,11 @@ type seen struct {
 }
 
 func seenOf(m *onebot.MessageBase) seen {
-	seq, err := strconv.ParseInt(m.RealSeq, 10, 64)
-	if err != nil {
-		seq = 0
+	var seq int64
+	if m.RealSeq != "" { // most other hosts have none, and an error costs
+		if n, err := strconv.ParseInt(m.RealSeq, 10, 64); err == nil {
+			seq = n
+		}
 	}
 	return seen{id: int64(m.MessageID), seq: seq, time: unixSeconds(m.Time)}
 }
