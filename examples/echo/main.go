@@ -1,5 +1,8 @@
 // Command echo repeats what is said to it: /echo TEXT, pictures and faces
 // included, and whatever mentions it in a group.
+//
+//	go run ./examples/echo start --sim
+//	go run ./examples/echo sim say --group 700000001 "/echo 你好[CQ:face,id=14]"
 package main
 
 import (

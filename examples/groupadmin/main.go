@@ -1,5 +1,9 @@
 // Command groupadmin looks after groups: it welcomes who joins, recalls messages
-// with banned words, and lets members vote on removing somebody.
+// with banned words, and lets members vote on removing somebody, which an
+// administrator begins with /votekick @WHO.
+//
+//	go run ./examples/groupadmin start --sim
+//	go run ./examples/groupadmin sim say --group 700000001 --user 3001000003 看广告吗
 package main
 
 import (

@@ -1,5 +1,8 @@
 // Command points is a plugin with a store: /sign once a day for points, /roll to
 // bet them on a die, /top for who has most.
+//
+//	go run ./examples/points start --sim
+//	go run ./examples/points sim say --user 3001000001 /签到
 package main
 
 import (

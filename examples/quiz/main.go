@@ -1,4 +1,7 @@
 // Command quiz holds a conversation: /quiz asks who wrote it three questions.
+//
+//	go run ./examples/quiz start --sim
+//	go run ./examples/quiz sim say --user 3001000001 /quiz
 package main
 
 import (
