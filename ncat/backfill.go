@@ -3,7 +3,6 @@ package ncat
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -381,21 +380,23 @@ func (j *journal) fillChat(ctx context.Context, l *chatLog, until int64) (int, e
 func (j *journal) history(ctx context.Context, chat Chat, count int) ([]onebot.MessageEvent, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	var raw struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	var err error
+	var found []*onebot.ChatMessage
 	if chat.IsGroup() {
-		err = j.s.Call(ctx, "get_group_msg_history", onebot.GetGroupMsgHistoryParams{GroupID: chat.Group, Count: &count}, &raw)
+		r, err := j.s.bot.api.GetGroupMsgHistory(ctx, onebot.GetGroupMsgHistoryParams{GroupID: chat.Group, Count: &count})
+		if err != nil {
+			return nil, err
+		}
+		found = r.Messages
 	} else {
-		err = j.s.Call(ctx, "get_friend_msg_history", onebot.GetFriendMsgHistoryParams{UserID: chat.User, Count: &count}, &raw)
-	}
-	if err != nil {
-		return nil, err
+		r, err := j.s.bot.api.GetFriendMsgHistory(ctx, onebot.GetFriendMsgHistoryParams{UserID: chat.User, Count: &count})
+		if err != nil {
+			return nil, err
+		}
+		found = r.Messages
 	}
 	var out []onebot.MessageEvent
-	for _, r := range raw.Messages {
-		e, err := onebot.Decode(r)
+	for _, r := range found {
+		e, err := onebot.Decode(r.Raw())
 		if err != nil {
 			continue
 		}
