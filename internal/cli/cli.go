@@ -269,5 +269,11 @@ func (a *app) loadConfig(path string, extra map[string]string) (*config.Config, 
 		}
 		flags[k] = v
 	}
+	if a.configFlag != "" || a.getenv("NCATD_CONFIG") != "" {
+		// The defaults stand for a file that nobody named, not for a mistyped one.
+		if _, err := os.Stat(path); err != nil {
+			return nil, &config.Error{Problems: []config.Problem{{Place: config.Place{File: path}, Code: "read", Args: []any{err.Error()}}}}
+		}
+	}
 	return config.Load(path, a.Env, flags)
 }

@@ -237,8 +237,12 @@ func (a *app) flagProblem(c *cobra.Command, err error) error {
 func unknownCommand(a *app, c *cobra.Command, name string) error {
 	hint := a.t("hint.help", c.CommandPath())
 	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(name); len(near) > 0 {
-		hint = a.t("hint.did_you_mean", c.CommandPath()+" "+near[0])
+	if near := c.SuggestionsFor(name); len(near) > 0 { // in the order of the alphabet
+		meant := nearestName(name, near)
+		if meant == "" {
+			meant = near[0]
+		}
+		hint = a.t("hint.did_you_mean", c.CommandPath()+" "+meant)
 	}
 	return &exitError{code: exitUsage, err: errors.New(a.t("err.unknown_command", name)), hint: hint}
 }

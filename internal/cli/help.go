@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -50,7 +51,7 @@ func (a *app) usage(c *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(a.t("help.usage") + "\n")
 	if c.Runnable() && !c.HasAvailableSubCommands() {
-		b.WriteString("  " + c.UseLine() + "\n")
+		b.WriteString("  " + strings.TrimSuffix(c.UseLine(), "[flags]") + a.t("help.options") + "\n")
 	} else {
 		b.WriteString("  " + c.CommandPath() + " " + a.t("help.command") + "\n")
 	}
@@ -70,8 +71,8 @@ func (a *app) usage(c *cobra.Command) string {
 		}
 		section("help.commands", list.String())
 	}
-	section("help.flags", flagUsages(c.LocalNonPersistentFlags(), c.PersistentFlags()))
-	section("help.global", c.InheritedFlags().FlagUsages())
+	section("help.flags", a.flagUsages(c.LocalNonPersistentFlags(), c.PersistentFlags()))
+	section("help.global", a.flagUsages(c.InheritedFlags()))
 	if c.HasAvailableSubCommands() {
 		b.WriteString("\n" + a.t("help.more", c.CommandPath()) + "\n")
 	}
@@ -85,12 +86,41 @@ func aliases(c *cobra.Command) string {
 	return "  " + strings.Join(c.Aliases, ", ")
 }
 
-func flagUsages(sets ...*pflag.FlagSet) string {
+// flagUsages lists the flags in columns, as pflag does, which takes a Chinese
+// character for three columns.
+func (a *app) flagUsages(sets ...*pflag.FlagSet) string {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	for _, s := range sets {
 		all.AddFlagSet(s)
 	}
-	return all.FlagUsages()
+	type row struct{ left, right string }
+	var rows []row
+	width := 0
+	all.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name, usage := pflag.UnquoteUsage(f)
+		left := "      --" + f.Name
+		if f.Shorthand != "" {
+			left = "  -" + f.Shorthand + ", --" + f.Name
+		}
+		if name != "" {
+			left += " " + name
+		}
+		switch f.DefValue {
+		case "", "false", "0", "0s", "[]":
+		default:
+			usage += a.t("help.default", f.DefValue)
+		}
+		rows = append(rows, row{left, usage})
+		width = max(width, runewidth.StringWidth(left))
+	})
+	var b strings.Builder
+	for _, r := range rows {
+		b.WriteString(runewidth.FillRight(r.left, width+3) + r.right + "\n")
+	}
+	return b.String()
 }
 
 func pad(s string, n int) string {

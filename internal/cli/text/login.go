@@ -10,7 +10,7 @@ var loginEN = map[string]string{
 	"cmd.logout.long":    "Stop an account and remove what QQ keeps of its logins on this machine. The next login needs a scan or a password. Config and bot data stay.",
 	"cmd.logout.example": "ncatd logout\nncatd logout main --yes",
 
-	"flag.qr":             "how to show the code: terminal, ascii (no Unicode), png=`FILE`, url (the bare text)",
+	"flag.qr":             "`how` to show the code: terminal, ascii (no Unicode), png=FILE, url (the bare text)",
 	"flag.quick":          "log in by the ticket of the account with this `UIN`",
 	"flag.password_stdin": "read the password from stdin, without echo if it is typed",
 	"flag.list":           "list the accounts that have logged in here and can do so again without a hand",
@@ -103,7 +103,7 @@ var loginZH = map[string]string{
 	"cmd.logout.long":    "停止账号，并删除 QQ 在这台机器上保存的登录记录。下次登录需要扫码或密码。配置和机器人数据保留。",
 	"cmd.logout.example": "ncatd logout\nncatd logout main --yes",
 
-	"flag.qr":             "二维码的显示方式：terminal、ascii（不支持 Unicode 的终端）、png=`文件`、url（只打印文本）",
+	"flag.qr":             "二维码的显示`方式`：terminal、ascii（不支持 Unicode 的终端）、png=文件、url（只打印文本）",
 	"flag.quick":          "用这个`QQ号`上次的凭据登录",
 	"flag.password_stdin": "从标准输入读取密码；手动输入时不回显",
 	"flag.list":           "列出在这里登录过、可以直接再登录的账号",

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/ncatd/ncatd/internal/cli/text"
+)
+
+// TestFlagColumns: what the flags do begins in one column, however wide the
+// letters before it are.
+func TestFlagColumns(t *testing.T) {
+	for _, lang := range []text.Lang{text.English, text.Chinese} {
+		a, all := tree(lang)
+		for _, c := range all {
+			column := 0
+			for _, line := range strings.Split(strings.TrimSuffix(a.flagUsages(c.Flags()), "\n"), "\n") {
+				left := strings.TrimLeft(line, " ")
+				i := strings.Index(left, "   ")
+				if line == "" {
+					continue
+				}
+				if i < 0 {
+					t.Errorf("%s: %q", c.CommandPath(), line)
+					continue
+				}
+				right := strings.TrimLeft(left[i:], " ")
+				at := runewidth.StringWidth(strings.TrimSuffix(line, right))
+				if column == 0 {
+					column = at
+				}
+				if at != column {
+					t.Errorf("%s: column %d, not %d: %q", c.CommandPath(), at, column, line)
+				}
+			}
+		}
+	}
+}
+
+func TestMistypedCommand(t *testing.T) {
+	for typed, want := range map[string]string{"staus": "ncatd status", "strat": "ncatd start", "stpo": "ncatd stop", "upgrad": "ncatd upgrade"} {
+		code, _, errs := run(t, []string{"NCATD_LANG=en"}, typed)
+		if code != exitUsage || !strings.Contains(errs, "did you mean: "+want+"\n") {
+			t.Errorf("%s: exit %d: %s", typed, code, errs)
+		}
+	}
+}
+
+// TestNamedConfigMustBeThere: the defaults stand for a file that nobody named.
+func TestNamedConfigMustBeThere(t *testing.T) {
+	dir := t.TempDir()
+	env := []string{"NCATD_LANG=en", "NCATD_HOME=" + dir}
+	if code, _, errs := run(t, env, "config", "check"); code != exitOK {
+		t.Errorf("no file: exit %d: %s", code, errs)
+	}
+	missing := filepath.Join(dir, "mistyped.yaml")
+	if code, _, errs := run(t, env, "--config", missing, "config", "check"); code != exitUsage || !strings.Contains(errs, missing) {
+		t.Errorf("--config: exit %d: %s", code, errs)
+	}
+	if code, _, errs := run(t, append(env, "NCATD_CONFIG="+missing), "config", "show"); code != exitUsage || !strings.Contains(errs, missing) {
+		t.Errorf("NCATD_CONFIG: exit %d: %s", code, errs)
+	}
+	if code, _, errs := run(t, env, "--config", missing, "init"); code != exitOK {
+		t.Errorf("init makes it: exit %d: %s", code, errs)
+	}
+}
