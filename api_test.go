@@ -23,7 +23,7 @@ var public = []string{module, module + "/ncat", module + "/ncattest", module + "
 // TestAPI holds the exported API to api/*.txt. Comments, formatting and the order
 // of declarations do not count; names of parameters do, since people read them.
 func TestAPI(t *testing.T) {
-	load, err := doccheck.Importer(public...)
+	load, err := doccheck.Importer(t.Context(), public...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,19 @@
 // calls [Main] with its bot has every ncatd command (start, login, status,
 // service and so on), with the bot linked in.
 //
+//	func main() {
+//		b := ncat.New()
+//		b.OnPrivate(func(ctx context.Context, b *ncat.Bot, m *onebot.PrivateMessage) error {
+//			_, err := b.Reply(ctx, m, "你好")
+//			return err
+//		})
+//		log.Fatal(ncatd.Main(b))
+//	}
+//
+// Run with the arguments "start --sim" it plays on a simulated QQ, which needs
+// neither the network nor an account; "start" installs NapCat and QQ, shows the
+// QR code to scan and keeps the account online; "help" lists the rest.
+//
 // The bot is written with package ncat; package onebot has the protocol's
 // types.
 package ncatd

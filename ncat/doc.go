@@ -54,6 +54,21 @@
 // [onebot.ErrNotSent] or [onebot.ErrUnknownOutcome] if the link was lost or time
 // ran out.
 //
+// [Image], [Voice], [Video] and [File] are media that come from where the bot
+// runs and are brought to NapCat wherever that is; [Bot.Download] takes what was
+// received, within limits.
+//
+// # Permissions
+//
+// [Need] restricts a command to roles. The bot's admins ([WithAdmins]) may do
+// everything; to others roles, commands and plugins are granted and denied by
+// [Bot.Permissions], or by the admins in the chat.
+//
+// # What was missed
+//
+// Messages that were written while there was no link are fetched afterwards and
+// handled like all others, with Backfilled set; see [WithBackfill].
+//
 // # Several accounts
 //
 // The handlers of a Bot are shared by all accounts that run it. The Bot a

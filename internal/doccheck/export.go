@@ -2,6 +2,7 @@ package doccheck
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"go/importer"
 	"go/token"
@@ -15,9 +16,9 @@ import (
 // Importer returns what imports the packages that match patterns, and whatever
 // they import, from the compiler's export data. The go command builds what is not
 // in its cache. An importer is for one goroutine.
-func Importer(patterns ...string) (types.Importer, error) {
+func Importer(ctx context.Context, patterns ...string) (types.Importer, error) {
 	args := append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, patterns...)
-	cmd := exec.Command("go", args...)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make builds: the cache is warm
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

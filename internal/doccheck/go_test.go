@@ -1,6 +1,7 @@
 package doccheck
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -215,7 +216,7 @@ func checkSpan(scopes []*spanScope, text string) error {
 }
 
 var importOnce = sync.OnceValues(func() (types.Importer, error) {
-	return Importer(slices.Sorted(maps.Values(imports))...)
+	return Importer(context.Background(), slices.Sorted(maps.Values(imports))...)
 })
 
 func newImporter(t *testing.T) types.Importer {
