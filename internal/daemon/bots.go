@@ -132,6 +132,7 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 func (b *bots) link(account string, emit func(LinkEvent)) Link {
 	d := b.d
 	l := &botLink{goal: make(chan goal, 1)}
+	logEvent := eventLog(d.log.With("account", account), d.o.Config.Log.Events)
 	l.Link = bot.New(bot.Options{
 		Account: account,
 		Bot:     b.bot,
@@ -139,6 +140,9 @@ func (b *bots) link(account string, emit func(LinkEvent)) Link {
 		Facts:   func(f bot.Fact) { emit(linkEvent(f)) },
 		Event: func(typ string, raw json.RawMessage) {
 			d.metrics.Event(account, typ)
+			if logEvent != nil {
+				logEvent(typ, raw)
+			}
 			if d.hub.Wants("event") {
 				d.hub.Publish(api.WatchItem{Kind: "event", Account: account, Event: raw})
 			}
