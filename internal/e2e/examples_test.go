@@ -3,13 +3,17 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ncatd/ncatd/ncattest"
 )
 
 // program is one of the examples, built, with a home of its own.
@@ -19,10 +23,9 @@ type program struct {
 	env  []string
 }
 
-// buildExample builds examples/name as its reader would.
-func buildExample(t *testing.T, name string) *program {
+// buildExample builds examples/name as its reader would, with a home below dir.
+func buildExample(t *testing.T, name, dir string) *program {
 	t.Helper()
-	dir := t.TempDir()
 	p := &program{t: t, path: filepath.Join(dir, name)}
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", p.path, "github.com/ncatd/ncatd/examples/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -30,7 +33,7 @@ func buildExample(t *testing.T, name string) *program {
 		t.Fatalf("build %s: %v\n%s", name, err, out)
 	}
 	home := filepath.Join(dir, "h")
-	if err := os.Mkdir(home, 0o700); err != nil {
+	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	p.env = append(os.Environ(), "HOME="+home, "NCATD_LANG=en", "TMPDIR="+dir)
@@ -58,11 +61,9 @@ func (p *program) must(args ...string) string {
 	return out
 }
 
-// start starts the program as a daemon on the simulator, and ends it with the
-// test.
+// start starts the program as a daemon on the simulator. It must be stopped.
 func (p *program) start(args ...string) {
 	p.t.Helper()
-	p.t.Cleanup(p.stop)
 	p.must(append([]string{"start", "--sim", "-d"}, args...)...)
 }
 
@@ -75,12 +76,13 @@ func (p *program) stop() {
 // TestHello is the first thing a newcomer does: his own program, which is a whole
 // ncatd, on the simulator; 测试 is answered twice.
 func TestHello(t *testing.T) {
-	p := buildExample(t, "hello")
+	p := buildExample(t, "hello", t.TempDir())
 	for _, command := range []string{"init", "install", "start", "stop", "status", "login", "call", "send", "events", "config", "plugin", "service", "doctor", "sim", "version", "completion"} {
 		if out := p.must(command, "--help"); !strings.Contains(out, "Usage:") {
 			t.Errorf("hello %s --help says %q", command, out)
 		}
 	}
+	defer p.stop()
 	p.start()
 	if out := p.must("status"); !strings.Contains(out, "online") {
 		t.Errorf("status: %s", out)
@@ -95,5 +97,209 @@ func TestHello(t *testing.T) {
 	}
 	if sent := strings.Count(p.must("sim", "sent"), "测试成功"); sent != 2 {
 		t.Errorf("%d messages were sent, want 2", sent)
+	}
+}
+
+// said is something that somebody says and what the bot says to it, a part of
+// each message.
+type said struct {
+	group, user string // of the simulator's usual world; alice in private if both are empty
+	text        string
+	want        []string
+}
+
+const alice = "3001000001"
+
+func (p *program) hold(say said) {
+	p.t.Helper()
+	args := []string{"sim", "say", say.text}
+	if say.group != "" {
+		args = append(args, "--group", say.group)
+	}
+	if say.user != "" || say.group == "" {
+		args = append(args, "--user", cmp.Or(say.user, alice))
+	}
+	if len(say.want) == 0 {
+		args = append(args, "--wait", "300ms")
+		if out, err := p.run(args...); err == nil {
+			p.t.Errorf("%s was answered with %q", say.text, out)
+		}
+		return
+	}
+	out := p.must(args...)
+	rest := out
+	for _, part := range say.want {
+		i := strings.Index(rest, part)
+		if i < 0 {
+			p.t.Errorf("%s was answered with %q, want %q in it, in this order", say.text, out, say.want)
+			return
+		}
+		rest = rest[i+len(part):]
+	}
+}
+
+// TestExamples runs every example as a process of its own, on the simulator. They
+// share a home, one after the other, so that QQ is unpacked and logged in once.
+func TestExamples(t *testing.T) {
+	dir := t.TempDir()
+	const group = "700000001" // in which the bot is an administrator
+	const second = "700000002"
+	for _, x := range []struct {
+		name  string
+		talk  []said
+		again []said   // after a restart
+		sent  []string // what was sent elsewhere
+	}{
+		{name: "echo", talk: []said{
+			{text: `/echo a "b"[CQ:face,id=14]`, want: []string{`a "b"`, "[CQ:face,id=14"}},
+			{text: "a"},
+		}},
+		{name: "points", talk: []said{
+			{text: "/签到", want: []string{"签到成功，积分 10"}},
+			{text: "/roll 100", want: []string{"积分不够"}},
+		}, again: []said{
+			{text: "/top", want: []string{"排行榜", "1. Alice 10"}},
+		}},
+		{name: "signin", talk: []said{
+			{group: group, user: alice, text: "/签到", want: []string{"连续 1 天，共 1 天"}},
+		}, again: []said{
+			{group: group, user: alice, text: "/签到", want: []string{"今天已经签到过了，连续 1 天"}},
+		}},
+		{name: "quiz", talk: []said{
+			{text: "/quiz", want: []string{"吉祥物"}},
+			{text: "地鼠", want: []string{"字节"}},
+			{text: "取消", want: []string{"问答结束"}},
+		}},
+		{name: "groupadmin", talk: []said{
+			{group: group, user: "3001000003", text: "看广告吗", want: []string{"请勿发送违禁内容"}},
+			{group: group, user: "3001000003", text: "/votekick 3002000001", want: []string{"权限"}},
+			{group: group, user: alice, text: "/votekick 3002000001", want: []string{"移出"}},
+			{group: group, user: "3001000002", text: "同意"},
+			{group: group, user: "3001000003", text: "同意"},
+			{group: group, user: alice, text: "同意", want: []string{"投票通过，已移出"}},
+		}},
+		{name: "reminder", talk: []said{
+			{text: "/remind daily 8:00 早安", want: []string{"好的，到时提醒你"}},
+		}, again: []said{
+			{text: "/remind list", want: []string{"1. daily 8:00 早安"}},
+		}},
+		{name: "imagerelay", talk: []said{
+			{group: group, user: alice, text: "看 [CQ:image,file=base64://R0lGODlhAQABAAAAACw=]"},
+		}, sent: []string{"group " + second, "Alice 发的图", "[CQ:image,", "file_size=14"}},
+		{name: "digest", talk: []said{
+			{group: group, user: alice, text: "/收藏", want: []string{"请引用"}},
+			{group: group, user: alice, text: "/精华", want: []string{"今天还没有收藏"}},
+		}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			p := buildExample(t, x.name, dir)
+			defer p.stop()
+			p.start()
+			for _, s := range x.talk {
+				p.hold(s)
+			}
+			if x.name == "digest" {
+				p.digest(group)
+			}
+			if x.again != nil {
+				p.stop()
+				p.start()
+				for _, s := range x.again {
+					p.hold(s)
+				}
+			}
+			if x.sent != nil {
+				p.sent(x.sent...)
+			}
+		})
+	}
+}
+
+// sent waits until something was sent that has all the parts, as sim sent prints
+// it on one line.
+func (p *program) sent(parts ...string) {
+	p.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond) // another process's work gives no signal
+	defer tick.Stop()
+	var out string
+	for range 100 {
+		out = p.must("sim", "sent")
+		for line := range strings.Lines(out) {
+			if !slices.ContainsFunc(parts, func(s string) bool { return !strings.Contains(line, s) }) {
+				return
+			}
+		}
+		<-tick.C
+	}
+	p.t.Errorf("nothing with %q was sent:\n%s", parts, out)
+}
+
+// digest quotes three messages and wants one merged forward of them.
+func (p *program) digest(group string) {
+	p.t.Helper()
+	for _, text := range []string{"一", "二", "三"} {
+		out := p.must("send", "--group", group, text)
+		p.hold(said{group: group, user: alice, text: "[CQ:reply,id=" + strings.TrimSpace(out) + "]/收藏", want: []string{"已收藏"}})
+	}
+	before := strings.Count(p.must("sim", "sent"), "[CQ:forward,")
+	p.hold(said{group: group, user: alice, text: "/精华", want: []string{"[CQ:forward,id="}})
+	if n := strings.Count(p.must("sim", "sent"), "[CQ:forward,") - before; n != 1 {
+		p.t.Errorf("%d merged forwards were sent, want one", n)
+	}
+}
+
+// TestAccounts runs one program on two accounts.
+func TestAccounts(t *testing.T) {
+	dir := t.TempDir()
+	p := buildExample(t, "accounts", dir)
+	home := filepath.Join(dir, "h", ".ncatd-sim")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := "accounts:\n  - name: main\n  - name: second\nbot: {admins: [" + alice + "]}\n"
+	if err := os.WriteFile(filepath.Join(home, "ncatd.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	p.start()
+	for _, account := range []string{"main", "second"} {
+		out := p.must("sim", "say", "-a", account, "--user", alice, "/账号")
+		for line := range strings.Lines(out) {
+			if strings.HasSuffix(strings.TrimSpace(line), "（我）") != strings.HasPrefix(line, account+" ") {
+				t.Errorf("%s says %q", account, out)
+			}
+		}
+		if !strings.Contains(out, "main ") || !strings.Contains(out, "second ") {
+			t.Errorf("%s says %q", account, out)
+		}
+	}
+	if out := p.must("sim", "say", "-a", "main", "--user", alice, "/转告 second 3001000002 你好"); !strings.Contains(out, "已转告") {
+		t.Errorf("转告: %s", out)
+	}
+	if out := p.must("sim", "sent", "-a", "second"); !strings.Contains(out, "user 3001000002  你好") {
+		t.Errorf("second sent %s", out)
+	}
+}
+
+// TestRemote runs a program that is no ncatd against an endpoint elsewhere.
+func TestRemote(t *testing.T) {
+	p := buildExample(t, "remote", t.TempDir())
+	s := ncattest.NewServer(t, ncattest.ServerOptions{Token: "secret"})
+	cmd := exec.CommandContext(t.Context(), p.path, s.URL())
+	cmd.Env = append(p.env, "ONEBOT_TOKEN=secret")
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.Group(100).From(1).Says("/在哪")
+	s.WantLike("10001 在 NapCat.Onebot")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+	if out, err := p.run(s.URL()); err == nil || !strings.Contains(out, "the token in ONEBOT_TOKEN is wrong") {
+		t.Errorf("without the token: %v, %s", err, out)
 	}
 }
