@@ -60,6 +60,25 @@ func (d *decoder) document(src []byte, c *Config) {
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:(?:while .*?)?line (\d+): )?`)
 
+var wideColon = regexp.MustCompile(`^[ -]*[A-Za-z0-9_]+ *：`)
+
+// slip looks in a text that is no YAML for what people most often get wrong, of
+// which the parser speaks in its own terms and often a line too early or late.
+func slip(file string, src []byte) *Problem {
+	n := 0
+	for line := range strings.Lines(string(src)) {
+		n++
+		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		if i := strings.IndexByte(indent, '\t'); i >= 0 && strings.TrimSpace(line) != "" {
+			return &Problem{Place: Place{File: file, Line: n, Column: i + 1}, Code: "tab"}
+		}
+		if m := wideColon.FindString(line); m != "" {
+			return &Problem{Place: Place{File: file, Line: n, Column: len(m) - len("：") + 1}, Code: "wide_colon"}
+		}
+	}
+	return nil
+}
+
 // parse returns the root of the only document in src, nil if that is empty.
 func parse(file string, src []byte) (*yaml.Node, *Problem) {
 	dec := yaml.NewDecoder(bytes.NewReader(src))
@@ -67,6 +86,9 @@ func parse(file string, src []byte) (*yaml.Node, *Problem) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
+		if p := slip(file, src); p != nil {
+			return nil, p
+		}
 		m := yamlLine.FindStringSubmatch(err.Error())
 		n, _ := strconv.Atoi(m[1]) // no number: the place is the whole file
 		return nil, &Problem{Place: Place{File: file, Line: n}, Code: "syntax", Args: []any{strings.TrimPrefix(err.Error()[len(m[0]):], "yaml: ")}}

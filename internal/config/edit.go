@@ -64,7 +64,7 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 	d := newDecoder(name)
 	d.document(src, before)
 	for _, p := range d.problems {
-		if p.Code == "syntax" || p.Code == "several_docs" || p.Code == "not_mapping" || p.Code == "too_large" {
+		if p.Code == "syntax" || p.Code == "tab" || p.Code == "wide_colon" || p.Code == "several_docs" || p.Code == "not_mapping" || p.Code == "too_large" {
 			return nil, &Error{Problems: d.problems}
 		}
 	}

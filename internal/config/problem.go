@@ -52,6 +52,8 @@ type Problem struct {
 var Formats = map[string]string{
 	"syntax":            "not valid YAML: %s",
 	"not_mapping":       "the file must be a mapping of keys",
+	"tab":               "the line is indented with a tab; YAML wants spaces",
+	"wide_colon":        "the colon is a full-width one (：); YAML wants : and a space",
 	"several_docs":      "only one YAML document is allowed",
 	"merge_key":         "merge keys (<<) are not supported; write the settings out",
 	"alias":             "aliases (*%s) are not supported; write the settings out",

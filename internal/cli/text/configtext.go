@@ -14,6 +14,8 @@ var configEN = func() map[string]string {
 var configZH = map[string]string{
 	"config.syntax":            "不是合法的 YAML：%s",
 	"config.not_mapping":       "文件应该是 键: 值 的形式",
+	"config.tab":               "缩进用了制表符（Tab），YAML 只能用空格缩进",
+	"config.wide_colon":        "用了全角冒号（：），应写成半角冒号加空格（: ）",
 	"config.several_docs":      "只能有一个 YAML 文档",
 	"config.merge_key":         "不支持合并键（<<），请把设置写全",
 	"config.alias":             "不支持别名（*%s），请把设置写全",
