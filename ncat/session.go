@@ -192,6 +192,14 @@ func (s *Session) take(e onebot.Event, lend bool) (run func()) {
 	return s.pass(e, lend)
 }
 
+// early reports whether the bot has not begun yet, so that plugins may still
+// register handlers for what comes now.
+func (s *Session) early() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == sessionNew
+}
+
 // pass hands an event on: to a conversation that waits for it, or to its chat.
 func (s *Session) pass(e onebot.Event, lend bool) (run func()) {
 	t := s.core.registry.table.Load()
@@ -204,7 +212,7 @@ func (s *Session) pass(e onebot.Event, lend bool) (run func()) {
 		}
 	}
 	handlers := t.handlers(reflect.TypeOf(e))
-	if len(handlers) == 0 {
+	if len(handlers) == 0 && !s.early() {
 		return nil
 	}
 	chat := ChatOf(e)
