@@ -23,8 +23,7 @@
 // Events of one chat are handled one after the other in the order they came,
 // chats in parallel. Within one event, handlers run by [Priority], then in the
 // order they were registered; one that returns [Stop] keeps the event from the
-// rest. A handler may take its time and may call whatever it likes, but for
-// runtime.LockOSThread, for which see [OwnGoroutine]. Its error
+// rest. A handler may take its time and may call whatever it likes. Its error
 // and its panic are logged, counted and handed to [Bot.OnError]; neither
 // disturbs anything else.
 //

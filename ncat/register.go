@@ -47,8 +47,10 @@ func Where(filters ...Filter) HandlerOption {
 }
 
 // OwnGoroutine makes a handler always run on an ordinary goroutine of the bot's,
-// at the price of one more switch of threads for each event. A handler needs it
-// only if it locks its goroutine to a thread (runtime.LockOSThread).
+// at the price of one more switch of threads for each event. No handler needs it
+// to be right; it saves the bot from learning that a handler mostly blocks or
+// works with its goroutine locked to a thread (runtime.LockOSThread). Such a lock
+// ends when the handler returns, at the latest.
 func OwnGoroutine() HandlerOption { return func(r *registration) { r.own = true } }
 
 // With wraps one handler in middleware, the first outermost.

@@ -98,7 +98,7 @@ func (c *Conn) Call(ctx context.Context, action string, params, result any) erro
 	if err := c.start(ctx, p, action, params); err != nil {
 		return err
 	}
-	if f := current(); f != nil {
+	if f := current(); f != nil && !locked() {
 		c.park(ctx, p, f)
 	} else {
 		select {

@@ -16,7 +16,8 @@ import (
 // thread, which at a bot's rates cost more than all the rest of its work.
 //
 // Work that blocks in any other way keeps the goroutine that runs it; see
-// [Options.Event] for what becomes of the reader then.
+// [Options.Event] for what becomes of the reader then. So does a call by work
+// that is locked to its thread (runtime.LockOSThread); the lock ends with Body.
 //
 // The fields are set before Run and not changed while it works.
 type Fiber struct {
@@ -81,6 +82,10 @@ func (f *Fiber) Working(ctx context.Context) { f.ctx = ctx }
 
 // Run runs the work until it ends or waits for an answer.
 func (f *Fiber) Run() {
+	if locked() { // which the two that swap must not be
+		f.Spawn(f.Run)
+		return
+	}
 	if f.next == nil {
 		f.next, f.stop = iter.Pull(f.loop)
 		f.woken = func() { f.wake(true) }
@@ -90,7 +95,16 @@ func (f *Fiber) Run() {
 
 // Close ends an idle Fiber.
 func (f *Fiber) Close() {
-	if f.stop != nil {
+	switch {
+	case f.stop == nil:
+	case locked():
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			f.stop()
+		}()
+		<-ended
+	default:
 		f.stop()
 	}
 }
@@ -106,9 +120,11 @@ func (f *Fiber) loop(yield func(bool) bool) {
 		fibers.Lock()
 		delete(fibers.by, g)
 		fibers.Unlock()
+		unlock()
 	}()
 	for {
 		f.Body()
+		unlock() // else the work that runs here next would be locked, too
 		if !yield(true) {
 			return
 		}
@@ -117,6 +133,10 @@ func (f *Fiber) loop(yield func(bool) bool) {
 
 // run lends the calling goroutine to the work.
 func (f *Fiber) run() {
+	if locked() {
+		f.Spawn(f.run)
+		return
+	}
 	for {
 		start := time.Now()
 		f.since.Store(start.UnixNano())
