@@ -30,18 +30,65 @@
 // The queue of a chat is bounded: what does not fit is dropped, counted and
 // logged, never silently.
 //
-// # Commands and conversations
+// # Filters and middleware
+//
+// [Where] restricts a handler or command to what passes filters: [InGroup],
+// [InPrivate], [FromUser], [ToMe], [MentionsMe], [HasPrefix], [Keyword],
+// [IsReply], [HasSegment], [ByGroupAdmin], [During] and more, which combine:
+//
+//	b.OnGroup(welcome, ncat.Where(ncat.MentionsMe().Or(ncat.HasPrefix("bot")).And(ncat.NotSelf())))
+//
+// [OnMatch] hands over the groups of a regular expression. A [Middleware] stands
+// around all handlers ([Bot.Use]), those of a plugin (Use of its [Host]), or a
+// single one ([With]).
+//
+// # Commands
 //
 // [Command] binds what follows a command's name to a struct and answers mistakes
-// with the usage; help is generated. [Bot.Ask], [Bot.Choose] and [Bot.Confirm]
-// wait for an answer while the chat goes on. Filters such as [InGroup], [Keyword]
-// and [MentionsMe] combine and are given to handlers and commands with [Where].
+// with the usage:
 //
-// # Plugins, schedules, store
+//	type remindArgs struct {
+//		After time.Duration `arg:"after" help:"how long to wait"`
+//		Who   onebot.UserID `flag:"who,w" help:"somebody else"`
+//		Text  string        `arg:"text,rest"`
+//	}
+//	ncat.Command(b, "remind", remind, ncat.Alias("提醒"), ncat.Help("reminds you"), ncat.Cooldown(time.Minute))
 //
-// A [Plugin] can be switched off while the bot runs, which ends its handlers,
-// schedules and goroutines. [Bot.Schedule] and [Bot.Store] remember across
-// restarts if the bot has a store on disk, as it does in ncatd. Package ncattest
+// Names of several words are sub-commands. help is generated, paged, and shows
+// to everybody what they may use; a misspelled command is answered with what was
+// perhaps meant. Two commands of one name panic at the start. Finding a command
+// costs the same with one and with a thousand.
+//
+// # Conversations
+//
+// [Bot.Ask], [Bot.Choose] and [Bot.Confirm] send a question and wait for the
+// answer of one user in one chat, while the chat goes on; [Bot.WaitFor] waits for
+// any event. They end with the answer, with [ErrNoAnswer], [ErrCancelled] or with
+// their context.
+//
+// # Schedules
+//
+// [Bot.Schedule] understands "2h30m", "00:15:30", "每天 8:00", "at 2026-01-02
+// 15:04" and cron. Runs of one schedule never overlap and stay in step over long
+// runs and restarts; [In] sets the time zone, [Jitter] spreads, [CatchUp] makes up
+// for what was missed.
+//
+// # Store
+//
+// [Bot.Store] is a transactional store of the bot's or the plugin's own, used
+// through [Get], [Put], [Update], [Scan] and [Delete]:
+//
+//	points, err := ncat.Update(ctx, b.Store(), user.String(), func(n int, _ bool) (int, error) { return n + 1, nil })
+//
+// It is on disk in ncatd; a bot that runs by Dial brings one by [WithStore].
+//
+// # Plugins
+//
+// A [Plugin] has an id, a version and a Setup that registers what it does, on a
+// [Host], which is a Bot whose handlers, commands, schedules, goroutines
+// ([Bot.Go]), store and config section are the plugin's. [Bot.SetPlugin] switches
+// it off while the bot runs, which really ends all of it, and it stays off after
+// a restart. One that cannot be set up is reported and left out. Package ncattest
 // tests all of it in virtual time.
 //
 // # Acting

@@ -3,6 +3,7 @@ package ncattest_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,15 +11,20 @@ import (
 	"github.com/ncatd/ncatd/ncattest"
 )
 
+// epoch is when virtual time begins.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // ran keeps when a schedule ran, counted from the start of the test.
 type ran struct {
-	start time.Time
-	at    []time.Duration
+	mu sync.Mutex // guards the field below
+	at []time.Duration
 }
 
 func (r *ran) run() func(context.Context, *ncat.Bot) error {
 	return func(context.Context, *ncat.Bot) error {
-		r.at = append(r.at, time.Since(r.start))
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.at = append(r.at, time.Since(epoch))
 		return nil
 	}
 }
@@ -39,13 +45,12 @@ func TestSchedulesDoNotOverlap(t *testing.T) {
 	var r ran
 	running := 0
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
-		r.start = time.Now()
 		schedule(t, b, "slow", "10s", func(ctx context.Context, _ *ncat.Bot) error {
 			if running++; running > 1 {
 				t.Error("two runs at a time")
 			}
 			defer func() { running-- }()
-			r.at = append(r.at, time.Since(r.start))
+			r.at = append(r.at, time.Since(epoch))
 			if len(r.at) == 2 {
 				<-time.After(25 * time.Second)
 			}
@@ -66,7 +71,6 @@ func TestScheduleJitterZoneAndStop(t *testing.T) {
 	b := ncat.New()
 	ncattest.Run(t, b, func(h *ncattest.Harness) { // virtual time begins at midnight UTC
 		var jittered, zoned, once ran
-		jittered.start, zoned.start, once.start = time.Now(), time.Now(), time.Now()
 		schedule(t, b, "jittered", "every 1h", jittered.run(), ncat.Jitter(10*time.Minute))
 		schedule(t, b, "zoned", "daily 9:30", zoned.run(), ncat.In(time.FixedZone("CST", 8*3600)))
 		stopped := schedule(t, b, "once", "30m", once.run())
@@ -123,10 +127,6 @@ func TestSchedulesOfPlugins(t *testing.T) {
 	b := ncat.New()
 	b.AddPlugin(p, q)
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
-		now := time.Now()
-		for _, r := range []*ran{&once, &missed, &forgotten, &hourly, &other} {
-			r.start = now
-		}
 		for _, step := range []struct {
 			on   bool
 			pass time.Duration
