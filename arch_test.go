@@ -9,10 +9,14 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ncatd/ncatd/onebot"
 )
 
 const module = "github.com/ncatd/ncatd"
@@ -205,5 +209,57 @@ func TestPublicPackagesNameNoInternals(t *testing.T) {
 		for _, f := range funcs {
 			check(f.Name, f.Decl.Type)
 		}
+	}
+}
+
+// Action names stand in the protocol package, from which all others call them by
+// method, and in what plays the other side: the simulator, the fakes and the
+// tests. A name elsewhere would be one that no schema holds.
+func TestNobodyWritesActionNames(t *testing.T) {
+	names := map[string]bool{}
+	for _, a := range onebot.Actions() {
+		names[a] = true
+	}
+	files := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			switch filepath.ToSlash(path) {
+			case "onebot", "ncattest", "internal/napcatsim", "internal/e2e":
+				return fs.SkipDir
+			}
+			if name := d.Name(); path != "." && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		files++
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return true
+			}
+			if s, err := strconv.Unquote(lit.Value); err == nil && names[s] {
+				t.Errorf("%s: the action name %q is written by hand; use the method of onebot.Client", set.Position(lit.Pos()), s)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 100 {
+		t.Errorf("only %d files were looked at", files)
 	}
 }
