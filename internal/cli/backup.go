@@ -70,7 +70,7 @@ func newRestore(a *app) *cobra.Command {
 		}
 		defer lock.Release() //nolint:errcheck // the process ends
 		if _, err := os.Stat(r.Store); err == nil && !yes && isTerminal(a.Stdin) && a.out.errTTY {
-			ok, err := a.ask("restore.ask", r.Store)
+			ok, err := a.askTwice(c.Context(), "restore.ask", r.Store)
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ func (a *app) consent(ctx context.Context, h home.Dir, cfg *config.Config, o sta
 	if o.yes || plan.NapCat.Present && plan.QQ.Present || !isTerminal(a.Stdin) || !a.out.errTTY {
 		return nil
 	}
-	yes, err := a.ask("ask.install", plan.NapCat.Version)
+	yes, err := a.ask(ctx, "ask.install", plan.NapCat.Version)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func (in *installing) run(ctx context.Context, req install.Request, o installFla
 	}
 	in.showPlan(plan, o.json)
 	if !o.yes && !o.json && isTerminal(a.Stdin) && a.out.errTTY && !(plan.NapCat.Present && plan.QQ.Present) {
-		yes, err := a.ask("ask.go_on")
+		yes, err := a.ask(ctx, "ask.go_on")
 		if err != nil {
 			return err
 		}

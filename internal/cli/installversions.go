@@ -115,11 +115,11 @@ func newUninstall(a *app) *cobra.Command {
 			return err
 		}
 		if !yes && isTerminal(a.Stdin) && a.out.errTTY {
-			code := "uninstall.confirm"
+			ask, code := a.ask, "uninstall.confirm"
 			if purge {
-				code = "uninstall.confirm_all"
+				ask, code = a.askTwice, "uninstall.confirm_all"
 			}
-			ok, err := a.ask(code, string(h))
+			ok, err := ask(c.Context(), code, string(h))
 			if err != nil {
 				return err
 			}

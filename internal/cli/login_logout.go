@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,17 +93,8 @@ func (a *app) confirmLogout(ctx context.Context, name string, yes bool) error {
 	if !isTerminal(a.Stdin) || !a.out.errTTY {
 		return fail(exitUsage, errString(a.t("err.logout_yes")), "ncatd logout --yes "+name)
 	}
-	fmt.Fprint(a.Stderr, "ncatd: "+a.t("login.logout_ask", name)+" [y/N] ")
-	line, err := bufio.NewReader(a.Stdin).ReadString('\n')
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if ok, err := a.askTwice(ctx, "login.logout_ask", name); ok || err != nil {
 		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes", "是", "好":
-		return nil
 	}
 	return fail(exitFailure, errString(a.t("err.logout_kept")), "")
 }
