@@ -29,21 +29,22 @@ type Bot struct {
 
 // core is what the Bots of all accounts share.
 type core struct {
-	bot      *Bot // what New returned
-	log      *slog.Logger
-	queue    int
-	workers  int
-	warn     time.Duration
-	drain    time.Duration
-	registry registry
-	sends    int // within sendsPer; 0: no limit
-	sendsPer time.Duration
-	commands commandSettings
-	talks    talks
-	perms    permissions
-	life     life
-	stores   storeSource
-	backfill Backfill
+	bot              *Bot // what New returned
+	log              *slog.Logger
+	queue            int
+	workers          int
+	warn             time.Duration
+	drain            time.Duration
+	registry         registry
+	deadline         time.Duration // of handlers; 0: none
+	sends, chatSends sendRate
+	sendPolicy       SendPolicy
+	commands         commandSettings
+	talks            talks
+	perms            permissions
+	life             life
+	stores           storeSource
+	backfill         Backfill
 
 	mu       sync.Mutex // guards the fields below
 	sessions []*Session // running ones
@@ -68,6 +69,13 @@ func WithWorkers(n int) Option { return func(c *core) { c.workers = max(n, 1) } 
 // WithSlowWarning sets after how long a handler that has not returned is
 // reported; 5 s without it, never if negative.
 func WithSlowWarning(d time.Duration) Option { return func(c *core) { c.warn = d } }
+
+// WithHandlerDeadline sets how long a handler may keep its chat waiting, 0 for
+// as long as it likes. Then its context ends, with [ErrHandlerDeadline] as the
+// cause; if it takes no notice of that, it is named in the log and the chat goes on
+// without it. Time in which a conversation waits for an answer does not count.
+// Without it there is no deadline; ncatd sets one from its config.
+func WithHandlerDeadline(d time.Duration) Option { return func(c *core) { c.deadline = max(d, 0) } }
 
 // WithDrain sets how long running handlers may go on after the bot was asked to
 // end, before their context is cancelled; 5 s without it.

@@ -31,6 +31,11 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 		if hctx == nil {
 			continue // switched off
 		}
+		var cancel context.CancelCauseFunc
+		if s.core.deadline > 0 {
+			hctx, cancel = context.WithCancelCause(hctx)
+			q.cancel.Store(&cancel)
+		}
 		if q.fiber != nil {
 			q.fiber.at.Store(at)
 			q.fiber.run.Working(hctx)
@@ -38,6 +43,10 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 		q.since.Store(s.tick.Load())
 		q.running.Store(h.registration)
 		err := s.call(hctx, q, t, h, e, done)
+		if cancel != nil {
+			q.cancel.Store(nil)
+			cancel(nil)
+		}
 		if errors.Is(err, Stop) {
 			return
 		}
@@ -135,7 +144,7 @@ func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func())
 	}
 	o.active.Add(1)
 	if _, ok := o.cancels[s]; !ok {
-		own, cancel := context.WithCancelCause(ctx)
+		own, cancel := context.WithCancelCause(context.WithValue(ctx, ownerKey{}, o))
 		o.cancels[s] = cancel
 		s.owned.Store(o, own)
 	}
@@ -143,14 +152,33 @@ func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func())
 	return own.(context.Context), o.active.Done
 }
 
-// watch reports slow handlers until ctx ends.
+// ErrHandlerDeadline is why the context of a handler ended that ran for longer
+// than [WithHandlerDeadline] allows.
+var ErrHandlerDeadline = errors.New("handler is over its deadline")
+
+const (
+	// watchSteps is in how many steps a time limit of handlers is watched: one of
+	// d shows after d to 1.25 d.
+	watchSteps = 4
+	// maxLeft is how many handlers that do not return are left behind in a
+	// session. With more of them their chats wait.
+	maxLeft = 128
+)
+
+// watch reports slow handlers and ends overdue ones until ctx ends.
 func (s *Session) watch(ctx context.Context) {
-	if s.core.warn < 0 {
+	warn, deadline := s.core.warn, s.core.deadline
+	least := warn
+	if warn < 0 || deadline > 0 && deadline < warn {
+		least = deadline
+	}
+	if warn < 0 && deadline == 0 {
 		<-ctx.Done()
 		return
 	}
-	const steps = 4 // a handler is reported after warn to 1.25 times warn
-	t := time.NewTicker(max(s.core.warn/steps, time.Millisecond))
+	step := max(least/watchSteps, time.Millisecond)
+	steps := func(d time.Duration) int64 { return int64((d + step - 1) / step) }
+	t := time.NewTicker(step)
 	defer t.Stop()
 	for {
 		select {
@@ -161,19 +189,37 @@ func (s *Session) watch(ctx context.Context) {
 		now := s.tick.Add(1)
 		s.mu.Lock()
 		for _, q := range s.chats {
-			r := q.running.Load()
-			if r == nil || now-q.since.Load() <= steps {
-				q.warned = false
+			r, ran := q.running.Load(), now-q.since.Load()
+			if r == nil || ran <= 1 {
+				q.warned, q.overdue = false, false
 				continue
 			}
-			if q.warned {
-				continue
+			if warn >= 0 && ran > steps(warn) && !q.warned {
+				q.warned = true
+				s.slow.Add(1)
+				s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
+					"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", warn)
 			}
-			q.warned = true
-			s.slow.Add(1)
-			s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
-				"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", s.core.warn)
+			if deadline > 0 && ran > steps(deadline) {
+				s.endOverdueLocked(q, r, ran > steps(deadline)+max(steps(deadline)/watchSteps, steps(time.Second)))
+			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// endOverdueLocked cancels the handler r that runs in q and, with leave, lets the
+// chat go on without it.
+func (s *Session) endOverdueLocked(q *chatQueue, r *registration, leave bool) {
+	attrs := []any{"handler", r.name, "plugin", r.owner.id, "group_id", int64(q.chat.Group), "user_id", int64(q.chat.User)}
+	if cancel := q.cancel.Load(); cancel != nil && !q.overdue {
+		q.overdue = true
+		s.overdue.Add(1)
+		s.log.Error("handler is over its deadline", append(attrs, "deadline", s.core.deadline)...)
+		(*cancel)(ErrHandlerDeadline)
+	}
+	if leave && len(s.apart) < maxLeft {
+		s.log.Error("handler does not return; its chat goes on without it", attrs...)
+		s.leaveLocked(q)
 	}
 }

@@ -30,11 +30,15 @@ func (o *owner) ended() bool {
 // errSettingUp keeps the handlers of a plugin back until its Setup is through.
 var errSettingUp = errors.New("plugin is being set up")
 
+// ownerKey is the key of the *owner in the contexts of its handlers and
+// goroutines.
+type ownerKey struct{}
+
 // begin lets o's goroutines run, under ctx.
 func (o *owner) begin(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ctx, o.cancel = context.WithCancelCause(ctx)
+	o.ctx, o.cancel = context.WithCancelCause(context.WithValue(ctx, ownerKey{}, o))
 }
 
 // open lets o's handlers and schedules run.

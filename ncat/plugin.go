@@ -93,6 +93,9 @@ const (
 	PluginDisabled = "disabled"
 	PluginFailed   = "failed"  // Error says why
 	PluginStopped  = "stopped" // the bot does not run
+	// PluginStopping: it was switched off by one of its own handlers, which has
+	// yet to return.
+	PluginStopping = "stopping"
 )
 
 // PluginStatus is how a plugin stands.
@@ -164,13 +167,19 @@ const pluginSpace = "ncat.plugins"
 
 // SetPlugin switches a plugin on or off, for good: the store remembers it.
 // Switching off returns when nothing of the plugin runs any more, or after 10 s
-// with an error that names what does not end; no handler of the plugin should
-// wait for it. Switching on returns Setup's error. Plugins that need the plugin
+// with an error that names what does not end. A handler or goroutine of the plugin
+// that switches it off with its own context is not waited for: SetPlugin returns
+// at once and the rest happens when the handler has returned. Switching on returns Setup's error. Plugins that need the plugin
 // are stopped and started with it.
 func (b *Bot) SetPlugin(ctx context.Context, id string, on bool) error {
 	l := &b.core.life
 	l.changing.Lock()
-	defer l.changing.Unlock()
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			l.changing.Unlock()
+		}
+	}()
 	i := slices.IndexFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id })
 	if i < 0 {
 		return fmt.Errorf("plugin %s: %w", id, ErrNoPlugin)
@@ -184,22 +193,45 @@ func (b *Bot) SetPlugin(ctx context.Context, id string, on bool) error {
 		return nil
 	}
 	if !on {
-		var err error
-		for _, x := range slices.Backward(l.slots) {
-			if x != s && x.own != nil && l.needs(x, s, 0) {
-				err = errors.Join(err, l.stopPlugin(x, fmt.Errorf("plugin %s was switched off", id)))
-				l.set(x, func() { x.state, x.err = PluginFailed, fmt.Sprintf("needs plugin %s, which is switched off", id) })
-			}
+		cause := fmt.Errorf("plugin %s was switched off", id)
+		within, _ := ctx.Value(ownerKey{}).(*owner)
+		self := false
+		for _, x := range l.slots {
+			self = self || within != nil && x.own == within && (x == s || l.needs(x, s, 0))
 		}
-		err = errors.Join(err, l.stopPlugin(s, fmt.Errorf("plugin %s was switched off", id)))
-		l.set(s, func() { s.state = PluginDisabled })
-		return err
+		if !self {
+			return l.switchOff(s, cause)
+		}
+		// Whoever asks is part of what ends: nothing of it begins any more, and
+		// the rest waits for it to return. Until then nothing else is changed.
+		s.own.stop(cause)
+		l.set(s, func() { s.state = PluginStopping })
+		handedOver = true
+		go func() { // waited for by whoever takes the lock next, the end of the bot at last
+			defer l.changing.Unlock()
+			_ = l.switchOff(s, cause) // logged there
+		}()
+		return nil
 	}
 	l.startAll()
 	if s.own == nil {
 		return fmt.Errorf("plugin %s: %s", id, s.err)
 	}
 	return nil
+}
+
+// switchOff stops a plugin, after those that need it.
+func (l *life) switchOff(s *pluginSlot, cause error) error {
+	var err error
+	for _, x := range slices.Backward(l.slots) {
+		if x != s && x.own != nil && l.needs(x, s, 0) {
+			err = errors.Join(err, l.stopPlugin(x, cause))
+			l.set(x, func() { x.state, x.err = PluginFailed, fmt.Sprintf("needs plugin %s, which is switched off", s.p.ID()) })
+		}
+	}
+	err = errors.Join(err, l.stopPlugin(s, cause))
+	l.set(s, func() { s.state = PluginDisabled })
+	return err
 }
 
 // needs reports whether a needs b, over however many others.

@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -30,8 +28,8 @@ type Session struct {
 	log    *slog.Logger
 	caller onebot.Caller
 	self   atomic.Int64
-	limit  *rate.Limiter // of sends; nil: none
-	owned  sync.Map      // *owner to the context of its handlers here
+	pace   *pacer   // of sends
+	owned  sync.Map // *owner to the context of its handlers here
 
 	sharedDisk bool // see ShareDisk
 
@@ -45,6 +43,7 @@ type Session struct {
 	panics  atomic.Uint64
 	slow    atomic.Uint64
 	bad     atomic.Uint64
+	overdue atomic.Uint64
 
 	mu      sync.Mutex // guards the fields below
 	state   sessionState
@@ -80,6 +79,9 @@ type chatQueue struct {
 	running atomic.Pointer[registration] // the handler that runs now
 	since   atomic.Int64                 // Session.tick when it began
 	warned  bool                         // it was reported
+	// cancel ends its context; nil: it has no deadline.
+	cancel  atomic.Pointer[context.CancelCauseFunc]
+	overdue bool // it was cancelled
 }
 
 // worker runs the handlers of one chat at a time.
@@ -99,15 +101,19 @@ type SessionStats struct {
 	// Backfilled counts messages that were missed and fetched afterwards,
 	// Duplicates those that came live when they had been fetched already.
 	Backfilled, Duplicates uint64
-	Waiting                int // events that wait in queues now
-	Handling               int // chats in which a handler runs now
+	Paced                  uint64 // messages that waited for their turn
+	Refused                uint64 // messages that were sent too fast
+	Merged                 uint64 // messages that went out as a part of another
+	Overdue                uint64 // handlers that were over their deadline
+	Waiting                int    // events that wait in queues now
+	Handling               int    // chats in which a handler runs now
 }
 
 // NewSession returns the session of an account that makes its calls through c.
 // name is the account's name in logs; it may be empty. It starts nothing.
 func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
 	s := &Session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}, apart: map[*chatQueue]bool{}}
-	s.log, s.limit = b.core.log, b.core.limiter()
+	s.log, s.pace = b.core.log, b.core.pacer()
 	if name != "" {
 		s.log = s.log.With("account", name)
 	}
@@ -129,15 +135,13 @@ func (s *Session) Stats() SessionStats {
 		Events: s.events.Load(), Dropped: s.dropped.Load(), Bad: s.bad.Load(), Errors: s.errs.Load(),
 		Panics: s.panics.Load(), Slow: s.slow.Load(),
 		Backfilled: s.journal.backfilled.Load(), Duplicates: s.journal.duplicates.Load(), Waiting: waiting, Handling: handling,
+		Paced: s.pace.paced.Load(), Refused: s.pace.refused.Load(), Merged: s.pace.merged.Load(), Overdue: s.overdue.Load(),
 	}
 }
 
 // Call implements [onebot.Caller].
 func (s *Session) Call(ctx context.Context, action string, params, result any) error {
-	if err := s.pace(ctx, action); err != nil {
-		return err
-	}
-	return s.caller.Call(ctx, action, params, result)
+	return s.pace.call(ctx, s.caller, action, params, result)
 }
 
 // Stream implements [onebot.Streamer]; it fails if the session's Caller is no
@@ -342,6 +346,13 @@ func (s *Session) release(e onebot.Event) {
 	if q == nil || q.now != e || s.state != sessionRunning {
 		return
 	}
+	s.leaveLocked(q)
+}
+
+// leaveLocked takes q, in which a handler runs, out of its chat: what waits is
+// served by another worker.
+func (s *Session) leaveLocked(q *chatQueue) {
+	chat := q.chat
 	s.apart[q] = true
 	delete(s.chats, chat)
 	if q.head == len(q.events) {

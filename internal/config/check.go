@@ -68,9 +68,16 @@ func (d *decoder) check(c *Config) {
 	b := &c.Bot
 	d.within("bot.queue", float64(b.Queue), 1, 1<<20)
 	d.positive("bot.handler_warn", b.HandlerWarn)
+	if b.HandlerDeadline < 0 {
+		d.positive("bot.handler_deadline", b.HandlerDeadline)
+	}
 	if _, _, err := ParseRate(b.SendRate); err != nil {
 		d.report("bot.send_rate", "bad_rate", "bot.send_rate", b.SendRate)
 	}
+	if _, _, err := ParseRate(b.SendRateChat); err != nil {
+		d.report("bot.send_rate_chat", "bad_rate", "bot.send_rate_chat", b.SendRateChat)
+	}
+	d.oneOf("bot.send_policy", b.SendPolicy, "wait", "merge", "refuse")
 	d.oneOf("bot.backfill.mode", b.Backfill.Mode, "auto", "ask", "off")
 	d.within("bot.backfill.messages", float64(b.Backfill.Messages), 1, 1000)
 	d.within("bot.backfill.chats", float64(b.Backfill.Chats), 1, 1000)

@@ -99,8 +99,12 @@ type Bot struct {
 	Plugins     PluginSwitch `yaml:"plugins"`
 	Queue       int          `yaml:"queue"` // events per chat that may wait
 	HandlerWarn Duration     `yaml:"handler_warn"`
-	SendRate    string       `yaml:"send_rate"` // such as "20/10s"; empty: unlimited
-	Backfill    Backfill     `yaml:"backfill"`
+	// HandlerDeadline is how long a handler may keep its chat waiting; 0: for ever.
+	HandlerDeadline Duration `yaml:"handler_deadline"`
+	SendRate        string   `yaml:"send_rate"`      // such as "20/10s"; empty: unlimited
+	SendRateChat    string   `yaml:"send_rate_chat"` // the same for each chat
+	SendPolicy      string   `yaml:"send_policy"`    // wait, merge, refuse
+	Backfill        Backfill `yaml:"backfill"`
 	// PluginConfig has a section for each plugin, by its id, which the plugin
 	// itself checks.
 	PluginConfig map[string]any `yaml:"plugin_config"`

@@ -25,11 +25,13 @@ func Default() *Config {
 			StopTimeout: sec(10),
 		},
 		Bot: Bot{
-			Prefixes:    []string{"/"},
-			Plugins:     PluginSwitch{Enable: []string{"*"}},
-			Queue:       1024,
-			HandlerWarn: sec(5),
-			Backfill:    Backfill{Mode: "auto", Messages: 100, Chats: 50, Age: sec(3600)},
+			Prefixes:        []string{"/"},
+			Plugins:         PluginSwitch{Enable: []string{"*"}},
+			Queue:           1024,
+			HandlerWarn:     sec(5),
+			HandlerDeadline: sec(600),
+			SendPolicy:      "wait",
+			Backfill:        Backfill{Mode: "auto", Messages: 100, Chats: 50, Age: sec(3600)},
 		},
 		Log: Log{Level: "info", Format: "auto", MaxSize: 20 << 20, MaxTotal: 200 << 20, Events: "summary"},
 	}

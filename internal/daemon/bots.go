@@ -38,8 +38,13 @@ func newBots(_ context.Context, d *Daemon) (*bots, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bot.send_rate: %w", err)
 	}
+	chatN, chatPer, err := config.ParseRate(c.SendRateChat)
+	if err != nil {
+		return nil, fmt.Errorf("bot.send_rate_chat: %w", err)
+	}
 	b.bot.Apply(ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
 		ncat.WithStore(b.store.Space), ncat.WithSendRate(n, per),
+		ncat.WithChatSendRate(chatN, chatPer), ncat.WithSendPolicy(ncat.SendPolicy(c.SendPolicy)), ncat.WithHandlerDeadline(c.HandlerDeadline.D()),
 		ncat.WithBackfill(ncat.Backfill{
 			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
 		}),
