@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -257,4 +259,41 @@ func TestServerHTTP(t *testing.T) {
 	s.Want("re: x")
 	cancel()
 	<-ended
+}
+
+// TestServerConnects is contract E.4 and E.7: the host comes to the bot.
+func TestServerConnects(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding a loopback port does not wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := ncat.New()
+	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
+		_, err := b.Reply(ctx, m, "re: "+m.Text())
+		return err
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Serve(ctx, ln, "secret") }()
+	s := ncattest.NewServer(t, ncattest.ServerOptions{Token: "secret", Connect: []string{"ws://" + ln.Addr().String() + "/bot"}})
+	s.Group(100).From(1).Says("x")
+	s.Want("re: x")
+	cancel()
+	<-ended
+
+	bodies := make(chan string, 1)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		bodies <- r.Header.Get("X-Self-Id") + " " + string(body)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer hook.Close()
+	s = ncattest.NewServer(t, ncattest.ServerOptions{Self: 42, TextMessages: true, Post: []string{hook.URL}})
+	s.Friend(1).Says("y", onebot.Face(14))
+	if got := <-bodies; !strings.HasPrefix(got, "42 ") || !strings.Contains(got, `"message_format":"string"`) || !strings.Contains(got, `"message":"y[CQ:face,id=14`) {
+		t.Errorf("posted %s", got)
+	}
 }
