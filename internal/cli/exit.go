@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,6 +15,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/napcatsim"
 )
 
 // The exit codes. People script against them.
@@ -162,11 +165,18 @@ func (a *app) explain(err error) (msg, hint string) {
 		}
 		return msg, hint
 	}
+	if errors.Is(err, napcatsim.ErrNotRunning) {
+		return a.t("err.no_sim"), a.t("hint.no_sim")
+	}
 	if msg, hint, ok := a.explainInstall(err); ok {
 		return msg, hint
 	}
 	if msg, hint, ok := a.explainStore(err); ok {
 		return msg, hint
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) && (errors.Is(pe.Err, fs.ErrPermission) || errors.Is(pe.Err, syscall.EROFS)) {
+		return a.t("err.no_permission", pe.Path), a.t("hint.no_permission")
 	}
 	return err.Error(), ""
 }

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/mattn/go-runewidth"
@@ -36,6 +39,23 @@ func TestFlagColumns(t *testing.T) {
 					t.Errorf("%s: column %d, not %d: %q", c.CommandPath(), at, column, line)
 				}
 			}
+		}
+	}
+}
+
+// TestPlainErrorsHaveRemedies: what the system or the simulator says comes in
+// the user's language and with a way out.
+func TestPlainErrorsHaveRemedies(t *testing.T) {
+	dir := t.TempDir()
+	code, _, errs := run(t, []string{"NCATD_LANG=zh"}, "--home", dir, "sim", "state")
+	if code != exitFailure || !hasHan(errs) || !strings.Contains(errs, "hint: ") {
+		t.Errorf("sim: exit %d: %s", code, errs)
+	}
+	a, _ := tree(text.Chinese)
+	for _, e := range []error{fs.ErrPermission, syscall.EROFS} {
+		msg, hint := a.explain(fmt.Errorf("make the home: %w", &fs.PathError{Op: "mkdir", Path: "/x", Err: e}))
+		if !hasHan(msg) || !strings.Contains(msg, "/x") || !strings.Contains(hint, "--home") {
+			t.Errorf("%v: %s, %s", e, msg, hint)
 		}
 	}
 }
