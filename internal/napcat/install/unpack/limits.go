@@ -22,7 +22,7 @@ type Limits struct {
 // DefaultLimits are several times what the largest known QQ package needs
 // (150 MiB packed, 600 MiB and a few thousand entries unpacked).
 var DefaultLimits = Limits{
-	Entries:    50_000,
+	Entries:    25_000,
 	Bytes:      4 << 30,
 	FileBytes:  2 << 30,
 	Ratio:      50,

@@ -11,7 +11,7 @@ import (
 )
 
 // maxCentralDirectory bounds the index of a zip, which archive/zip reads whole
-// before the first entry can be judged: 50,000 entries with long names fit.
+// before the first entry can be judged: 25,000 entries with long names fit.
 const maxCentralDirectory = 16 << 20
 
 // endOfCentralDirectory is the fixed part of a zip's last record.
