@@ -105,6 +105,11 @@ func (r *releases) log() string {
 // digests of these.
 func (r *releases) catalogue(napcat, qq []byte) string {
 	r.t.Helper()
+	return r.catalogueIn(filepath.Dir(r.home), napcat, qq)
+}
+
+func (r *releases) catalogueIn(dir string, napcat, qq []byte) string {
+	r.t.Helper()
 	sum := func(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
 	b, err := json.Marshal(map[string]any{
 		"schema": 1, "updated": "2026-01-01", "napcat_url": publisher + "/v{version}/NapCat.Shell.zip",
@@ -116,7 +121,7 @@ func (r *releases) catalogue(napcat, qq []byte) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	path := filepath.Join(filepath.Dir(r.home), "catalogue.json")
+	path := filepath.Join(dir, "catalogue.json")
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		r.t.Fatal(err)
 	}
