@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: store-kills help build run test race e2e e2e-login e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,12 @@ e2e-peers: build ## other authors' clients and frameworks against the simulator 
 	node internal/e2e/peers/node-napcat-ts.mjs bin/ncatd
 	node internal/e2e/peers/koishi.cjs bin/ncatd
 	cd internal/e2e/peers/zerobot && $(GO) run . ../../../../bin/ncatd
+
+e2e-kills: ## fifty upgrades killed with -9 at random moments; KILLS asks for another number
+	E2E_KILLS=$(or $(KILLS),50) $(GO) test -tags e2e -count=1 -timeout 30m -v -run UpgradeKilled ./cmd/ncatd
+
+e2e-doctor: ## the command that doctor names, run in a bare Debian (root; debootstrap). E2E_SUITE: of another release
+	E2E_DOCTOR=1 $(GO) test -tags e2e -count=1 -timeout 20m -v -run Doctor ./cmd/ncatd
 
 large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate beside curl and sha256sum
 	NCATD_LARGE=1 $(GO) test -count=1 -v -run LargePackage ./internal/napcat/install

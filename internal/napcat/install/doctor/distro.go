@@ -27,7 +27,7 @@ func readDistro(root string) distro {
 		b, _ = os.ReadFile(filepath.Join(root, "/usr/lib/os-release")) // absent: an unknown system
 	}
 	s := bufio.NewScanner(bytes.NewReader(b))
-	codename := ""
+	var codenames []string
 	for s.Scan() {
 		k, v, _ := strings.Cut(s.Text(), "=")
 		v = strings.Trim(v, `"'`)
@@ -40,8 +40,8 @@ func readDistro(root string) distro {
 			d.version = v
 		case "PRETTY_NAME":
 			d.name = v
-		case "VERSION_CODENAME":
-			codename = v
+		case "VERSION_CODENAME", "UBUNTU_CODENAME", "DEBIAN_CODENAME":
+			codenames = append(codenames, v)
 		}
 	}
 	family := append([]string{d.id}, d.like...)
@@ -51,7 +51,7 @@ func readDistro(root string) distro {
 	switch {
 	case is("debian", "ubuntu"):
 		d.manager = "apt"
-		d.t64 = d.hasT64(codename)
+		d.t64 = d.hasT64(codenames)
 	case is("fedora", "rhel", "centos", "openeuler", "anolis", "opencloudos", "tencentos"):
 		d.manager = "dnf"
 		if !d.has("/usr/bin/dnf") && d.has("/usr/bin/yum") {
@@ -74,7 +74,7 @@ func (d distro) has(path string) bool {
 
 // hasT64 looks whether this Debian or Ubuntu has the packages renamed. The
 // package lists tell for every derivative; without them the release does.
-func (d distro) hasT64(codename string) bool {
+func (d distro) hasT64(codenames []string) bool {
 	if known, ok := d.aptKnows("libglib2.0-0t64", "libglib2.0-0"); ok {
 		return known == "libglib2.0-0t64"
 	}
@@ -86,7 +86,9 @@ func (d distro) hasT64(codename string) bool {
 	case d.id == "ubuntu" && err == nil:
 		return n > 24 || n == 24 && minor >= "04"
 	}
-	return slices.Contains([]string{"trixie", "sid", "forky", "noble", "oracular", "plucky", "questing"}, codename)
+	// A derivative has a version of its own and names what it is built on.
+	renamed := []string{"trixie", "sid", "forky", "duke", "noble", "oracular", "plucky", "questing", "resolute"}
+	return slices.ContainsFunc(codenames, func(c string) bool { return slices.Contains(renamed, c) })
 }
 
 // aptKnows returns the first of names that apt's lists or dpkg's status hold.

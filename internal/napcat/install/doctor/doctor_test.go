@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/configs"
+	"github.com/ncatd/ncatd/internal/e2e/elfset"
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
 
@@ -40,18 +41,18 @@ func machine(t *testing.T) (root string, o Options) {
 	write(t, filepath.Join(root, "etc/ld.so.conf.d/x.conf"), "# comment\n/usr/lib/extra\n")
 	write(t, filepath.Join(root, "proc/meminfo"), "MemTotal:       4000000 kB\n")
 	lib := filepath.Join(root, "usr/lib/x86_64-linux-gnu")
-	writeELF(t, filepath.Join(lib, "libc.so.6"), elfSpec{defines: []string{"libc.so.6", "GLIBC_2.2.5", "GLIBC_2.9", "GLIBC_2.36"}})
-	writeELF(t, filepath.Join(lib, "libm.so.6"), elfSpec{needed: []string{"libc.so.6"}})
+	writeELF(t, filepath.Join(lib, "libc.so.6"), elfset.File{Defines: []string{"libc.so.6", "GLIBC_2.2.5", "GLIBC_2.9", "GLIBC_2.36"}})
+	writeELF(t, filepath.Join(lib, "libm.so.6"), elfset.File{Needed: []string{"libc.so.6"}})
 	qq := filepath.Join(root, "qq/opt/QQ")
-	writeELF(t, filepath.Join(qq, "qq"), elfSpec{
-		needed:  []string{"libffmpeg.so", "libgtk-3.so.0", "libnss3.so", "libasound.so.2", "libc.so.6", "libm.so.6"},
-		runpath: "$ORIGIN", needs: map[string][]string{"libc.so.6": {"GLIBC_2.2.5", "GLIBC_2.9"}},
+	writeELF(t, filepath.Join(qq, "qq"), elfset.File{
+		Needed:  []string{"libffmpeg.so", "libgtk-3.so.0", "libnss3.so", "libasound.so.2", "libc.so.6", "libm.so.6"},
+		RunPath: "$ORIGIN", Needs: map[string][]string{"libc.so.6": {"GLIBC_2.2.5", "GLIBC_2.9"}},
 	})
-	writeELF(t, filepath.Join(qq, "libffmpeg.so"), elfSpec{needed: []string{"libc.so.6"}})
-	writeELF(t, filepath.Join(qq, "resources/app/wrapper.node"), elfSpec{needed: []string{"libbugly.so", "libgbm.so.1", "libXtst.so.6"}})
-	writeELF(t, filepath.Join(qq, "resources/app/sub/libbugly.so"), elfSpec{})
+	writeELF(t, filepath.Join(qq, "libffmpeg.so"), elfset.File{Needed: []string{"libc.so.6"}})
+	writeELF(t, filepath.Join(qq, "resources/app/wrapper.node"), elfset.File{Needed: []string{"libbugly.so", "libgbm.so.1", "libXtst.so.6"}})
+	writeELF(t, filepath.Join(qq, "resources/app/sub/libbugly.so"), elfset.File{})
 	// A file for another processor is not looked at.
-	writeELF(t, filepath.Join(qq, "resources/app/arm.node"), elfSpec{needed: []string{"libnowhere.so.1"}, machine: elf.EM_AARCH64})
+	writeELF(t, filepath.Join(qq, "resources/app/arm.node"), elfset.File{Needed: []string{"libnowhere.so.1"}, Machine: elf.EM_AARCH64})
 	return root, Options{
 		Root: root, Home: t.TempDir(), QQExe: filepath.Join(qq, "qq"), QQDir: qq, UID: 1000, Arch: "amd64",
 		Getenv: func(string) string { return "" },
@@ -93,7 +94,7 @@ func TestLibraries(t *testing.T) {
 	// The packages come, in places that the linker looks at.
 	for i, soname := range want {
 		dir := []string{"usr/lib/x86_64-linux-gnu", "usr/lib/extra", "lib64"}[i%3]
-		writeELF(t, filepath.Join(root, dir, soname), elfSpec{needed: []string{"libc.so.6"}})
+		writeELF(t, filepath.Join(root, dir, soname), elfset.File{Needed: []string{"libc.so.6"}})
 	}
 	write(t, filepath.Join(root, "usr/bin/Xvfb"), "")
 	write(t, filepath.Join(root, "usr/share/fonts/truetype/wqy-zenhei.ttc"), "")
@@ -107,26 +108,26 @@ func TestLibraries(t *testing.T) {
 func TestSearchOrder(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
-		qq, plugin elfSpec
+		qq, plugin elfset.File
 		libIn      string // relative to the program
 		env        string
 		found      bool
 	}{
-		{"rpath of the program", elfSpec{rpath: "$ORIGIN/lib"}, elfSpec{}, "lib", "", true},
-		{"runpath of the program is not inherited", elfSpec{runpath: "$ORIGIN/lib"}, elfSpec{}, "lib", "", false},
-		{"own runpath", elfSpec{}, elfSpec{runpath: "${ORIGIN}/../lib"}, "lib", "", true},
-		{"own runpath hides the rpath above", elfSpec{rpath: "$ORIGIN/lib"}, elfSpec{runpath: "/nowhere"}, "lib", "", false},
-		{"environment", elfSpec{}, elfSpec{}, "lib", "lib", true},
-		{"nothing", elfSpec{}, elfSpec{}, "lib", "", false},
+		{"rpath of the program", elfset.File{RPath: "$ORIGIN/lib"}, elfset.File{}, "lib", "", true},
+		{"runpath of the program is not inherited", elfset.File{RunPath: "$ORIGIN/lib"}, elfset.File{}, "lib", "", false},
+		{"own runpath", elfset.File{}, elfset.File{RunPath: "${ORIGIN}/../lib"}, "lib", "", true},
+		{"own runpath hides the rpath above", elfset.File{RPath: "$ORIGIN/lib"}, elfset.File{RunPath: "/nowhere"}, "lib", "", false},
+		{"environment", elfset.File{}, elfset.File{}, "lib", "lib", true},
+		{"nothing", elfset.File{}, elfset.File{}, "lib", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, o := machine(t)
 			dir := filepath.Join(t.TempDir(), "prog")
 			o.QQExe, o.QQDir = filepath.Join(dir, "qq"), filepath.Join(dir, "plugins")
-			tt.plugin.needed = []string{"libsecret-thing.so.1"}
+			tt.plugin.Needed = []string{"libsecret-thing.so.1"}
 			writeELF(t, o.QQExe, tt.qq)
 			writeELF(t, filepath.Join(dir, "plugins/p.node"), tt.plugin)
-			writeELF(t, filepath.Join(dir, tt.libIn, "libsecret-thing.so.1"), elfSpec{})
+			writeELF(t, filepath.Join(dir, tt.libIn, "libsecret-thing.so.1"), elfset.File{})
 			o.Getenv = func(k string) string {
 				if k == "LD_LIBRARY_PATH" && tt.env != "" {
 					return "/x:" + filepath.Join(dir, tt.env)
@@ -142,11 +143,11 @@ func TestSearchOrder(t *testing.T) {
 
 func TestOldSystem(t *testing.T) {
 	root, o := machine(t)
-	writeELF(t, o.QQExe, elfSpec{
-		needed: []string{"libc.so.6", "libstdc++.so.6"},
-		needs:  map[string][]string{"libc.so.6": {"GLIBC_2.9", "GLIBC_2.38"}, "libstdc++.so.6": {"GLIBCXX_3.4.32"}},
+	writeELF(t, o.QQExe, elfset.File{
+		Needed: []string{"libc.so.6", "libstdc++.so.6"},
+		Needs:  map[string][]string{"libc.so.6": {"GLIBC_2.9", "GLIBC_2.38"}, "libstdc++.so.6": {"GLIBCXX_3.4.32"}},
 	})
-	writeELF(t, filepath.Join(root, "lib64/libstdc++.so.6"), elfSpec{defines: []string{"libstdc++.so.6", "GLIBCXX_3.4"}})
+	writeELF(t, filepath.Join(root, "lib64/libstdc++.so.6"), elfset.File{Defines: []string{"libstdc++.so.6", "GLIBCXX_3.4"}})
 	r := examine(t, o)
 	if f := find(t, r, CodeGlibc); f.Severity != Error || f.Args[0] != "2.36" || f.Args[1] != "2.38" {
 		t.Errorf("%+v", f)
@@ -163,6 +164,7 @@ func TestCommandOfDistributions(t *testing.T) {
 		{"ID=debian\nVERSION_ID=13", "sudo apt-get update && sudo apt-get install -y --no-install-recommends libasound2t64 libgtk-3-0t64 libnss3 xvfb"},
 		{"ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"", "sudo apt-get update && sudo apt-get install -y --no-install-recommends libasound2t64 libgtk-3-0t64 libnss3 xvfb"},
 		{"ID=ubuntu\nVERSION_ID=22.04", "sudo apt-get update && sudo apt-get install -y --no-install-recommends libasound2 libgtk-3-0 libnss3 xvfb"},
+		{"ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"\nVERSION_CODENAME=wilma\nUBUNTU_CODENAME=noble", "sudo apt-get update && sudo apt-get install -y --no-install-recommends libasound2t64 libgtk-3-0t64 libnss3 xvfb"},
 		{"ID=deepin\nID_LIKE=debian\nVERSION_ID=23", "sudo apt-get update && sudo apt-get install -y --no-install-recommends libasound2 libgtk-3-0 libnss3 xvfb"},
 		{"ID=fedora\nVERSION_ID=40", "sudo dnf install -y 'libasound.so.2()(64bit)' 'libgtk-3.so.0()(64bit)' 'libnss3.so()(64bit)' xorg-x11-server-Xvfb"},
 		{"ID=openEuler\nID_LIKE=\"rhel\"", "sudo dnf install -y 'libasound.so.2()(64bit)' 'libgtk-3.so.0()(64bit)' 'libnss3.so()(64bit)' xorg-x11-server-Xvfb"},
@@ -287,7 +289,7 @@ func TestSimulatedQQ(t *testing.T) {
 func TestAgainstLinker(t *testing.T) {
 	ldd, err := exec.LookPath("ldd")
 	if err != nil || runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
-		t.Skip("no ldd on this machine: ", err)
+		t.Skip("no ldd on this Machine: ", err)
 	}
 	for _, prog := range []string{"/usr/bin/curl", "/usr/bin/git", "/usr/bin/Xvfb", "/bin/ls", "/usr/bin/ssh"} {
 		out, err := exec.CommandContext(t.Context(), ldd, prog).Output()
@@ -309,8 +311,8 @@ func TestAgainstLinker(t *testing.T) {
 
 func FuzzELF(f *testing.F) {
 	dir := f.TempDir()
-	writeELF(f, filepath.Join(dir, "seed"), elfSpec{
-		needed: []string{"libc.so.6"}, runpath: "$ORIGIN", needs: map[string][]string{"libc.so.6": {"GLIBC_2.9"}}, defines: []string{"X_1"},
+	writeELF(f, filepath.Join(dir, "seed"), elfset.File{
+		Needed: []string{"libc.so.6"}, RunPath: "$ORIGIN", Needs: map[string][]string{"libc.so.6": {"GLIBC_2.9"}}, Defines: []string{"X_1"},
 	})
 	b, err := os.ReadFile(filepath.Join(dir, "seed"))
 	if err != nil {
