@@ -42,7 +42,7 @@ e2e-doctor: ## the command that doctor names, run in a bare Debian (root; deboot
 	E2E_DOCTOR=1 $(GO) test -tags e2e -count=1 -timeout 20m -v -run Doctor ./cmd/ncatd
 
 large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate beside curl and sha256sum
-	NCATD_LARGE=1 $(GO) test -count=1 -v -run LargePackage ./internal/napcat/install
+	E2E_LARGE=1 $(GO) test -count=1 -v -run LargePackage ./internal/napcat/install
 
 store-kills: ## kill -9 in the middle of 1,000 store updates, KILLS (50) times: nothing lost, nothing broken
 	NCATD_STORE_KILLS=$(or $(KILLS),50) $(GO) test -count=1 -v -run TestKilledWriterLosesNothing ./internal/bot/store

@@ -82,7 +82,7 @@ func largeDeb(t *testing.T, bytesOfNoise int64) (path, sum string) {
 // TestLargePackage fetches 300 MiB, killed with -9 at three tenths and started
 // again, and shows bytes sent, memory and rate beside curl and sha256sum.
 func TestLargePackage(t *testing.T) {
-	if os.Getenv("NCATD_LARGE") == "" {
+	if os.Getenv("E2E_LARGE") == "" {
 		t.Skip("writes a gigabyte; `make large` runs it")
 	}
 	path, sum := largeDeb(t, 300<<20)
@@ -104,23 +104,43 @@ func TestLargePackage(t *testing.T) {
 	defer srv.Close()
 	napcat := packNapCat(t, t.TempDir(), "4.18.13")
 	home := t.TempDir()
+	program := filepath.Join(t.TempDir(), "ncatd")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/ncatd/ncatd/cmd/ncatd").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	install := func(home string) *exec.Cmd {
+		return exec.CommandContext(t.Context(), program, "--home", home, "--set", "napcat.qq_source="+srv.URL+"/large.deb", "--set", "napcat.qq_sha256="+sum,
+			"install", "--yes", "--napcat-package", napcat)
+	}
+	rss := func(cmd *exec.Cmd) {
+		t.Helper()
+		n := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+		t.Logf("memory at most %d MiB", n>>20)
+		if n > maxInstallRSS {
+			t.Errorf("more than %d MiB", maxInstallRSS>>20)
+		}
+	}
 
-	cmd := child(t.Context(), home, napcat, srv.URL+"/large.deb", sum)
+	cmd := install(home)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-third:
-	case <-t.Context().Done():
-		t.Fatal("three tenths never came")
+	case err := <-ended:
+		t.Fatalf("ended before three tenths came: %v\n%s", err, said.Bytes())
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // killed
+	<-ended // killed
 	before := sent.Swap(0)
 	began := time.Now()
-	cmd = child(t.Context(), home, napcat, srv.URL+"/large.deb", sum)
+	cmd = install(home)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -128,30 +148,52 @@ func TestLargePackage(t *testing.T) {
 	if sent.Load() > fi.Size()*8/10 {
 		t.Errorf("%d of %d bytes were sent again", sent.Load(), fi.Size())
 	}
-	if rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; rss > maxInstallRSS {
-		t.Errorf("the install took %d MiB", rss>>20)
-	} else {
-		t.Logf("memory at most %d MiB", rss>>20)
+	rss(cmd)
+	got, err := os.Open(filepath.Join(home, "downloads", ownName(QQ, Package{Source: srv.URL + "/large.deb"})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Close()
+	if s, err := hashFile(t.Context(), got); err != nil || s != sum {
+		t.Errorf("the package has digest %s (%v), want %s", s, err, sum)
 	}
 
-	// The whole in one go, beside curl and sha256sum of the same file.
-	began = time.Now()
-	if out, err := child(t.Context(), t.TempDir(), napcat, srv.URL+"/large.deb", sum).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	ours := time.Since(began)
+	// The whole in one go, beside curl and sha256sum of the same file. The best of
+	// several rounds counts: others use this machine too.
 	curl, err := exec.LookPath("curl")
 	if err != nil {
-		t.Logf("install in %s; no curl to compare with: %v", ours, err)
-		return
+		t.Skip("no curl to compare with: ", err)
 	}
-	dst := filepath.Join(t.TempDir(), "curl.deb")
-	began = time.Now()
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", `"$0" -sf -o "$1" "$2" && sha256sum "$1"`, curl, dst, srv.URL+"/large.deb").Output()
-	if err != nil || !strings.HasPrefix(string(out), sum) {
-		t.Fatalf("curl: %v: %s", err, out)
+	var ours, theirs time.Duration
+	for range 3 {
+		dir := t.TempDir()
+		dst := filepath.Join(dir, "curl.deb")
+		began = time.Now()
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", `"$0" -sf -o "$1" "$2" && sha256sum "$1"`, curl, dst, srv.URL+"/large.deb").Output()
+		if err != nil || !strings.HasPrefix(string(out), sum) {
+			t.Fatalf("curl: %v: %s", err, out)
+		}
+		if d := time.Since(began); theirs == 0 || d < theirs {
+			theirs = d
+		}
+		cmd := install(filepath.Join(dir, "home"))
+		began = time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if d := time.Since(began); ours == 0 || d < ours {
+			ours = d
+		}
+		rss(cmd)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Logf("fetched, verified and unpacked in %s; curl and sha256sum need %s for the first two", ours, time.Since(began))
+	ratio := float64(ours) / float64(theirs)
+	t.Logf("fetched, verified and unpacked in %s; curl and sha256sum need %s for the first two: ratio %.2f", ours, theirs, ratio)
+	if ratio > 1.2 {
+		t.Error("more than a fifth slower")
+	}
 }
 
 // meter counts what is sent and tells when a mark is passed.
