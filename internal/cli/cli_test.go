@@ -392,7 +392,7 @@ func TestParseSince(t *testing.T) {
 
 func TestUnitFile(t *testing.T) {
 	s := &service{home: "/srv/my cat", exe: "/opt/n%d", runAs: "cat", args: []string{"--sim"}}
-	got := s.text("")
+	got := s.text()
 	for _, want := range []string{unitMark, `ExecStart=/opt/n%%d start --yes --sim`, `ExecReload=/opt/n%%d reload`, `Environment="NCATD_HOME=/srv/my cat"`,
 		"User=cat", "Group=cat", `ReadWritePaths="/srv/my cat"`, "Type=notify", "KillMode=process", "Environment=GOTRACEBACK=crash", "WatchdogSec=", "WantedBy=multi-user.target"} {
 		if !strings.Contains(got, want+"\n") && !strings.Contains(got, want) {
@@ -402,12 +402,19 @@ func TestUnitFile(t *testing.T) {
 	if strings.Contains(got, "StateDirectory=") {
 		t.Error("a home elsewhere needs no state directory")
 	}
-	s = &service{home: systemHome, exe: systemExe, runAs: "ncatd"}
-	if got := s.text(systemExe); !strings.Contains(got, "StateDirectory=ncatd\n") || !strings.Contains(got, exeMark+systemExe+"\n") {
+	s.home = `/srv/a "b" 100% $x`
+	if home := s.homeOf(s.text()); home != s.home {
+		t.Errorf("homeOf = %s", home)
+	}
+	s = &service{home: systemHome, exe: systemExe, runAs: "ncatd", copied: systemExe, madeUser: true}
+	if got := s.text(); marked(got, exeMark) != systemExe || marked(got, userMark) != "ncatd" {
+		t.Errorf("no marks:\n%s", got)
+	}
+	if got := s.text(); !strings.Contains(got, "StateDirectory=ncatd\n") || !strings.Contains(got, exeMark+systemExe+"\n") {
 		t.Errorf("system unit:\n%s", got)
 	}
 	u := &service{user: true, home: "/home/a/.ncatd", exe: "/home/a/bin/ncatd"}
-	got = u.text("")
+	got = u.text()
 	for _, no := range []string{"User=", "Group=", "ProtectSystem=", "network-online", "multi-user", "CapabilityBoundingSet="} {
 		if strings.Contains(got, no) {
 			t.Errorf("the user's unit has %s:\n%s", no, got)

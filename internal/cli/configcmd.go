@@ -231,14 +231,24 @@ func newConfigSet(a *app) *cobra.Command {
 }
 
 func newConfigPath(a *app) *cobra.Command {
-	return a.command("config_path", "path", noArgs, func(*cobra.Command, []string) error {
+	var asJSON bool
+	c := a.command("config_path", "path", noArgs, func(*cobra.Command, []string) error {
 		path, err := a.configFile()
 		if err != nil {
 			return err
 		}
+		if asJSON {
+			_, err := os.Stat(path)
+			return a.out.json(struct {
+				Path   string `json:"path"`
+				Exists bool   `json:"exists"`
+			}{path, err == nil}, false)
+		}
 		a.out.print("%s", path)
 		return nil
 	})
+	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	return c
 }
 
 func (a *app) completeKeys(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -55,7 +55,7 @@ bot_answers() { $run ncatd sim say --home "$1" --user 3001000001 /ping; }
 processes() { pgrep -u "$1" -a 'ncatd|qq|Xvfb'; }
 nothing_left() { # nothing_left USER HOME
 	! processes "$1" || return
-	! find "$2/run" -type s -print | grep . || return
+	[ ! -e "$2/run" ] || ! find "$2/run" -type s -print | grep . || return
 	! find /tmp /dev/shm -mindepth 1 -user "$1" | grep .
 }
 system_files() { # all that a service could leave, but the accounts of the system
@@ -63,6 +63,7 @@ system_files() { # all that a service could leave, but the accounts of the syste
 		! -path '/home/ops/.ncatd*' ! -path '/var/lib/systemd/[cr]*' ! -name 'passwd*' ! -name 'shadow*' ! -name 'group*' ! -name 'gshadow*' ! -name 'subuid*' ! -name 'subgid*' ! -name .pwd.lock \
 		! -type d -printf '%p %s\n' | sort
 }
+users() { getent passwd && getent group; }
 config() { # config HOME
 	cat <<YAML
 napcat:
@@ -123,6 +124,7 @@ if [ $boot = first ]; then
 	chmod -R a+rX /srv
 	config $home 6101 3101 >$home/ncatd.yaml
 	system_files >/var/tmp/before
+	users >/var/tmp/users-before
 
 	run=as_root flag=
 	check "the unit is well-formed" sh -c 'ncatd service unit >/run/ncatd.service && out=$(systemd-analyze verify /run/ncatd.service 2>&1); echo "$out"; ! echo "$out" | grep ncatd.service'
@@ -131,6 +133,8 @@ if [ $boot = first ]; then
 	first_life $home ncatd
 	check "the journal has fields" sh -c 'journalctl -u ncatd NCATD_ACCOUNT=main -n 1 --no-pager | grep -q state'
 	check "service status" example 'ncatd service status'
+	check "service status --json" sh -c 'ncatd service status --json | tee /dev/stderr | grep -q "\"status\": \"1 account: 1 online"'
+	example 'ncatd service status --json' >/dev/null
 	check "QQ can write where it must, and no more" nsenter -t "$(main)" -m setpriv --reuid ncatd --regid ncatd --clear-groups --no-new-privs sh -ec '
 		for d in /tmp /dev/shm /var/lib/ncatd; do f=$(mktemp -p $d); rm "$f"; done
 		for d in /var/tmp /run /usr/local /home; do ! mktemp -p $d; done 2>/dev/null'
@@ -170,14 +174,26 @@ fi
 run=as_root flag=
 check "the reboot brings it back" until_ok 40 online
 check "it is quiet about it" status_says "1 account: 1 online"
+uid=$(id -u ncatd)
+cp $home/ncatd.yaml /run/good.yaml
 check "service uninstall" example 'sudo ncatd service uninstall'
-check "nothing runs" nothing_left ncatd $home
+check "nothing runs" nothing_left "$uid" $home
+check "its user is gone" not getent passwd ncatd
+check "the home stays, for root" [ "$(stat -c '%U %a' $home) $(stat -c %U $home/secrets.json)" = "root 700 root" ]
 check "no trace in systemd" sh -c '! systemctl list-unit-files --all | grep -F ncatd.service && ! systemctl list-units --all | grep -F ncatd.service'
 check "a second uninstall says so" not ncatd service uninstall
+check "installed again" ncatd service install
+check "it is online in the old home, without a scan" until_ok 30 online
+check "uninstall --purge asks where nobody can answer" sh -c '! ncatd service uninstall --purge </dev/null && systemctl is-active ncatd'
+uid=$(id -u ncatd)
+check "service uninstall --purge" example 'sudo ncatd service uninstall --purge --yes'
+check "nothing runs" nothing_left "$uid" $home
+check "the home is gone" not [ -e $home ]
 if [ -e /var/tmp/lingers ]; then
 	run=as_ops flag="--user "
 	check "--user the reboot brings it back" until_ok 40 online
-	check "--user service uninstall" as_ops ncatd service uninstall --user
+	check "--user service uninstall" as_ops ncatd service uninstall --user --purge --yes
+	check "--user the home is gone" not [ -e $ops_home ]
 	check "--user nothing runs" nothing_left ops $ops_home
 	check "--user no trace in systemd" sh -c "! runuser -u ops -- env XDG_RUNTIME_DIR=/run/user/$(id -u ops) systemctl --user list-unit-files --all | grep -F ncatd.service"
 	loginctl disable-linger ops
@@ -188,14 +204,18 @@ check "service install --home, from a program out of reach" /root/program servic
 check "the program was copied" cmp /root/program /usr/local/bin/ncatd
 check "the home is the service's own" [ "$(stat -c '%U %a' "$other")" = "ncatd 700" ]
 check "it was not started" not systemctl is-active ncatd
-install -o ncatd -m 600 $home/ncatd.yaml "$other/ncatd.yaml"
+install -o ncatd -m 600 /run/good.yaml "$other/ncatd.yaml"
 check "it starts" systemctl start ncatd
 check "and comes online there" until_ok 40 env NCATD_HOME="$other" ncatd status
-check "service uninstall takes the program away" /root/program service uninstall
+uid=$(id -u ncatd)
+check "installed over itself, it still knows what it made" ncatd service install --no-start --home "$other"
+check "service uninstall takes the program away" /root/program service uninstall --purge --yes
 check "it is away" not [ -e /usr/local/bin/ncatd ]
-check "nothing runs" nothing_left ncatd "$other"
+check "nothing runs" nothing_left "$uid" "$other"
+check "that home is gone" not [ -e "$other" ]
 mv /root/program /usr/local/bin/ncatd
-rm -rf "$other"
 system_files >/var/tmp/after
 check "no file is left" diff /var/tmp/before /var/tmp/after
+users >/var/tmp/users-after
+check "no user is left" diff /var/tmp/users-before /var/tmp/users-after
 echo "all of the second boot"
