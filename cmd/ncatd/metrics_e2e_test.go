@@ -77,7 +77,7 @@ func TestMetrics(t *testing.T) {
 		if err != nil || len(st.Accounts) != 1 || st.Accounts[0].State != "online" {
 			return 0
 		}
-		return uint64(st.Accounts[0].Events)
+		return st.Accounts[0].Events
 	}
 	await.True(t, waitLimit, "the account to be online", func() bool { return events() > 0 })
 
