@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/logfile"
 	"github.com/ncatd/ncatd/onebot/schema"
 )
 
@@ -388,65 +389,8 @@ func wanted(postType, typ string) bool {
 
 // summary is an event in one line.
 func summary(raw json.RawMessage) string {
-	var e struct {
-		Time        int64           `json:"time"`
-		PostType    string          `json:"post_type"`
-		MessageType string          `json:"message_type"`
-		NoticeType  string          `json:"notice_type"`
-		RequestType string          `json:"request_type"`
-		MetaType    string          `json:"meta_event_type"`
-		SubType     string          `json:"sub_type"`
-		GroupID     json.RawMessage `json:"group_id"`
-		GroupName   string          `json:"group_name"`
-		UserID      json.RawMessage `json:"user_id"`
-		OperatorID  json.RawMessage `json:"operator_id"`
-		TargetID    json.RawMessage `json:"target_id"`
-		RawMessage  string          `json:"raw_message"`
-		Comment     string          `json:"comment"`
-		Sender      struct {
-			Nickname string `json:"nickname"`
-			Card     string `json:"card"`
-		} `json:"sender"`
-	}
-	_ = json.Unmarshal(raw, &e) // what decodes is shown; the type is known by now
-	var b strings.Builder
-	b.WriteString(time.Unix(e.Time, 0).Format("15:04:05 "))
-	kind := strings.Join(nonEmpty(e.PostType, e.MessageType, e.NoticeType, e.RequestType, e.MetaType, e.SubType), ".")
-	b.WriteString(kind)
-	id := func(label string, v json.RawMessage) {
-		if s := strings.Trim(string(v), `"`); s != "" && s != "0" && s != "null" {
-			b.WriteString(" " + label + s)
-		}
-	}
-	id("group=", e.GroupID)
-	if e.GroupName != "" {
-		b.WriteString("(" + e.GroupName + ")")
-	}
-	id("user=", e.UserID)
-	if name := first(e.Sender.Card, e.Sender.Nickname); name != "" {
-		b.WriteString("(" + name + ")")
-	}
-	if e.PostType == "notice" {
-		id("operator=", e.OperatorID)
-		id("target=", e.TargetID)
-	}
-	if text := first(e.RawMessage, e.Comment); text != "" {
-		b.WriteString(": " + text)
-	}
-	return clip(printable(b.String()), 500)
-}
-
-func nonEmpty(ss ...string) []string {
-	return slices.DeleteFunc(ss, func(s string) bool { return s == "" })
-}
-
-func first(ss ...string) string {
-	for _, s := range ss {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
+	e := logfile.Summarize(raw)
+	return clip(printable(time.Unix(e.Time, 0).Format("15:04:05 ")+e.Type+" "+e.Text), 500)
 }
 
 // clip cuts s to n characters.

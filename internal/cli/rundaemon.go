@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,6 +13,11 @@ import (
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/logfile"
 )
+
+// gcPercent is how much a daemon's heap may grow between collections. It is
+// half of Go's own: the heap is small, so that a collection costs little, and a
+// daemon for small servers should not hold as much again as it needs.
+const gcPercent = 50
 
 // daemonRun says how to run a daemon inside this process.
 type daemonRun struct {
@@ -62,6 +68,9 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	secrets, err := config.EnsureSecrets(r.home.Secrets(), cfg, a.getenv("CREDENTIALS_DIRECTORY"))
 	if err != nil {
 		return err
+	}
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	level := new(slog.LevelVar)
 	level.Set(logfile.Level(cfg.Log.Level))

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // writeAtomic replaces the file at path by data: whoever reads it, or loses
@@ -21,6 +23,7 @@ func writeAtomic(path string, data []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	removeStale(dir, filepath.Base(path))
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return err
@@ -44,6 +47,27 @@ func writeAtomic(path string, data []byte, mode fs.FileMode) error {
 	}
 	syncDir(dir)
 	return nil
+}
+
+// staleAfter is the age from which a temporary file is one that its writer,
+// killed, left behind: writing takes milliseconds.
+const staleAfter = time.Minute
+
+// removeStale removes what killed writers of a file left.
+func removeStale(dir, base string) {
+	left, err := filepath.Glob(filepath.Join(escapeGlob(dir), "."+escapeGlob(base)+".*.tmp"))
+	if err != nil {
+		return // no pattern of ours is bad
+	}
+	for _, p := range left {
+		if fi, err := os.Lstat(p); err == nil && time.Since(fi.ModTime()) > staleAfter {
+			os.Remove(p) // somebody else may have
+		}
+	}
+}
+
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
 }
 
 // syncDir makes a rename in dir survive a power loss. Systems that cannot sync

@@ -447,7 +447,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, sub *Subscriptio
 	for {
 		select {
 		case it := <-sub.C():
-			if !lw.send(line(it)) {
+			if !lw.send(line(*it)) {
 				return nil
 			}
 			if n := sub.TakeDropped(); n > 0 && !lw.send(line(api.WatchItem{Kind: "dropped", Time: time.Now(), Dropped: n})) {

@@ -10,7 +10,7 @@ import (
 
 // subscriberBuffer is how many items a watcher may lag behind. Beyond it items
 // are dropped and the reader is told how many: a watcher must never hold up the
-// daemon. At some 300 bytes an item this bounds a stuck watcher to about 40 KiB.
+// daemon. The items themselves are shared by all watchers.
 const subscriberBuffer = 128
 
 // Hub hands what happens to everybody who watches. The zero Hub is ready. All
@@ -25,8 +25,8 @@ type Hub struct {
 type Subscription struct {
 	hub     *Hub
 	kinds   []string
-	account string // "": all
-	ch      chan api.WatchItem
+	account string              // "": all
+	ch      chan *api.WatchItem // shared by all subscribers: a thousand idle watchers cost little
 
 	mu      sync.Mutex
 	dropped int
@@ -56,7 +56,7 @@ func (h *Hub) Publish(it api.WatchItem) {
 			continue
 		}
 		select {
-		case s.ch <- it:
+		case s.ch <- &it:
 		default:
 			s.mu.Lock()
 			s.dropped++
@@ -68,7 +68,7 @@ func (h *Hub) Publish(it api.WatchItem) {
 // Subscribe begins to collect items of the given kinds (of one account, if
 // account is not empty). The caller must Close the subscription.
 func (h *Hub) Subscribe(account string, kinds ...string) *Subscription {
-	s := &Subscription{hub: h, kinds: kinds, account: account, ch: make(chan api.WatchItem, subscriberBuffer)}
+	s := &Subscription{hub: h, kinds: kinds, account: account, ch: make(chan *api.WatchItem, subscriberBuffer)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.subs == nil {
@@ -93,8 +93,8 @@ func (s *Subscription) wants(it api.WatchItem) bool {
 	return (s.account == "" || it.Account == "" || it.Account == s.account) && slices.Contains(s.kinds, it.Kind)
 }
 
-// C delivers the items in order. It is never closed.
-func (s *Subscription) C() <-chan api.WatchItem { return s.ch }
+// C delivers the items in order; they must not be changed. It is never closed.
+func (s *Subscription) C() <-chan *api.WatchItem { return s.ch }
 
 // TakeDropped returns how many items were dropped since the last call.
 func (s *Subscription) TakeDropped() int {

@@ -226,3 +226,18 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+func TestSummarize(t *testing.T) {
+	for _, tt := range []struct{ raw, kind, text string }{
+		{`{"time":5,"post_type":"message","message_type":"group","sub_type":"normal","group_id":7,"group_name":"G","user_id":"8","sender":{"nickname":"n","card":""},"raw_message":"hi"}`,
+			"message.group.normal", "group=7(G) user=8(n): hi"},
+		{`{"post_type":"notice","notice_type":"group_ban","sub_type":"ban","group_id":7,"user_id":8,"operator_id":9}`, "notice.group_ban.ban", "group=7 user=8 operator=9"},
+		{`{"post_type":"request","request_type":"friend","user_id":8,"comment":"let me in"}`, "request.friend", "user=8: let me in"},
+		{`[1]`, "", ""},
+		{`{"post_type":7}`, "", ""},
+	} {
+		if got := Summarize([]byte(tt.raw)); got.Type != tt.kind || got.Text != tt.text {
+			t.Errorf("%s: %+v", tt.raw, got)
+		}
+	}
+}
