@@ -203,7 +203,7 @@ func TestDiskFull(t *testing.T) {
 		t.Skip("only root can mount a small disk")
 	}
 	var logs string
-	s := newStage(t, "display: none\nlog: {level: debug}\naccounts: [{name: main}]\n", func(h home.Dir) {
+	s := newStage(t, "display: none\nlog: {level: debug, events: full}\naccounts: [{name: main}]\n", func(h home.Dir) {
 		logs = h.Logs()
 		if err := syscall.Mount("ncatd-e2e", logs, "tmpfs", 0, "size=512k,mode=700"); err != nil {
 			t.Skipf("cannot mount a small disk here: %v", err)

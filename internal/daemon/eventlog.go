@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-
-	"github.com/ncatd/ncatd/internal/logfile"
 )
 
 // eventLog returns what logs the events of an account at level debug, as
@@ -40,20 +38,6 @@ func eventLog(log *slog.Logger, mode string) func(typ string, raw json.RawMessag
 				attrs = append(attrs, slog.String(f.key, f.value))
 			}
 		}
-		if text := logfile.Summarize(raw).Text; text != "" {
-			attrs = append(attrs, slog.String("text", clipText(text)))
-		}
 		log.LogAttrs(ctx, slog.LevelDebug, "event", attrs...)
 	}
-}
-
-// loggedText is how many characters of an event's text a summary has.
-const loggedText = 200
-
-func clipText(s string) string {
-	r := []rune(s)
-	if len(r) <= loggedText {
-		return s
-	}
-	return string(r[:loggedText]) + "…"
 }
