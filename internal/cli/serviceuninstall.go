@@ -34,7 +34,7 @@ func newServiceUninstall(a *app) *cobra.Command {
 			return err
 		}
 		s.home = s.homeOf(old)
-		if err := a.confirmPurge(s.home, purge, yes); err != nil {
+		if err := a.confirmPurge(ctx, s.home, purge, yes); err != nil {
 			return err
 		}
 		if err := a.systemctl(ctx, s, "disable", "--now", unitName); err != nil {
@@ -72,14 +72,14 @@ func newServiceUninstall(a *app) *cobra.Command {
 }
 
 // confirmPurge asks before a home is removed.
-func (a *app) confirmPurge(home string, purge, yes bool) error {
+func (a *app) confirmPurge(ctx context.Context, home string, purge, yes bool) error {
 	switch {
 	case !purge || yes:
 		return nil
 	case !isTerminal(a.Stdin) || !a.out.errTTY:
 		return fail(exitUsage, errString(a.t("err.purge_asks")), a.t("hint.purge"))
 	}
-	ok, err := a.ask("uninstall.confirm_all", home)
+	ok, err := a.ask(ctx, "uninstall.confirm_all", home)
 	if err == nil && !ok {
 		err = quiet(exitFailure)
 	}
