@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: bench-runtime store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,11 @@ bench: ## CPU per event, latency and memory of examples/pingpong beside the bare
 	bin/bench $(BENCHFLAGS) pingpong=bin/pingpong
 	$(GO) test -run '^$$' -bench BenchmarkEvent -benchtime 20000x ./ncat
 	$(MAKE) bench-idle bench-spawn
+
+bench-runtime: ## ten chats, one blocked for 30 s: p99 of the others; memory after 1,000,000 events
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
+	bin/bench $(BENCHFLAGS) runtime
 
 bench-idle: ## memory and CPU of a daemon with one account and nothing to do
 	@mkdir -p bin

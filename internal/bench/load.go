@@ -109,22 +109,24 @@ func (e *endpoint) send(ctx context.Context, ws *websocket.Conn, n, groups int) 
 	return ws.Write(ctx, websocket.MessageText, b.Bytes())
 }
 
-// measure runs one bot under one load.
-func measure(ctx context.Context, args []string, l load) (result, error) {
+// stage is one bot under test, connected.
+type stage struct {
+	*endpoint
+	ws   *websocket.Conn
+	proc *process.Process
+}
+
+// onStage starts a bot, with room for total messages, calls f and ends the bot.
+func onStage(ctx context.Context, args []string, total, window int, f func(context.Context, *stage) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	first := 0
-	if l.window > 0 {
-		first = warmUp
-	}
-	total := first + l.messages
 	e := &endpoint{ready: make(chan *websocket.Conn, 1), sent: make([]atomic.Int64, total), took: make([]atomic.Int64, total)}
-	if l.window > 0 {
-		e.slots = make(chan struct{}, l.window)
+	if window > 0 {
+		e.slots = make(chan struct{}, window)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	srv := &http.Server{Handler: e}
 	served := make(chan error, 1)
@@ -136,9 +138,9 @@ func measure(ctx context.Context, args []string, l load) (result, error) {
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, args[0], append(slices.Clone(args[1:]), "ws://"+ln.Addr().String()+"/")...)
 	cmd.Stderr = &stderr
-	cmd.Env = append(os.Environ(), "WS_TOKEN=")
+	cmd.Env = append(os.Environ(), "WS_TOKEN=", blockEnv+"="+block.String())
 	if err := cmd.Start(); err != nil {
-		return result{}, err
+		return err
 	}
 	defer func() { _ = cmd.Wait() }()
 	defer cancel()
@@ -146,14 +148,32 @@ func measure(ctx context.Context, args []string, l load) (result, error) {
 	select {
 	case ws = <-e.ready:
 	case <-time.After(connectTimeout):
-		return result{}, fmt.Errorf("no connection in %v; stderr: %s", connectTimeout, stderr.String())
+		return fmt.Errorf("no connection in %v; stderr: %s", connectTimeout, stderr.String())
 	}
 	defer ws.CloseNow()
 	time.Sleep(settle)
 	proc, err := process.NewProcess(int32(cmd.Process.Pid))
 	if err != nil {
-		return result{}, err
+		return err
 	}
+	return f(ctx, &stage{e, ws, proc})
+}
+
+// measure runs one bot under one load.
+func measure(ctx context.Context, args []string, l load) (r result, err error) {
+	first := 0
+	if l.window > 0 {
+		first = warmUp
+	}
+	err = onStage(ctx, args, first+l.messages, l.window, func(ctx context.Context, s *stage) error {
+		r, err = s.measure(ctx, first, l)
+		return err
+	})
+	return r, err
+}
+
+func (e *stage) measure(ctx context.Context, first int, l load) (result, error) {
+	ws, proc, total := e.ws, e.proc, first+l.messages
 	if first > 0 {
 		if err := e.closedLoop(ctx, ws, 0, first, l.groups); err != nil {
 			return result{}, err
@@ -166,7 +186,7 @@ func measure(ctx context.Context, args []string, l load) (result, error) {
 	if l.window > 0 {
 		err = e.closedLoop(ctx, ws, first, total, l.groups)
 	} else {
-		err = e.openLoop(ctx, ws, total, l)
+		err = e.openLoop(ctx, ws, 0, total, l)
 	}
 	if err != nil {
 		return result{}, err
@@ -216,16 +236,17 @@ func (e *endpoint) closedLoop(ctx context.Context, ws *websocket.Conn, from, to,
 	return e.wait(ctx, int64(to))
 }
 
-// openLoop sends l.rate messages a second, whatever becomes of them.
-func (e *endpoint) openLoop(ctx context.Context, ws *websocket.Conn, total int, l load) error {
+// openLoop sends the messages from..to-1, l.rate a second, whatever becomes of
+// them.
+func (e *endpoint) openLoop(ctx context.Context, ws *websocket.Conn, from, to int, l load) error {
 	start := time.Now()
-	for n := range total {
-		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / time.Duration(l.rate))))
+	for n := from; n < to; n++ {
+		time.Sleep(time.Until(start.Add(time.Duration(n-from) * time.Second / time.Duration(l.rate))))
 		if err := e.send(ctx, ws, n, l.groups); err != nil {
 			return err
 		}
 	}
-	return e.wait(ctx, int64(total))
+	return e.wait(ctx, int64(to))
 }
 
 // wait waits for the replies that are still out. What does not come is found

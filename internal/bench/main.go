@@ -6,6 +6,7 @@
 // finds the number in the frame by a byte search and decodes nothing.
 //
 //	bench [flags] NAME=PROGRAM ...     measure the floor, the 200 commands and the programs
+//	bench [flags] runtime              measure one blocked chat among ten, and the memory of -events events
 //	bench floor URL                    be the floor
 //	bench commands URL                 be a bot with 200 commands, "ping N" one of them
 //
@@ -35,6 +36,8 @@ var (
 	length = flag.Duration("time", 4*time.Second, "length of the open loop")
 	groups = flag.Int("groups", 50, "groups the messages come from")
 	rounds = flag.Int("rounds", 3, "how often each bot has its turn")
+	block  = flag.Duration("block", 30*time.Second, "how long the handler of the blocked chat blocks")
+	events = flag.Int("events", 1_000_000, "events of the look at memory")
 	limit  = flag.Float64("fail-over", 0, "exit with 1 if a bot's CPU per event is over this many times the floor's; 0: never")
 )
 
@@ -52,7 +55,17 @@ func main() {
 			return
 		}
 	}
-	if err := run(ctx, flag.Args()); err != nil {
+	work := run
+	if flag.NArg() == 1 && flag.Arg(0) == "runtime" {
+		work = func(ctx context.Context, _ []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			return runtimeRun(ctx, []string{self, "commands"})
+		}
+	}
+	if err := work(ctx, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
