@@ -80,6 +80,18 @@ var rules = map[string]rule{
 	"internal/napcatsim/adapter": {allow: []string{"internal/napcatsim", "onebot/schema"}, why: "the simulator is written against the contract, not against the client"},
 	"internal/napcatsim":         {allow: []string{"internal/napcatsim", "onebot/schema"}, why: "the simulator is written against the contract, not against the client"},
 	"internal/cli":               {allow: []string{"internal/cli", "internal/control", "internal/config", "internal/napcat/install", "internal/napcatsim", "internal/qrterm", "internal/logfile", "internal/home", "internal/systemd", "onebot/schema", "configs"}, why: "commands reach the daemon only through its control API"},
+	"internal/daemon":            {allow: []string{"internal/bot", "internal/config", "internal/control", "internal/home", "internal/napcat", "internal/supervisor", "internal/systemd", "ncat", "onebot"}, why: "the daemon is wired to all but the command line and the simulator"},
+	"internal/home":              {allow: none, why: "where things lie is nobody's secret and needs nobody"},
+	"internal/logfile":           {allow: []string{"internal/control/api"}, why: "a log knows its records and no more"},
+	"internal/systemd":           {allow: none, why: "the service manager is spoken to by a leaf"},
+	"internal/onebotgen":         {allow: none, why: "the generator must run before what it generates builds"},
+	"internal/doccheck":          {allow: none, why: "it reads text"},
+	"internal/e2e":               {allow: []string{"internal/e2e"}, why: "what tests wait and look with knows no product"},
+	"internal/bench":             {allow: []string{"ncat", "onebot"}, why: "the floor is measured without the daemon"},
+	"internal/soak":              {allow: []string{"internal/bot/demo", "internal/control/api", "internal/control/client", "internal/home", "internal/napcat/launch", "internal/napcatsim"}, why: "it watches the daemon from outside"},
+	"configs":                    {allow: none, why: "files"},
+	"cmd":                        {allow: []string{"internal/bot/demo"}, why: "ten lines over the root package"},
+	"examples":                   {allow: []string{"ncat", "onebot"}, why: "authors have only the public packages"},
 }
 
 // TestImportDirections holds the arrows of ARCHITECTURE.md.
@@ -93,6 +105,9 @@ func TestImportDirections(t *testing.T) {
 			}
 		}
 		if best == "" {
+			if p.ImportPath != module { // the root wires everything
+				t.Errorf("%s has no rule: say what it may import, and why", path)
+			}
 			continue
 		}
 		r := rules[best]

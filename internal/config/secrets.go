@@ -77,16 +77,6 @@ func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 	return resolveSecrets(f, c, credDir)
 }
 
-// ReadSecrets is [EnsureSecrets] for a reader: it generates and writes nothing;
-// a token that is not there is empty.
-func ReadSecrets(path string, c *Config, credDir string) (*Secrets, error) {
-	f, _, err := readSecrets(path)
-	if err != nil {
-		return nil, err
-	}
-	return resolveSecrets(f, c, credDir)
-}
-
 func readSecrets(path string) (f secretsFile, changed bool, err error) {
 	b, err := os.ReadFile(path)
 	switch {

@@ -12,7 +12,6 @@ package text
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 )
 
@@ -72,9 +71,6 @@ func Has(code string) bool {
 	_, ok := byLang[English][code]
 	return ok
 }
-
-// Codes returns all codes of a language, sorted.
-func Codes(l Lang) []string { return slices.Sorted(maps.Keys(byLang[l])) }
 
 // Detect returns the language to use: flag, else NCATD_LANG, else the locale
 // (LC_ALL, LC_MESSAGES, LANG). ok is false if flag or NCATD_LANG names a

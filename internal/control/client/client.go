@@ -57,12 +57,6 @@ func New(path string) *Client {
 	return &Client{base: "http://ncatd", hc: &http.Client{Transport: tr}}
 }
 
-// NewTCP returns a client of the daemon at base, such as
-// "http://127.0.0.1:8686", with its bearer token.
-func NewTCP(base, token string) *Client {
-	return &Client{base: strings.TrimRight(base, "/"), token: token, hc: &http.Client{Transport: &http.Transport{}}}
-}
-
 // Close gives the idle connections back.
 func (c *Client) Close() { c.hc.CloseIdleConnections() }
 
