@@ -113,6 +113,8 @@ func TestOddFrames(t *testing.T) {
 			case junk:
 				want.Garbage = 1
 			}
+			// An answer is counted just after its call was woken.
+			eventually(t, "the counters", func() bool { s = c.Stats(); return s.Answers == want.Answers })
 			if s != want || events != int(want.Events) {
 				t.Errorf("got %+v and %d events, want %+v", s, events, want)
 			}
