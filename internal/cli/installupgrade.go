@@ -216,7 +216,7 @@ func (in *installing) restart(ctx context.Context, pair install.Pair, json bool)
 	if err != nil {
 		return err
 	}
-	waiting := map[string]bool{}
+	waiting := map[string]time.Time{} // since when it had been online
 	for _, acc := range st.Accounts {
 		if acc.State == api.StateStopped || acc.State == api.StateStopping {
 			continue
@@ -228,7 +228,7 @@ func (in *installing) restart(ctx context.Context, pair install.Pair, json bool)
 			return err
 		}
 		if acc.State == api.StateOnline {
-			waiting[acc.Name] = true
+			waiting[acc.Name] = acc.Since
 		}
 	}
 	if len(waiting) == 0 {
@@ -255,14 +255,13 @@ var errBack = errors.New("all back")
 
 // awaitOnline follows the accounts until each of waiting left the state online
 // and came back to it, or needs a person. Those that did are taken out.
-func (in *installing) awaitOnline(ctx context.Context, cl *client.Client, waiting map[string]bool) error {
+func (in *installing) awaitOnline(ctx context.Context, cl *client.Client, waiting map[string]time.Time) error {
 	wctx, cancel := context.WithTimeout(ctx, backOnline)
 	defer cancel()
-	began := time.Now()
 	seen := func(acc api.Account) {
 		switch acc.State {
 		case api.StateOnline:
-			if !acc.Since.Before(began.Add(-time.Second)) {
+			if acc.Since.After(waiting[acc.Name]) {
 				delete(waiting, acc.Name)
 			}
 		case api.StateStopped, api.StateFailed:
