@@ -34,9 +34,8 @@ var ErrNotRunning = errors.New("ncatd is not running")
 
 // Client talks to one daemon. It is safe for concurrent use.
 type Client struct {
-	base  string
-	token string
-	hc    *http.Client
+	base string
+	hc   *http.Client
 }
 
 // New returns a client of the daemon that listens on the unix socket at path.
@@ -183,9 +182,6 @@ func (c *Client) request(ctx context.Context, method, path string, in any) (*htt
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.hc.Do(req)
 	if err != nil {
