@@ -157,7 +157,7 @@ func (s *stage) anotherUser(t *testing.T) {
 
 // tcpGuarded tries the TCP door.
 func tcpGuarded(t *testing.T, addr, token string) {
-	endless := func() io.Reader { return io.LimitReader(zeros{}, 10<<20) }
+	endless := func() io.Reader { return io.LimitReader(blanks{}, 10<<20) }
 	for _, tt := range []struct {
 		name, method, path, token, host, origin string
 		body                                    io.Reader
@@ -210,10 +210,10 @@ func tcpGuarded(t *testing.T, addr, token string) {
 	}
 }
 
-// zeros is an endless text of blanks, which JSON allows before a value.
-type zeros struct{}
+// blanks is an endless text of blanks, which JSON allows before a value.
+type blanks struct{}
 
-func (zeros) Read(p []byte) (int, error) {
+func (blanks) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
