@@ -205,6 +205,7 @@ func newCommand(o *owner, name string, spec *argSpec, call commandCall, opts []H
 	for _, o := range opts {
 		o(reg)
 	}
+	reg.labels = labelled(reg.name)
 	return reg
 }
 

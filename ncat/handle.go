@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -31,10 +32,11 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 		if hctx == nil {
 			continue // switched off
 		}
-		var cancel context.CancelCauseFunc
+		var cancel *context.CancelCauseFunc
 		if s.core.deadline > 0 {
-			hctx, cancel = context.WithCancelCause(hctx)
-			q.cancel.Store(&cancel)
+			cancel = new(context.CancelCauseFunc)
+			hctx, *cancel = context.WithCancelCause(hctx)
+			q.cancel.Store(cancel)
 		}
 		if q.fiber != nil {
 			q.fiber.at.Store(at)
@@ -45,7 +47,7 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 		err := s.call(hctx, q, t, h, e, done)
 		if cancel != nil {
 			q.cancel.Store(nil)
-			cancel(nil)
+			(*cancel)(nil)
 		}
 		if errors.Is(err, Stop) {
 			return
@@ -82,7 +84,9 @@ var errGoexit = errors.New("handler ended its goroutine")
 // call runs one handler and turns its panic into an error.
 func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
 	returned := false
+	h.label()
 	defer func() {
+		pprof.SetGoroutineLabels(unlabelled)
 		q.running.Store(nil)
 		if done != nil {
 			done()
@@ -186,6 +190,7 @@ func (s *Session) watch(ctx context.Context) {
 			return
 		case <-t.C:
 		}
+		s.core.watchStrays()
 		now := s.tick.Add(1)
 		s.mu.Lock()
 		for _, q := range s.chats {

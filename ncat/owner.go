@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -102,6 +103,7 @@ func (o *owner) goLocked(c *core, name string, f func(ctx context.Context)) {
 			o.mu.Unlock()
 			o.active.Done()
 		}()
+		pprof.SetGoroutineLabels(labelled(name)) // not that of the handler that called Go
 		f(ctx)
 	}()
 }
@@ -125,8 +127,8 @@ func (o *owner) wait(c *core, d time.Duration) (left []string) {
 	c.mu.Unlock()
 	for _, s := range sessions {
 		s.mu.Lock()
-		for _, q := range slices.AppendSeq(slices.Collect(maps.Values(s.chats)), maps.Keys(s.apart)) {
-			if r := q.running.Load(); r != nil && r.owner == o {
+		for r := range s.atWorkLocked() {
+			if r.owner == o {
 				left = append(left, r.name)
 			}
 		}

@@ -86,6 +86,8 @@ type registration struct {
 	cmd  *command
 	pick bool
 	slow atomic.Int32 // score of keeping readers, see fiber
+	// labels hold the profiler label of goroutines that work for it.
+	labels context.Context
 }
 
 func (r *registration) wants(t reflect.Type) bool {
@@ -238,6 +240,7 @@ func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerO
 	for _, o := range opts {
 		o(reg)
 	}
+	reg.labels = labelled(reg.name)
 	b.core.registry.add(reg)
 	return &Registration{reg: &b.core.registry, r: reg}
 }

@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
-	"maps"
 	"reflect"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -302,9 +303,26 @@ func (s *Session) work(q *chatQueue) {
 		}
 		s.handled.Done()
 	}()
+	pprof.SetGoroutineLabels(unlabelled) // a handler may have started it
 	for q != nil {
 		s.serve(q)
 		q = s.nextChat(w)
+	}
+}
+
+// atWorkLocked yields the handlers that run now, once for each time they do.
+func (s *Session) atWorkLocked() iter.Seq[*registration] {
+	return func(yield func(*registration) bool) {
+		for _, q := range s.chats {
+			if r := q.running.Load(); r != nil && !yield(r) {
+				return
+			}
+		}
+		for q := range s.apart {
+			if r := q.running.Load(); r != nil && !yield(r) {
+				return
+			}
+		}
 	}
 }
 
@@ -457,11 +475,8 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	left := slices.AppendSeq(slices.Collect(maps.Values(s.chats)), maps.Keys(s.apart))
-	for _, q := range left {
-		if r := q.running.Load(); r != nil {
-			cause = errors.Join(cause, fmt.Errorf("handler %s does not return", r.name))
-		}
+	for r := range s.atWorkLocked() {
+		cause = errors.Join(cause, fmt.Errorf("handler %s does not return", r.name))
 	}
 	return cause
 }
