@@ -57,7 +57,7 @@ func (h *Host) open(ctx context.Context, kind, src, name string) (world.File, er
 		return h.fetch(ctx, kind, src, name)
 	case strings.HasPrefix(src, "base64://"):
 		return h.decode(kind, src[len("base64://"):], name)
-	case strings.HasPrefix(src, "file://"):
+	case strings.HasPrefix(src, "file:///"): // a host's name is no form of it
 		path, err := url.PathUnescape(strings.TrimPrefix(src, "file://"))
 		if err != nil {
 			return world.File{}, failf("文件处理失败: %v", err)
