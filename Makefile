@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: bench-runtime store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: bench-runtime store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,9 @@ e2e-login: build ## every way to log in, on real terminals (needs tmux and zbari
 
 e2e-systemd: build ## the service under a real systemd, booted in a container (root; debootstrap, systemd-container)
 	internal/e2e/systemd/run.sh bin/ncatd || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+e2e-container: ## the container file built by hand, step by step, and run (root; debootstrap)
+	internal/e2e/container/run.sh configs/Containerfile || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 # FUZZ picks targets by a pattern. Minimising is cut short: on the targets that unpack archives it would eat all the time.
 fuzz: ## every fuzz target for FUZZTIME (60s); FUZZ=PATTERN picks some
