@@ -4,40 +4,58 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
+	"unicode"
+
+	"github.com/ncatd/ncatd/internal/logfile"
 )
 
-// eventLog returns what logs the events of an account at level debug, as
-// log.events says: with what tells them apart but no texts (summary), whole
-// (full) or not at all (off, for which it is nil). Below that level an event
-// costs nothing.
+// eventText bounds the summary of an event in the log, in characters.
+const eventText = 160
+
+// eventLog returns what logs the events of an account, as log.events says: in
+// one readable line, texts shortened (summary), whole (full) or not at all (off,
+// for which it is nil). Heartbeats and lifecycle are the protocol's own talk and
+// go to level debug, what people do to info. An event below the log's level
+// costs next to nothing.
 func eventLog(log *slog.Logger, mode string) func(typ string, raw json.RawMessage) {
 	if mode == "off" {
 		return nil
 	}
 	return func(typ string, raw json.RawMessage) {
-		ctx := context.Background()
-		if !log.Enabled(ctx, slog.LevelDebug) {
+		ctx, level := context.Background(), slog.LevelInfo
+		if strings.HasPrefix(typ, "meta") {
+			level = slog.LevelDebug
+		}
+		if !log.Enabled(ctx, level) {
 			return
 		}
 		if mode == "full" {
-			log.LogAttrs(ctx, slog.LevelDebug, "event", slog.String("type", typ), slog.String("json", string(raw)))
+			log.LogAttrs(ctx, level, "event", slog.String("type", typ), slog.String("json", string(raw)))
 			return
 		}
-		var e struct {
-			GroupID   json.Number `json:"group_id"`
-			UserID    json.Number `json:"user_id"`
+		e := logfile.Summarize(raw)
+		if e.Type == "" {
+			e.Type = typ
+		}
+		var m struct {
 			MessageID json.Number `json:"message_id"`
-			SubType   string      `json:"sub_type"`
 		}
-		_ = json.Unmarshal(raw, &e) // what cannot be read is left out
-		attrs := []slog.Attr{slog.String("type", typ)}
-		for _, f := range []struct{ key, value string }{
-			{"sub_type", e.SubType}, {"group_id", e.GroupID.String()}, {"user_id", e.UserID.String()}, {"message_id", e.MessageID.String()},
-		} {
-			if f.value != "" {
-				attrs = append(attrs, slog.String(f.key, f.value))
-			}
+		_ = json.Unmarshal(raw, &m) // what cannot be read is left out
+		var attrs []slog.Attr
+		if m.MessageID != "" {
+			attrs = append(attrs, slog.String("message_id", m.MessageID.String()))
 		}
-		log.LogAttrs(ctx, slog.LevelDebug, "event", attrs...)
+		log.LogAttrs(ctx, level, "event "+oneLine(e.Type+" "+e.Text, eventText), attrs...)
 	}
+}
+
+// oneLine is s without line breaks and other control characters, at most n
+// characters of it.
+func oneLine(s string, n int) string {
+	r := []rune(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || unicode.IsControl(r) }), " "))
+	if len(r) <= n {
+		return string(r)
+	}
+	return string(r[:n]) + "…"
 }
