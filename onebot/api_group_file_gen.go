@@ -599,8 +599,8 @@ func (p *CreateGroupFileFolderParams) UnmarshalJSON(b []byte) error { return dec
 // CreateGroupFileFolderResult is what [Client.CreateGroupFileFolder] returns.
 type CreateGroupFileFolderResult struct {
 	Received
-	Result    FileVerdict     `json:"result"`
-	GroupItem json.RawMessage `json:"groupItem"`
+	Result    FileVerdict   `json:"result"`
+	GroupItem []CreatedItem `json:"groupItem"`
 }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].

@@ -4,7 +4,6 @@ package onebot
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 )
 
@@ -110,9 +109,9 @@ func (p *GetGroupInfoExParams) UnmarshalJSON(b []byte) error { return decodePara
 // GetGroupInfoExResult is what [Client.GetGroupInfoEx] returns.
 type GetGroupInfoExResult struct {
 	Received
-	GroupCode  GroupID         `json:"groupCode"`
-	ResultCode int64           `json:"resultCode"`
-	ExtInfo    json.RawMessage `json:"extInfo"`
+	GroupCode  GroupID       `json:"groupCode"`
+	ResultCode int64         `json:"resultCode"`
+	ExtInfo    GroupSettings `json:"extInfo"`
 }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].

@@ -77,6 +77,64 @@ func (r *Group) UnmarshalJSON(b []byte) error { return decodeObject(b, r) }
 // MarshalJSON implements [encoding/json.Marshaler].
 func (r *Group) MarshalJSON() ([]byte, error) { return encodeObject(nil, r), nil }
 
+// GroupSettings is what QQ keeps of a group beside its record. The switches
+// are QQ's own numbers.
+type GroupSettings struct {
+	Received
+	GroupOwnerID             GroupOwner      `json:"groupOwnerId,omitempty"`
+	GroupInfoExtSeq          int64           `json:"groupInfoExtSeq,omitempty"`
+	Reserve                  int64           `json:"reserve,omitempty"`
+	LightCharNum             int64           `json:"lightCharNum,omitempty"`
+	StarID                   int64           `json:"starId,omitempty"`
+	EssentialMsgSwitch       int64           `json:"essentialMsgSwitch,omitempty"`
+	TodoSeq                  int64           `json:"todoSeq,omitempty"`
+	BlacklistExpireTime      int64           `json:"blacklistExpireTime,omitempty"`
+	IsLimitGroupRtc          int64           `json:"isLimitGroupRtc,omitempty"`
+	CompanyID                int64           `json:"companyId,omitempty"`
+	HasGroupCustomPortrait   int64           `json:"hasGroupCustomPortrait,omitempty"`
+	EssentialMsgPrivilege    int64           `json:"essentialMsgPrivilege,omitempty"`
+	InviteRobotSwitch        int64           `json:"inviteRobotSwitch,omitempty"`
+	QQMusicMedalSwitch       int64           `json:"qqMusicMedalSwitch,omitempty"`
+	ShowPlayTogetherSwitch   int64           `json:"showPlayTogetherSwitch,omitempty"`
+	GroupBindGuildSwitch     int64           `json:"groupBindGuildSwitch,omitempty"`
+	FullGroupExpansionSwitch int64           `json:"fullGroupExpansionSwitch,omitempty"`
+	InviteRobotMemberSwitch  int64           `json:"inviteRobotMemberSwitch,omitempty"`
+	InviteRobotMemberExamine int64           `json:"inviteRobotMemberExamine,omitempty"`
+	GroupSquareSwitch        int64           `json:"groupSquareSwitch,omitempty"`
+	LuckyWordID              string          `json:"luckyWordId,omitempty"`
+	LuckyWord                string          `json:"luckyWord,omitempty"`
+	BindGuildID              string          `json:"bindGuildId,omitempty"`
+	MsgEventSeq              string          `json:"msgEventSeq,omitempty"`
+	GangUpID                 string          `json:"gangUpId,omitempty"`
+	GroupFlagPro1            string          `json:"groupFlagPro1,omitempty"`
+	ViewedMsgDisappearTime   string          `json:"viewedMsgDisappearTime,omitempty"`
+	GroupAioBindGuildID      string          `json:"groupAioBindGuildId,omitempty"`
+	FullGroupExpansionSeq    string          `json:"fullGroupExpansionSeq,omitempty"`
+	GroupBindGuildIDs        json.RawMessage `json:"groupBindGuildIds,omitempty"`
+	GroupExcludeGuildIDs     json.RawMessage `json:"groupExcludeGuildIds,omitempty"`
+	GroupExtFlameData        json.RawMessage `json:"groupExtFlameData,omitempty"`
+}
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (r *GroupSettings) UnmarshalJSON(b []byte) error { return decodeObject(b, r) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (r *GroupSettings) MarshalJSON() ([]byte, error) { return encodeObject(nil, r), nil }
+
+// GroupOwner is who owns a group.
+type GroupOwner struct {
+	Received
+	MemberUIN UserID `json:"memberUin"`
+	MemberUID string `json:"memberUid,omitempty"`
+	MemberQid string `json:"memberQid,omitempty"`
+}
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (r *GroupOwner) UnmarshalJSON(b []byte) error { return decodeObject(b, r) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (r *GroupOwner) MarshalJSON() ([]byte, error) { return encodeObject(nil, r), nil }
+
 // Member is a member of a group. Times are in Unix seconds; Level is the
 // member's standing in the group and QQLevel that of the user.
 type Member struct {
@@ -359,6 +417,43 @@ func (r *GroupFolder) UnmarshalJSON(b []byte) error { return decodeObject(b, r) 
 // MarshalJSON implements [encoding/json.Marshaler].
 func (r *GroupFolder) MarshalJSON() ([]byte, error) { return encodeObject(nil, r), nil }
 
+// CreatedItem is what was made among a group's files, in QQ's own words.
+type CreatedItem struct {
+	Received
+	PeerID     GroupID         `json:"peerId,omitempty"`
+	Type       int64           `json:"type,omitempty"`
+	FolderInfo CreatedFolder   `json:"folderInfo,omitempty"`
+	FileInfo   json.RawMessage `json:"fileInfo,omitempty"`
+}
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (r *CreatedItem) UnmarshalJSON(b []byte) error { return decodeObject(b, r) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (r *CreatedItem) MarshalJSON() ([]byte, error) { return encodeObject(nil, r), nil }
+
+// CreatedFolder is a folder that was made. Times are in Unix seconds.
+type CreatedFolder struct {
+	Received
+	FolderID       string `json:"folderId"`
+	ParentFolderID string `json:"parentFolderId,omitempty"`
+	FolderName     string `json:"folderName,omitempty"`
+	CreateTime     int64  `json:"createTime,omitempty"`
+	ModifyTime     int64  `json:"modifyTime,omitempty"`
+	CreateUIN      UserID `json:"createUin,omitempty"`
+	CreatorName    string `json:"creatorName,omitempty"`
+	TotalFileCount int64  `json:"totalFileCount,omitempty"`
+	ModifyUIN      UserID `json:"modifyUin,omitempty"`
+	ModifyName     string `json:"modifyName,omitempty"`
+	UsedSpace      int64  `json:"usedSpace,omitempty,string"`
+}
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler].
+func (r *CreatedFolder) UnmarshalJSON(b []byte) error { return decodeObject(b, r) }
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (r *CreatedFolder) MarshalJSON() ([]byte, error) { return encodeObject(nil, r), nil }
+
 // FileVerdict is QQ's answer about a group's files; a refusal in it has become
 // an [*Error].
 type FileVerdict struct {
@@ -428,13 +523,22 @@ func (r *DoubtfulRequest) MarshalJSON() ([]byte, error) { return encodeObject(ni
 // Vote is somebody who liked a profile card; UIN is 0 if unknown.
 type Vote struct {
 	Received
-	UID        string `json:"uid,omitempty"`
-	UIN        UserID `json:"uin"`
-	Nick       string `json:"nick,omitempty"`
-	Age        int64  `json:"age,omitempty"`
-	Gender     int64  `json:"gender,omitempty"`
-	Count      int64  `json:"count,omitempty"`
-	LatestTime int64  `json:"latestTime,omitempty"`
+	UID           string `json:"uid,omitempty"`
+	UIN           UserID `json:"uin"`
+	Nick          string `json:"nick,omitempty"`
+	Age           int64  `json:"age,omitempty"`
+	Gender        int64  `json:"gender,omitempty"`
+	Count         int64  `json:"count,omitempty"`
+	LatestTime    int64  `json:"latestTime,omitempty"`
+	AvailableCnt  int64  `json:"bAvailableCnt,omitempty"`
+	TodayVotedCnt int64  `json:"bTodayVotedCnt,omitempty"`
+	CustomID      int64  `json:"customId,omitempty"`
+	GiftCount     int64  `json:"giftCount,omitempty"`
+	LastCharged   int64  `json:"lastCharged,omitempty"`
+	Src           int64  `json:"src,omitempty"`
+	IsFriend      bool   `json:"isFriend,omitempty"`
+	IsSVIP        bool   `json:"isSvip,omitempty"`
+	IsVIP         bool   `json:"isvip,omitempty"`
 }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
@@ -661,6 +765,8 @@ type FlashFile struct {
 	DownloadStatus int64           `json:"downloadStatus,omitempty"`
 	Physical       json.RawMessage `json:"physical,omitempty"`
 	Thumbnail      json.RawMessage `json:"thumbnail,omitempty"`
+	UploadInfo     json.RawMessage `json:"uploadInfo,omitempty"`
+	DownloadInfo   json.RawMessage `json:"downloadInfo,omitempty"`
 }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
@@ -686,6 +792,9 @@ type FileSet struct {
 	DownloadStatus int64           `json:"downloadStatus,omitempty"`
 	ShareInfo      json.RawMessage `json:"shareInfo,omitempty"`
 	Uploaders      json.RawMessage `json:"uploaders,omitempty"`
+	Cover          json.RawMessage `json:"cover,omitempty"`
+	UploadInfo     json.RawMessage `json:"uploadInfo,omitempty"`
+	DownloadInfo   json.RawMessage `json:"downloadInfo,omitempty"`
 }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
