@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Lock is a held lock of a home. The lock ends with the process even if that
@@ -17,8 +18,9 @@ type Lock struct {
 }
 
 // Acquire takes the lock of the home, creating the run folder if need be, and
-// writes this process's pid into the file. It does not wait: a lock held by
-// somebody else is a [*LockedError] naming that process.
+// writes this process's pid into the file. It waits for a process that is
+// dying, for at most 5 s, and for no other: a lock held by somebody else is a
+// [*LockedError] naming that process.
 func (d Dir) Acquire() (*Lock, error) {
 	path := d.LockFile()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -28,7 +30,7 @@ func (d Dir) Acquire() (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the home: %w", err)
 	}
-	if err := tryLock(f); err != nil {
+	if err := lockUnlessAlive(f); err != nil {
 		pid := readPID(f)
 		f.Close()
 		if errors.Is(err, errWouldBlock) {
@@ -53,7 +55,32 @@ func (l *Lock) Release() error {
 	return l.f.Close()
 }
 
+// lockUnlessAlive is tryLock, but waits for a holder that was killed: until its
+// last thread is gone the lock is its own.
+func lockUnlessAlive(f *os.File) error {
+	deadline := time.Now().Add(dyingTime)
+	for alive := 0; ; {
+		err := tryLock(f)
+		if !errors.Is(err, errWouldBlock) {
+			return err
+		}
+		if pid := readPID(f); pid != 0 && dying(pid) {
+			alive = 0
+		} else if alive++; alive > 1 { // between two signs of its end it shows none
+			return err
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// dyingTime is how long a killed process may take to be gone.
+const dyingTime = 5 * time.Second
+
 // Holder returns the pid of the process that holds the lock, 0 if nobody does.
+// It waits like [Dir.Acquire].
 func (d Dir) Holder() (int, error) {
 	f, err := os.OpenFile(d.LockFile(), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
@@ -63,7 +90,7 @@ func (d Dir) Holder() (int, error) {
 		return 0, fmt.Errorf("read the lock: %w", err)
 	}
 	defer f.Close()
-	err = tryLock(f)
+	err = lockUnlessAlive(f)
 	switch {
 	case err == nil:
 		return 0, nil

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package home
+
+// dying is not known on this system.
+func dying(int) bool { return false }
