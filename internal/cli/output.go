@@ -122,15 +122,7 @@ func (o *output) paint(sgr, s string) string {
 // table writes rows in columns, wide characters counted as two cells. The first
 // row is the head. paint, if not nil, colours a cell after it was padded.
 func (o *output) table(rows [][]string, paint func(row, col int, padded string) string) {
-	var width []int
-	for _, r := range rows {
-		for i, c := range r {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], runewidth.StringWidth(c))
-		}
-	}
+	width := columnWidths(rows)
 	var b strings.Builder
 	for ri, r := range rows {
 		for i, c := range r {
@@ -148,6 +140,32 @@ func (o *output) table(rows [][]string, paint func(row, col int, padded string) 
 		b.WriteByte('\n')
 	}
 	o.raw([]byte(b.String()))
+}
+
+// columnWidths returns the cells that each column of a table needs.
+func columnWidths(rows [][]string) []int {
+	var width []int
+	for _, r := range rows {
+		for i, c := range r {
+			if i == len(width) {
+				width = append(width, 0)
+			}
+			width[i] = max(width[i], runewidth.StringWidth(c))
+		}
+	}
+	return width
+}
+
+// tableWidth is the cells of a table's longest line.
+func tableWidth(rows [][]string) int {
+	n := 0
+	for i, w := range columnWidths(rows) {
+		if i > 0 {
+			n += 2
+		}
+		n += w
+	}
+	return n
 }
 
 // columnWidth is the number of cells before column col (in characters, from 1)

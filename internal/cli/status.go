@@ -76,6 +76,33 @@ func (a *app) printStatus(st api.Status) {
 		a.out.print("%s", a.t("status.none"))
 		return
 	}
+	cols := 0
+	if a.out.outTTY {
+		cols, _ = terminalSize(a.Stdout)
+	}
+	a.printAccounts(st, cols)
+	if r := st.RolledBack; r != nil {
+		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
+	}
+	for _, acc := range st.Accounts {
+		switch acc.State {
+		case api.StateLoginRequired:
+			if acc.QR != nil {
+				a.printCode(acc)
+			}
+			a.out.hint(a.t("hint.login_required", acc.Name))
+		case api.StateFailed:
+			a.out.hint(a.t("hint.doctor"))
+		}
+	}
+}
+
+// stateColumn is the column of the accounts' table that is painted.
+const stateColumn = 2
+
+// printAccounts prints the accounts as a table, or, where cols has no room for
+// one (0: there is no end of it), one below the other.
+func (a *app) printAccounts(st api.Status, cols int) {
 	rows := [][]string{{
 		a.t("status.head.account"), a.t("status.head.qq"), a.t("status.head.state"), a.t("status.head.since"),
 		a.t("status.head.restart"), a.t("status.head.memory"), a.t("status.head.cpu"), a.t("status.head.events"), a.t("status.head.detail"),
@@ -94,28 +121,39 @@ func (a *app) printStatus(st api.Status) {
 			strconv.FormatUint(acc.Events, 10), a.detail(acc),
 		})
 	}
-	a.out.table(rows, func(row, col int, s string) string {
+	paint := func(row, col int, s string) string {
 		if row == 0 {
 			return a.out.paint("1", s)
 		}
-		if col == 2 {
+		if col == stateColumn {
 			return a.out.paint(stateColour(st.Accounts[row-1].State), s)
 		}
 		return s
-	})
-	if r := st.RolledBack; r != nil {
-		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
 	}
-	for _, acc := range st.Accounts {
-		switch acc.State {
-		case api.StateLoginRequired:
-			if acc.QR != nil {
-				a.printCode(acc)
+	if cols == 0 || tableWidth(rows) <= cols {
+		a.out.table(rows, paint)
+		return
+	}
+	head := rows[0]
+	for i, r := range rows[1:] {
+		stacked := [][]string{{head[0], r[0]}}
+		for c := 1; c < len(r); c++ {
+			if r[c] != "" {
+				stacked = append(stacked, []string{head[c], r[c]})
 			}
-			a.out.hint(a.t("hint.login_required", acc.Name))
-		case api.StateFailed:
-			a.out.hint(a.t("hint.doctor"))
 		}
+		if i > 0 {
+			a.out.print("")
+		}
+		a.out.table(stacked, func(row, col int, s string) string {
+			switch {
+			case col == 0:
+				return paint(0, row, s)
+			case stacked[row][0] == head[stateColumn]:
+				return paint(i+1, stateColumn, s)
+			}
+			return s
+		})
 	}
 }
 
