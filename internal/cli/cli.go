@@ -13,6 +13,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"strings"
@@ -191,6 +192,10 @@ func (a *app) newRoot() *cobra.Command {
 	f.StringVar(&a.configFlag, "config", "", a.t("flag.config"))
 	f.StringVar(&a.langFlag, "lang", "", a.t("flag.lang"))
 	f.StringArrayVar(&a.sets, "set", nil, a.t("flag.set"))
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		_, err := a.settings() // also for a command that needs none of them
+		return err
+	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	for _, factory := range commands {
 		root.AddCommand(factory(a))
@@ -255,20 +260,31 @@ func (a *app) configPath(h home.Dir) string {
 	return h.Config()
 }
 
+// settings returns what --set asks for, by key.
+func (a *app) settings() (map[string]string, error) {
+	out := map[string]string{}
+	for _, s := range a.sets {
+		k, v, ok := strings.Cut(s, "=")
+		if !ok || k == "" {
+			return nil, usagef(a, "err.set_form", s)
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
 // loadConfig resolves the config of this command line. extra are settings that
 // a command makes by itself; --set comes before them.
 func (a *app) loadConfig(path string, extra map[string]string) (*config.Config, error) {
-	flags := map[string]string{}
-	for k, v := range extra {
-		flags[k] = v
+	set, err := a.settings()
+	if err != nil {
+		return nil, err
 	}
-	for _, s := range a.sets {
-		k, v, ok := strings.Cut(s, "=")
-		if !ok {
-			return nil, usagef(a, "err.set_form", s)
-		}
-		flags[k] = v
+	flags := maps.Clone(extra)
+	if flags == nil {
+		flags = map[string]string{}
 	}
+	maps.Copy(flags, set)
 	if a.configFlag != "" || a.getenv("NCATD_CONFIG") != "" {
 		// The defaults stand for a file that nobody named, not for a mistyped one.
 		if _, err := os.Stat(path); err != nil {

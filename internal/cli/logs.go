@@ -21,6 +21,9 @@ func newLogs(a *app) *cobra.Command {
 		if level != "" && !slices.Contains(levels, level) {
 			return usagef(a, "err.level", level)
 		}
+		if q.Lines < 0 {
+			return usagef(a, "err.lines", q.Lines)
+		}
 		q.Level = level
 		if since != "" {
 			t, err := parseSince(since, time.Now())

@@ -65,15 +65,11 @@ func (s *stages) account(acc api.Account) {
 			return
 		}
 		s.said[acc.Name] = line
-		code := "start.online"
-		if s.byTicket(acc) {
-			code = "start.online_quick"
-		}
 		nick := printable(acc.Nickname)
 		if nick == "" {
 			nick = acc.Name
 		}
-		a.out.say("%s", a.t(code, acc.Name, nick, acc.UIN, time.Since(s.began).Seconds()))
+		a.out.say("%s", a.t(s.how(acc), acc.Name, nick, acc.UIN, time.Since(s.began).Seconds()))
 		s.advice(acc)
 		return
 	}
@@ -96,21 +92,27 @@ func (s *stages) account(acc api.Account) {
 	}
 }
 
-// byTicket tells whether an account came online since the start without a code,
-// a password or a process that was online already.
-func (s *stages) byTicket(acc api.Account) bool {
-	if s.codes[acc.Name] != "" {
-		return false
+// how is the text that tells how an account came online since the start: with a
+// code or a password, in a NapCat that was running already, or by its ticket.
+func (s *stages) how(acc api.Account) string {
+	if s.codes[acc.Name] != "" || len(acc.History) == 0 {
+		return "start.online"
 	}
+	code := "start.online_quick"
 	for _, t := range acc.History {
+		if t.Time.Before(s.began) {
+			continue
+		}
 		switch t.Reason {
-		case "qr", "captcha", "new_device", "password_login", "adopted":
-			if !t.Time.Before(s.began) {
-				return false
-			}
+		case "adopted":
+			code = "start.online_kept"
+		case "qr", "captcha", "new_device", "password_login":
+			return "start.online"
+		case "quick_login":
+			code = "start.online_quick"
 		}
 	}
-	return len(acc.History) > 0
+	return code
 }
 
 func (s *stages) login(account string, it api.LoginItem) {
