@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
@@ -170,22 +172,25 @@ func (a *app) doctorJSON(r doctor.Report) error {
 	return a.out.json(out, false)
 }
 
-// doctorMarks stand before a finding, with their colours.
-var doctorMarks = map[doctor.Severity][2]string{
-	doctor.OK: {"ok     ", "32"}, doctor.Info: {"info   ", "36"}, doctor.Warning: {"warning", "33"}, doctor.Error: {"error  ", "31"},
-}
+// doctorColours are those of the marks that stand before a finding.
+var doctorColours = map[doctor.Severity]string{doctor.OK: "32", doctor.Info: "36", doctor.Warning: "33", doctor.Error: "31"}
 
 func (a *app) doctorText(r doctor.Report) {
 	errors, warnings := 0, 0
+	wide := 0
+	for s := range doctorColours {
+		wide = max(wide, runewidth.StringWidth(a.t("doctor.mark."+string(s))))
+	}
+	indent := strings.Repeat(" ", wide+2)
 	for _, f := range r.Findings {
 		l := a.doctorLineOf(f)
-		mark := doctorMarks[l.Severity]
-		a.out.print("%s  %s", a.out.paint(mark[1], mark[0]), printable(l.Message))
+		mark := runewidth.FillRight(a.t("doctor.mark."+string(l.Severity)), wide)
+		a.out.print("%s  %s", a.out.paint(doctorColours[l.Severity], mark), printable(l.Message))
 		if l.Meaning != "" {
-			a.out.print("         %s", l.Meaning)
+			a.out.print("%s%s", indent, l.Meaning)
 		}
 		if l.Fix != "" && l.Fix != r.Command {
-			a.out.print("         -> %s", l.Fix)
+			a.out.print("%s-> %s", indent, l.Fix)
 		}
 		switch l.Severity {
 		case doctor.Error:
@@ -197,9 +202,12 @@ func (a *app) doctorText(r doctor.Report) {
 	if r.Command != "" {
 		a.out.print("\n%s\n  %s", a.t("doctor.command"), r.Command)
 	}
-	if errors+warnings > 0 {
+	switch {
+	case errors > 0:
 		a.out.print("\n%s", a.t("doctor.errors", errors, warnings))
-	} else {
+	case warnings > 0:
+		a.out.print("\n%s", a.t("doctor.warnings", warnings))
+	default:
 		a.out.print("\n%s", a.t("doctor.all_right"))
 	}
 }

@@ -394,9 +394,13 @@ func (x *examination) hosts(ctx context.Context) {
 	}
 	for i, p := range publishers {
 		switch {
+		case i >= len(x.o.Publisher) && p.err == nil:
+			x.add(CodeAPI, OK, hostOf(p.url), "")
+		case i >= len(x.o.Publisher):
+			x.add(CodeAPI, Warning, hostOf(p.url), p.err.Error())
 		case p.err == nil:
 			x.add(CodePublisher, OK, hostOf(p.url), "")
-		case i >= len(x.o.Publisher) || x.o.QQExe != "" || alive > 0 && x.o.Catalogue != nil && x.o.Catalogue.Mirrored(p.url):
+		case x.o.QQExe != "" || alive > 0 && x.o.Catalogue != nil && x.o.Catalogue.Mirrored(p.url):
 			x.add(CodePublisher, Warning, hostOf(p.url), p.err.Error())
 		default:
 			x.add(CodePublisher, Error, hostOf(p.url), p.err.Error())

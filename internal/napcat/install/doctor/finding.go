@@ -22,7 +22,7 @@ const (
 	CodeGlibc         Code = "glibc"             // ok, error: version there, version needed
 	CodeLibraries     Code = "libraries"         // ok, error: count, names
 	CodeLibraryOld    Code = "library_too_old"   // error: library, version it lacks
-	CodeLibrariesSkip Code = "libraries_skipped" // info: why (no_elf)
+	CodeLibrariesSkip Code = "libraries_skipped" // info: the file that is no ELF; warning: why
 	CodeXvfb          Code = "xvfb"              // ok, info, error: where it is, or the display in use
 	CodeFonts         Code = "cjk_fonts"         // ok, warning: a font
 	CodeDisk          Code = "disk"              // ok, warning, error: MiB free, MiB wanted, path
@@ -33,6 +33,7 @@ const (
 	CodeRoot          Code = "root"              // ok, warning
 	CodeMemory        Code = "memory"            // ok, warning, error: MiB, where the limit is
 	CodePublisher     Code = "publisher"         // ok, warning, error: host, why
+	CodeAPI           Code = "publisher_api"     // ok, warning: host, why
 	CodeMirrors       Code = "mirrors"           // ok, warning: reachable, of how many
 	CodePair          Code = "pair"              // ok, warning, error: NapCat version, QQ version, note's code
 	CodeInstalled     Code = "not_installed"     // info
