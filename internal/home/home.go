@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 )
 
@@ -25,8 +26,8 @@ func Find(flag string, getenv func(string) string, fallback string) (Dir, error)
 		h := getenv("HOME")
 		if h == "" {
 			var err error
-			if h, err = os.UserHomeDir(); err != nil {
-				return "", fmt.Errorf("find a home: %w", err)
+			if h, err = userHome(); err != nil {
+				return "", err
 			}
 		}
 		d = filepath.Join(h, fallback)
@@ -36,6 +37,25 @@ func Find(flag string, getenv func(string) string, fallback string) (Dir, error)
 		return "", fmt.Errorf("find a home: %w", err)
 	}
 	return Dir(abs), nil
+}
+
+// ErrNoHome is returned by [Find] when nothing tells where the user's home is.
+var ErrNoHome = errors.New("the user has no home directory")
+
+// userHome is the user's home directory where HOME does not tell it, as in jobs
+// and services that start with an empty environment.
+func userHome() (string, error) {
+	if h, err := os.UserHomeDir(); err == nil {
+		return h, nil
+	}
+	u, err := user.Current()
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoHome, err)
+	}
+	if !filepath.IsAbs(u.HomeDir) {
+		return "", ErrNoHome
+	}
+	return u.HomeDir, nil
 }
 
 // Join returns a path under the home.

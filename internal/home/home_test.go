@@ -3,6 +3,7 @@ package home
 import (
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -26,6 +27,20 @@ func TestFind(t *testing.T) {
 	}
 	if got, err := Find("x", os.Getenv, ".ncatd"); err != nil || !filepath.IsAbs(string(got)) {
 		t.Errorf("a relative flag gives %s, %v", got, err)
+	}
+}
+
+// TestFindWithoutHOME holds that a job with an empty environment finds the home
+// that the user's entry in the system names.
+func TestFindWithoutHOME(t *testing.T) {
+	u, err := user.Current()
+	if err != nil || !filepath.IsAbs(u.HomeDir) {
+		t.Skip("this user has none: ", err)
+	}
+	t.Setenv("HOME", "")
+	got, err := Find("", os.Getenv, ".ncatd")
+	if err != nil || string(got) != filepath.Join(u.HomeDir, ".ncatd") {
+		t.Errorf("Find = %s, %v; want it in %s", got, err, u.HomeDir)
 	}
 }
 
