@@ -165,6 +165,9 @@ func (a *app) explain(err error) (msg, hint string) {
 		}
 		return msg, hint
 	}
+	if errors.Is(err, home.ErrNoHome) {
+		return a.t("err.no_home"), a.t("hint.no_home")
+	}
 	if errors.Is(err, napcatsim.ErrNotRunning) {
 		return a.t("err.no_sim"), a.t("hint.no_sim")
 	}

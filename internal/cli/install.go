@@ -128,11 +128,13 @@ func (in *installing) request(o installFlags) install.Request {
 	if o.qqVersion != "" && o.qqVersion != n.QQVersion {
 		req.QQ = install.Package{Version: o.qqVersion, Source: placeholderSource(n.QQSource)}
 	}
+	// A digest in the config holds for a package on this machine too, unless
+	// another version is named, which the lines above left without one.
 	if o.napcatPackage != "" {
-		req.NapCat = install.Package{Version: o.napcatVersion, File: o.napcatPackage}
+		req.NapCat = install.Package{Version: o.napcatVersion, File: o.napcatPackage, SHA256: req.NapCat.SHA256}
 	}
 	if o.qqPackage != "" {
-		req.QQ = install.Package{Version: o.qqVersion, File: o.qqPackage}
+		req.QQ = install.Package{Version: o.qqVersion, File: o.qqPackage, SHA256: req.QQ.SHA256}
 	}
 	if len(o.mirrors) > 0 {
 		req.Mirrors = append(append([]string{}, o.mirrors...), n.Mirrors...)

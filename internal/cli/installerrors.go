@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -48,6 +49,12 @@ func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 	var inUse *install.InUseError
 	var arch *install.ArchError
 	var refused *unpack.RefusedError
+	var digest *install.DigestError
+	var layout *install.LayoutError
+	// said puts words in the user's language before what the package's error says.
+	said := func(code, hint string) (string, string, bool) {
+		return a.t(code, name, printable(product.Err.Error())), hint, true
+	}
 	switch {
 	case errors.As(err, &all):
 		msg, hint = a.explainFetch(all, flag)
@@ -66,8 +73,20 @@ func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 		return a.t("err.in_use", strings.Join(inUse.Paths, ", ")), a.t("hint.stop_first"), true
 	case errors.As(err, &arch):
 		return err.Error(), a.t("hint.arch", arch.Machine), true
-	case name != "" && (errors.Is(err, unpack.ErrDamaged) || errors.Is(err, unpack.ErrHTML) || errors.Is(err, unpack.ErrFormat) || errors.As(err, &refused)):
-		return err.Error(), a.t("hint.local_damaged"), true
+	case product == nil:
+		return "", "", false
+	case errors.As(err, &digest):
+		return said("err.package_digest", a.t("hint.wrong_digest", digestKey(flag))+"\n"+a.t("hint.other_version", versionFlag(flag)))
+	case errors.As(err, &layout):
+		return said("err.package_other", a.t("hint.package_other"))
+	case errors.As(err, &refused):
+		return said("err.package_refused", a.t("hint.package_refused"))
+	case errors.Is(err, unpack.ErrHTML), errors.Is(err, unpack.ErrFormat):
+		return said("err.package_format", a.t("hint.local_damaged"))
+	case errors.Is(err, unpack.ErrDamaged):
+		return said("err.package_damaged", a.t("hint.local_damaged"))
+	case errors.Is(err, install.ErrNoFile), errors.Is(err, fs.ErrNotExist):
+		return said("err.package_missing", a.t("hint.package_missing", flag))
 	}
 	return "", "", false
 }
@@ -91,13 +110,28 @@ func (a *app) explainFetch(e *fetch.Error, flag string) (msg, hint string) {
 		hint = a.t("hint.by_hand", url, flag)
 	}
 	if e.Has(fetch.CauseNoDigest) {
-		key := "napcat.sha256"
-		if flag == string(install.QQ) {
-			key = "napcat.qq_sha256"
-		}
-		hint = a.t("hint.no_digest", key) + "\n" + hint
+		hint = a.t("hint.no_digest", digestKey(flag)) + "\n" + hint
+	}
+	if e.Has(fetch.CauseDigest) {
+		hint = a.t("hint.wrong_digest", digestKey(flag)) + "\n" + hint
 	}
 	return b.String(), hint
+}
+
+// versionFlag is the flag that names the version of a product.
+func versionFlag(product string) string {
+	if product == string(install.QQ) {
+		return "--qq-version"
+	}
+	return "--napcat-version (upgrade: --to)"
+}
+
+// digestKey is the config's key for the digest of a product.
+func digestKey(product string) string {
+	if product == string(install.QQ) {
+		return "napcat.qq_sha256"
+	}
+	return "napcat.sha256"
 }
 
 // cause words why a source was given up.

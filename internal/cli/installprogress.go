@@ -63,7 +63,7 @@ func (p *progress) show(e install.Event) {
 		p.say("install.verified", name, e.SHA256)
 	case install.EventNote:
 		if e.Code == "version_differs" {
-			p.say("install.note", e.Message)
+			p.say("install.version_differs", productName(e.Product), e.Version)
 		}
 	case install.EventSwitched:
 		p.end()

@@ -31,8 +31,12 @@ func newVersions(a *app) *cobra.Command {
 			source = in.cfg.NapCat.Catalogue
 		}
 		if refresh {
-			if _, err := in.store.RefreshCatalogue(c.Context(), source, nil); err != nil {
+			got, err := in.store.RefreshCatalogue(c.Context(), source, nil)
+			if err != nil {
 				return err
+			}
+			if used, err := in.store.Catalogue(); err == nil && used.Updated > got.Updated {
+				a.out.say("%s", a.t("versions.older", got.Updated, used.Updated))
 			}
 		}
 		v, err := in.store.Versions()

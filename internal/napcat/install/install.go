@@ -104,6 +104,11 @@ func (in *installer) choose(ctx context.Context) error {
 		}
 		in.cat = c
 	}
+	for _, v := range []string{in.req.NapCat.Version, in.req.QQ.Version} {
+		if v != "" && checkVersion(v) != nil {
+			return fmt.Errorf("%.80q is no version", v)
+		}
+	}
 	ch, err := in.cat.Choose(in.req.wish())
 	if err != nil {
 		return err
@@ -166,7 +171,11 @@ func (e *ProductError) Unwrap() error { return e.Err }
 // one brings one product to the point where it is a release on disk.
 func (in *installer) one(ctx context.Context, p Product, pkg Package) (Release, error) {
 	if pkg.Use != nil {
-		return *pkg.Use, whole(p, pkg.Use.Dir)
+		if err := whole(p, pkg.Use.Dir); err != nil {
+			// Not the errors of a package: none was given.
+			return Release{}, fmt.Errorf("what is installed in %s is not whole any more: %s", pkg.Use.Dir, err.Error())
+		}
+		return *pkg.Use, nil
 	}
 	pkg.Source = strings.ReplaceAll(pkg.Source, "{version}", pkg.Version)
 	if path, ok := pkg.local(); ok {
@@ -192,7 +201,7 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 		return Release{}, err
 	}
 	if !fi.Mode().IsRegular() {
-		return Release{}, fmt.Errorf("%s is no file", abs)
+		return Release{}, fmt.Errorf("%s: %w", abs, ErrNoFile)
 	}
 	in.emit(Event{Kind: EventPlan, Product: p, Version: pkg.Version, URL: abs, Total: fi.Size()})
 	sha, err := hashFile(ctx, f)
@@ -200,7 +209,7 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 		return Release{}, fmt.Errorf("read %s: %w", abs, err)
 	}
 	if pkg.SHA256 != "" && !strings.EqualFold(sha, pkg.SHA256) {
-		return Release{}, &DigestError{URL: abs, Want: strings.ToLower(pkg.SHA256), Got: sha, From: "request"}
+		return Release{}, &DigestError{URL: abs, Want: strings.ToLower(pkg.SHA256), Got: sha, From: fromConfig}
 	}
 	in.emit(Event{Kind: EventVerified, Product: p, URL: abs, Total: fi.Size(), SHA256: sha})
 	if r, ok := in.store.findRelease(p, sha); ok {
@@ -236,6 +245,9 @@ func hashFile(ctx context.Context, f *os.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// ErrNoFile is a package path that names a folder or a device.
+var ErrNoFile = errors.New("not a file")
+
 // contextReader reads until ctx ends.
 type contextReader struct {
 	ctx context.Context
@@ -253,7 +265,7 @@ func (c *contextReader) Read(p []byte) (int, error) {
 type DigestError struct {
 	URL       string // or path
 	Want, Got string // SHA-256 in hex
-	From      string // where Want comes from: request, catalogue, ncatd.lock, github
+	From      string // where Want comes from
 }
 
 // Error implements error.

@@ -38,7 +38,22 @@ func findNapCat(dir string) (string, error) {
 	if globErr == nil && len(found) == 1 && exists(found[0]) == nil {
 		return found[0], nil
 	}
-	return "", err
+	return "", &LayoutError{Product: NapCat, Lacks: "napcat.mjs"}
+}
+
+// LayoutError is an archive that holds something else than the product.
+type LayoutError struct {
+	Product Product // that it should be
+	Lacks   string  // what a package of that product has
+}
+
+// Error implements error.
+func (e *LayoutError) Error() string {
+	name := "NapCat"
+	if e.Product == QQ {
+		name = "QQ"
+	}
+	return fmt.Sprintf("not a %s package: no %s in it", name, e.Lacks)
 }
 
 // maxBundle bounds what is read of napcat.mjs to find its version; the published
@@ -112,10 +127,13 @@ func findApp(dir string) (app, error) {
 		return app{}, err
 	}
 	if a.dir == "" {
-		return app{}, fmt.Errorf("no %s: not a QQ package", path.Join("resources", "app", "package.json"))
+		return app{}, &LayoutError{Product: QQ, Lacks: path.Join("resources", "app", "package.json")}
 	}
 	if err := exists(a.exe); err != nil {
-		return app{}, fmt.Errorf("no %s executable: %w", exe, err)
+		if missing(err) {
+			err = &LayoutError{Product: QQ, Lacks: exe}
+		}
+		return app{}, err
 	}
 	m, err := readManifest(filepath.Join(a.dir, "package.json"))
 	if err != nil {
@@ -148,7 +166,7 @@ func readManifest(path string) (manifest, error) {
 		return m, err
 	}
 	if err := json.Unmarshal(trimBOM(b), &m); err != nil {
-		return m, fmt.Errorf("%s: %w", path, err)
+		return m, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return m, nil
 }

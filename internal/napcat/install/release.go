@@ -97,7 +97,7 @@ func inspect(p Product, dir string) (string, error) {
 	}
 	main, err := findNapCat(dir)
 	if err != nil {
-		return "", fmt.Errorf("not a NapCat package: %w", err)
+		return "", err
 	}
 	return napcatVersion(main)
 }

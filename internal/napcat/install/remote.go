@@ -24,6 +24,10 @@ const (
 	MirrorDirect = "direct" // the publisher himself
 )
 
+// fromConfig is where a request's digest comes from: nowhere else can one be
+// given.
+const fromConfig = "the config"
+
 // target is one package to be had from the network.
 type target struct {
 	product Product
@@ -52,7 +56,7 @@ func (in *installer) target(ctx context.Context, p Product, pkg Package) (target
 		if b, err := hex.DecodeString(pkg.SHA256); err != nil || len(b) != sha256.Size {
 			return t, fmt.Errorf("%q is no SHA-256 in hex", pkg.SHA256)
 		}
-		t.item.SHA256, t.item.Size, t.from = strings.ToLower(pkg.SHA256), 0, "the request"
+		t.item.SHA256, t.item.Size, t.from = strings.ToLower(pkg.SHA256), 0, fromConfig
 	}
 	locked, err := in.store.readDigestLock()
 	if err != nil {
