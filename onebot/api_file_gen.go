@@ -181,11 +181,15 @@ func (r *GetPrivateFileURLResult) MarshalJSON() ([]byte, error) { return encodeO
 
 // DownloadFile downloads a file to NapCat's machine and tells where it is.
 //
-// Headers are "Key=Value", with an equals sign. A local path as URL without a
-// Name moves that file away. Base64 wins over URL.
+// Headers are "Key=Value", with an equals sign. NapCat moves the file away
+// that a local path as URL names if there is no Name, so that is refused here.
+// Base64 wins over URL.
 //
 // Action download_file.
 func (c *Client) DownloadFile(ctx context.Context, p DownloadFileParams) (*DownloadFileResult, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	r := new(DownloadFileResult)
 	if err := c.c.Call(ctx, "download_file", &p, r); err != nil {
 		return nil, err

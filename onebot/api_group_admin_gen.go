@@ -265,11 +265,15 @@ func (p *SetGroupNameParams) UnmarshalJSON(b []byte) error { return decodeParams
 
 // SetGroupLeave leaves a group.
 //
-// IsDismiss is ignored; NapCat never dissolves a group. Success says only that
-// NapCat asked QQ, which may have refused.
+// NapCat ignores IsDismiss and never dissolves a group, it only leaves, so the
+// call is refused here if that is asked for. Success says only that NapCat
+// asked QQ, which may have refused.
 //
 // Action set_group_leave.
 func (c *Client) SetGroupLeave(ctx context.Context, p SetGroupLeaveParams) error {
+	if err := p.check(); err != nil {
+		return err
+	}
 	return c.c.Call(ctx, "set_group_leave", &p, nil)
 }
 
@@ -465,10 +469,14 @@ func (p *SetGroupRobotAddOptionParams) UnmarshalJSON(b []byte) error { return de
 
 // SetGroupSearch sets how a group can be found.
 //
-// NapCat takes 0 for not given, so a flag can be set but not cleared.
+// NapCat takes 0 for not given, so a flag can be set but not cleared; a 0 is
+// refused here.
 //
 // Action set_group_search.
 func (c *Client) SetGroupSearch(ctx context.Context, p SetGroupSearchParams) error {
+	if err := p.check(); err != nil {
+		return err
+	}
 	return c.c.Call(ctx, "set_group_search", &p, nil)
 }
 

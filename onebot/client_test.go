@@ -15,6 +15,7 @@ func TestDangerousDefaults(t *testing.T) {
 	rec := &recorder{}
 	c := onebot.NewClient(rec)
 	ctx := context.Background()
+	download := func(p onebot.DownloadFileParams) error { _, err := c.DownloadFile(ctx, p); return err }
 	for name, err := range map[string]error{
 		"enable":     c.SetGroupAdmin(ctx, onebot.SetGroupAdminParams{GroupID: 1, UserID: 2}),
 		"whole ban":  c.SetGroupWholeBan(ctx, onebot.SetGroupWholeBanParams{GroupID: 1}),
@@ -24,6 +25,11 @@ func TestDangerousDefaults(t *testing.T) {
 		"doubt":      c.SetDoubtFriendsAddRequest(ctx, onebot.SetDoubtFriendsAddRequestParams{Flag: "f"}),
 		"doubt no":   c.SetDoubtFriendsAddRequest(ctx, onebot.SetDoubtFriendsAddRequestParams{Flag: "f", Approve: new(false)}),
 		"visibility": c.SetGroupNewMemberHistoryVisibility(ctx, onebot.SetGroupNewMemberHistoryVisibilityParams{GroupID: 1}),
+		"dissolve":   c.SetGroupLeave(ctx, onebot.SetGroupLeaveParams{GroupID: 1, IsDismiss: new(true)}),
+		"cleared":    c.SetGroupSearch(ctx, onebot.SetGroupSearchParams{GroupID: 1, NoCodeFingerOpen: new(1), NoFingerOpen: new(0)}),
+		"moved":      download(onebot.DownloadFileParams{URL: new("/home/me/thesis.pdf")}),
+		"moved URL":  download(onebot.DownloadFileParams{URL: new("file:///home/me/thesis.pdf"), Name: new("")}),
+		"moved disk": download(onebot.DownloadFileParams{URL: new(`C:\thesis.pdf`)}),
 	} {
 		var p *onebot.ParamError
 		if !errors.As(err, &p) || !errors.Is(err, onebot.ErrNotSent) {
@@ -65,6 +71,16 @@ func TestDangerousDefaults(t *testing.T) {
 			_, err := c.SetQQProfile(ctx, onebot.SetQQProfileParams{Nickname: "n", Sex: new(0)})
 			return err
 		}, `{"nickname":"n","sex":"0"}`},
+		{func() error {
+			return c.SetGroupLeave(ctx, onebot.SetGroupLeaveParams{GroupID: 1, IsDismiss: new(false)})
+		}, `{"group_id":"1","is_dismiss":false}`},
+		{func() error {
+			return c.SetGroupSearch(ctx, onebot.SetGroupSearchParams{GroupID: 1, NoFingerOpen: new(1)})
+		}, `{"group_id":"1","no_finger_open":1}`},
+		{func() error { return download(onebot.DownloadFileParams{URL: new("/a"), Name: new("b")}) }, `{"url":"/a","name":"b"}`},
+		{func() error { return download(onebot.DownloadFileParams{URL: new("HTTPS://h/a")}) }, `{"url":"HTTPS://h/a"}`},
+		{func() error { return download(onebot.DownloadFileParams{URL: new("base64://aGk=")}) }, `{"url":"base64://aGk="}`},
+		{func() error { return download(onebot.DownloadFileParams{URL: new("/a"), Base64: new("aGk=")}) }, `{"url":"/a","base64":"aGk="}`},
 	} {
 		if err := tc.err(); err != nil || string(rec.params) != tc.want {
 			t.Errorf("got %s, %v, want %s", rec.params, err, tc.want)

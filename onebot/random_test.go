@@ -119,6 +119,10 @@ func fill(r *rand.Rand, v reflect.Value, enums map[string][]string) {
 				}
 			case fv.Type() == reflect.TypeFor[*bool]() && name == "approve":
 				fv.Set(reflect.ValueOf(new(true))) // one action takes nothing else
+			case name == "is_dismiss": // the action does not take true
+				fv.Set(reflect.ValueOf(new(false)))
+			case name == "url" && fv.Kind() == reflect.Pointer: // a path is refused
+				fv.Set(reflect.ValueOf(new("https://files.example/" + word(r))))
 			case fv.Kind() == reflect.Pointer && r.IntN(2) == 0 && !mustBeGiven[name]:
 			default:
 				fill(r, fv, enums)

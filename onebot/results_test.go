@@ -289,13 +289,14 @@ func TestParamsAsNapCatTakesThem(t *testing.T) {
 func setFlagsAndIDs(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Field(i)
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		switch f.Type() {
 		case reflect.TypeFor[*bool]():
-			f.Set(reflect.ValueOf(new(true)))
+			f.Set(reflect.ValueOf(new(name != "is_dismiss"))) // which is refused
 		case reflect.TypeFor[onebot.MessageID]():
 			f.SetInt(7400000000000000001)
 		default:
-			if f.Kind() == reflect.Pointer && mustBeGiven[strings.Split(v.Type().Field(i).Tag.Get("json"), ",")[0]] {
+			if f.Kind() == reflect.Pointer && mustBeGiven[name] {
 				f.Set(reflect.New(f.Type().Elem()))
 			}
 		}

@@ -145,6 +145,9 @@ func (me *method) emit(w *bytes.Buffer) {
 			}
 		}
 	}
+	if me.ov.Check {
+		fmt.Fprintf(w, "if err := p.check(); err != nil {\nreturn %serr\n}\n", zero)
+	}
 	call := fmt.Sprintf("c.c.Call(ctx, %q, %s, ", me.action, pass)
 	switch {
 	case me.ov.Stream:

@@ -90,8 +90,8 @@ func loadSchema(path string) (*schema, error) {
 type override struct {
 	Does, Errors, Note, Go, Result, Needs, Why string
 
-	Params                                            map[string]string
-	Verdict, Packet, Unsure, Secret, Stream, NoAnswer bool
+	Params                                                   map[string]string
+	Verdict, Packet, Check, Unsure, Secret, Stream, NoAnswer bool
 }
 
 type typeDef struct {
