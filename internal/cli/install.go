@@ -32,6 +32,7 @@ func (o *installFlags) add(a *app, c *cobra.Command) {
 	f.BoolVar(&o.insecure, "insecure-no-checksum", false, a.t("flag.insecure"))
 	f.BoolVar(&o.json, "json", false, a.t("flag.json_lines"))
 	f.BoolVarP(&o.yes, "yes", "y", false, a.t("flag.yes_all"))
+	a.completeVersions(c, "qq-version", qqVersions)
 }
 
 // asksFor reports whether the command line names something to install.
@@ -70,6 +71,7 @@ func newInstall(a *app) *cobra.Command {
 	})
 	o.add(a, c)
 	c.Flags().StringVar(&o.napcatVersion, "napcat-version", "", a.t("flag.napcat_version"))
+	a.completeVersions(c, "napcat-version", napcatVersions)
 	return c
 }
 

@@ -54,6 +54,7 @@ func newUpgrade(a *app) *cobra.Command {
 	})
 	o.add(a, c)
 	c.Flags().StringVar(&to, "to", "", a.t("flag.upgrade_to"))
+	a.completeVersions(c, "to", napcatVersions)
 	c.Flags().BoolVar(&check, "check", false, a.t("flag.upgrade_check"))
 	return c
 }

@@ -32,20 +32,3 @@ func newVersion(a *app) *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	return c
 }
-
-// newCompletion prints cobra's scripts, which ask this program for everything.
-func newCompletion(a *app) *cobra.Command {
-	c := a.command("completion", "completion bash|zsh|fish", between(1, 1, "bash|zsh|fish"), func(c *cobra.Command, args []string) error {
-		switch args[0] {
-		case "bash":
-			return c.Root().GenBashCompletionV2(a.Stdout, true)
-		case "zsh":
-			return c.Root().GenZshCompletion(a.Stdout)
-		case "fish":
-			return c.Root().GenFishCompletion(a.Stdout, true)
-		}
-		return &flagError{text: a.t("err.shell", args[0]), path: c.CommandPath()}
-	})
-	c.ValidArgs = []string{"bash", "zsh", "fish"}
-	return c
-}
