@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -87,10 +88,15 @@ func (a *app) doctorOptions(ctx context.Context, h home.Dir, qqDir string, offli
 	if pid, err := h.Holder(); err == nil && pid == 0 {
 		o.Ports = configPorts(cfg)
 	}
-	if cfg.NapCat.Catalogue != "" {
-		o.Catalogue, err = install.LoadCatalogue(ctx, cfg.NapCat.Catalogue, nil)
+	if source := cfg.NapCat.Catalogue; source != "" && !(offline && strings.Contains(source, "://")) {
+		o.Catalogue, err = install.LoadCatalogue(ctx, source, nil)
 	} else {
 		o.Catalogue, err = store.Catalogue()
+	}
+	if bad := (*install.CatalogueError)(nil); errors.As(err, &bad) {
+		// It keeps installs from going on, not the examination.
+		o.CatalogueSource, o.CatalogueProblem = bad.Source, bad.Err
+		o.Catalogue, err = install.BuiltInCatalogue()
 	}
 	if err != nil {
 		return o, err

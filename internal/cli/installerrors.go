@@ -51,6 +51,7 @@ func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 	var refused *unpack.RefusedError
 	var digest *install.DigestError
 	var layout *install.LayoutError
+	var cat *install.CatalogueError
 	// said puts words in the user's language before what the package's error says.
 	said := func(code, hint string) (string, string, bool) {
 		return a.t(code, name, printable(product.Err.Error())), hint, true
@@ -73,6 +74,10 @@ func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 		return a.t("err.in_use", strings.Join(inUse.Paths, ", ")), a.t("hint.stop_first"), true
 	case errors.As(err, &arch):
 		return err.Error(), a.t("hint.arch", arch.Machine), true
+	case errors.As(err, &cat) && cat.Copy:
+		return a.t("err.catalogue", cat.Source, cat.Err), a.t("hint.catalogue_copy"), true
+	case errors.As(err, &cat):
+		return a.t("err.catalogue", cat.Source, cat.Err), a.t("hint.catalogue"), true
 	case product == nil:
 		return "", "", false
 	case errors.As(err, &digest):

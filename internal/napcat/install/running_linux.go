@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -45,5 +46,6 @@ func runningFrom(dir string) []string {
 			}
 		}
 	}
-	return used
+	slices.Sort(used)
+	return slices.Compact(used)
 }

@@ -2,9 +2,12 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,24 +27,46 @@ const (
 
 func (s *Store) cataloguePath() string { return filepath.Join(s.home, "catalogue.json") }
 
+// CatalogueError says that a catalogue cannot be had or read.
+type CatalogueError struct {
+	Source string // address or path
+	Copy   bool   // it is the one that [Store.RefreshCatalogue] left in the home
+	Err    error
+}
+
+// Error implements error.
+func (e *CatalogueError) Error() string { return fmt.Sprintf("catalogue %s: %v", e.Source, e.Err) }
+
+// Unwrap returns what went wrong.
+func (e *CatalogueError) Unwrap() error { return e.Err }
+
+// BuiltInCatalogue returns the catalogue in the program.
+func BuiltInCatalogue() (*catalogue.Catalogue, error) {
+	c, err := catalogue.Parse(configs.Catalogue)
+	if err != nil {
+		return nil, fmt.Errorf("built-in %w", err)
+	}
+	return c, nil
+}
+
 // Catalogue returns the newer one of the catalogue in the program and the copy
 // that [Store.RefreshCatalogue] left in the home. A copy that cannot be read is
 // an error and is not passed over.
 func (s *Store) Catalogue() (*catalogue.Catalogue, error) {
-	own, err := catalogue.Parse(configs.Catalogue)
+	own, err := BuiltInCatalogue()
 	if err != nil {
-		return nil, fmt.Errorf("built-in %w", err)
+		return nil, err
 	}
 	b, err := os.ReadFile(s.cataloguePath())
 	if missing(err) {
 		return own, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, &CatalogueError{Source: s.cataloguePath(), Copy: true, Err: err}
 	}
 	copied, err := catalogue.Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.cataloguePath(), err)
+		return nil, &CatalogueError{Source: s.cataloguePath(), Copy: true, Err: err}
 	}
 	if copied.Updated < own.Updated {
 		return own, nil
@@ -62,11 +87,11 @@ func (s *Store) catalogueAt(ctx context.Context, source string, rt http.RoundTri
 func LoadCatalogue(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
 	b, err := loadCatalogue(ctx, source, rt)
 	if err != nil {
-		return nil, fmt.Errorf("catalogue %s: %w", source, err)
+		return nil, &CatalogueError{Source: source, Err: withoutAddress(err)}
 	}
 	c, err := catalogue.Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", source, err)
+		return nil, &CatalogueError{Source: source, Err: err}
 	}
 	return c, nil
 }
@@ -111,14 +136,25 @@ func (s *Store) RefreshCatalogue(ctx context.Context, source string, rt http.Rou
 	}
 	b, err := loadCatalogue(ctx, source, rt)
 	if err != nil {
-		return nil, fmt.Errorf("catalogue %s: %w", source, err)
+		return nil, &CatalogueError{Source: source, Err: withoutAddress(err)}
 	}
 	c, err := catalogue.Parse(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", source, err)
+		return nil, &CatalogueError{Source: source, Err: err}
 	}
 	if err := s.makeHome(); err != nil {
 		return nil, err
 	}
 	return c, writeFile(s.cataloguePath(), b, 0o644)
+}
+
+// withoutAddress takes off what repeats the address that is named anyway.
+func withoutAddress(err error) error {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err
+	}
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

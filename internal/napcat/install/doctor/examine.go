@@ -39,6 +39,10 @@ type Options struct {
 	Optional  []string // hosts that only say more about them
 	Mirrors   []string
 	Catalogue *catalogue.Catalogue
+	// CatalogueProblem is why the catalogue at CatalogueSource, which Catalogue
+	// stands in for, cannot be read; nil if nothing is wrong.
+	CatalogueProblem error
+	CatalogueSource  string
 
 	Getenv func(string) string
 	// Client asks hosts; it must verify TLS. Nil: no network is looked at.
@@ -95,6 +99,13 @@ func Examine(ctx context.Context, o Options) (Report, error) {
 	x.root()
 	x.ports(ctx)
 	x.pair()
+	if o.CatalogueProblem != nil {
+		s := Error
+		if o.QQExe != "" {
+			s = Warning
+		}
+		x.add(CodeCatalogue, s, o.CatalogueSource, o.CatalogueProblem.Error())
+	}
 	x.hosts(ctx)
 	x.packages()
 	return x.report, ctx.Err()

@@ -36,6 +36,7 @@ const (
 	CodeAPI           Code = "publisher_api"     // ok, warning: host, why
 	CodeMirrors       Code = "mirrors"           // ok, warning: reachable, of how many
 	CodePair          Code = "pair"              // ok, warning, error: NapCat version, QQ version, note's code
+	CodeCatalogue     Code = "catalogue"         // warning, error: path or address, why
 	CodeInstalled     Code = "not_installed"     // info
 	CodePatch         Code = "patch"             // ok, error: QQ version
 	CodePackages      Code = "unknown_packages"  // info: distribution, names: no command is known
