@@ -96,8 +96,22 @@ func decodeSegment(s string) Segment {
 	}
 	seg := mk()
 	decodeMembers(ms, reflect.ValueOf(seg).Elem())
+	if n, ok := seg.(*NodeSegment); ok {
+		n.otherNames(ms)
+	}
 	seg.(keeper).keepRaw(json.RawMessage(s))
 	return seg
+}
+
+// otherNames takes the writer of a node under the names that go-cqhttp gave
+// them and NapCat takes, too.
+func (s *NodeSegment) otherNames(ms []member) {
+	if s.UserID == 0 {
+		decodeValue(lastValue(ms, "uin"), reflect.ValueOf(&s.UserID).Elem())
+	}
+	if s.Nickname == "" {
+		decodeValue(lastValue(ms, "name"), reflect.ValueOf(&s.Nickname).Elem())
+	}
 }
 
 // decodeSegmentInto fills seg, a pointer to a segment struct, from b.
