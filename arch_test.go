@@ -65,6 +65,7 @@ var rules = map[string]rule{
 	"onebot":                     {allow: []string{"onebot"}, third: []string{"github.com/go-json-experiment/json"}, why: "the protocol does no I/O and weighs nothing"},
 	"internal/rpc":               {allow: []string{"onebot"}, third: []string{"github.com/coder/websocket"}, why: "one connection and no more"},
 	"ncat":                       {allow: []string{"onebot", "internal/rpc"}, why: "authors get the SDK without the daemon"},
+	"ncat/sqlite":                {allow: []string{"internal/bot/store", "ncat"}, why: "a store on disk is for who asks for one"},
 	"ncattest":                   {allow: []string{"onebot", "ncat", "internal/napcatsim/action", "internal/napcatsim/adapter", "internal/napcatsim/cqcode", "internal/napcatsim/jsval", "internal/napcatsim/world"}, why: "fakes stand beside the SDK, not in the daemon; the server is the simulator's OneBot side"},
 	"internal/bot":               {allow: []string{"internal/bot", "ncat", "onebot", "internal/rpc"}, why: "the runtime knows no process and no daemon"},
 	"internal/supervisor":        {allow: []string{"internal/supervisor"}, third: none, why: "the decision is pure and knows no NapCat"},

@@ -80,7 +80,7 @@
 //
 //	points, err := ncat.Update(ctx, b.Store(), user.String(), func(n int, _ bool) (int, error) { return n + 1, nil })
 //
-// It is on disk in ncatd; a bot that runs by Dial brings one by [WithStore].
+// It is on disk in ncatd; a bot that runs by Dial has one in package ncat/sqlite.
 //
 // # Plugins
 //

@@ -11,8 +11,8 @@ import (
 
 // WithStore sets where the bot and its plugins keep what they remember: space
 // returns the store of one owner. Without it, it is kept in memory and gone at
-// the end. ncatd sets it to a database in its home; a bot that runs by Dial
-// brings its own.
+// the end. ncatd sets it to a database in its home; a bot that runs by Dial has
+// one in package ncat/sqlite.
 func WithStore(space func(owner string) Store) Option {
 	return func(c *core) { c.stores.set(space) }
 }
