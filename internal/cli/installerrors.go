@@ -72,14 +72,14 @@ func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 		return err.Error(), a.t("hint.unknown_qq"), true
 	case errors.As(err, &inUse):
 		return a.t("err.in_use", strings.Join(inUse.Paths, ", ")), a.t("hint.stop_first"), true
-	case errors.As(err, &arch):
-		return err.Error(), a.t("hint.arch", arch.Machine), true
 	case errors.As(err, &cat) && cat.Copy:
 		return a.t("err.catalogue", cat.Source, cat.Err), a.t("hint.catalogue_copy"), true
 	case errors.As(err, &cat):
 		return a.t("err.catalogue", cat.Source, cat.Err), a.t("hint.catalogue"), true
 	case product == nil:
 		return "", "", false
+	case errors.As(err, &arch):
+		return said("err.package_arch", a.t("hint.arch", arch.Machine))
 	case errors.As(err, &digest):
 		return said("err.package_digest", a.t("hint.wrong_digest", digestKey(flag))+"\n"+a.t("hint.other_version", versionFlag(flag)))
 	case errors.As(err, &layout):

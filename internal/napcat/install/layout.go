@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 	"unicode"
+
+	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
 )
 
 // maxLayoutDepth is how far below a package's root QQ's folder is looked for:
@@ -166,20 +168,21 @@ func readManifest(path string) (manifest, error) {
 		return m, err
 	}
 	if err := json.Unmarshal(trimBOM(b), &m); err != nil {
-		return m, fmt.Errorf("%s: %w", filepath.Base(path), err)
+		return m, fmt.Errorf("%w: %s: %w", unpack.ErrDamaged, filepath.Base(path), err)
 	}
 	return m, nil
 }
 
 func trimBOM(b []byte) []byte { return []byte(strings.TrimPrefix(string(b), "\ufeff")) }
 
-// checkVersion accepts what may become the name of a folder.
+// checkVersion accepts what may become the name of a folder; its error is that of
+// a package that names something else.
 func checkVersion(v string) error {
 	ok := v != "" && len(v) <= 64 && v[0] != '.' && v[0] != '-' && !strings.ContainsFunc(v, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-+_~", r)
 	})
 	if !ok {
-		return fmt.Errorf("package names %.80q as its version", v)
+		return fmt.Errorf("%w: it names %.80q as its version", unpack.ErrDamaged, v)
 	}
 	return nil
 }

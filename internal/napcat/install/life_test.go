@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
 )
 
 func TestSameVersionOtherContent(t *testing.T) {
@@ -269,8 +271,22 @@ func TestBadPackages(t *testing.T) {
 		"not a program": localRequest(napcat, writeTemp(t, filepath.Join(dir, "y.deb"), []byte("!<arch>\n"))),
 	} {
 		s := openTemp(t)
-		if p, err := s.Install(t.Context(), req, nil); err == nil {
+		p, err := s.Install(t.Context(), req, nil)
+		if err == nil {
 			t.Errorf("%s: installed %+v", name, p)
+		}
+		if err != nil && strings.Contains(err.Error(), stagingPrefix) {
+			t.Errorf("%s: the error names a folder that is gone: %v", name, err)
+		}
+		switch name {
+		case "swapped":
+			if !errors.As(err, new(*LayoutError)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case "bad version":
+			if !errors.Is(err, unpack.ErrDamaged) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		if left, _ := filepath.Glob(filepath.Join(s.releases(), stagingPrefix+"*")); len(left) > 0 {
 			t.Errorf("%s left behind: %v", name, left)

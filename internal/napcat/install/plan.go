@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -118,5 +119,8 @@ func (s *Store) Newest(ctx context.Context, rt http.RoundTripper) (string, error
 		return "", err
 	}
 	v := strings.TrimPrefix(r.Tag, "v")
-	return v, checkVersion(v)
+	if checkVersion(v) != nil {
+		return "", fmt.Errorf("the publisher's newest is called %.80q", v)
+	}
+	return v, nil
 }
