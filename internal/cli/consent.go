@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/home"
@@ -25,6 +28,17 @@ func (a *app) consent(ctx context.Context, h home.Dir, cfg *config.Config, o sta
 	plan, err := store.Plan(ctx, in.request(installFlags{}))
 	if err != nil {
 		return err
+	}
+	for _, it := range []struct {
+		key  string
+		item install.PlanItem
+	}{{"napcat.source", plan.NapCat}, {"napcat.qq_source", plan.QQ}} {
+		// Trying again and again would not bring a file of the user's own.
+		if it.item.Present && !strings.Contains(it.item.URL, "://") && placeholderSource(it.item.URL) == "" {
+			if _, err := os.Stat(it.item.URL); err != nil {
+				return fail(exitUsage, fmt.Errorf("%s: %w", it.key, err), a.t("hint.config"))
+			}
+		}
 	}
 	in.showPlan(plan, false)
 	if o.yes || plan.NapCat.Present && plan.QQ.Present || !isTerminal(a.Stdin) || !a.out.errTTY {
