@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/control/client"
 )
 
 func newStatus(a *app) *cobra.Command {
@@ -201,19 +203,65 @@ func stateColour(s api.State) string {
 	return "36"
 }
 
-// watchStatus draws the status again with every change. Without a terminal it
-// prints each change below the last; as JSON it prints the stream.
+// watchEvery is how often a terminal's status is drawn again without a change,
+// for its ages, memory and counts.
+const watchEvery = 2 * time.Second
+
+// watchStatus draws the status again with every change, and on a terminal every
+// [watchEvery]. Without a terminal it prints each change below the last; as JSON
+// it prints the stream.
 func (a *app) watchStatus(ctx context.Context, asJSON bool) error {
 	cl, _, err := a.connect()
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	err = cl.Watch(ctx, "", nil, func(it api.WatchItem) error {
-		if asJSON {
-			return a.out.json(it, true)
+	if asJSON {
+		err = cl.Watch(ctx, "", nil, func(it api.WatchItem) error { return a.out.json(it, true) })
+	} else {
+		changed := make(chan struct{}, 1)
+		g, gctx := errgroup.WithContext(ctx)
+		g.Go(func() error {
+			return cl.Watch(gctx, "", nil, func(api.WatchItem) error {
+				select {
+				case changed <- struct{}{}:
+				default: // it is drawn anyway
+				}
+				return nil
+			})
+		})
+		g.Go(func() error { return a.drawStatus(gctx, cl, changed) })
+		err = g.Wait()
+	}
+	if errors.Is(err, io.EOF) {
+		return nil // the daemon has stopped
+	}
+	return err
+}
+
+// drawStatus draws the status whenever something comes from changed, until ctx
+// ends.
+func (a *app) drawStatus(ctx context.Context, cl *client.Client, changed <-chan struct{}) error {
+	var again <-chan time.Time
+	if a.out.colour {
+		t := time.NewTicker(watchEvery)
+		defer t.Stop()
+		again = t.C
+	}
+	for {
+		select {
+		case <-changed:
+		case <-again:
+		case <-ctx.Done():
+			return nil // the watch says why
 		}
 		st, err := cl.Status(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, client.ErrNotRunning) {
+			return io.EOF
+		}
 		if err != nil {
 			return err
 		}
@@ -221,12 +269,7 @@ func (a *app) watchStatus(ctx context.Context, asJSON bool) error {
 			a.out.raw([]byte("\x1b[H\x1b[2J"))
 		}
 		a.printStatus(st)
-		return nil
-	})
-	if errors.Is(err, io.EOF) {
-		return nil // the daemon has stopped
 	}
-	return err
 }
 
 // age writes a duration with its two largest units.
