@@ -181,6 +181,9 @@ func (a *app) explain(err error) (msg, hint string) {
 	if errors.As(err, &pe) && (errors.Is(pe.Err, fs.ErrPermission) || errors.Is(pe.Err, syscall.EROFS)) {
 		return a.t("err.no_permission", pe.Path), a.t("hint.no_permission")
 	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return err.Error(), a.t("hint.port_taken")
+	}
 	return err.Error(), ""
 }
 
