@@ -106,11 +106,12 @@ func (s *stages) how(acc api.Account) string {
 		switch t.Reason {
 		case "adopted":
 			code = "start.online_kept"
+		case "spawn":
+			code = "start.online_quick"
 		case "qr", "captcha", "new_device", "password_login":
 			return "start.online"
-		case "quick_login":
-			code = "start.online_quick"
 		}
+		// Not quick_login: one that was adopted tells again how it logged in.
 	}
 	return code
 }
