@@ -61,6 +61,9 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 	}
 	log.Info("adopted", "running_for", time.Since(st.Started).Round(time.Second))
 	a.runner.Health(n, supervisor.Health{State: supervisor.StateStarting, Reason: reasonAdopted, Detail: "NapCat was still running and is kept"})
+	// It is shown before anything else: what comes at once would hide that no
+	// new process was started.
+	_ = a.runner.Ping(ctx) // if ctx ends, the spawn is given up anyway
 	a.take(l, proc)
 	a.d.Ports.Hold(a.Name()+"/webui", st.WebUIPort)
 	a.d.Ports.Hold(a.Name()+"/onebot", st.OneBotPort)
