@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 windows/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: bench-runtime store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: mutants bench-runtime store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,11 @@ e2e-container: ## the container file built by hand, step by step, and run (root;
 # FUZZ picks targets by a pattern. Minimising is cut short: on the targets that unpack archives it would eat all the time.
 fuzz: ## every fuzz target for FUZZTIME (60s); FUZZ=PATTERN picks some
 	@GO='$(GO)' tools/fuzz.sh $(or $(FUZZTIME),60s) '$(FUZZ)'
+
+mutants: ## break the code in small places and see which tests notice; MUTANTS=N of each package (40), ONLY=TEXT picks
+	@mkdir -p bin
+	cd tools && $(GO) build -o ../bin/mutants ./mutants
+	bin/mutants -n $(or $(MUTANTS),40) -named tools/mutants/named.json -only '$(ONLY)' tools/mutants/plan.txt
 
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
