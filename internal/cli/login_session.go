@@ -415,14 +415,14 @@ func (s *loginSession) step(ctx context.Context, it api.LoginItem) error {
 		// The code itself comes as an item of its own.
 		return nil
 	case "captcha", "new_device":
-		return s.challenge(ctx, it.Step, it.URL)
+		return s.challenge(ctx, string(it.Step), it.URL)
 	case "online", "connecting":
 		return nil // the state says it when it is so
 	}
 	if it.Step == "failed" && (it.Reason == "no_ticket" || it.Reason == "exhausted") && s.talk != nil {
 		return nil // nothing a person could do about it: the code follows
 	}
-	return s.show(loginEvent{Event: it.Step, Method: it.Method, UIN: it.UIN, Nickname: it.Nickname, Reason: it.Reason, Detail: it.Detail})
+	return s.show(loginEvent{Event: string(it.Step), Method: string(it.Method), UIN: it.UIN, Nickname: it.Nickname, Reason: it.Reason, Detail: it.Detail})
 }
 
 // showCode shows a code to scan once.

@@ -118,7 +118,7 @@ func (d *describer) schema(t reflect.Type) object {
 			continue
 		}
 		props[tag] = d.schema(f.Type)
-		if !strings.Contains(opts, "omitempty") {
+		if !strings.Contains(opts, "omit") {
 			required = append(required, tag)
 		}
 	}

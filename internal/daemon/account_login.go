@@ -245,7 +245,7 @@ func (l *life) stayIn() {
 func (l *life) loginEvent(e webui.Event) {
 	a := l.a
 	if a.d.Login != nil {
-		a.d.Login(a.Name(), api.LoginItem{Step: string(e.Step), Method: string(e.Method), UIN: e.UIN, Nickname: e.Nickname, URL: e.URL, Reason: e.Reason, Detail: e.Detail})
+		a.d.Login(a.Name(), api.LoginItem{Step: api.LoginStep(e.Step), Method: api.LoginMethod(e.Method), UIN: e.UIN, Nickname: e.Nickname, URL: e.URL, Reason: e.Reason, Detail: e.Detail})
 	}
 	enter := func(to login, r supervisor.Reason, detail string) {
 		l.post(func(f *facts, _ time.Time) { f.Login, f.LoginReason, f.LoginDetail, f.WebUIKnown = to, r, detail, true })

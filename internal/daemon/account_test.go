@@ -115,7 +115,7 @@ func TestAccountWorkerAgainLogsItselfIn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "main", quickSim())
 	var steps []string
-	r.d.Login = func(_ string, i api.LoginItem) { r.mu.Lock(); steps = append(steps, i.Step); r.mu.Unlock() }
+	r.d.Login = func(_ string, i api.LoginItem) { r.mu.Lock(); steps = append(steps, string(i.Step)); r.mu.Unlock() }
 	r.start()
 	a := r.online() // by a scan: now there is a ticket
 	r.acc.Restart("test", "")

@@ -38,6 +38,7 @@ var catalogues = []pair{
 	{loginEN, loginZH},
 	{installEN, installZH},
 	{doctorEN, doctorZH},
+	{faultEN, faultZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

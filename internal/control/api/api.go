@@ -36,6 +36,10 @@ type Status struct {
 	// RolledBack is the new pair of NapCat and QQ that was left by itself because
 	// it did not come online, until another one is installed; nil if there is none.
 	RolledBack *RolledBack `json:"rolled_back,omitempty"`
+	// LastCrash is how this home's daemon last ended badly, nil if it never did.
+	LastCrash *LastCrash `json:"last_crash,omitempty"`
+	// Plugins are those of the bot, with what became of them.
+	Plugins []Plugin `json:"plugins,omitempty"`
 }
 
 // RolledBack is a pair of releases that was left for the one before.
@@ -53,8 +57,10 @@ type Account struct {
 	Nickname     string    `json:"nickname"`
 	State        State     `json:"state"`
 	Reason       string    `json:"reason"`
-	Detail       string    `json:"detail"`
+	Detail       string    `json:"detail"`         // the catalogue's English sentence for Fault
+	Fault        Fault     `json:"fault,omitzero"` // why the account is in this state
 	Since        time.Time `json:"since"`
+	NextTry      time.Time `json:"next_try,omitzero"` // when a start is tried again, in backoff and failed
 	PIDs         PIDs      `json:"pids"`
 	Restarts     int       `json:"restarts"`
 	RSSBytes     uint64    `json:"rss_bytes"`
@@ -69,8 +75,14 @@ type Account struct {
 	QueueDropped uint64    `json:"queue_dropped"`
 	// QR is the code to scan now, nil when none is needed.
 	QR *QR `json:"qr,omitempty"`
-	// Login is what a login waits for besides a QR: a captcha or a new device.
-	Login *LoginChallenge `json:"login,omitempty"`
+	// Login is the login that is under way, nil if there is none.
+	Login *Login `json:"login,omitempty"`
+	// Degraded are the reasons why an account does less than it should although
+	// it is online, the oldest first.
+	Degraded []Degraded `json:"degraded,omitempty"`
+	// Packet says whether NapCat's packet back end works: available, missing, or
+	// "" while that is not known. Without one some actions fail.
+	Packet string `json:"packet,omitempty"`
 	// History holds the last transitions, oldest first.
 	History []Transition `json:"history,omitempty"`
 }
@@ -88,12 +100,11 @@ type QR struct {
 	Seq    int       `json:"seq"` // counts the codes of one login, from 1
 }
 
-// LoginChallenge is a step of a login that needs a person.
-type LoginChallenge struct {
-	Kind string `json:"kind"` // captcha, new_device
-	UIN  int64  `json:"uin"`
-	URL  string `json:"url"` // captcha page to open, or the text of the QR to scan
-}
+// LoginChallenge and LoginItem are going away.
+type (
+	LoginChallenge = Login
+	LoginItem      = Login
+)
 
 // Transition is one change of an account's state.
 type Transition struct {
@@ -101,6 +112,7 @@ type Transition struct {
 	State  State     `json:"state"`
 	Reason string    `json:"reason"`
 	Detail string    `json:"detail"`
+	Fault  Fault     `json:"fault,omitzero"`
 }
 
 // WatchItem is one line of GET /v0/watch. The first line has Kind "snapshot",
@@ -116,17 +128,6 @@ type WatchItem struct {
 	Log     *LogRecord      `json:"log,omitempty"`     // log
 	Event   json.RawMessage `json:"event,omitempty"`   // event: as OneBot sent it
 	Dropped int             `json:"dropped,omitempty"` // dropped: items this reader missed
-}
-
-// LoginItem is one step of a login.
-type LoginItem struct {
-	Step     string `json:"step"` // waiting, refreshed, expired, timeout, quick, password, captcha, new_device, scanned, accepted, connecting, online, failed, restarted
-	Method   string `json:"method,omitempty"`
-	UIN      int64  `json:"uin,omitempty"`
-	Nickname string `json:"nickname,omitempty"`
-	URL      string `json:"url,omitempty"`
-	Reason   string `json:"reason,omitempty"`
-	Detail   string `json:"detail,omitempty"`
 }
 
 // LogRecord is one log line of ncatd or of an account's NapCat.
@@ -214,6 +215,9 @@ type Error struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	// Fault is Message and Hint without a language (entries fault.CODE and
+	// hint.fault.CODE of the catalogue); zero if there is only Message.
+	Fault Fault `json:"fault,omitzero"`
 }
 
 // Error implements error.

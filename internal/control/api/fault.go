@@ -1,0 +1,171 @@
+package api
+
+import (
+	"fmt"
+	"time"
+)
+
+// Code names a sentence of the catalogue (entry fault.CODE in each language),
+// which the args of its [Fault] fill in their order. It is finer than a reason:
+// several sentences explain one reason.
+type Code string
+
+// Fault says why something is as it is, without a sentence. The zero Fault says
+// nothing.
+type Fault struct {
+	Code Code     `json:"code"`
+	Args []string `json:"args,omitempty"`
+	// Cause is what the sentence goes on with: what was waited for in vain, how
+	// the process ended, its last line.
+	Cause *Fault `json:"cause,omitempty"`
+}
+
+// Because returns a Fault with args as fmt.Sprint writes them. The catalogue's
+// test reads its calls: code is one of the constants, and as many args follow
+// as the sentence takes.
+func Because(code Code, args ...any) Fault {
+	f := Fault{Code: code}
+	for _, a := range args {
+		f.Args = append(f.Args, fmt.Sprint(a))
+	}
+	return f
+}
+
+// With returns f with causes behind its own last one; zero ones are left out.
+func (f Fault) With(causes ...Fault) Fault {
+	if f.Cause != nil {
+		c := f.Cause.With(causes...)
+		f.Cause = &c
+		return f
+	}
+	for i, c := range causes {
+		if c.Code != "" {
+			c = c.With(causes[i+1:]...)
+			f.Cause = &c
+			break
+		}
+	}
+	return f
+}
+
+// Degraded is one reason why an account that is online does not do all it
+// should. Detail is the catalogue's English sentence.
+type Degraded struct {
+	Code   Code      `json:"code"`
+	Args   []string  `json:"args,omitempty"`
+	Detail string    `json:"detail"`
+	Since  time.Time `json:"since"`
+	// Count is how often it was reported since then.
+	Count int `json:"count,omitempty"`
+}
+
+// LastCrash is how the daemon's own process last ended badly.
+type LastCrash struct {
+	Time  time.Time `json:"time"`
+	Panic string    `json:"panic"` // its first line, "" if the process was killed
+	Stack string    `json:"stack,omitempty"`
+	// Account, Chat and MessageID name the message that was being handled.
+	Account   string `json:"account,omitempty"`
+	Chat      string `json:"chat,omitempty"`
+	MessageID string `json:"message_id,omitempty"`
+}
+
+// The codes of why an account is in its state. Comments name the args.
+const (
+	CodeNotWanted     Code = "not_wanted"
+	CodeStopAsked     Code = "stop_asked"
+	CodeRestartAsked  Code = "restart_asked"
+	CodeShutdown      Code = "shutdown"
+	CodeStartGivenUp  Code = "start_given_up"
+	CodeStarting      Code = "starting"       // what is started
+	CodeProcessStarts Code = "process_starts" //
+	CodeProcessRuns   Code = "process_runs"
+	CodeProcessEnded  Code = "process_ended"
+	CodeAdopted       Code = "adopted"
+	CodeStateOnly     Code = "state_only" // state
+	CodeBackoff       Code = "backoff"
+	CodeNotReadyAfter Code = "not_ready_after" // duration; cause: what was waited for
+	CodeOfflineAfter  Code = "offline_after"   // duration; cause
+	CodeCrashLoop     Code = "crash_loop"      // cause: the last fault
+	CodeSpawnFailed   Code = "spawn_failed"    // error
+	CodeInstalling    Code = "installing"      // how it goes
+	CodeInstallFailed Code = "install_failed"  // error
+	CodeNewPairFailed Code = "new_pair_failed" // reason
+
+	CodeWebUIWait      Code = "webui_wait"
+	CodeLoginAsked     Code = "login_asked"
+	CodeLoginQuick     Code = "login_quick"    // uin
+	CodeLoginPassword  Code = "login_password" // uin
+	CodeLoginQR        Code = "login_qr"
+	CodeLoginQRLate    Code = "login_qr_late"
+	CodeLoginCaptcha   Code = "login_captcha"
+	CodeLoginNewDevice Code = "login_new_device"
+	CodeLoginFailed    Code = "login_failed"
+	CodeLoginAccepted  Code = "login_accepted"
+	CodeLoginStuck     Code = "login_stuck"
+	CodeWrongAccount   Code = "wrong_account"   // uin that logged in, uin wanted
+	CodeWebUIToken     Code = "webui_token"     // the WebUI refuses our token
+	CodeTwoFactor      Code = "two_factor"      //
+	CodeWebUIForbidden Code = "webui_forbidden" //
+
+	CodeOnline         Code = "online"
+	CodeOneBotConnect  Code = "onebot_connect"
+	CodeOneBotError    Code = "onebot_error" // why it could not be connected to
+	CodeOneBotAsked    Code = "onebot_asked"
+	CodeOneBotSetup    Code = "onebot_setup" // NapCat's words
+	CodeOneBotToken    Code = "onebot_token"
+	CodePortBusy       Code = "port_busy"       // port, who holds it
+	CodePortMoved      Code = "port_moved"      // port; another one is being set up
+	CodeWebUIPort      Code = "webui_port_busy" //
+	CodeLinkLost       Code = "link_lost"       // error
+	CodeHeartbeatLost  Code = "heartbeat_lost"
+	CodeNotResponding  Code = "not_responding"
+	CodeQQOffline      Code = "qq_offline"
+	CodeOneBotOffline  Code = "onebot_offline"
+	CodeWebUILost      Code = "webui_lost"
+	CodeNoNetwork      Code = "no_network"
+	CodeNoNetworkEnded Code = "no_network_ended"
+	CodeKicked         Code = "kicked"       // QQ's words
+	CodeKickedQuiet    Code = "kicked_quiet" // without words
+	CodeSendFailing    Code = "send_failing" // how many
+	CodeHung           Code = "hung"         // pid
+	CodeMemory         Code = "memory"       // MiB used, MiB allowed
+	CodeScheduled      Code = "scheduled"
+
+	CodeMissingLibrary    Code = "missing_library" // its name
+	CodeDiskFull          Code = "disk_full"
+	CodeDiskError         Code = "disk_error" // error
+	CodeNoDisplay         Code = "no_display"
+	CodeDisplayFailed     Code = "display_failed" // error
+	CodeDisplayLost       Code = "display_lost"
+	CodeNotNapCat         Code = "not_napcat"
+	CodeStartFailed       Code = "start_failed" // NapCat's words
+	CodeNapCatConfig      Code = "napcat_config"
+	CodeUnsupportedQQ     Code = "unsupported_qq"
+	CodeCrashedModule     Code = "crashed_module"      // SIGSEGV
+	CodeCrashedOldModule  Code = "crashed_unsupported" // SIGSEGV, and NapCat does not know this QQ
+	CodeKilled            Code = "killed"              // by signal 9
+	CodeWorkerDied        Code = "worker_died"         // exit code
+	CodeWorkerDiedUnknown Code = "worker_died_unknown" //
+	CodeWorkerBack        Code = "worker_back"         // the worker died and is being started again
+	CodeWorkerLoop        Code = "worker_loop"         // how often, within what time
+	CodeExit              Code = "exit"                // exit code
+	CodeSignal            Code = "signal"              // signal's name
+	CodeLastLine          Code = "last_line"           // a line of output
+)
+
+// The codes of why an account is degraded.
+const (
+	CodeStoreDamaged   Code = "store_damaged"   // file, what was done
+	CodeStoreLocked    Code = "store_locked"    // file
+	CodeStoreWrite     Code = "store_write"     // error
+	CodeJournalWrite   Code = "journal_write"   // error
+	CodeJournalGap     Code = "journal_gap"     // chat, how many are missing at least
+	CodeDiskLow        Code = "disk_low"        // folder, MiB free
+	CodeDiskReadOnly   Code = "disk_read_only"  // folder
+	CodeLogLost        Code = "log_lost"        // lines
+	CodePluginFailed   Code = "plugin_failed"   // plugin, error
+	CodePermissions    Code = "permissions"     // error
+	CodeNoPacket       Code = "no_packet"       // no packet back end
+	CodeConfigRejected Code = "config_rejected" // error of the last reload
+)
