@@ -88,60 +88,73 @@ func (t *text) UnmarshalJSON(b []byte) error {
 }
 
 // verdict returns the *Error for an answer of QQ's that NapCat called done
-// although a code in it refuses, nil if there is none. QQ has half a dozen
-// places for the code.
+// although a code in it refuses, nil if there is none.
 func verdict(action string, data json.RawMessage) error {
-	ms, ok := parseObject(string(data), nil)
-	if !ok {
+	code, words := verdictIn(string(data))
+	if code == 0 {
 		return nil
 	}
-	var code int64
-	var words []string
-	look := func(ms []member, keys ...string) {
-		for _, m := range ms {
-			if code == 0 && slices.Contains(keys, m.key) {
-				if c := m.val[0]; c == '"' || c == '-' || c >= '0' && c <= '9' {
-					code, _ = looseInt(m.val)
-				}
-			}
-			switch m.key {
-			case "errMsg", "errMs", "retMsg", "clientWording", "wording", "message":
-				if t := fastText(m.val); m.val[0] == '"' && t != "" && !slices.Contains(words, t) {
-					words = append(words, t)
-				}
-			}
-		}
+	return refused(action, int(code), words, data)
+}
+
+// verdictIn returns QQ's code in the JSON object s, 0 if it holds none, and the
+// words beside it. QQ has half a dozen places for the code.
+func verdictIn(s string) (code int64, words string) {
+	ms, ok := parseObject(s, nil)
+	if !ok {
+		return 0, ""
 	}
-	look(ms, "result", "errCode", "retCode", "resultCode")
+	var v verdictReader
+	v.look(ms, "result", "errCode", "retCode", "resultCode")
 	for _, m := range ms {
 		switch m.key {
 		case "result":
 			in, _ := parseObject(m.val, nil)
-			look(in, "retCode", "errorCode")
+			v.look(in, "retCode", "errorCode")
 		case "transGroupFileResult":
 			in, _ := parseObject(m.val, nil)
 			in, _ = parseObject(lastValue(in, "result"), nil)
-			look(in, "retCode")
+			v.look(in, "retCode")
 		case "rsp":
 			in, _ := parseObject(m.val, nil)
-			eachElement(lastValue(in, "sendStatus"), func(v string) bool {
-				st, _ := parseObject(v, nil)
-				look(st, "result")
-				if code != 0 {
-					words = append(words, fastText(lastValue(st, "msg")))
+			eachElement(lastValue(in, "sendStatus"), func(val string) bool {
+				st, _ := parseObject(val, nil)
+				v.look(st, "result")
+				if v.code != 0 {
+					v.words = append(v.words, fastText(lastValue(st, "msg")))
 				}
-				return code == 0
+				return v.code == 0
 			})
 		case "valid":
-			if m.val == "false" && code == 0 {
-				code = -1
+			if m.val == "false" && v.code == 0 {
+				v.code = -1
 			}
 		}
 	}
-	if code == 0 {
-		return nil
+	return v.code, strings.Join(v.words, ": ")
+}
+
+type verdictReader struct {
+	code  int64
+	words []string
+}
+
+// look takes the first code other than 0 that stands under one of keys, and the
+// words.
+func (v *verdictReader) look(ms []member, keys ...string) {
+	for _, m := range ms {
+		if v.code == 0 && slices.Contains(keys, m.key) {
+			if c := m.val[0]; c == '"' || c == '-' || c >= '0' && c <= '9' {
+				v.code, _ = looseInt(m.val)
+			}
+		}
+		switch m.key {
+		case "errMsg", "errMs", "retMsg", "clientWording", "wording", "message":
+			if t := fastText(m.val); m.val[0] == '"' && t != "" && !slices.Contains(v.words, t) {
+				v.words = append(v.words, t)
+			}
+		}
 	}
-	return refused(action, int(code), strings.Join(words, ": "), data)
 }
 
 // needs returns an *Error if data lacks what only a refusal leaves out.

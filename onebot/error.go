@@ -30,8 +30,9 @@ const (
 	RetHTTPToken   = 403  // over HTTP: the status of an answer to a bad token
 )
 
-// Error is the answer to a call that OneBot refused, or that it called done
-// although the answer itself shows that QQ refused.
+// Error is the answer to a call that OneBot refused, that it called done
+// although the answer itself shows that QQ refused, or that QQ did not confirm.
+// [Error.Cause] tells these apart.
 type Error struct {
 	Action  string
 	RetCode int    // 0 if NapCat called it done, see Verdict
@@ -43,15 +44,22 @@ type Error struct {
 	Raw json.RawMessage
 }
 
-// Error implements error.
+// Error implements error. It tells the cause in one line; the whole text is in
+// Message and Raw.
 func (e *Error) Error() string {
-	if e.RetCode == RetOK && e.Verdict != 0 {
-		return fmt.Sprintf("%s: refused by QQ (code %d): %s", e.Action, e.Verdict, e.Message)
+	c := e.Cause()
+	switch {
+	case c.Class == ClassUnconfirmed:
+		return fmt.Sprintf("%s: not confirmed by QQ, it may have been done: %s", e.Action, c)
+	case c.Class == ClassRefused:
+		return fmt.Sprintf("%s: refused by QQ: %s", e.Action, c)
 	}
-	return fmt.Sprintf("%s: refused (retcode %d): %s", e.Action, e.RetCode, e.Message)
+	return fmt.Sprintf("%s: refused (retcode %d): %s", e.Action, e.RetCode, c)
 }
 
-// IsRefused reports whether err is an answer of any kind that refuses the call.
+// IsRefused reports whether err is an answer of any kind that says the call
+// failed. Where QQ did not confirm it the call may have been carried out all the
+// same, see [MaybeDone].
 func IsRefused(err error) bool {
 	var e *Error
 	return errors.As(err, &e)
@@ -84,21 +92,8 @@ func IsBadToken(err error) bool {
 // MaybeDone reports whether the call may have been carried out although it
 // failed: the outcome is unknown ([ErrUnknownOutcome]), or NapCat gave up
 // waiting for QQ's confirmation, in which case a message may have been
-// delivered all the same (contract E.9). A call that failed in another way can
-// be repeated without doing anything twice.
+// delivered all the same (contract E.9, L.1). A call that failed in another way,
+// by QQ's refusal for instance, can be repeated without doing anything twice.
 func MaybeDone(err error) bool {
-	if errors.Is(err, ErrUnknownOutcome) {
-		return true
-	}
-	var e *Error
-	if !errors.As(err, &e) || e.RetCode != RetFailed && e.RetCode != RetHTTPFailed {
-		return false
-	}
-	// NapCat has no code of its own for this; its texts name the wait.
-	for _, w := range []string{"timeout", "timed out", "超时", "EventChecker Failed"} {
-		if strings.Contains(e.Message, w) || strings.Contains(strings.ToLower(e.Message), w) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, ErrUnknownOutcome) || IsUnconfirmed(err)
 }

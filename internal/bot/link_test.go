@@ -186,6 +186,12 @@ func TestSendsWithoutConfirmation(t *testing.T) {
 	if err := send(1200, "群不存在"); !onebot.IsRefused(err) {
 		t.Errorf("got %v", err)
 	}
+	// Nor does a muted one: three answers to /ping there must not restart NapCat.
+	for range 3 {
+		if err := send(1200, `EventChecker Failed: NTEvent EventRet:\n{"result":120,"errMsg":"muted"}`); !onebot.IsMuted(err) {
+			t.Errorf("got %v", err)
+		}
+	}
 	if err := send(1200, "Timeout: NTEvent"); !onebot.MaybeDone(err) {
 		t.Errorf("got %v", err)
 	}
@@ -204,7 +210,7 @@ func TestSendsWithoutConfirmation(t *testing.T) {
 	if f := until(t, facts, bot.Sends); f.InRow != 0 {
 		t.Errorf("%+v", f)
 	}
-	if s := l.Stats(); s.Calls != 4 || s.CallsFailed != 3 || s.SendsFailed != 3 {
+	if s := l.Stats(); s.Calls != 7 || s.CallsFailed != 6 || s.SendsFailed != 6 {
 		t.Errorf("stats %+v", s)
 	}
 }
