@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ncatd/ncatd/internal/schedule"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -339,10 +340,8 @@ func argBool(s string) (v, ok bool) {
 	return false, false
 }
 
-var chineseUnits = strings.NewReplacer("小时", "h", "分钟", "m", "时", "h", "分", "m", "秒", "s", "天", "d")
-
 func argDuration(s string) (time.Duration, error) {
-	d, err := parseEvery(chineseUnits.Replace(s))
+	d, err := schedule.ParseDistance(s)
 	if err == nil && d < 0 {
 		err = errWrong
 	}

@@ -313,3 +313,12 @@ func (p *permissions) has(ctx context.Context, r Rule) (bool, error) {
 	defer p.mu.RUnlock()
 	return p.rules[r], nil
 }
+
+func cutAny(s string, prefixes ...string) (string, bool) {
+	for _, p := range prefixes {
+		if rest, ok := strings.CutPrefix(s, p); ok {
+			return rest, true
+		}
+	}
+	return s, false
+}

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/schedule"
 )
 
 // Scheduled is something that happens by a schedule.
@@ -157,8 +159,8 @@ const smallSetback = 5 * time.Minute
 // after returns the first time after now that is due, in step with from, which
 // was due before.
 func after(s Schedule, from, now time.Time) time.Time {
-	if d, ok := s.(every); ok {
-		return latest(d, from, now).Add(time.Duration(d))
+	if d, ok := schedule.Distance(s); ok {
+		return latest(s, from, now).Add(d)
 	}
 	if from.After(now) && from.Sub(now) < smallSetback {
 		now = from
@@ -170,11 +172,11 @@ func after(s Schedule, from, now time.Time) time.Time {
 // other schedules than distances it returns the first after from, which is as
 // good for one that runs at once.
 func latest(s Schedule, from, now time.Time) time.Time {
-	d, ok := s.(every)
+	d, ok := schedule.Distance(s)
 	if !ok {
 		return s.Next(from)
 	}
-	return from.Add(now.Sub(from).Truncate(time.Duration(d)))
+	return from.Add(now.Sub(from).Truncate(d))
 }
 
 func (s *Scheduled) remember(ctx context.Context, store Store, l lastRun) {

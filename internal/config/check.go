@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net"
 	"regexp"
 	"slices"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	"github.com/ncatd/ncatd/internal/schedule"
 )
 
 // MinToken is the least length of a token on an endpoint that other machines
@@ -240,9 +241,29 @@ func (d *decoder) checkSupervisor(s *Supervisor) {
 		d.report("supervisor.memory_limit", "out_of_range", "supervisor.memory_limit", s.MemoryLimit.String(), "64MiB", Word("unlimited"))
 	}
 	if s.RestartAt != "" {
-		if _, err := cron.ParseStandard(s.RestartAt); err != nil {
-			d.report("supervisor.restart_at", "bad_cron", "supervisor.restart_at", s.RestartAt, err.Error())
-		}
+		d.restartAt(s.RestartAt)
+	}
+}
+
+// minRestartAt is how far two restarts by schedule lie apart at least: a NapCat
+// needs a while to come online at all.
+const minRestartAt = 10 * time.Minute
+
+func (d *decoder) restartAt(spec string) {
+	const key = "supervisor.restart_at"
+	s, err := schedule.Parse(spec, time.Local)
+	var se *schedule.Error
+	switch {
+	case errors.As(err, &se) && se.Zone != "":
+		d.report(key, "no_zone", key, se.Zone)
+		return
+	case err != nil:
+		d.report(key, "bad_schedule", key, spec)
+		return
+	}
+	first := s.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	if next := s.Next(first); !first.IsZero() && !next.IsZero() && next.Sub(first) < minRestartAt {
+		d.report(key, "too_often", key, spec, Duration(minRestartAt).String())
 	}
 }
 

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/robfig/cron/v3"
-
 	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/schedule"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -68,7 +67,7 @@ func (l *life) schedule() {
 	if spec == "" {
 		return
 	}
-	s, err := cron.ParseStandard(spec)
+	s, err := schedule.Parse(spec, time.Local)
 	if err != nil {
 		l.a.log.Error("restart_at not understood", "restart_at", spec, "err", err)
 		return
@@ -77,6 +76,9 @@ func (l *life) schedule() {
 		// By the wall clock, a minute at most at a time, since that clock may be
 		// set while we wait.
 		next := s.Next(time.Now())
+		if next.IsZero() {
+			return // it was a single moment
+		}
 		for time.Now().Before(next) {
 			t := time.NewTimer(min(time.Minute, time.Until(next)))
 			select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 
 	"github.com/ncatd/ncatd/internal/config"
@@ -15,7 +16,19 @@ import (
 // bot's settings, accounts that are new (started) or gone (stopped). What an
 // account was started with is taken at its next restart, what the daemon was
 // started with at the daemon's.
-func (d *Daemon) Reload(ctx context.Context) (api.ReloadResponse, error) {
+//
+// A panic anywhere in it leaves the old config in force.
+func (d *Daemon) Reload(ctx context.Context) (r api.ReloadResponse, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.log.Error("reload panicked, the old config stays in force", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			r, err = api.ReloadResponse{}, &api.Error{Code: control.CodeInternal, Message: fmt.Sprintf("reload panicked: %v", v), Hint: "the old config stays in force; this is a fault of ncatd: its log has the place"}
+		}
+	}()
+	return d.reload(ctx)
+}
+
+func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 	if d.o.LoadConfig == nil {
 		return api.ReloadResponse{}, &api.Error{Code: control.CodeConflict, Message: "this daemon cannot reload its config"}
 	}
@@ -35,8 +48,14 @@ func (d *Daemon) Reload(ctx context.Context) (api.ReloadResponse, error) {
 		return api.ReloadResponse{}, err
 	}
 	r := api.ReloadResponse{Applied: []string{}, Restart: []string{}}
-	old := d.cfg
+	old, oldSecrets := d.cfg, d.secrets
 	d.cfg, d.secrets = cfg, secrets
+	done := false
+	defer func() {
+		if !done { // it panics
+			d.cfg, d.secrets = old, oldSecrets
+		}
+	}()
 
 	if old.Log.Level != cfg.Log.Level && d.o.LogLevel != nil {
 		if err := d.o.LogLevel.UnmarshalText([]byte(cfg.Log.Level)); err == nil {
@@ -62,6 +81,7 @@ func (d *Daemon) Reload(ctx context.Context) (api.ReloadResponse, error) {
 		r.Restart = append(r.Restart, "control")
 	}
 	d.reloadAccountsLocked(old, cfg, &r)
+	done = true
 	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)
 	return r, nil
 }
