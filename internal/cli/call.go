@@ -142,9 +142,15 @@ func (a *app) checkParams(act schema.Action, m map[string]json.RawMessage) error
 			return fail(exitUsage, errors.New(a.t("err.unknown_param", act.Name, k)), a.nearOr("hint.param_near", k, names, list))
 		}
 	}
+	if missing := act.Missing(m); len(missing) > 0 {
+		return fail(exitUsage, errors.New(a.t("err.missing_param", act.Name, strings.Join(missing, ", "))), a.t("hint.param_list", strings.Join(names, ", ")))
+	}
 	for _, p := range act.Params {
-		if _, ok := m[p.Name]; !ok && p.Required {
-			return fail(exitUsage, errors.New(a.t("err.missing_param", act.Name, p.Name)), a.t("hint.param_list", strings.Join(names, ", ")))
+		v, given := m[p.Name]
+		var bad *schema.ValueError
+		if given && errors.As(p.Check(v), &bad) {
+			err := errors.New(a.t("err.param_value."+string(bad.Problem), act.Name, p.Name, printable(clip(string(v), 80)), strings.Join(bad.Want, ", ")))
+			return fail(exitUsage, err, a.t("hint.no_check"))
 		}
 	}
 	return nil

@@ -326,13 +326,16 @@ func TestCallParams(t *testing.T) {
 		{"get_group_list", "", []string{"no_cache:=false"}, `{"no_cache":false}`},
 		{"get_group_list", ` {"no_cache": true} `, nil, `{"no_cache":true}`},
 		{"get_group_list_async", "", nil, `{}`},
+		{"get_group_msg_history", "", []string{"group_id=7"}, `{"group_id":"7"}`}, // the rest has defaults
+		{"_send_group_notice", "", []string{"group_id=7", "content=x"}, `{"content":"x","group_id":"7"}`},
 	} {
 		got, err := a.callParams(tt.action, tt.args, tt.params, false)
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s %v %s = %s, %v; want %s", tt.action, tt.args, tt.params, got, err, tt.want)
 		}
 	}
-	for _, bad := range [][]string{{"nosuch"}, {"get_status", "x=1"}, {"get_status", "x"}, {"get_status", "=1"}, {"get_status", "x:={"}, {"set_group_kick"}} {
+	for _, bad := range [][]string{{"nosuch"}, {"get_status", "x=1"}, {"get_status", "x"}, {"get_status", "=1"}, {"get_status", "x:={"}, {"set_group_kick"},
+		{"set_group_ban", "group_id=7", "user_id=8", "duration=soon"}, {"get_group_honor_info", "group_id=7", "type=best"}, {"get_msg", "message_id:=null"}} {
 		if got, err := a.callParams(bad[0], bad[1:], "", false); exitCode(err) != 2 {
 			t.Errorf("%v = %s, %v", bad, got, err)
 		}

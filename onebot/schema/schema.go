@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -31,17 +32,37 @@ func Sends(action string) bool {
 
 // Param is one parameter of an action.
 type Param struct {
-	Name     string
+	Name string
+	// Required says that the caller has to give it. NapCat's own list of
+	// required parameters also names those with a default, which it fills in
+	// (contract L.8); these are not Required.
 	Required bool
 	// Types are the JSON types it may have: string, number, boolean, array,
-	// object; none if the schema does not say.
+	// object, null; none if the schema does not say.
 	Types []string
+	// Default is the JSON of what NapCat takes for a parameter left out, nil if
+	// the schema names none.
+	Default json.RawMessage
+	// Enum are the only texts it may have, nil for any.
+	Enum []string
 }
 
 // Action is one OneBot action.
 type Action struct {
 	Name   string
+	Group  Group
 	Params []Param // sorted by name
+}
+
+// Missing returns the names of the required parameters that given lacks, sorted.
+func (a Action) Missing(given map[string]json.RawMessage) []string {
+	var names []string
+	for _, p := range a.Params {
+		if _, ok := given[p.Name]; !ok && p.Required {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // Param returns the parameter with that name.
@@ -55,12 +76,14 @@ func (a Action) Param(name string) (Param, bool) {
 }
 
 type node struct {
-	Type       any             `json:"type"`
+	Type       string          `json:"type"`
 	Properties map[string]node `json:"properties"`
 	Required   []string        `json:"required"`
 	AnyOf      []node          `json:"anyOf"`
 	OneOf      []node          `json:"oneOf"`
 	AllOf      []node          `json:"allOf"`
+	Enum       []string        `json:"enum"`
+	Default    json.RawMessage `json:"default"`
 }
 
 var load = sync.OnceValue(func() map[string]Action {
@@ -72,20 +95,16 @@ var load = sync.OnceValue(func() map[string]Action {
 	if err := json.Unmarshal(actionsJSON, &doc); err != nil {
 		panic("schema: the embedded actions.json does not decode: " + err.Error())
 	}
+	groups := groupOf()
 	out := make(map[string]Action, len(doc.Actions))
 	for name, a := range doc.Actions {
 		params := map[string]Param{}
 		collect(a.Params, params)
-		act := Action{Name: name}
+		act := Action{Name: name, Group: groups[name]}
 		for _, p := range params {
 			act.Params = append(act.Params, p)
 		}
-		slices.SortFunc(act.Params, func(a, b Param) int {
-			if a.Name < b.Name {
-				return -1
-			}
-			return 1
-		})
+		slices.SortFunc(act.Params, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 		out[name] = act
 	}
 	return out
@@ -95,8 +114,8 @@ func collect(n node, into map[string]Param) {
 	for name, p := range n.Properties {
 		q := into[name]
 		q.Name = name
-		q.Required = q.Required || slices.Contains(n.Required, name)
-		q.Types = kinds(p, q.Types)
+		q.Required = q.Required || slices.Contains(n.Required, name) && p.Default == nil
+		q.describe(p)
 		into[name] = q
 	}
 	for _, sub := range n.AllOf {
@@ -108,29 +127,18 @@ func collect(n node, into map[string]Param) {
 	}
 }
 
-func kinds(n node, have []string) []string {
-	add := func(t string) {
-		if t == "integer" {
-			t = "number"
-		}
-		if !slices.Contains(have, t) {
-			have = append(have, t)
-		}
+// describe adds what n says to p.
+func (p *Param) describe(n node) {
+	if t := n.Type; t != "" && !slices.Contains(p.Types, t) {
+		p.Types = append(p.Types, t)
 	}
-	switch t := n.Type.(type) {
-	case string:
-		add(t)
-	case []any:
-		for _, x := range t {
-			if s, ok := x.(string); ok {
-				add(s)
-			}
-		}
+	if n.Default != nil {
+		p.Default = n.Default
 	}
+	p.Enum = append(p.Enum, n.Enum...)
 	for _, sub := range slices.Concat(n.AnyOf, n.OneOf, n.AllOf) {
-		have = kinds(sub, have)
+		p.describe(sub)
 	}
-	return have
 }
 
 // Lookup returns the action with that name.
