@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pquerna/otp/totp"
+	"github.com/ncatd/ncatd/internal/totp"
 )
 
 // syncBuffer is a stdout that a test reads.
@@ -358,7 +358,7 @@ func TestTwoFactor(t *testing.T) {
 	var g struct{ Secret, QRCodeURL string }
 	d.data("auth/2fa/generate-secret", "{}", &g)
 	code := func() string {
-		c, err := totp.GenerateCode(g.Secret, time.Now())
+		c, err := totp.Code(g.Secret, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

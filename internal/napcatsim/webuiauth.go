@@ -15,7 +15,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/pquerna/otp/totp"
+	"github.com/ncatd/ncatd/internal/totp"
 )
 
 // discardLog swallows what net/http has to say of odd clients.
@@ -135,7 +135,7 @@ func (u *webui) authRoutes() map[string]route {
 				if code == "" {
 					return success(map[string]any{"require2FA": true, "message": "Please enter your authenticator code"})
 				}
-				if !totp.Validate(code, conf.str("totpSecret")) {
+				if !totp.Valid(code, conf.str("totpSecret"), time.Now()) {
 					return failure("Invalid or expired code")
 				}
 				return success(map[string]any{"Credential": a.issue(), "require2FA": false})
@@ -176,18 +176,15 @@ func (u *webui) authRoutes() map[string]route {
 			return success(map[string]any{"enable2FA": conf.boolean("enable2FA"), "hasSecret": conf.str("totpSecret") != ""})
 		}},
 		"/api/auth/2fa/generate-secret": {method: "POST", do: func(*request) reply {
-			k, err := totp.Generate(totp.GenerateOpts{Issuer: "NapCat", AccountName: "NapCat WebUI"})
-			if err != nil {
-				return failure(err.Error())
-			}
-			return success(map[string]any{"secret": k.Secret(), "qrCodeUrl": k.URL()})
+			secret := totp.NewSecret()
+			return success(map[string]any{"secret": secret, "qrCodeUrl": "otpauth://totp/NapCat:NapCat%20WebUI?algorithm=SHA1&digits=6&issuer=NapCat&period=30&secret=" + secret})
 		}},
 		"/api/auth/2fa/enable": {method: "POST", body: true, do: func(r *request) reply {
 			secret, code := r.str("secret"), r.str("totpCode")
 			if secret == "" || code == "" {
 				return failure("secret and totpCode are required")
 			}
-			if !totp.Validate(code, secret) {
+			if !totp.Valid(code, secret, time.Now()) {
 				return failure("Invalid code")
 			}
 			if err := conf.set(map[string]any{"enable2FA": true, "totpSecret": secret}); err != nil {
@@ -196,7 +193,7 @@ func (u *webui) authRoutes() map[string]route {
 			return success(map[string]any{"message": "2FA enabled"})
 		}},
 		"/api/auth/2fa/disable": {method: "POST", body: true, do: func(r *request) reply {
-			if !totp.Validate(r.str("totpCode"), conf.str("totpSecret")) {
+			if !totp.Valid(r.str("totpCode"), conf.str("totpSecret"), time.Now()) {
 				return failure("Invalid code")
 			}
 			if err := conf.set(map[string]any{"enable2FA": false, "totpSecret": ""}); err != nil {

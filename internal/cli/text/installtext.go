@@ -16,7 +16,7 @@ var installEN = map[string]string{
 	"cmd.uninstall.example": "ncatd uninstall\nncatd uninstall --purge",
 
 	"flag.napcat_package":     "install this NapCat.Shell.zip `file` in place of downloading one",
-	"flag.qq_package":         "install this QQ .deb or .rpm `file` in place of downloading one",
+	"flag.qq_package":         "install this QQ .deb `file` in place of downloading one",
 	"flag.napcat_version":     "NapCat `version`, such as 4.18.19",
 	"flag.qq_version":         "QQ `version`, such as 3.2.30-50969",
 	"flag.mirror":             "`URL` prefix of a mirror, tried first; direct; auto (may be repeated)",
@@ -136,7 +136,7 @@ var installZH = map[string]string{
 	"cmd.uninstall.example": "ncatd uninstall\nncatd uninstall --purge",
 
 	"flag.napcat_package":     "安装这个 NapCat.Shell.zip `文件`，不下载",
-	"flag.qq_package":         "安装这个 QQ .deb 或 .rpm `文件`，不下载",
+	"flag.qq_package":         "安装这个 QQ .deb `文件`，不下载",
 	"flag.napcat_version":     "NapCat `版本`，如 4.18.19",
 	"flag.qq_version":         "QQ `版本`，如 3.2.30-50969",
 	"flag.mirror":             "优先使用的镜像前缀 `URL`；direct：直连；auto：自动（可多次使用）",

@@ -2,8 +2,6 @@ package install
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -184,8 +182,8 @@ func (in *installer) one(ctx context.Context, p Product, pkg Package) (Release, 
 	return in.remote(ctx, p, pkg)
 }
 
-// local installs a package that lies on this machine, where it lies: it is
-// hashed and unpacked through the same open file and not copied.
+// local installs a package that lies on this machine, where it lies, without a
+// copy: [hashedFile] sees to it that what is unpacked is what was hashed.
 func (in *installer) local(ctx context.Context, p Product, pkg Package, path string) (Release, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -204,10 +202,11 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 		return Release{}, fmt.Errorf("%s: %w", abs, ErrNoFile)
 	}
 	in.emit(Event{Kind: EventPlan, Product: p, Version: pkg.Version, URL: abs, Total: fi.Size()})
-	sha, err := hashFile(ctx, f)
+	h, err := hashFile(ctx, f)
 	if err != nil {
 		return Release{}, fmt.Errorf("read %s: %w", abs, err)
 	}
+	sha := h.sum
 	if pkg.SHA256 != "" && !strings.EqualFold(sha, pkg.SHA256) {
 		return Release{}, &DigestError{URL: abs, Want: strings.ToLower(pkg.SHA256), Got: sha, From: fromConfig}
 	}
@@ -215,7 +214,7 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 	if r, ok := in.store.findRelease(p, sha); ok {
 		return r, nil
 	}
-	r, err := in.publish(ctx, p, f, releaseInfo{SHA256: sha, Source: abs}, pkg.Version)
+	r, err := in.publish(ctx, p, h, h.size, releaseInfo{SHA256: sha, Source: abs}, pkg.Version)
 	if err != nil {
 		return Release{}, fmt.Errorf("unpack %s: %w", abs, err)
 	}
@@ -223,8 +222,8 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 }
 
 // publish is the store's, remembering what it made.
-func (in *installer) publish(ctx context.Context, p Product, f *os.File, info releaseInfo, want string) (Release, error) {
-	r, err := in.store.publish(ctx, p, f, info, want, in.emit)
+func (in *installer) publish(ctx context.Context, p Product, f io.ReaderAt, size int64, info releaseInfo, want string) (Release, error) {
+	r, err := in.store.publish(ctx, p, f, size, info, want, in.emit)
 	if err == nil {
 		in.mu.Lock()
 		in.created = append(in.created, r.Dir)
@@ -233,33 +232,8 @@ func (in *installer) publish(ctx context.Context, p Product, f *os.File, info re
 	return r, err
 }
 
-// hashFile returns the SHA-256 of a file's whole content in hex.
-func hashFile(ctx context.Context, f *os.File) (string, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, &contextReader{ctx, f}, make([]byte, 1<<20)); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
 // ErrNoFile is a package path that names a folder or a device.
 var ErrNoFile = errors.New("not a file")
-
-// contextReader reads until ctx ends.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
-}
 
 // DigestError is a package whose content is not the one that was expected.
 type DigestError struct {

@@ -154,8 +154,8 @@ func TestLargePackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer got.Close()
-	if s, err := hashFile(t.Context(), got); err != nil || s != sum {
-		t.Errorf("the package has digest %s (%v), want %s", s, err, sum)
+	if s, err := hashFile(t.Context(), got); err != nil || s.sum != sum {
+		t.Errorf("the package has digest %s (%v), want %s", s.sum, err, sum)
 	}
 
 	// The whole in one go, beside curl and sha256sum of the same file. The best of

@@ -11,8 +11,8 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"unicode"
 
+	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
 )
 
@@ -178,10 +178,7 @@ func trimBOM(b []byte) []byte { return []byte(strings.TrimPrefix(string(b), "\uf
 // checkVersion accepts what may become the name of a folder; its error is that of
 // a package that names something else.
 func checkVersion(v string) error {
-	ok := v != "" && len(v) <= 64 && v[0] != '.' && v[0] != '-' && !strings.ContainsFunc(v, func(r rune) bool {
-		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-+_~", r)
-	})
-	if !ok {
+	if !catalogue.IsVersion(v) {
 		return fmt.Errorf("%w: it names %.80q as its version", unpack.ErrDamaged, v)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,7 +119,7 @@ func (s *Store) clearStaging() error {
 // publish unpacks a verified package file into a folder of its own and renames
 // it to where releases live. want is the version it should have, empty for any.
 // On any error nothing of it stays.
-func (s *Store) publish(ctx context.Context, p Product, f *os.File, info releaseInfo, want string, progress func(Event)) (r Release, err error) {
+func (s *Store) publish(ctx context.Context, p Product, f io.ReaderAt, size int64, info releaseInfo, want string, progress func(Event)) (r Release, err error) {
 	if err := os.MkdirAll(s.productDir(p), 0o755); err != nil {
 		return r, err
 	}
@@ -131,11 +132,7 @@ func (s *Store) publish(ctx context.Context, p Product, f *os.File, info release
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return r, err
 	}
-	fi, err := f.Stat()
-	if err != nil {
-		return r, err
-	}
-	sum, err := unpack.Check(f, fi.Size())
+	sum, err := unpack.Check(f, size)
 	if err != nil {
 		return r, err
 	}
@@ -146,7 +143,7 @@ func (s *Store) publish(ctx context.Context, p Product, f *os.File, info release
 		return r, err
 	}
 	tick := newTicker(progress, Event{Kind: EventUnpack, Product: p, Version: want, Total: sum.Bytes})
-	res, err := unpack.Extract(ctx, f, fi.Size(), dir, unpack.Options{Progress: tick.bytes})
+	res, err := unpack.Extract(ctx, f, size, dir, unpack.Options{Progress: tick.bytes})
 	if err != nil {
 		return r, err
 	}

@@ -196,7 +196,7 @@ func (in *installer) remote(ctx context.Context, p Product, pkg Package) (Releas
 	if r, ok := in.store.findRelease(p, got.SHA256); ok {
 		return r, nil
 	}
-	r, err := in.publish(ctx, p, file, releaseInfo{SHA256: got.SHA256, Source: t.item.URL, Archive: t.item.Name}, t.item.Version)
+	r, err := in.publish(ctx, p, file, got.Size, releaseInfo{SHA256: got.SHA256, Source: t.item.URL, Archive: t.item.Name}, t.item.Version)
 	if err != nil {
 		return Release{}, fmt.Errorf("unpack %s: %w", got.Path, err)
 	}

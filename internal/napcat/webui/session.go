@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pquerna/otp/totp"
+	"github.com/ncatd/ncatd/internal/totp"
 )
 
 const (
@@ -236,9 +236,8 @@ func (c *Client) code() (string, error) {
 		return "", &Error{Op: opLogin, Kind: KindNeedsCode, Status: http.StatusOK,
 			Message: "the WebUI asks for an authenticator code and no secret is known"}
 	}
-	code, err := totp.GenerateCode(secret, time.Now())
+	code, err := totp.Code(secret, time.Now())
 	if err != nil {
-		// Not wrapped, so that no version of the library can put the secret in.
 		return "", &Error{Op: opLogin, Kind: KindBadCode, Message: "the 2FA secret is not base32"}
 	}
 	return code, nil

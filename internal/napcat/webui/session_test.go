@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pquerna/otp/totp"
+	"github.com/ncatd/ncatd/internal/totp"
 )
 
 // hall is the WebUI's door in memory, so that hours pass at once. It follows
@@ -76,7 +76,7 @@ func (h *hall) RoundTrip(r *http.Request) (*http.Response, error) {
 			if in.TotpCode == "" {
 				return answer(`{"code":0,"data":{"require2FA":true,"message":"Please enter your authenticator code"},"message":"success"}`)
 			}
-			if want, _ := totp.GenerateCode(h.secret, now); want != in.TotpCode {
+			if want, _ := totp.Code(h.secret, now); want != in.TotpCode {
 				return answer(`{"code":-1,"message":"Invalid or expired code"}`)
 			}
 		}

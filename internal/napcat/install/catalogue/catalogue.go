@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Schema is the newest form of a catalogue that this program understands.
@@ -70,7 +71,7 @@ type QQ struct {
 // Package is a build's file for one processor.
 type Package struct {
 	Arch   string `json:"arch"`   // amd64, arm64
-	Format string `json:"format"` // deb, rpm
+	Format string `json:"format"` // deb; others are passed over
 	URL    string `json:"url"`
 	SHA256 string `json:"sha256,omitempty"`
 	Size   int64  `json:"size,omitempty"`
@@ -141,15 +142,15 @@ func (c *Catalogue) check() error {
 		link("mirror", m, false)
 	}
 	for _, n := range c.NapCat {
-		if n.Version == "" {
-			errs = append(errs, errors.New("a NapCat release without a version"))
+		if !IsVersion(n.Version) {
+			errs = append(errs, fmt.Errorf("a NapCat release whose version %.80q is no name", n.Version))
 		}
 		link("napcat "+n.Version, n.URL, true)
 		digest("napcat "+n.Version, n.SHA256)
 	}
 	for _, q := range c.QQ {
-		if q.Version == "" {
-			errs = append(errs, errors.New("a QQ build without a version"))
+		if !IsVersion(q.Version) {
+			errs = append(errs, fmt.Errorf("a QQ build whose version %.80q is no name", q.Version))
 		}
 		for _, p := range q.Packages {
 			link("qq "+q.Version, p.URL, false)
@@ -160,6 +161,14 @@ func (c *Catalogue) check() error {
 		errs = append(errs, errors.New("lists no releases"))
 	}
 	return errors.Join(errs...)
+}
+
+// IsVersion reports whether v may be the name of a version. It may then be the
+// name of a folder too: never a path, an option or a hidden file.
+func IsVersion(v string) bool {
+	return v != "" && len(v) <= 64 && v[0] != '.' && v[0] != '-' && !strings.ContainsFunc(v, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-+_~", r)
+	})
 }
 
 // Build is the build number of a QQ version such as "3.2.30-50969", 0 if it has
@@ -225,19 +234,17 @@ func (c *Catalogue) napcat(version string) (NapCat, bool) {
 	return c.NapCat[i], true
 }
 
-// pkg returns the package of a QQ build for a processor. deb comes before rpm.
+// pkg returns the package of a QQ build for a processor.
 func (c *Catalogue) pkg(version, arch string) (Package, bool) {
 	i := slices.IndexFunc(c.QQ, func(q QQ) bool { return q.Version == version })
 	if i < 0 {
 		return Package{}, false
 	}
-	var found Package
-	for _, p := range c.QQ[i].Packages {
-		if p.Arch == arch && (found.URL == "" || p.Format == "deb" && found.Format != "deb") {
-			found = p
-		}
+	j := slices.IndexFunc(c.QQ[i].Packages, func(p Package) bool { return p.Arch == arch && p.Format == "deb" })
+	if j < 0 {
+		return Package{}, false
 	}
-	return found, found.URL != ""
+	return c.QQ[i].Packages[j], true
 }
 
 // NotesFor are the notes on a pair, the severe ones first.

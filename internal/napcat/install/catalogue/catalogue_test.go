@@ -105,6 +105,8 @@ func TestParseRefuses(t *testing.T) {
 		"no address":   strings.Replace(good, "https://ghfast.top/", "ftp://ghfast.top/", 1),
 		"two":          good + good,
 		"digest":       strings.Replace(good, `"format": "deb", `, `"format": "deb", "sha256": "12", `, 1),
+		"path":         strings.Replace(good, `"version": "3.2.30-50828"`, `"version": "../../etc/systemd/system/x.service.d"`, 1),
+		"option":       strings.Replace(good, `"version": "3.2.30-50828"`, `"version": "-x"`, 1),
 		"html":         "<html>",
 		"empty":        "{}",
 	} {

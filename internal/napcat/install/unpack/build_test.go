@@ -7,12 +7,13 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/cavaliergopher/cpio"
+	"github.com/ulikunitz/xz"
 )
 
 // entry is one entry of an archive to build.
@@ -23,8 +24,6 @@ type entry struct {
 	data string
 	mode int64
 	n    int64 // with data empty: this many zero bytes
-	// inode is the same for the names of one file in an rpm.
-	inode int64
 }
 
 func (e entry) body() []byte {
@@ -137,68 +136,53 @@ func buildZip(t testing.TB, entries []entry) []byte {
 	return b.Bytes()
 }
 
-// buildRPM writes an rpm with the tags that are read and a gzip payload.
-func buildRPM(t testing.TB, entries []entry) []byte {
+// debWith is a deb with this data member.
+func debWith(t testing.TB, name string, data []byte) []byte {
 	t.Helper()
-	var payload bytes.Buffer
-	w := cpio.NewWriter(&payload)
-	names := map[int64]int{}
-	for _, e := range entries {
-		names[e.inode]++
+	return arFile([2]string{"debian-binary", "2.0\n"},
+		[2]string{"control.tar.gz", string(gzipped(t, buildTar(t, []entry{{name: "./control", data: control}})))},
+		[2]string{name, string(data)})
+}
+
+// wideXZ is a small xz whose only block asks for a window of 1.5 GiB.
+func wideXZ(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := xz.WriterConfig{DictCap: 1 << 16, CheckSum: xz.CRC32}.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
 	}
-	names[0] = 1
-	for _, e := range entries {
-		mode := cpio.FileMode(0o644 | cpio.TypeReg)
-		body := e.body()
-		switch e.kind {
-		case tar.TypeDir:
-			mode = 0o755 | cpio.TypeDir
-		case tar.TypeSymlink:
-			mode, body = 0o777|cpio.TypeSymlink, []byte(e.link)
-		case tar.TypeChar:
-			mode = 0o644 | cpio.TypeChar
-		}
-		if e.mode != 0 {
-			mode = mode&^0o777 | cpio.FileMode(e.mode)
-		}
-		if err := w.WriteHeader(&cpio.Header{Name: e.name, Mode: mode, Size: int64(len(body)), Links: names[e.inode], Inode: e.inode}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(body); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := w.Write(buildTar(t, []entry{{name: "f", data: "x"}})); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	b.Write(rpmLeadMagic)
-	b.Write(make([]byte, rpmLead-4))
-	b.Write(rpmTags(nil))
-	b.Write(make([]byte, (8-b.Len()%8)%8))
-	b.Write(rpmTags(map[uint32]string{
-		rpmTagName: "linuxqq", rpmTagVersion: "3.2.30", rpmTagRelease: "50828", rpmTagArch: "x86_64", rpmTagCompressor: "gzip",
-	}))
-	b.Write(gzipped(t, payload.Bytes()))
-	return b.Bytes()
+	// The block header stands after the 12 bytes of the stream header: its size in
+	// words, flags, LZMA2's number, one byte of properties: the window, padding, a checksum.
+	out := b.Bytes()
+	head := out[12 : 12+4*(int(out[12])+1)]
+	at := bytes.Index(head, []byte{0x21, 1}) + 2
+	head[at] = 37 // 3 << 29
+	binary.LittleEndian.PutUint32(head[len(head)-4:], crc32.ChecksumIEEE(head[:len(head)-4]))
+	return out
 }
 
-func rpmTags(tags map[uint32]string) []byte {
-	var index, data bytes.Buffer
-	for tag, s := range tags {
-		for _, v := range []uint32{tag, rpmString, uint32(data.Len()), 1} {
-			binary.Write(&index, binary.BigEndian, v)
+// wideZstd is a small zstd frame that asks for a window of 2 GiB.
+func wideZstd(t testing.TB) []byte {
+	t.Helper()
+	raw := buildTar(t, []entry{{name: "f", data: "x"}})
+	out := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, (31 - 10) << 3} // magic, no sizes, window
+	for len(raw) > 0 {
+		n := min(len(raw), 1<<16)
+		h := uint32(n) << 3
+		if n == len(raw) {
+			h |= 1
 		}
-		data.WriteString(s + "\x00")
+		out = append(append(out, byte(h), byte(h>>8), byte(h>>16)), raw[:n]...)
+		raw = raw[n:]
 	}
-	var b bytes.Buffer
-	b.Write(rpmHeaderMagic)
-	b.Write(make([]byte, 4))
-	binary.Write(&b, binary.BigEndian, uint32(len(tags)))
-	binary.Write(&b, binary.BigEndian, uint32(data.Len()))
-	b.Write(index.Bytes())
-	b.Write(data.Bytes())
-	return b.Bytes()
+	return out
 }
 
 // files lists what is below dir: path to content, links as "-> target".

@@ -21,7 +21,7 @@ type Result struct {
 	Format  Format
 	Bytes   int64 // of all files, unpacked
 	Files   int
-	Control Control // of a deb or an rpm
+	Control Control // of a deb
 }
 
 // Control is what a distribution package says of itself.
@@ -67,8 +67,6 @@ func walk(ctx context.Context, f io.ReaderAt, size int64, root *os.Root, o Optio
 		err = extractZip(t, f, size)
 	case Deb:
 		res.Control, err = extractDeb(t, f, size)
-	case RPM:
-		res.Control, err = extractRPM(t, f, size)
 	}
 	if err == nil {
 		err = t.finish()
@@ -95,10 +93,6 @@ func Check(f io.ReaderAt, size int64) (Result, error) {
 	case Deb:
 		res.Control, err = checkDeb(f, size)
 		res.Bytes = res.Control.InstalledBytes
-	case RPM:
-		var h rpmHeader
-		h, err = readRPMHead(io.NewSectionReader(f, 0, size))
-		res.Control, res.Bytes = h.control, h.control.InstalledBytes
 	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		err = damaged(err)

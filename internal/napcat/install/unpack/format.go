@@ -15,7 +15,6 @@ type Format string
 const (
 	Zip Format = "zip"
 	Deb Format = "deb"
-	RPM Format = "rpm"
 )
 
 // sniffLen is enough for every magic number and for recognising a web page.
@@ -33,8 +32,6 @@ func Sniff(head []byte) (Format, error) {
 		return Zip, nil
 	case bytes.HasPrefix(head, []byte(arMagic)):
 		return Deb, nil
-	case bytes.HasPrefix(head, rpmLeadMagic):
-		return RPM, nil
 	}
 	text := bytes.ToLower(bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n"))
 	for _, p := range [][]byte{[]byte("<!doctype"), []byte("<html"), []byte("<head"), []byte("<body"), []byte("<?xml"), []byte("<!--")} {

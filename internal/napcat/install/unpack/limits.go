@@ -93,7 +93,7 @@ var (
 	// a mirror's error page looks like.
 	ErrHTML = errors.New("an HTML page, not an archive")
 	// ErrFormat is a file that is none of the known archives.
-	ErrFormat = errors.New("not a zip, deb or rpm archive")
+	ErrFormat = errors.New("not a zip or deb archive")
 	// ErrDamaged is an archive that is cut short or inconsistent in itself.
 	ErrDamaged = errors.New("damaged archive")
 )
