@@ -127,6 +127,7 @@ var faultEN = map[string]string{
 	"fault.log_lost":        "%s log lines were lost",
 	"fault.plugin_failed":   "plugin %s does not run: %s",
 	"fault.permissions":     "the permissions could not be read, so that only admins may do what needs one: %s",
+	"fault.port_replaced":   "port %s is taken by %s, port %s is used instead",
 	"fault.no_packet":       "NapCat has no packet back end for this QQ version",
 	"fault.config_rejected": "the changed config was refused, the one before is in force: %s",
 
@@ -239,6 +240,7 @@ var faultZH = map[string]string{
 	"fault.log_lost":        "丢失了 %s 行日志",
 	"fault.plugin_failed":   "插件 %s 没有运行：%s",
 	"fault.permissions":     "读不到权限，需要权限的操作只有管理员能做：%s",
+	"fault.port_replaced":   "端口 %s 被 %s 占用，改用了端口 %s",
 	"fault.no_packet":       "NapCat 没有适合这个 QQ 版本的发包后端",
 	"fault.config_rejected": "改动后的配置被拒绝，仍用之前的配置：%s",
 

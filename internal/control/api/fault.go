@@ -166,6 +166,7 @@ const (
 	CodeLogLost        Code = "log_lost"        // lines
 	CodePluginFailed   Code = "plugin_failed"   // plugin, error
 	CodePermissions    Code = "permissions"     // error
+	CodePortReplaced   Code = "port_replaced"   // port, who holds it, port taken instead
 	CodeNoPacket       Code = "no_packet"       // no packet back end
 	CodeConfigRejected Code = "config_rejected" // error of the last reload
 )
