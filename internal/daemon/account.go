@@ -11,9 +11,11 @@ import (
 
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/logfile"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcat/webui"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -37,7 +39,7 @@ type AccountConfig struct {
 	Dir string
 	// LogFile is where NapCat's output is kept for people.
 	LogFile          string
-	LogSize, LogsAll int64 // bytes; see launch.NewLog
+	LogSize, LogsAll int64 // bytes; see logfile.NewWriter
 	WebUIToken       config.Secret
 	OneBotToken      config.Secret
 	// Environ is ncatd's own environment, from which the children's is made.
@@ -49,7 +51,7 @@ type AccountConfig struct {
 type AccountDeps struct {
 	Logger  *slog.Logger
 	Display *launch.Display
-	Sampler *launch.Sampler
+	Sampler *proc.Sampler
 	Ports   *Ports
 	// Pair returns the installed pair to run, installing it if need be; then it
 	// tells installing how that goes.
@@ -82,7 +84,7 @@ type Account struct {
 	runner *supervisor.Runner
 	link   Link
 	memory *webui.Memory
-	logs   *launch.LogFile
+	logs   *logfile.Writer
 	bg     sync.WaitGroup // ends of processes being dealt with
 
 	mu        sync.Mutex
@@ -100,7 +102,7 @@ type Account struct {
 func NewAccount(c AccountConfig, d AccountDeps) *Account {
 	a := &Account{c: c, d: d, memory: new(webui.Memory), fresh: true}
 	a.log = d.Logger.With("account", c.Account.Name)
-	a.logs = launch.NewLog(c.LogFile, c.LogSize, c.LogsAll)
+	a.logs = logfile.NewWriter(c.LogFile, c.LogSize, c.LogsAll, logfile.LostPlain)
 	state, err := loadState(a.statePath())
 	if err != nil {
 		a.log.Warn("account state not read, beginning anew", "err", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcat/webui"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -86,7 +87,7 @@ func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life
 	a.mu.Lock()
 	st, uin := a.state, a.uin()
 	a.mu.Unlock()
-	if err := launch.Sweep(st.Process, st.Marker, a.c.Supervisor.StopTimeout.D()); err != nil {
+	if err := proc.Sweep(st.Process, st.Marker, a.c.Supervisor.StopTimeout.D()); err != nil {
 		return nil, &supervisor.Fault{Reason: supervisor.ReasonSpawnFailed, Detail: err.Error(), Weight: 1}
 	}
 	c := a.c.Account
@@ -132,7 +133,7 @@ func (a *Account) start(ctx context.Context, n uint64, pair install.Pair) (*life
 	quick := uin != 0 && slices.Contains(c.Login.Order, "quick") && !a.memory.QuickRefused(uin)
 	if err := a.update(func(s *accountState) {
 		s.Quick = quick
-		s.Process, s.Output, s.WebUIPort, s.WebUIKnown = launch.Identity{}, 0, webPort, false
+		s.Process, s.Output, s.WebUIPort, s.WebUIKnown = proc.Identity{}, 0, webPort, false
 		s.WebUITLS = nil
 		s.OneBotPort, s.Networks = botPort, res.Managed
 		s.Main, s.NapCat, s.QQ = pair.NapCatMain, pair.NapCat.Version, pair.QQ.Version
@@ -214,38 +215,13 @@ func (a *Account) spec(l *life, pair install.Pair, uin int64, quick bool, screen
 	for k, v := range a.c.Account.Env {
 		set[k] = v
 	}
-	return launch.Spec{
+	return launch.Spec{OnLine: l.line, Spec: proc.Spec{
 		Path: pair.QQExe, Args: append(args, a.c.ExtraArgs...), Dir: a.workDir(),
-		Env:    childEnv(a.c.Environ, set, a.c.Account.Login.PasswordMD5Env),
+		Env:    launch.Environ(a.c.Environ, set, a.c.Account.Login.PasswordMD5Env),
 		Marker: st.Marker, Output: filepath.Join(a.c.Dir, "output"), Log: a.logs,
 		Secrets: []string{a.c.WebUIToken.Reveal(), a.c.OneBotToken.Reveal(), st.SigningKey},
-		OnLine:  l.line, Logger: a.log,
-	}
-}
-
-// childEnv returns the environment of a child: ours without what is meant for
-// ncatd or would lead NapCat astray, and with what is set.
-func childEnv(environ []string, set map[string]string, secret string) []string {
-	var env []string
-	for _, kv := range environ {
-		k, _, _ := strings.Cut(kv, "=")
-		if _, ok := set[k]; ok || k == "" || k == secret || k == "DISPLAY" && set["DISPLAY"] == "" {
-			continue
-		}
-		switch {
-		case strings.HasPrefix(k, "NCATD_"), strings.HasPrefix(k, "NAPCAT_"),
-			strings.HasPrefix(k, "XDG_") && strings.HasSuffix(k, "_HOME"), // they would replace HOME
-			k == "NOTIFY_SOCKET", k == "LISTEN_FDS", k == "LISTEN_PID", k == "WATCHDOG_USEC", k == "WATCHDOG_PID",
-			k == "ELECTRON_RUN_AS_NODE", k == "NODE_OPTIONS":
-			continue
-		}
-		env = append(env, kv)
-	}
-	for k, v := range set {
-		env = append(env, k+"="+v)
-	}
-	slices.Sort(env)
-	return env
+		Logger:  a.log,
+	}}
 }
 
 func environ(env []string, name string) string {
@@ -292,7 +268,7 @@ func (l *life) finish(ctx context.Context, timeout time.Duration) error {
 		timeout = 0
 	}
 	l.finished = true
-	l.a.note(func(s *accountState) { s.Process, s.Output = launch.Identity{}, 0 })
+	l.a.note(func(s *accountState) { s.Process, s.Output = proc.Identity{}, 0 })
 	l.a.mu.Lock()
 	if l.a.life == l {
 		l.a.life = nil

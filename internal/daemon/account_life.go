@@ -14,6 +14,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/napcat/output"
 	"github.com/ncatd/ncatd/internal/napcat/webui"
 	"github.com/ncatd/ncatd/internal/supervisor"
 	"github.com/ncatd/ncatd/onebot"
@@ -254,7 +255,7 @@ func (l *life) wake() {
 }
 
 // line takes one line of output. It runs on the process's goroutine.
-func (l *life) line(ln launch.Line) {
+func (l *life) line(ln output.Line) {
 	if l.a.d.Log != nil {
 		l.a.d.Log(api.LogRecord{Time: time.Now(), Level: ln.Level, Account: l.a.Name(), Source: "napcat", Message: ln.Message})
 	}
@@ -263,22 +264,22 @@ func (l *life) line(ln launch.Line) {
 	}
 	fact := *ln.Fact
 	switch fact.Kind {
-	case launch.KindLoading:
+	case output.KindLoading:
 		l.tls = nil // the next worker looks for a certificate anew
-	case launch.KindWebUITLS:
+	case output.KindWebUITLS:
 		l.tls = l.readPin()
-	case launch.KindWebUIURL:
+	case output.KindWebUIURL:
 		l.webuiAt(fact.Port, l.tls)
-	case launch.KindQR, launch.KindQRExpired, launch.KindLoginError, launch.KindQuickFailed, launch.KindCaptcha, launch.KindNewDevice,
-		launch.KindKicked, launch.KindOffline, launch.KindOnline, launch.KindAdapters, launch.KindLoggedIn:
+	case output.KindQR, output.KindQRExpired, output.KindLoginError, output.KindQuickFailed, output.KindCaptcha, output.KindNewDevice,
+		output.KindKicked, output.KindOffline, output.KindOnline, output.KindAdapters, output.KindLoggedIn:
 		// What is printed is only a hint; the WebUI says how things are.
 		l.wake()
-	case launch.KindOneBotReady:
+	case output.KindOneBotReady:
 		l.goes(l.wakeSoon)
-	case launch.KindVersion:
+	case output.KindVersion:
 		l.a.edit(func(s *api.Account) { s.NapCat = fact.Text })
 	}
-	if ln.Old && fact.Kind != launch.KindWebUIURL {
+	if ln.Old && fact.Kind != output.KindWebUIURL {
 		return // what happened before we came is no news
 	}
 	l.post(func(f *facts, now time.Time) { l.learn(f, fact, now) })
@@ -356,36 +357,36 @@ func reachable(host string) string {
 }
 
 // learn enters a fact of the output.
-func (l *life) learn(f *facts, fact launch.Fact, now time.Time) {
+func (l *life) learn(f *facts, fact output.Fact, now time.Time) {
 	switch fact.Kind {
-	case launch.KindWebUIURL:
+	case output.KindWebUIURL:
 		f.WebUIKnown = true
-	case launch.KindNetworkWait:
+	case output.KindNetworkWait:
 		f.waitsForNetwork(now)
-	case launch.KindNetworkUp:
+	case output.KindNetworkUp:
 		f.NetworkWait = time.Time{}
-	case launch.KindQuickBegan:
+	case output.KindQuickBegan:
 		if f.Login == loginWaiting && !f.Adopted {
 			f.Login, f.LoginReason, f.LoginDetail = loginTrying, reasonQuickLogin, fmt.Sprintf("logging in %d with its saved ticket", fact.UIN)
 		}
-	case launch.KindWorkerExit:
+	case output.KindWorkerExit:
 		l.workerDied(f, now, "exit code "+strconv.Itoa(fact.Code)+signalHint(fact.Code))
-	case launch.KindWorkerAgain:
+	case output.KindWorkerAgain:
 		// With the exit code 0 it is the only line of a death.
 		if n := len(f.WorkerExits); n == 0 || now.Sub(f.WorkerExits[n-1]) > time.Second {
 			l.workerDied(f, now, "it ended without an error")
 		}
 		l.wake()
-	case launch.KindAdapters:
+	case output.KindAdapters:
 		f.OneBotFailed, f.PortBusy = "", false
-	case launch.KindOneBotFailed:
+	case output.KindOneBotFailed:
 		f.OneBotFailed = or(fact.Text, "no words given")
-	case launch.KindPortBusy:
+	case output.KindPortBusy:
 		if fact.Text == "onebot" && (fact.Port == 0 || fact.Port == l.a.oneBotPort()) {
 			f.PortBusy = true
 			l.moved = time.Time{} // now
 		}
-	case launch.KindWebUIDead:
+	case output.KindWebUIDead:
 		l.a.runner.Fault(l.n, &supervisor.Fault{Reason: reasonPortBusy, Weight: 1, Detail: "NapCat's WebUI found no port to listen on"})
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/schedule"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
@@ -32,7 +32,7 @@ func (l *life) samples() {
 	}
 }
 
-func (l *life) sample(f *facts, u launch.Usage, now time.Time) {
+func (l *life) sample(f *facts, u proc.Usage, now time.Time) {
 	if u.Halted != 0 {
 		f.HaltedPID = u.Halted
 		f.HaltedFor++

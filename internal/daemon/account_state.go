@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcat/webui"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -22,8 +22,8 @@ type accountState struct {
 	// written before the first of them starts.
 	Marker string `json:"marker"`
 	// Process is the master that runs, zero for none.
-	Process launch.Identity `json:"process"`
-	Started time.Time       `json:"started"`
+	Process proc.Identity `json:"process"`
+	Started time.Time     `json:"started"`
 	// Output is how far the master's output was read.
 	Output     int64 `json:"output"`
 	WebUIPort  int   `json:"webui_port"`

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -17,7 +17,7 @@ func TestStateSurvives(t *testing.T) {
 	if err != nil || s.Marker == "" || s.SigningKey == "" {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	s.Process = launch.Identity{PID: 42, Start: 123456789, BootID: "b"}
+	s.Process = proc.Identity{PID: 42, Start: 123456789, BootID: "b"}
 	s.Started = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s.Output, s.WebUIPort, s.WebUIKnown, s.OneBotPort, s.Main, s.UIN = 7, 6099, true, 3001, "/m", 10001
 	s.Failures = supervisor.Failures{Score: 2.5, Streak: 3}
@@ -68,14 +68,5 @@ func TestPortsAreNotGivenTwice(t *testing.T) {
 	p.Hold("c/webui", 1)
 	if got, err := p.Choose("d/webui", "127.0.0.1", 1); err != nil || got == 1 {
 		t.Errorf("a held port was given away: %d, %v", got, err)
-	}
-}
-
-func TestChildEnv(t *testing.T) {
-	env := childEnv([]string{"PATH=/bin", "HOME=/root", "NCATD_HOME=/x", "NAPCAT_QUICK_PASSWORD=p", "MD5=secret", "XDG_CONFIG_HOME=/c", "DISPLAY=:9", "NOTIFY_SOCKET=/s", "LANG=zh_CN.UTF-8", "=x"},
-		map[string]string{"HOME": "/acc", "NAPCAT_WORKDIR": "/w"}, "MD5")
-	want := []string{"HOME=/acc", "LANG=zh_CN.UTF-8", "NAPCAT_WORKDIR=/w", "PATH=/bin"}
-	if !reflect.DeepEqual(env, want) {
-		t.Errorf("%q, want %q", env, want)
 	}
 }

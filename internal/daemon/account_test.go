@@ -22,9 +22,9 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
-	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcat/webui"
 	"github.com/ncatd/ncatd/internal/napcatsim"
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 func TestAccountComesOnlineByQR(t *testing.T) {
@@ -66,7 +66,7 @@ func TestAccountComesOnlineByQR(t *testing.T) {
 	if s := r.acc.Snapshot(); s.State != api.StateStopped || s.PIDs.NapCat != 0 {
 		t.Errorf("after the stop: %+v", s)
 	}
-	if id, ok := launch.FindMarked(r.acc.state.Marker); ok {
+	if id, ok := proc.FindMarked(r.acc.state.Marker); ok {
 		t.Errorf("process %d is left", id.PID)
 	}
 }
@@ -353,7 +353,7 @@ func TestAccountStopAtAnyMoment(t *testing.T) {
 			if took := time.Since(began); took > 6*time.Second {
 				t.Errorf("took %v", took)
 			}
-			if id, ok := launch.FindMarked(r.acc.state.Marker); ok {
+			if id, ok := proc.FindMarked(r.acc.state.Marker); ok {
 				t.Errorf("process %d is left", id.PID)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -16,7 +17,7 @@ func (a *Account) adopt(ctx context.Context, n uint64, pair install.Pair) *life 
 	a.mu.Lock()
 	st, uin := a.state, a.uin()
 	a.mu.Unlock()
-	if !launch.Alive(st.Process) {
+	if !proc.Alive(st.Process) {
 		return nil
 	}
 	log := a.log.With("pid", st.Process.PID)

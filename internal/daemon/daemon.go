@@ -24,6 +24,7 @@ import (
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/systemd"
 	"github.com/ncatd/ncatd/ncat"
 )
@@ -68,7 +69,7 @@ type Daemon struct {
 	store    *install.Store
 	releases *releases
 	display  *launch.Display
-	sampler  *launch.Sampler
+	sampler  *proc.Sampler
 	ports    *Ports
 	bots     *bots
 	started  time.Time
@@ -108,7 +109,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := o.Home.Make(); err != nil {
 		return err
 	}
-	if err := launch.BecomeSubreaper(); err != nil {
+	if err := proc.BecomeSubreaper(); err != nil {
 		o.Log.Warn("orphans of NapCat may escape", "err", err)
 	}
 	store, err := install.Open(string(o.Home))
@@ -117,7 +118,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	d := &Daemon{
 		o: o, log: o.Log, hub: o.Hub, metrics: control.NewMetrics(), notify: systemd.New(),
-		store: store, sampler: launch.NewSampler(), ports: NewPorts(),
+		store: store, sampler: proc.NewSampler(), ports: NewPorts(),
 		started: time.Now(), cfg: o.Config, secrets: o.Secrets,
 	}
 	if d.hub == nil {

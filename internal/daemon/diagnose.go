@@ -5,7 +5,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/napcat/output"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
@@ -21,36 +22,36 @@ type diagnosis struct {
 // causes are the lines that explain an end, the most telling first. The detail
 // may have one %s for the fact's text.
 var causes = []struct {
-	kind   launch.Kind
+	kind   output.Kind
 	reason supervisor.Reason
 	detail string
 }{
-	{launch.KindMissingLib, reasonMissingLib, "QQ lacks the system library %s; install it (on Debian: apt-get install libnss3 libgbm1 libasound2 libgtk-3-0), see ncatd doctor"},
-	{launch.KindDiskFull, reasonDiskFull, "the disk is full; free some space"},
-	{launch.KindNoDisplay, reasonNoDisplay, "QQ found no X server; install Xvfb (on Debian: apt-get install xvfb), see ncatd doctor"},
-	{launch.KindNotNapCat, reasonNotNapCat, "QQ could not load NapCat; run ncatd install again"},
-	{launch.KindStartFailed, reasonCrash, "NapCat could not start: %s"},
-	{launch.KindKicked, reasonKicked, "QQ ended the session: %s"},
-	{launch.KindBadConfig, reasonBadConfig, "a configuration file of NapCat's is broken: %s"},
+	{output.KindMissingLib, reasonMissingLib, "QQ lacks the system library %s; install it (on Debian: apt-get install libnss3 libgbm1 libasound2 libgtk-3-0), see ncatd doctor"},
+	{output.KindDiskFull, reasonDiskFull, "the disk is full; free some space"},
+	{output.KindNoDisplay, reasonNoDisplay, "QQ found no X server; install Xvfb (on Debian: apt-get install xvfb), see ncatd doctor"},
+	{output.KindNotNapCat, reasonNotNapCat, "QQ could not load NapCat; run ncatd install again"},
+	{output.KindStartFailed, reasonCrash, "NapCat could not start: %s"},
+	{output.KindKicked, reasonKicked, "QQ ended the session: %s"},
+	{output.KindBadConfig, reasonBadConfig, "a configuration file of NapCat's is broken: %s"},
 }
 
 // diagnose explains the end of a process by its exit and its last lines.
-func diagnose(exit launch.Exit, tail []string) diagnosis {
-	seen := make(map[launch.Kind]launch.Fact)
+func diagnose(exit proc.Exit, tail []string) diagnosis {
+	seen := make(map[output.Kind]output.Fact)
 	worker := 0
-	var p launch.Parser
+	var p output.Parser
 	for _, s := range tail {
 		f := p.Parse([]byte(s)).Fact
 		if f == nil {
 			continue
 		}
-		if f.Kind == launch.KindOneBotReady {
+		if f.Kind == output.KindOneBotReady {
 			// Whatever was wrong before was got over.
 			clear(seen)
 			worker = 0
 		}
 		seen[f.Kind] = *f
-		if f.Kind == launch.KindWorkerExit {
+		if f.Kind == output.KindWorkerExit {
 			worker = f.Code
 		}
 	}
@@ -64,7 +65,7 @@ func diagnose(exit launch.Exit, tail []string) diagnosis {
 			return diagnosis{c.reason, detail + " (" + how + ")" + lastWords(tail)}
 		}
 	}
-	_, unsupported := seen[launch.KindUnsupportedQQ]
+	_, unsupported := seen[output.KindUnsupportedQQ]
 	crashed := worker == int(syscall.SIGSEGV) || worker == 128+int(syscall.SIGSEGV) || exit.Signal == syscall.SIGSEGV || exit.Code == 128+int(syscall.SIGSEGV)
 	switch {
 	case crashed && unsupported:
@@ -78,8 +79,8 @@ func diagnose(exit launch.Exit, tail []string) diagnosis {
 	case unsupported:
 		return diagnosis{reasonUnsupportedQQ, "this NapCat does not know this QQ version; run ncatd rollback (" + how + ")" + lastWords(tail)}
 	}
-	if _, ok := seen[launch.KindNetworkWait]; ok {
-		if _, up := seen[launch.KindNetworkUp]; !up {
+	if _, ok := seen[output.KindNetworkWait]; ok {
+		if _, up := seen[output.KindNetworkUp]; !up {
 			return diagnosis{reasonNoNetwork, "NapCat found no network before it ended (" + how + ")"}
 		}
 	}

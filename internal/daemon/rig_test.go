@@ -20,6 +20,7 @@ import (
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcatsim"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/ncat"
 )
 
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 var simPair install.Pair
 
 func testMain(m *testing.M) int {
-	if err := launch.BecomeSubreaper(); err != nil {
+	if err := proc.BecomeSubreaper(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -134,7 +135,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	}
 	r.d = AccountDeps{
 		Logger:  slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Display: launch.NewDisplay(launch.DisplayOptions{Mode: "none"}), Sampler: launch.NewSampler(), Ports: NewPorts(),
+		Display: launch.NewDisplay(launch.DisplayOptions{Mode: "none"}), Sampler: proc.NewSampler(), Ports: NewPorts(),
 		Pair: func(context.Context, func(string)) (install.Pair, error) { return simPair, nil },
 		Link: func(account string, emit func(LinkEvent)) Link {
 			l := &botLink{goal: make(chan goal, 1)}
@@ -185,7 +186,7 @@ func (r *rig) start() {
 		if err := r.stop(); err != nil {
 			r.t.Errorf("end of the account: %v", err)
 		}
-		if err := launch.Sweep(launch.Identity{}, acc.state.Marker, 5*time.Second); err != nil {
+		if err := proc.Sweep(proc.Identity{}, acc.state.Marker, 5*time.Second); err != nil {
 			r.t.Error(err)
 		}
 		if r.t.Failed() {

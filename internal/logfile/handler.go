@@ -32,6 +32,11 @@ func Lost(format string) func(int) []byte {
 	}
 }
 
+// LostPlain makes that line for a log whose lines have no form.
+func LostPlain(n int) []byte {
+	return fmt.Appendf(nil, "[ncatd: %d lines were lost, the log could not be written]\n", n)
+}
+
 // Level returns the slog level of a config word; info for one it does not know.
 func Level(word string) slog.Level {
 	var l slog.Level

@@ -1,6 +1,6 @@
-// Package logfile keeps ncatd's own log: a file that rotates under a total cap,
-// the slog handlers that write it, and the reader that merges it with the logs
-// of the accounts' NapCats by time. A disk that is full stops the log, never
+// Package logfile keeps the logs: a file that rotates under a total cap, the slog
+// handlers that write ncatd's own one, and the reader that merges it with the
+// logs of the accounts' NapCats by time. A disk that is full stops the log, never
 // the program. Its central types are [Writer] and [Reader].
 package logfile
 
@@ -37,9 +37,16 @@ type Writer struct {
 
 // NewWriter returns a writer for the log at path; the file is opened with the
 // first line. note makes the line that tells, after the log failed for a while,
-// how many lines are missing.
+// how many lines are missing. A maxSize or maxTotal that is not positive is taken
+// as 20 MiB and 200 MiB.
 func NewWriter(path string, maxSize, maxTotal int64, note func(lost int) []byte) *Writer {
-	return &Writer{path: path, maxSize: max(maxSize, 1), maxTotal: max(maxTotal, maxSize), note: note, now: time.Now}
+	if maxSize <= 0 {
+		maxSize = 20 << 20
+	}
+	if maxTotal <= 0 {
+		maxTotal = 200 << 20
+	}
+	return &Writer{path: path, maxSize: maxSize, maxTotal: max(maxTotal, maxSize), note: note, now: time.Now}
 }
 
 // Write appends the line p. It always reports success: a log that cannot be

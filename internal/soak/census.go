@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ncatd/ncatd/internal/napcat/launch"
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 // census counts, every few milliseconds and with no help of ncatd, how many
@@ -78,7 +78,7 @@ func (c *census) now() map[string][]int {
 		if err != nil || name == "" || worker {
 			continue
 		}
-		if p, err := launch.Parent(pid); err == nil {
+		if p, err := proc.Parent(pid); err == nil {
 			parent[pid] = p
 			found[name] = append(found[name], pid)
 		}

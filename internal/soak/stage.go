@@ -18,8 +18,8 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
-	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcatsim"
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 // fast makes ncatd notice everything soon, so that much fits into a short time.
@@ -198,8 +198,8 @@ func (s *stage) end() error {
 		err = errors.Join(err, fmt.Errorf("left behind: %v", left))
 		for _, pids := range left {
 			for _, pid := range pids {
-				if id, e := launch.Identify(pid); e == nil {
-					err = errors.Join(err, launch.Sweep(id, "", 5*time.Second))
+				if id, e := proc.Identify(pid); e == nil {
+					err = errors.Join(err, proc.Sweep(id, "", 5*time.Second))
 				}
 			}
 		}

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 const (
@@ -64,7 +66,7 @@ type Display struct {
 }
 
 type displayState struct {
-	Identity
+	proc.Identity
 	Display   string `json:"display"`
 	Authority string `json:"authority,omitempty"` // the file with its cookie
 }
@@ -139,13 +141,13 @@ func (d *Display) adopt(ctx context.Context) (displayState, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &s)
 	}
-	if err != nil || !Alive(s.Identity) {
+	if err != nil || !proc.Alive(s.Identity) {
 		d.clean(s)
-		return displayState{}, ErrGone
+		return displayState{}, proc.ErrGone
 	}
 	if err := answers(ctx, s.Display); err != nil {
 		d.o.Logger.Warn("xvfb of an earlier run does not answer", "display", s.Display, "pid", s.PID, "err", err)
-		if err := Sweep(s.Identity, "", 2*time.Second); err != nil {
+		if err := proc.Sweep(s.Identity, "", 2*time.Second); err != nil {
 			d.o.Logger.Warn("xvfb not ended", "pid", s.PID, "err", err)
 		}
 		d.clean(s)
@@ -166,7 +168,7 @@ func (d *Display) start(ctx context.Context) (displayState, error) {
 		}
 	}
 	if d.o.Marker != "" {
-		if err := Sweep(Identity{}, d.o.Marker, 2*time.Second); err != nil {
+		if err := proc.Sweep(proc.Identity{}, d.o.Marker, 2*time.Second); err != nil {
 			return displayState{}, err
 		}
 	}
@@ -179,32 +181,18 @@ func (d *Display) start(ctx context.Context) (displayState, error) {
 		return displayState{}, fmt.Errorf("xvfb: %w", err)
 	}
 	defer r.Close()
-	j, err := newJob()
-	if err != nil {
-		w.Close()
-		return displayState{}, err
-	}
-	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset", "-auth", authority) //nolint:noctx // outlives us
-	cmd.ExtraFiles = []*os.File{w}
-	cmd.Env = append(xvfbEnv(os.Environ()), MarkerEnv+"="+d.o.Marker)
-	j.onStart(cmd)
-	err = cmd.Start()
+	p, err := proc.Start(proc.Spec{
+		Path: path, Args: []string{"-displayfd", "3", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset", "-auth", authority},
+		Env: xvfbEnv(os.Environ()), Marker: d.o.Marker, Files: []*os.File{w},
+	})
 	w.Close()
 	if err != nil {
-		j.close()
-		return displayState{}, fmt.Errorf("start xvfb: %w", err)
+		return displayState{}, fmt.Errorf("xvfb: %w", err)
 	}
-	id, err := Identify(cmd.Process.Pid)
-	go func() {
-		_ = cmd.Wait() // watch sees the end; this only takes the zombie away
-		j.close()
-	}()
-	if err != nil {
-		return displayState{}, fmt.Errorf("start xvfb: %w", err)
-	}
+	id := p.Identity()
 	name, err := readDisplay(ctx, r)
 	if err != nil {
-		if e := Sweep(id, d.o.Marker, 2*time.Second); e != nil {
+		if e := proc.Sweep(id, d.o.Marker, 2*time.Second); e != nil {
 			d.o.Logger.Warn("xvfb not ended", "pid", id.PID, "err", e)
 		}
 		return displayState{}, err
@@ -273,7 +261,7 @@ func (d *Display) watch(s displayState, lost chan struct{}) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		if awaitExit(s.Identity, d.ctx.Done()) == nil {
+		if proc.Await(s.Identity, d.ctx.Done()) == nil {
 			close(gone)
 		}
 	})
@@ -300,7 +288,7 @@ func (d *Display) watch(s displayState, lost chan struct{}) {
 			continue
 		}
 		d.o.Logger.Warn("xvfb does not answer", "display", s.Display, "pid", s.PID, "err", err)
-		if err := Sweep(s.Identity, "", 2*time.Second); err != nil {
+		if err := proc.Sweep(s.Identity, "", 2*time.Second); err != nil {
 			d.o.Logger.Warn("xvfb not ended", "pid", s.PID, "err", err)
 		}
 		d.lose(s, lost)
@@ -320,7 +308,7 @@ func (d *Display) lose(s displayState, lost chan struct{}) {
 // that very process, and its socket.
 func (d *Display) clean(s displayState) {
 	n := strings.TrimPrefix(s.Display, ":")
-	if _, err := strconv.Atoi(n); err != nil || s.PID == 0 || Alive(s.Identity) {
+	if _, err := strconv.Atoi(n); err != nil || s.PID == 0 || proc.Alive(s.Identity) {
 		return
 	}
 	lock := filepath.Join("/tmp", ".X"+n+"-lock")
@@ -352,12 +340,11 @@ func (d *Display) Close() error {
 	if kept || s.PID == 0 {
 		return nil
 	}
-	_ = signalGroup(s.PID, sigTerm) // it removes its lock itself then
-	continueGroup(s.PID)
+	proc.Terminate(s.Identity) // it removes its lock itself then
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = awaitExit(s.Identity, ctx.Done())
-	err := Sweep(s.Identity, d.o.Marker, 2*time.Second)
+	_ = proc.Await(s.Identity, ctx.Done())
+	err := proc.Sweep(s.Identity, d.o.Marker, 2*time.Second)
 	d.clean(s)
 	for _, f := range []string{d.o.StateFile, s.Authority} {
 		if e := os.Remove(f); f != "" && err == nil && e != nil && !errors.Is(e, os.ErrNotExist) {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 func TestDisplay(t *testing.T) {
@@ -63,7 +65,7 @@ func TestDisplay(t *testing.T) {
 	if again, err := d.Get(t.Context()); err != nil || again.Name != second.Name || again.Authority != second.Authority || d.PID() != pid {
 		t.Errorf("adopted %+v with pid %d, want %+v with %d: %v", again, d.PID(), second, pid, err)
 	}
-	id, err := Identify(pid)
+	id, err := proc.Identify(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +75,7 @@ func TestDisplay(t *testing.T) {
 	if _, err := os.Stat(second.Authority); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("its cookie is left: %v", err)
 	}
-	if Alive(id) {
+	if proc.Alive(id) {
 		t.Error("Xvfb is still there")
 	}
 }
@@ -180,4 +182,13 @@ func knock(t *testing.T, display string, cookie []byte) byte {
 		t.Fatal(err)
 	}
 	return answer[0]
+}
+
+func within(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(10 * time.Second):
+		t.Fatal("timeout: " + what)
+	}
 }

@@ -1,15 +1,18 @@
-package launch
+package proc
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/logfile"
 )
 
 // Spec is what a process is started from.
@@ -19,20 +22,51 @@ type Spec struct {
 	Dir  string
 	// Env is the whole environment; [MarkerEnv] is added.
 	Env    []string
-	Marker string // value of MarkerEnv: random, one per account
-	// Output is the file into which the process writes. It is emptied by Start,
-	// kept by Adopt, and never larger on disk than a few MiB more than what was
-	// not read yet.
+	Marker string     // value of MarkerEnv: random, one per account
+	Files  []*os.File // descriptors 3 and up
+	// Output is the file into which the process writes, "" for none. It is emptied
+	// by Start, kept by Adopt, and never larger on disk than a few MiB more than
+	// what was not read yet.
 	Output string
-	Log    *LogFile // where lines are kept for people; nil: nowhere
+	// User is what the process runs as; nil: as we do. Only root can give one.
+	User *User
+	Log  io.Writer // where lines are kept for people; nil: nowhere
 	// Secrets are never shown: lines carry *** in their place.
 	Secrets []string
-	// OnLine is called for each line by one goroutine of the process, in order.
-	// It must not block for long. A line that was left out of the log because
-	// there were too many is given only if it has a fact.
-	OnLine func(Line)
+	// Reader understands the lines; nil: they are kept as they are, without
+	// control characters.
+	Reader Reader
 	Logger *slog.Logger
 }
+
+// User is the user, and the groups, that a process runs as.
+type User struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// Reader understands what a process prints. One goroutine calls it, in order; it
+// must not block for long.
+type Reader interface {
+	// Read takes a line without its end. text is what is kept of it, "" for
+	// nothing. A vital line is told even if it is one of too many. old says that
+	// the line was printed before the process was adopted; of an old line that
+	// ncatd has read before, nothing but the text is wanted.
+	Read(raw []byte, old bool) (text string, vital bool)
+	// Tell is given the text of the line read last, secrets replaced by ***. It
+	// is not called for a line that was left out since there were too many.
+	Tell(text string)
+}
+
+// plainReader keeps lines as they are.
+type plainReader struct{}
+
+func (plainReader) Read(raw []byte, _ bool) (string, bool) {
+	text, _ := logfile.Plain(raw)
+	return text, false
+}
+
+func (plainReader) Tell(string) {}
 
 // Process is a running process with all that descends from it. It is safe for
 // concurrent use.
@@ -54,20 +88,27 @@ var errReleased = errors.New("released")
 // Start starts a process in a session and process group of its own and returns
 // when it exists. It does not end when ncatd does.
 func Start(spec Spec) (*Process, error) {
-	out, err := os.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("output of %s: %w", filepath.Base(spec.Path), err)
+	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx // outlives us
+	cmd.Dir = spec.Dir
+	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
+	cmd.ExtraFiles = spec.Files
+	if spec.Output != "" {
+		out, err := os.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("output of %s: %w", filepath.Base(spec.Path), err)
+		}
+		defer out.Close()
+		cmd.Stdout, cmd.Stderr = out, out
 	}
-	defer out.Close()
 	j, err := newJob()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx // outlives us
-	cmd.Dir = spec.Dir
-	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
-	cmd.Stdout, cmd.Stderr = out, out
 	j.onStart(cmd)
+	if err := become(cmd, spec.User); err != nil {
+		j.close()
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		j.close()
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
@@ -98,11 +139,13 @@ func Adopt(spec Spec, id Identity, offset int64) (*Process, error) {
 	if !Alive(id) {
 		return nil, ErrGone
 	}
-	if _, err := os.Stat(spec.Output); err != nil {
-		return nil, fmt.Errorf("output of process %d: %w", id.PID, err)
-	}
 	p := newProcess(spec, id, nil)
-	p.out.recall(offset)
+	if spec.Output != "" {
+		if _, err := os.Stat(spec.Output); err != nil {
+			return nil, fmt.Errorf("output of process %d: %w", id.PID, err)
+		}
+		p.out.recall(offset)
+	}
 	p.run()
 	return p, nil
 }
@@ -115,11 +158,13 @@ func newProcess(spec Spec, id Identity, j *job) *Process {
 func (p *Process) run() {
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
-	wg.Go(func() {
-		if err := p.out.follow(stop); err != nil {
-			p.out.logger.Warn("output not followed", "pid", p.id.PID, "err", err)
-		}
-	})
+	if p.spec.Output != "" {
+		wg.Go(func() {
+			if err := p.out.follow(stop); err != nil {
+				p.out.logger.Warn("output not followed", "pid", p.id.PID, "err", err)
+			}
+		})
+	}
 	go func() {
 		defer close(p.done)
 		released := p.await()
@@ -179,6 +224,17 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // Exit tells how the process ended, once Exited is closed.
 func (p *Process) Exit() Exit { return p.exit }
 
+// Terminate asks the group of the process id to end, also if a signal stopped
+// it. That nothing of it is left is fine.
+func Terminate(id Identity) {
+	_ = signalGroup(id.PID, sigTerm)
+	continueGroup(id.PID)
+}
+
+// Await waits for the end of the process id, which need not be our child, and
+// returns nil then, or an error when done is closed.
+func Await(id Identity, done <-chan struct{}) error { return awaitExit(id, done) }
+
 // Tail returns the last n lines of output, oldest first, at most some 200.
 func (p *Process) Tail(n int) []string { return p.out.tail(n) }
 
@@ -199,8 +255,7 @@ func (p *Process) Release() {
 // that the kernel does not let die outlasts. The output file is emptied.
 func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 	if timeout > 0 && Alive(p.id) {
-		_ = signalGroup(p.id.PID, sigTerm) // gone is fine
-		continueGroup(p.id.PID)
+		Terminate(p.id)
 		t := time.NewTimer(timeout)
 		defer t.Stop()
 		select {
@@ -216,7 +271,7 @@ func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	<-p.done
-	if err := os.Truncate(p.spec.Output, 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Truncate(p.spec.Output, 0); p.spec.Output != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.out.logger.Warn("output not emptied", "err", err)
 	}
 	reap(p.id.PID)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package launch
+package proc
 
 import (
 	"os/exec"
@@ -28,6 +28,14 @@ func signalGroup(pgid int, s unix.Signal) error { return unix.Kill(-pgid, s) }
 // continueGroup wakes processes that a signal stopped, so that they can obey
 // the SIGTERM that waits for them.
 func continueGroup(pgid int) { _ = unix.Kill(-pgid, unix.SIGCONT) }
+
+// become makes cmd run as u.
+func become(cmd *exec.Cmd, u *User) error {
+	if u != nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}
+	}
+	return nil
+}
 
 func exitOf(cmd *exec.Cmd) Exit {
 	st := cmd.ProcessState

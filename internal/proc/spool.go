@@ -1,4 +1,4 @@
-package launch
+package proc
 
 import (
 	"bytes"
@@ -43,22 +43,20 @@ const (
 // output follows the file into which a process writes.
 type output struct {
 	path    string
-	log     *LogFile
+	log     io.Writer
 	secrets *strings.Replacer
 	hide    [][]byte // the same secrets, to be overwritten in the file
-	onLine  func(Line)
+	reader  Reader
 	logger  *slog.Logger
 
-	off    atomic.Int64 // how far the file was read
-	old    int64        // while not 0: what stands before it was there when the process was adopted
-	parser Parser
-	part   []byte // of a line that has not ended
-	skip   bool   // the rest of that line is not wanted
+	off  atomic.Int64 // how far the file was read
+	old  int64        // while not 0: what stands before it was there when the process was adopted
+	part []byte       // of a line that has not ended
+	skip bool         // the rest of that line is not wanted
 
 	tokens  float64 // of the log's rate limit
 	filled  time.Time
 	dropped int
-	logBad  bool // the log could not be written to, and that was said
 
 	mu    sync.Mutex
 	lines []string // guarded by mu
@@ -74,9 +72,9 @@ func newOutput(s Spec) *output {
 			hide = append(hide, []byte(secret))
 		}
 	}
-	o := &output{path: s.Output, log: s.Log, secrets: strings.NewReplacer(pairs...), hide: hide, onLine: s.OnLine, logger: s.Logger}
-	if o.onLine == nil {
-		o.onLine = func(Line) {}
+	o := &output{path: s.Output, log: s.Log, secrets: strings.NewReplacer(pairs...), hide: hide, reader: s.Reader, logger: s.Logger}
+	if o.reader == nil {
+		o.reader = plainReader{}
 	}
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)
@@ -248,22 +246,20 @@ func (o *output) flush() {
 }
 
 func (o *output) line(raw []byte) {
-	l := o.parser.Parse(bytes.TrimSuffix(raw, []byte{'\r'}))
-	if l.Noise || l.Text == "" {
+	text, vital := o.reader.Read(bytes.TrimSuffix(raw, []byte{'\r'}), o.old > 0)
+	if text == "" {
 		return
 	}
-	pass := o.allow(len(l.Text) + 1)
-	if !pass && l.Fact == nil {
+	pass := o.allow(len(text) + 1)
+	if !pass && !vital {
 		return
 	}
-	l.Old = o.old > 0
-	shown := l
-	shown.Text, shown.Message = o.secrets.Replace(l.Text), o.secrets.Replace(l.Message)
-	o.remember(shown.Text)
+	text = o.secrets.Replace(text)
+	o.remember(text)
 	if pass {
-		o.write(shown.Text)
+		o.write(text)
 	}
-	o.onLine(shown)
+	o.reader.Tell(text)
 }
 
 // allow is the log's rate limit, a bucket of logBurst bytes.
@@ -291,14 +287,7 @@ func (o *output) write(text string) {
 		text = fmt.Sprintf("[ncatd: %d lines left out, too many at once]\n%s", o.dropped, text)
 		o.dropped = 0
 	}
-	if _, err := o.log.Write(append([]byte(text), '\n')); err != nil {
-		if !o.logBad {
-			o.logger.Warn("account log not written", "err", err)
-		}
-		o.logBad = true
-		return
-	}
-	o.logBad = false
+	_, _ = o.log.Write(append([]byte(text), '\n')) // a log that fails counts what it lost
 }
 
 func (o *output) remember(text string) {
@@ -342,10 +331,9 @@ func (o *output) recall(offset int64) {
 	if from > 0 {
 		_, b, _ = bytes.Cut(b, []byte{'\n'})
 	}
-	var p Parser
 	for raw := range bytes.Lines(b) {
-		if l := p.Parse(bytes.TrimRight(raw, "\r\n\x00")); !l.Noise && l.Text != "" {
-			o.remember(o.secrets.Replace(l.Text))
+		if text, _ := o.reader.Read(bytes.TrimRight(raw, "\r\n\x00"), true); text != "" {
+			o.remember(o.secrets.Replace(text))
 		}
 	}
 }

@@ -1,10 +1,12 @@
-package launch
+package proc
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
+	"reflect"
+	"runtime"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -25,8 +27,10 @@ func newJob() (*job, error) {
 	}
 	var info windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
 	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
-	if _, err := windows.SetInformationJobObject(h, windows.JobObjectExtendedLimitInformation,
-		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
+	v := reflect.ValueOf(&info)
+	_, err = windows.SetInformationJobObject(h, windows.JobObjectExtendedLimitInformation, v.Pointer(), uint32(v.Elem().Type().Size()))
+	runtime.KeepAlive(&info)
+	if err != nil {
 		windows.CloseHandle(h)
 		return nil, fmt.Errorf("limit a job object: %w", err)
 	}
@@ -83,6 +87,14 @@ func signalOne(p Info, _ syscall.Signal) error {
 func awaitExit(id Identity, done <-chan struct{}) error { return pollExit(id, done) }
 
 func reap(int) {}
+
+// become refuses: a process runs as its starter here.
+func become(_ *exec.Cmd, u *User) error {
+	if u != nil {
+		return errors.ErrUnsupported
+	}
+	return nil
+}
 
 func exitOf(cmd *exec.Cmd) Exit {
 	if cmd.ProcessState == nil {

@@ -1,4 +1,4 @@
-package launch
+package output
 
 // Kind says what a line of output means.
 type Kind string

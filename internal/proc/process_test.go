@@ -1,6 +1,6 @@
 //go:build linux
 
-package launch
+package proc
 
 import (
 	"bufio"
@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/logfile"
 )
 
 // TestMain is also the child that the tests start: LAUNCH_CHILD says what it
@@ -68,7 +69,7 @@ func child(role string) {
 			fmt.Fprintf(w, "line %d %s\n", i, strings.Repeat("x", 100))
 		}
 		w.Flush()
-		fmt.Println("网络已连接")
+		fmt.Println("! the flood is over")
 		<-time.After(time.Hour) // not select {}: without cgo Go calls that a deadlock
 	case "ticker": // a line a moment until killed, numbered without a gap
 		moment := time.NewTicker(2 * time.Millisecond)
@@ -79,15 +80,34 @@ func child(role string) {
 	}
 }
 
+// line is one line as a Reader is told it.
+type line struct {
+	Text       string
+	Old, Vital bool
+}
+
+// lines is a Reader that remembers; a line that begins with ! is vital.
 type lines struct {
 	mu   sync.Mutex
-	list []Line
+	last line
+	list []line
 	more chan struct{}
+}
+
+func (l *lines) Read(raw []byte, old bool) (string, bool) {
+	text, _ := logfile.Plain(raw)
+	l.last = line{text, old, strings.HasPrefix(text, "!")}
+	return text, l.last.Vital
+}
+
+func (l *lines) Tell(text string) {
+	l.last.Text = text
+	l.add(l.last)
 }
 
 func newLines() *lines { return &lines{more: make(chan struct{}, 1)} }
 
-func (l *lines) add(ln Line) {
+func (l *lines) add(ln line) {
 	l.mu.Lock()
 	l.list = append(l.list, ln)
 	l.mu.Unlock()
@@ -98,7 +118,7 @@ func (l *lines) add(ln Line) {
 }
 
 // await waits for a line that contains s.
-func (l *lines) await(t *testing.T, s string) Line {
+func (l *lines) await(t *testing.T, s string) line {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
@@ -121,7 +141,7 @@ func (l *lines) await(t *testing.T, s string) Line {
 func childSpec(t *testing.T, role string, l *lines, env ...string) Spec {
 	t.Helper()
 	dir := t.TempDir()
-	log := NewLog(filepath.Join(dir, "log"), 1<<20, 3<<20)
+	log := logfile.NewWriter(filepath.Join(dir, "log"), 1<<20, 3<<20, nil)
 	t.Cleanup(func() { log.Close() })
 	marker := "test-" + strconv.Itoa(os.Getpid()) + "-" + strings.ReplaceAll(t.Name(), "/", "-")
 	t.Cleanup(func() {
@@ -131,7 +151,7 @@ func childSpec(t *testing.T, role string, l *lines, env ...string) Spec {
 	})
 	return Spec{
 		Path: os.Args[0], Dir: dir, Env: append(append(os.Environ(), "LAUNCH_CHILD="+role), env...),
-		Marker: marker, Output: filepath.Join(dir, "output"), Log: log, OnLine: l.add,
+		Marker: marker, Output: filepath.Join(dir, "output"), Log: log, Reader: l,
 	}
 }
 
@@ -328,7 +348,7 @@ func TestAdopt(t *testing.T) {
 	before := len(l.list)
 
 	l2 := newLines()
-	spec.OnLine = l2.add
+	spec.Reader = l2
 	q, err := Adopt(spec, p.Identity(), offset)
 	if err != nil {
 		t.Fatal(err)
@@ -371,8 +391,8 @@ func TestFloodIsBounded(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if ln := l.await(t, "网络已连接"); ln.Fact == nil || ln.Fact.Kind != KindNetworkUp {
-		t.Errorf("the fact after the flood: %+v", ln)
+	if ln := l.await(t, "the flood is over"); !ln.Vital {
+		t.Errorf("the line after the flood: %+v", ln)
 	}
 	l.mu.Lock()
 	n := len(l.list)
@@ -412,22 +432,22 @@ func TestFloodIsBounded(t *testing.T) {
 
 func TestSecretsAreMasked(t *testing.T) {
 	l := newLines()
-	o := newOutput(Spec{Secrets: []string{"tok123456", ""}, OnLine: l.add})
-	o.feed([]byte(record("info", "[NapCat] [WebUi] WebUi Token: tok123456") + "\nand tok"))
+	o := newOutput(Spec{Secrets: []string{"tok123456", ""}, Reader: l})
+	o.feed([]byte("Token: tok123456\nand tok"))
 	o.feed([]byte("123456 again\n"))
 	for _, s := range o.tail(10) {
 		if strings.Contains(s, "tok123456") {
 			t.Errorf("tail has %q", s)
 		}
 	}
-	if len(l.list) != 2 || strings.Contains(l.list[0].Message, "tok123456") || l.list[1].Text != "and *** again" {
+	if len(l.list) != 2 || l.list[0].Text != "Token: ***" || l.list[1].Text != "and *** again" {
 		t.Errorf("lines %+v", l.list)
 	}
 }
 
 func TestLongLineIsCut(t *testing.T) {
 	l := newLines()
-	o := newOutput(Spec{OnLine: l.add})
+	o := newOutput(Spec{Reader: l})
 	chunk := bytes.Repeat([]byte("x"), 32<<10)
 	for range 100 {
 		o.feed(chunk)
@@ -438,37 +458,6 @@ func TestLongLineIsCut(t *testing.T) {
 	o.feed([]byte("tail\nnext\n"))
 	if n := len(l.list); n != 2 || l.list[1].Text != "next" {
 		t.Errorf("%d lines, last %q", n, l.list[n-1].Text)
-	}
-}
-
-func TestLogRotates(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a[1].log") // a name that a pattern would misread
-	l := NewLog(path, 1000, 3500)
-	line := []byte(strings.Repeat("y", 99) + "\n")
-	for range 200 {
-		if _, err := l.Write(line); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []int64{1000, 1000, 1000, -1} {
-		name := path
-		if i > 0 {
-			name += "." + strconv.Itoa(i)
-		}
-		st, err := os.Stat(name)
-		switch {
-		case want < 0:
-			if err == nil {
-				t.Errorf("%s exists", name)
-			}
-		case err != nil || st.Size() != want:
-			t.Errorf("%s: %v, %v", name, st, err)
-		case st.Mode().Perm() != 0o600:
-			t.Errorf("%s has mode %v", name, st.Mode())
-		}
 	}
 }
 
@@ -485,5 +474,3 @@ func TestParseStat(t *testing.T) {
 		}
 	}
 }
-
-var _ io.Writer = (*LogFile)(nil)
