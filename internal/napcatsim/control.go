@@ -103,7 +103,7 @@ type State struct {
 	UIN         int64     `json:"uin"`   // 0 until logged in
 	Nick        string    `json:"nick"`
 	Online      bool      `json:"online"`
-	Hanging     bool      `json:"hanging"`
+	Hanging     bool      `json:"hanging"`      // frozen
 	WebUIURL    string    `json:"webui_url"`    // without the token
 	QR          string    `json:"qr"`           // the code on screen
 	QRCount     int       `json:"qr_count"`     // codes issued by this worker
@@ -286,9 +286,46 @@ func (c *Control) Crash(ctx context.Context, r CrashRequest) error {
 	return errors.New("simulator: the worker does not die")
 }
 
-// Hang makes the worker stop answering, or answer again.
+// Hang freezes the worker, or lets it thaw. What was asked meanwhile is carried
+// out then, also for clients that have given up.
 func (c *Control) Hang(ctx context.Context, on bool) error {
-	return c.Do(ctx, "hang", map[string]bool{"on": on}, nil)
+	return c.Freeze(ctx, FreezeRequest{Off: !on})
+}
+
+// FreezeRequest stops the worker's event loop.
+type FreezeRequest struct {
+	For Duration `json:"for,omitempty"` // 0: until it is thawed
+	Off bool     `json:"off,omitempty"` // thaw
+}
+
+// Freeze freezes the worker as r says.
+func (c *Control) Freeze(ctx context.Context, r FreezeRequest) error {
+	return c.Do(ctx, "freeze", r, nil)
+}
+
+// MuteRequest mutes somebody in a group, as its owner can.
+type MuteRequest struct {
+	Group   int64 `json:"group"`
+	User    int64 `json:"user,omitempty"` // 0: the bot
+	All     bool  `json:"all,omitempty"`  // the whole group in place of User
+	Seconds int64 `json:"seconds,omitempty"`
+	Off     bool  `json:"off,omitempty"` // let speak again
+}
+
+// Mute mutes as r says.
+func (c *Control) Mute(ctx context.Context, r MuteRequest) error { return c.Do(ctx, "mute", r, nil) }
+
+// RefuseRequest lets QQ refuse what the bot sends.
+type RefuseRequest struct {
+	Code  int    `json:"code"` // QQ's result; 0 is not possible
+	Text  string `json:"text"`
+	Count int    `json:"count,omitempty"` // of sends; 0: all from now on
+	Off   bool   `json:"off,omitempty"`   // refuse no longer
+}
+
+// Refuse lets QQ refuse as r says.
+func (c *Control) Refuse(ctx context.Context, r RefuseRequest) error {
+	return c.Do(ctx, "refuse", r, nil)
 }
 
 // Drop disturbs the OneBot connections.

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -94,7 +95,9 @@ var controlCommands = map[string]func(w *worker, ctx context.Context, in *json.D
 	"kick":      (*worker).cmdKick,
 	"online":    (*worker).cmdOnline,
 	"crash":     (*worker).cmdCrash,
-	"hang":      (*worker).cmdHang,
+	"freeze":    (*worker).cmdFreeze,
+	"mute":      (*worker).cmdMute,
+	"refuse":    (*worker).cmdRefuse,
 	"drop":      (*worker).cmdDrop,
 	"fault":     (*worker).cmdFault,
 	"state":     (*worker).cmdState,
@@ -235,15 +238,70 @@ func (w *worker) cmdCrash(_ context.Context, in *json.Decoder) (any, error) {
 	return nil, nil
 }
 
-func (w *worker) cmdHang(_ context.Context, in *json.Decoder) (any, error) {
-	var r struct {
-		On bool `json:"on"`
-	}
+func (w *worker) cmdFreeze(_ context.Context, in *json.Decoder) (any, error) {
+	var r FreezeRequest
 	if err := in.Decode(&r); err != nil {
 		return nil, err
 	}
-	w.hang(r.On)
+	w.hang(!r.Off)
+	if !r.Off && r.For > 0 {
+		time.AfterFunc(r.For.D(), func() { w.hang(false) })
+	}
 	return nil, nil
+}
+
+func (w *worker) cmdMute(_ context.Context, in *json.Decoder) (any, error) {
+	var r MuteRequest
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	wd := w.theWorld()
+	if wd == nil {
+		return nil, errNotLoggedIn
+	}
+	return nil, mute(wd, r)
+}
+
+func mute(wd *world.World, r MuteRequest) error {
+	owner := boss(wd, r.Group, 0)
+	switch {
+	case owner == 0:
+		return fmt.Errorf("group %d: %w", r.Group, world.ErrNoGroup)
+	case r.All:
+		return wd.BanAll(r.Group, owner, !r.Off)
+	case r.Off:
+		r.Seconds = 0
+	case r.Seconds <= 0:
+		return errors.New("a mute lasts at least a second")
+	}
+	if r.User == 0 {
+		r.User = wd.Self().UIN
+	}
+	return wd.Ban(r.Group, r.User, owner, r.Seconds)
+}
+
+func (w *worker) cmdRefuse(_ context.Context, in *json.Decoder) (any, error) {
+	var r RefuseRequest
+	if err := in.Decode(&r); err != nil {
+		return nil, err
+	}
+	wd := w.theWorld()
+	if wd == nil {
+		return nil, errNotLoggedIn
+	}
+	return nil, refuse(wd, r)
+}
+
+func refuse(wd *world.World, r RefuseRequest) error {
+	switch {
+	case r.Off:
+		wd.Refuse(nil, 0)
+	case r.Code == 0:
+		return errors.New("QQ's code 0 is no refusal")
+	default:
+		wd.Refuse(&world.Refusal{Code: r.Code, Text: r.Text}, max(0, r.Count))
+	}
+	return nil
 }
 
 func (w *worker) cmdDrop(_ context.Context, in *json.Decoder) (any, error) {

@@ -39,7 +39,9 @@
 //	ncatd sim kick                         the account is logged out by QQ
 //	ncatd sim offline | online             status 20 and back, without an event
 //	ncatd sim crash [--code N|--signal S]  the worker dies
-//	ncatd sim hang [--off]                 the worker stops answering
+//	ncatd sim freeze [--for 45s|--off]     the worker answers nothing until it thaws
+//	ncatd sim mute|unmute --group ID       the bot may not speak there
+//	ncatd sim refuse [--code N --text T]   QQ refuses what the bot sends
 //	ncatd sim drop [MODE]                  connections break, go dead, slow or mute, carry rubbish
 //	ncatd sim fault KEY=VALUE …            any option below, at once
 //	ncatd sim onebot [--port N --token T]  OneBot alone, without QQ and login, for bot authors

@@ -39,6 +39,8 @@ type EndpointCommand struct {
 	Act    *ActRequest     `json:"act,omitempty"`    // somebody does something else
 	Faults *adapter.Faults `json:"faults,omitempty"` // replaces the disturbances; {} ends them
 	Drop   *DropRequest    `json:"drop,omitempty"`   // close, dead, no-ack, heal, garbage, giant, violate
+	Mute   *MuteRequest    `json:"mute,omitempty"`   // somebody may not speak in a group
+	Refuse *RefuseRequest  `json:"refuse,omitempty"` // QQ refuses what the bot sends
 	Online *bool           `json:"online,omitempty"` // QQ's status 20 and back
 	Config json.RawMessage `json:"config,omitempty"` // a changed configuration, taken over while running
 }
@@ -190,6 +192,10 @@ func (e *bareOneBot) do(c EndpointCommand) (EndpointDone, error) {
 		e.net.SetFaults(*c.Faults)
 	case c.Drop != nil:
 		return EndpointDone{}, e.drop(*c.Drop)
+	case c.Mute != nil:
+		return EndpointDone{}, mute(e.wd, *c.Mute)
+	case c.Refuse != nil:
+		return EndpointDone{}, refuse(e.wd, *c.Refuse)
 	case c.Online != nil:
 		e.wd.SetOnline(*c.Online)
 	case c.Config != nil:

@@ -106,7 +106,34 @@ func TestEndpoint(t *testing.T) {
 	if got := read(); !strings.Contains(got, `"sub_type":"poke"`) {
 		t.Errorf("event %s", got)
 	}
-	for _, bad := range []string{`{`, `{}`, `{"shout":1}`, `{"say":{"user":1,"text":"x"}}`, `{"drop":{"mode":"x"}}`, `{"config":{"network":5}}`} {
+	const send = `{"action":"send_group_msg","params":{"group_id":700000001,"message":"x"},"echo":"s"}`
+	for _, tc := range []struct{ command, refused string }{
+		{`{"mute":{"group":700000001,"seconds":60}}`, `\"result\": 120`},
+		{`{"mute":{"group":700000001,"off":true}}`, ""},
+		{`{"mute":{"group":700000002,"all":true}}`, ""}, // another group
+		{`{"refuse":{"code":-1,"text":"rich media transfer failed","count":1}}`, `\"result\": -1,\n    \"errMsg\": \"rich media transfer failed\"`},
+		{`{"refuse":{"code":110,"text":"x"}}`, `\"result\": 110`},
+		{`{"refuse":{"off":true}}`, ""},
+	} {
+		say(tc.command)
+		if l := next(); l.Done == nil {
+			t.Errorf("%s: %+v", tc.command, l)
+		}
+		if err := ws.Write(ctx, websocket.MessageText, []byte(send)); err != nil {
+			t.Fatal(err)
+		}
+		got := read()
+		for strings.Contains(got, "group_ban") {
+			got = read()
+		}
+		if tc.refused == "" {
+			next() // what was sent
+		}
+		if (tc.refused == "") != strings.Contains(got, `"retcode":0`) || tc.refused != "" && !(strings.Contains(got, "EventChecker Failed") && strings.Contains(got, tc.refused)) {
+			t.Errorf("%s: the send answers %s", tc.command, got)
+		}
+	}
+	for _, bad := range []string{`{`, `{}`, `{"mute":{"group":7,"seconds":1}}`, `{"mute":{"group":700000001}}`, `{"refuse":{}}`, `{"shout":1}`, `{"say":{"user":1,"text":"x"}}`, `{"drop":{"mode":"x"}}`, `{"config":{"network":5}}`} {
 		say(bad)
 		if l := next(); l.Error == "" {
 			t.Errorf("%s: line %+v", bad, l)

@@ -128,7 +128,7 @@ func (m *master) live(ctx context.Context) int {
 			case "restart":
 				m.askedRestart(msg)
 			case "login-success":
-				m.log.info("[NapCat] [UtilityProcess] Worker进程已登录成功")
+				m.log.info("[NapCat] [" + m.kind() + "] Worker进程已登录成功")
 			}
 		case c := <-m.exited:
 			if c != m.child {
@@ -155,8 +155,8 @@ func (m *master) childExited(ctx context.Context, c *child) (code int, end bool)
 		}
 		return 0, false
 	}
-	if n := exitCode(c.err); n != 0 {
-		m.log.error("[NapCat] [UtilityProcess] Worker进程退出，退出码: " + strconv.Itoa(n))
+	if code := m.exitCode(c.err); code != "0" {
+		m.log.error("[NapCat] [" + m.kind() + "] Worker进程退出，退出码: " + code)
 	}
 	now := time.Now()
 	recent := m.deaths[:0]
@@ -167,12 +167,12 @@ func (m *master) childExited(ctx context.Context, c *child) (code int, end bool)
 	}
 	m.deaths = append(recent, now)
 	if len(m.deaths) >= crashLimit {
-		m.log.error("[NapCat] [UtilityProcess] Worker进程在 10 秒内异常退出 3 次，主进程退出")
+		m.log.error("[NapCat] [" + m.kind() + "] Worker进程在 10 秒内异常退出 3 次，主进程退出")
 		return 1, true
 	}
-	m.log.warn(fmt.Sprintf("[NapCat] [UtilityProcess] Worker进程意外退出 (%d/%d)，正在尝试重新拉起...", len(m.deaths), crashLimit))
+	m.log.warn(fmt.Sprintf("[NapCat] ["+m.kind()+"] Worker进程意外退出 (%d/%d)，正在尝试重新拉起...", len(m.deaths), crashLimit))
 	if err := m.spawn(ctx, true); err != nil {
-		m.log.error("[NapCat] [UtilityProcess] 重新拉起Worker进程失败: " + err.Error())
+		m.log.error("[NapCat] [" + m.kind() + "] 重新拉起Worker进程失败: " + err.Error())
 		return 1, true
 	}
 	return 0, false
@@ -183,7 +183,7 @@ func (m *master) askedRestart(msg message) {
 	if m.restart != nil {
 		return
 	}
-	m.log.info("[NapCat] [UtilityProcess] 正在重启Worker进程...")
+	m.log.info("[NapCat] [" + m.kind() + "] 正在重启Worker进程...")
 	m.jwt, m.port = msg.SecretKey, msg.Port
 	m.restart = &restarting{timer: time.After(prepareWait)}
 	m.child.send(message{Type: "restart-prepare"})
@@ -297,20 +297,31 @@ func (m *master) shutdown(interrupt bool) int {
 	return 0
 }
 
-// exitCode is a worker's exit code as Electron reports it: the number of the
-// signal when one ended it.
-func exitCode(err error) int {
+// exitCode is a worker's exit code as the master prints it. Electron reports the
+// number of the signal where one ended the process; a plain fork has neither
+// (contract L.5), and then what the master prints is null.
+func (m *master) exitCode(err error) string {
 	var ee *exec.ExitError
 	switch {
 	case err == nil:
-		return 0
+		return "0"
 	case errors.As(err, &ee):
-		if n := signalNumber(ee.ProcessState); n != 0 {
-			return n
+		if n := signalNumber(ee.ProcessState); n != 0 && m.p.opt.PlainForks {
+			return "null"
+		} else if n != 0 {
+			return strconv.Itoa(n)
 		}
-		return ee.ExitCode()
+		return strconv.Itoa(ee.ExitCode())
 	}
-	return -1
+	return "-1"
+}
+
+// kind is the master's name for how it starts workers.
+func (m *master) kind() string {
+	if m.p.opt.PlainForks {
+		return "Fork"
+	}
+	return "UtilityProcess"
 }
 
 // environ is the environment for a worker: the process's own with config/.env

@@ -77,10 +77,11 @@ func (w *worker) startOnebot(a Account, wd *world.World) (*onebot, error) {
 
 // packetError is why the packet layer does not work, "" if it does.
 func (w *worker) packetError() string {
-	if w.p.supportedQQ() {
+	if w.p.supportedQQ() && !w.options().NoPacket {
 		return ""
 	}
-	return "packetBackend 不支持当前QQ版本架构：" + w.p.in.QQVersion + "-x64"
+	return "packetBackend不可用，请检查启动日志里 packetBackend 的状态！错误堆栈信息：Error: 不支持当前QQ版本架构：" + w.p.in.QQVersion + "-x64\n" +
+		"    at NativePacketClient.check (file:///app/napcat/napcat.mjs:21044:13)\n    at async PacketClientSession.init (file:///app/napcat/napcat.mjs:21310:5)"
 }
 
 // applyOnebot saves a configuration and takes it over. Before OneBot is up it

@@ -115,6 +115,8 @@ type Options struct {
 	MemoryGrowth int64     `json:"memory_growth,omitempty"` // bytes per second
 	MemoryLimit  int64     `json:"memory_limit,omitempty"`  // growth ends here; default 1 GiB
 	StdoutFlood  int64     `json:"stdout_flood,omitempty"`  // bytes of log written at once after start
+	NoPacket     bool      `json:"no_packet,omitempty"`     // NapCat's packet back end is missing, from the next worker on
+	PlainForks   bool      `json:"plain_forks,omitempty"`   // the master forks plain processes: a worker's death by signal comes without code
 	Versions     []string  `json:"versions,omitempty"`      // the faults above strike only these NapCat versions; none: all
 	_            struct{}  // keyed fields only
 }

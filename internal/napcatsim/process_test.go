@@ -142,6 +142,20 @@ func TestWorkerDeaths(t *testing.T) {
 	}
 }
 
+// A plain fork that a signal ends has neither code nor signal.
+func TestDeathOfAPlainFork(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, PackOptions{})
+	r.options(Options{ScanAfter: dur(0), QRDelay: dur(0), LoginDelay: dur(0), OneBotDelay: dur(0), PlainForks: true})
+	p := r.start("-q", "3889001001")
+	p.expect(onebotReady, 1)
+	if err := r.control().Crash(t.Context(), CrashRequest{Signal: "KILL"}); err != nil {
+		t.Fatal(err)
+	}
+	p.expect("[NapCat] [Fork] Worker进程退出，退出码: null", 1)
+	p.expect("[NapCat] [Fork] Worker进程意外退出 (1/3)", 1)
+}
+
 func TestAskedRestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, PackOptions{})

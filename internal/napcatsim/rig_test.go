@@ -300,7 +300,12 @@ func (r *rig) login(port int) *ui {
 }
 
 func (u *ui) try(method, path, body string) (int, string, error) {
-	req, err := http.NewRequestWithContext(u.t.Context(), method, u.base+path, strings.NewReader(body))
+	return u.tryFor(u.t.Context(), method, path, body)
+}
+
+// tryFor is try that gives up when ctx ends.
+func (u *ui) tryFor(ctx context.Context, method, path, body string) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.base+path, strings.NewReader(body))
 	if err != nil {
 		u.t.Fatal(err)
 	}

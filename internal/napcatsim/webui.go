@@ -52,6 +52,8 @@ type request struct {
 	*http.Request
 	body map[string]any // never nil
 	ip   string
+	// waited says that the request came while the worker was frozen.
+	waited bool
 }
 
 func (r *request) str(k string) string { s, _ := r.body[k].(string); return s }
@@ -186,8 +188,16 @@ func (u *webui) port() int {
 
 // ServeHTTP answers like the express application of the real one.
 func (u *webui) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if !u.w.gate.wait(r.Context()) {
-		return
+	waited := u.w.gate.closed()
+	if waited {
+		// The request is in the frozen process already: it is carried out after
+		// the thaw whether anybody still waits for the answer or not.
+		b, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(b))
+		u.w.gate.wait(context.WithoutCancel(r.Context())) // the process is what ends it
 	}
 	if o := r.Header.Get("Origin"); o != "" {
 		h := rw.Header()
@@ -210,7 +220,7 @@ func (u *webui) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		u.static(rw, r)
 		return
 	}
-	q := &request{Request: r, body: map[string]any{}, ip: ip}
+	q := &request{Request: r, body: map[string]any{}, ip: ip, waited: waited}
 	present, err := readBody(q)
 	if err != nil {
 		writeJSON(rw, r, http.StatusOK, exception.bytes())

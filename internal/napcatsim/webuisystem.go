@@ -76,6 +76,9 @@ func (u *webui) configRoutes() map[string]route {
 			return failure("Config Get Error")
 		})},
 		"/api/OB11Config/SetConfig": {method: "POST", body: true, do: in(func(_ int64, r *request) reply {
+			if ob := u.w.net(); r.waited && ob != nil {
+				defer ob.dropClients() // contract L.4
+			}
 			given, ok := r.body["config"]
 			if !ok || given == nil || given == "" {
 				return failure("config is empty")

@@ -243,7 +243,7 @@ func (w *worker) begin(a Account, uid string) {
 		w.log.error(err.Error())
 	}
 	w.log.info("[ServerTime] 时间同步完成，偏差 3ms")
-	if w.p.supportedQQ() {
+	if w.packetError() == "" {
 		w.log.info("[Core] [Packet] 使用 NativePacketClient 作为后端")
 	} else {
 		w.log.error("[Core] [Packet] PacketBackend 不支持当前QQ版本架构：" + w.p.in.QQVersion + "-x64，请参照 https://github.com/NapNeko/NapCatQQ/releases 安装对应版本QQ")

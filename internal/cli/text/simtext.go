@@ -73,8 +73,26 @@ var simZH = map[string]string{
 	"fault.short": "修改模拟器选项，对当前和之后的 worker 生效",
 	"fault.long":  "修改模拟器选项：当前 worker 能立即照办的立即照办，之后的从启动时起生效。VALUE 是 JSON，也可以是不加引号的字符串；null 撤销该选项。`ncatd sim state --json` 列出生效的选项。",
 
-	"hang.short": "让 worker 卡死不应答",
-	"hang.--off": "让它重新应答",
+	"freeze.short": "冻住 worker：什么都不应答，解冻后全部补上",
+	"freeze.--for": "冻多久（默认：直到 --off）",
+	"freeze.--off": "解冻",
+
+	"mute.short":     "在群里禁言机器人或某人",
+	"mute.--group":   "哪个群",
+	"mute.--user":    "禁言谁（默认：机器人）",
+	"mute.--all":     "全体普通成员",
+	"mute.--seconds": "多少秒",
+
+	"refuse.short":   "让 QQ 拒绝机器人发的消息",
+	"refuse.--code":  "QQ 的 result：120 被禁言，110 不在群里，-1 富媒体",
+	"refuse.--text":  "QQ 的 errMsg",
+	"refuse.--count": "拒绝多少条（默认：此后全部）",
+	"refuse.--off":   "不再拒绝",
+
+	"unmute.short":   "解除机器人或某人的禁言",
+	"unmute.--group": "哪个群",
+	"unmute.--user":  "解除谁（默认：机器人）",
+	"unmute.--all":   "全体普通成员",
 
 	"kick.short":         "由 QQ 一侧踢下线",
 	"kick.--title":       "通知的标题",

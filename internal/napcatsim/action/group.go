@@ -86,7 +86,7 @@ func groupInfo(c *call) (any, error) {
 func groupDetail(c *call) (any, error) {
 	g, ok := c.h.w.Group(c.int("group_id"))
 	if !ok {
-		return nil, failf("群%s不存在", c.str("group_id"))
+		return nil, eventRefused("NodeIKernelGroupService/getGroupDetailInfo", "NodeIKernelGroupListener/onGroupDetailInfoChange", 5, "群不存在")
 	}
 	owner := int64(0)
 	for _, m := range g.Members {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
@@ -87,8 +88,10 @@ func fileSystemInfo(c *call) (any, error) {
 	return jsval.Obj("file_count", count, "limit_count", 10000, "used_space", used, "total_space", int64(10)<<30), nil
 }
 
+// groupFile returns the file that the call names. Ids of upload answers, which
+// begin with a slash, are not known everywhere.
 func (c *call) groupFile() (world.File, error) {
-	f, ok := c.h.known(c.str("file_id"))
+	f, ok := c.h.known(strings.TrimPrefix(c.str("file_id"), "/"))
 	if !ok || f.Group != c.int("group_id") {
 		return f, Failed("real fileuuid not found!")
 	}
@@ -96,6 +99,9 @@ func (c *call) groupFile() (world.File, error) {
 }
 
 func groupFileURL(c *call) (any, error) {
+	if strings.HasPrefix(c.str("file_id"), "/") { // of an upload's answer
+		return nil, Failed("real fileUUID not found!")
+	}
 	f, err := c.groupFile()
 	if err != nil {
 		return nil, err
@@ -150,9 +156,17 @@ func createFolder(c *call) (any, error) {
 	}
 	f := c.h.w.AddFile(world.File{Name: name, Kind: "folder", Group: g.ID, Owner: c.h.self, Listed: true})
 	self := strconv.FormatInt(c.h.self, 10)
-	return reply(0, "ok", jsval.Obj("peerId", strconv.FormatInt(g.ID, 10), "type", 2, "folderInfo", jsval.Obj("folderId", f.ID,
+	item := jsval.Obj("peerId", strconv.FormatInt(g.ID, 10), "type", 2, "folderInfo", jsval.Obj("folderId", f.ID,
 		"parentFolderId", "/", "folderName", name, "createTime", f.Time, "modifyTime", f.Time, "createUin", self,
-		"creatorName", c.h.nick(c.h.self), "totalFileCount", 0, "modifyUin", self, "modifyName", c.h.nick(c.h.self), "usedSpace", "0"), "fileInfo", nil))
+		"creatorName", c.h.nick(c.h.self), "totalFileCount", 0, "modifyUin", self, "modifyName", c.h.nick(c.h.self), "usedSpace", "0"), "fileInfo", nil)
+	c.h.mu.Lock()
+	c.h.folders++
+	list := c.h.folders%2 == 0
+	c.h.mu.Unlock()
+	if list { // both forms come
+		return reply(0, "ok", []any{item})
+	}
+	return reply(0, "ok", item)
 }
 
 func deleteFolder(c *call) (any, error) {

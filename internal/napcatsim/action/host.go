@@ -79,6 +79,7 @@ type Host struct {
 	qzone   map[string]string
 	timers  []*time.Timer // of files that go away by themselves
 	counter int
+	folders int // made in group files
 }
 
 // New returns a Host. It starts nothing.

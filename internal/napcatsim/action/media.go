@@ -372,7 +372,7 @@ func uploadGroupFile(c *call) (any, error) {
 		f.Group, f.Listed = c.int("group_id"), true
 		f = c.h.w.AddFile(f)
 		return settle(c.deliver(world.Chat{Type: world.InGroup, Peer: f.Group}, 0, []world.Segment{c.h.mediaSegment("file", f, nil)}, nil, f.Size,
-			func(world.Message) any { return jsval.Obj("file_id", f.ID) }))
+			func(world.Message) any { return jsval.Obj("file_id", "/"+f.ID) }))
 	})
 }
 

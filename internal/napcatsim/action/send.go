@@ -2,6 +2,7 @@ package action
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -170,6 +171,7 @@ func (c *call) timeout(bytes int64) time.Duration {
 // deliver sends a message and answers with what result makes of it. Where QQ
 // does not confirm, the answer is an error after the time-out.
 func (c *call) deliver(chat world.Chat, via int64, segs []world.Segment, nodes []*world.Message, bytes int64, result func(world.Message) any) (any, error) {
+	var refused *world.Refusal
 	m, err := c.h.w.Send(chat, via, segs, nodes)
 	switch {
 	case err == nil:
@@ -179,8 +181,10 @@ func (c *call) deliver(chat world.Chat, via int64, segs []world.Segment, nodes [
 			if err := c.wait(c.timeout(bytes)); err != nil {
 				return nil, err
 			}
-			return nil, Failed("Timeout: NTEvent serviceAndMethod:NodeIKernelMsgService/sendMsg ListenerName:NodeIKernelMsgListener/onMsgInfoListUpdate EventRet:\n{}\n")
+			return nil, Failed("Timeout: NTEvent serviceAndMethod:NodeIKernelMsgService/sendMsg ListenerName:NodeIKernelMsgListener/onMsgInfoListUpdate EventRet:\n" + eventRet(0, ""))
 		})
+	case errors.As(err, &refused):
+		return nil, eventChecker(refused.Code, refused.Text)
 	case errors.Is(err, world.ErrMuted):
 		return nil, eventChecker(120, "你已被禁言")
 	default:
@@ -190,8 +194,17 @@ func (c *call) deliver(chat world.Chat, via int64, segs []world.Segment, nodes [
 
 // eventChecker is a refusal by QQ of a send.
 func eventChecker(code int, text string) error {
-	return failf("EventChecker Failed: NTEvent serviceAndMethod:NodeIKernelMsgService/sendMsg ListenerName:NodeIKernelMsgListener/onMsgInfoListUpdate EventRet:\n%s\n",
-		jsval.Indent(jsval.Obj("result", code, "errMsg", text)))
+	return eventRefused("NodeIKernelMsgService/sendMsg", "NodeIKernelMsgListener/onMsgInfoListUpdate", code, text)
+}
+
+// eventRefused is a refusal by QQ of any request whose answer comes as an event.
+func eventRefused(method, listener string, code int, text string) error {
+	return failf("EventChecker Failed: NTEvent serviceAndMethod:%s ListenerName:%s EventRet:\n%s", method, listener, eventRet(code, text))
+}
+
+// eventRet is what QQ returned at once, as the host prints it.
+func eventRet(code int, text string) string {
+	return fmt.Sprintf("{\n    \"result\": %d,\n    \"errMsg\": %s\n}", code, jsval.Stringify(text))
 }
 
 // sendForward sends a merged forward made of nodes.

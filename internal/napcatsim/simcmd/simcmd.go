@@ -100,7 +100,7 @@ func New() *cobra.Command {
 		packCommand(), qqCommand(), onebotCommand(),
 		t.say(), t.sent(), t.act(), t.scan(), t.simple("qr-expire", "Let the code on screen expire", (*napcatsim.Control).ExpireQR),
 		t.kick(), t.online("offline", "Play QQ's status 20: offline without an event", false), t.online("online", "End QQ's status 20", true),
-		t.crash(), t.hang(), t.drop(), t.fault(), t.state(), t.world(),
+		t.crash(), t.freeze(), t.drop(), t.mute("mute", "Mute the bot, or somebody, in a group", false), t.mute("unmute", "Let the bot, or somebody, speak again", true), t.refuse(), t.fault(), t.state(), t.world(),
 	)
 	for _, c := range cmd.Commands() {
 		for i, e := range examples[c.Name()] {
@@ -125,7 +125,10 @@ var examples = map[string][]string{
 	"offline":   {"offline"},
 	"online":    {"online"},
 	"crash":     {"crash", "crash --master"},
-	"hang":      {"hang", "hang --off"},
+	"freeze":    {"freeze", "freeze --for 45s", "freeze --off"},
+	"mute":      {"mute --group 700000001", "mute --group 700000001 --all"},
+	"unmute":    {"unmute --group 700000001", "unmute --group 700000001 --all"},
+	"refuse":    {"refuse --count 1", "refuse --code 110 --text 你不在该群中", "refuse --off"},
 	"drop":      {"drop", "drop slow --delay 2s", "drop heal"},
 	"fault":     {"fault scan_after=off", "fault scan_after=null"},
 	"state":     {"state", "state --json"},
@@ -319,10 +322,43 @@ func (t *target) crash() *cobra.Command {
 	return cmd
 }
 
-func (t *target) hang() *cobra.Command {
-	var off bool
-	cmd := t.simple("hang", "Let the worker stop answering", func(c *napcatsim.Control, ctx context.Context) error { return c.Hang(ctx, !off) })
-	cmd.Flags().BoolVar(&off, "off", false, "let it answer again")
+func (t *target) freeze() *cobra.Command {
+	var r napcatsim.FreezeRequest
+	cmd := t.simple("freeze", "Freeze the worker: it answers nothing until it thaws, then everything", func(c *napcatsim.Control, ctx context.Context) error {
+		return c.Freeze(ctx, r)
+	})
+	cmd.Aliases = []string{"hang"}
+	cmd.Flags().Var(&r.For, "for", "how long (default: until --off)")
+	cmd.Flags().BoolVar(&r.Off, "off", false, "let it thaw")
+	return cmd
+}
+
+func (t *target) mute(use, short string, off bool) *cobra.Command {
+	r := napcatsim.MuteRequest{Seconds: 600, Off: off}
+	cmd := t.simple(use, short, func(c *napcatsim.Control, ctx context.Context) error {
+		if r.Group == 0 {
+			return usage("sim %s: want --group", use)
+		}
+		return c.Mute(ctx, r)
+	})
+	cmd.Flags().Int64Var(&r.Group, "group", 0, "in which group")
+	cmd.Flags().Int64Var(&r.User, "user", 0, "who (default: the bot)")
+	cmd.Flags().BoolVar(&r.All, "all", false, "all plain members")
+	if !off {
+		cmd.Flags().Int64Var(&r.Seconds, "seconds", r.Seconds, "how long")
+	}
+	return cmd
+}
+
+func (t *target) refuse() *cobra.Command {
+	var r napcatsim.RefuseRequest
+	cmd := t.simple("refuse", "Let QQ refuse what the bot sends", func(c *napcatsim.Control, ctx context.Context) error {
+		return c.Refuse(ctx, r)
+	})
+	cmd.Flags().IntVar(&r.Code, "code", -1, "QQ's result: 120 muted, 110 not in the group, -1 rich media")
+	cmd.Flags().StringVar(&r.Text, "text", "rich media transfer failed", "QQ's errMsg")
+	cmd.Flags().IntVar(&r.Count, "count", 0, "how many messages (default: all from now on)")
+	cmd.Flags().BoolVar(&r.Off, "off", false, "refuse no longer")
 	return cmd
 }
 

@@ -14,9 +14,9 @@ type Sent struct {
 
 // Send sends a message of the bot into chat c; via is the source group of a
 // temporary session. It emits the event of the bot's own message. The error
-// wraps [ErrMuted] or [ErrNoMember] where QQ refuses, and [ErrUnreachable] if no
-// confirmation would come, in which case the message may have arrived all the
-// same ([LinkNoAck]).
+// wraps [ErrMuted], [ErrNoMember] or a [*Refusal] where QQ refuses, and
+// [ErrUnreachable] if no confirmation would come, in which case the message may
+// have arrived all the same ([LinkNoAck]).
 func (w *World) Send(c Chat, via int64, segs []Segment, nodes []*Message) (Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -32,6 +32,14 @@ func (w *World) Send(c Chat, via int64, segs []Segment, nodes []*Message) (Messa
 	if !w.online || w.dead == LinkDead {
 		return Message{}, ErrUnreachable
 	}
+	if r := w.refusal; r != nil {
+		if w.refuseN == 1 {
+			w.refusal = nil
+		} else if w.refuseN > 1 {
+			w.refuseN--
+		}
+		return Message{}, r
+	}
 	m := &Message{Chat: c, Via: via, Sender: w.self.UIN, Self: true, Segments: segs, Nodes: nodes}
 	w.deliverLocked(m)
 	w.sentN++
@@ -45,6 +53,14 @@ func (w *World) Send(c Chat, via int64, segs []Segment, nodes []*Message) (Messa
 		return *m, ErrUnreachable
 	}
 	return *m, nil
+}
+
+// Refuse lets QQ refuse the next n sends of the bot with r; n 0: all from now
+// on. A nil r ends it.
+func (w *World) Refuse(r *Refusal, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusal, w.refuseN = r, n
 }
 
 // Sent returns what the bot sent after number after, oldest first; at most the

@@ -60,6 +60,15 @@ var (
 	ErrUnreachable = errors.New("unreachable")
 )
 
+// Refusal is QQ's answer to a send that it does not take.
+type Refusal struct {
+	Code int
+	Text string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return fmt.Sprintf("%s (%d)", r.Text, r.Code) }
+
 // Options configures a [World]. The zero value is fine.
 type Options struct {
 	UIN      int64            // the bot's account; 0: [SelfUIN]
@@ -88,6 +97,8 @@ type World struct {
 	likes   []Vote
 	online  bool
 	dead    DeadLink
+	refusal *Refusal // of sends; nil: none
+	refuseN int      // sends that it meets; 0: all
 	status  Status
 	subs    map[int]func(Event)
 	nextSub int
