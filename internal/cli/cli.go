@@ -83,6 +83,8 @@ type app struct {
 	lang text.Lang
 	out  *output
 	root *cobra.Command
+	// running is the command that this run carries out, once it is known.
+	running *cobra.Command
 
 	homeFlag   string
 	configFlag string
@@ -192,7 +194,8 @@ func (a *app) newRoot() *cobra.Command {
 	f.StringVar(&a.configFlag, "config", "", a.t("flag.config"))
 	f.StringVar(&a.langFlag, "lang", "", a.t("flag.lang"))
 	f.StringArrayVar(&a.sets, "set", nil, a.t("flag.set"))
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		a.running = c
 		_, err := a.settings() // also for a command that needs none of them
 		return err
 	}

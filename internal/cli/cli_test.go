@@ -306,8 +306,21 @@ func TestStatusExit(t *testing.T) {
 		{st(api.StateLoginRequired, api.StateBackoff), 4},
 		{st(api.StateLoginRequired, api.StateFailed), 5},
 	} {
-		if got := exitCode(statusExit(tt.st)); got != tt.want {
+		if got := exitCode(statusExit(tt.st, true)); got != tt.want {
 			t.Errorf("%v ends with %d, want %d", tt.st.Accounts, got, tt.want)
+		}
+	}
+	ill := st(api.StateOnline, api.StateOnline)
+	ill.Accounts[0].Degraded = []api.Degraded{{Code: api.CodeDiskLow}}
+	worse := st(api.StateOnline, api.StateStarting)
+	worse.Accounts[0].Degraded = ill.Accounts[0].Degraded
+	for _, tt := range []struct {
+		st     api.Status
+		strict bool
+		want   int
+	}{{ill, false, 0}, {ill, true, 7}, {worse, true, 1}} {
+		if got := exitCode(statusExit(tt.st, tt.strict)); got != tt.want {
+			t.Errorf("degraded, strict %v: exit %d, want %d", tt.strict, got, tt.want)
 		}
 	}
 }
@@ -356,7 +369,7 @@ func TestSummaryIsOneCleanLine(t *testing.T) {
 }
 
 func TestSettled(t *testing.T) {
-	qr := &api.QR{URL: "u"}
+	qr := &api.Login{Step: api.StepWaiting, URL: "u"}
 	for _, tt := range []struct {
 		acc   api.Account
 		scans bool
@@ -365,8 +378,8 @@ func TestSettled(t *testing.T) {
 		{api.Account{State: api.StateOnline}, false, true},
 		{api.Account{State: api.StateFailed}, true, true},
 		{api.Account{State: api.StateStopped}, false, false},
-		{api.Account{State: api.StateLoginRequired, QR: qr}, false, true},
-		{api.Account{State: api.StateLoginRequired, QR: qr}, true, false},
+		{api.Account{State: api.StateLoginRequired, Login: qr}, false, true},
+		{api.Account{State: api.StateLoginRequired, Login: qr}, true, false},
 		{api.Account{State: api.StateLoginRequired}, false, false},
 		{api.Account{State: api.StateBackoff}, false, false},
 	} {

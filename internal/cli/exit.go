@@ -27,6 +27,7 @@ const (
 	exitLoginRequired  = 4
 	exitNapCatFailed   = 5
 	exitAlreadyRunning = 6
+	exitDegraded       = 7 // status --strict: online, but not all of it works
 	exitInterrupted    = 130
 )
 

@@ -268,7 +268,7 @@ func (in *installing) awaitOnline(ctx context.Context, cl *client.Client, waitin
 		case api.StateStopped, api.StateFailed:
 			delete(waiting, acc.Name)
 		case api.StateLoginRequired:
-			if acc.QR != nil || acc.Login != nil {
+			if acc.Login.Waits() {
 				delete(waiting, acc.Name)
 			}
 		}

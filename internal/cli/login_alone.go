@@ -65,7 +65,7 @@ func (a *app) configAccount(cfg *config.Config, name string) (string, error) {
 	}
 	list := strings.Join(names, ", ")
 	if name == "" {
-		return "", usagef(a, "err.several_accounts", list)
+		return "", a.severalAccounts(list)
 	}
 	return "", fail(exitUsage, errString(a.t("err.no_account", name)), a.t("hint.accounts", list))
 }

@@ -41,9 +41,7 @@ func (d *loginDaemon) pane(t *testing.T, cols, rows int, env []string, args ...s
 // realCode is as long as the codes that QQ issues.
 func (d *loginDaemon) realCode(seq int) string {
 	url := fmt.Sprintf("https://txz.qq.com/p?k=D8*Y2cwjIjxe2CRxMZnyzGFmXkvNa6%02d&f=1600001604", seq)
-	q := &api.QR{URL: url, Issued: time.Now(), Seq: seq}
-	d.set(func(a *api.Account) { a.State, a.Reason, a.QR = api.StateLoginRequired, "qr", q })
-	d.hub.Publish(api.WatchItem{Kind: "qr", Account: "main", QR: q})
+	d.show(url, seq)
 	return url
 }
 
@@ -72,7 +70,7 @@ func TestScreenDecodes(t *testing.T) {
 				first := d.realCode(1)
 				p := d.pane(t, size[0], size[1], nil, "login", "--lang", lang)
 				decoded(t, p, first, false)
-				d.step(api.LoginItem{Step: "expired"})
+				d.expire()
 				decoded(t, p, first, false) // it stays until the next one is there
 				for seq := 2; seq < 5; seq++ {
 					decoded(t, p, d.realCode(seq), false)
@@ -180,16 +178,11 @@ func TestScreenCaptcha(t *testing.T) {
 	d.serve(t)
 	d.realCode(1)
 	page := "https://ti.qq.com/safe/tools/captcha/sms-verify-login?uin=10001&sid=42"
-	captcha := func() {
-		d.set(func(a *api.Account) {
-			a.Reason, a.QR, a.Login = "captcha", nil, &api.LoginChallenge{Kind: "captcha", UIN: 10001, URL: page}
-		})
-		d.step(api.LoginItem{Step: "captcha", URL: page})
-	}
+	captcha := func() { d.asksCaptcha(page) }
 	d.passwd = func(string) error { captcha(); return nil }
 	d.captcha = func(r api.CaptchaRequest) error {
 		if r.Ticket != "t03good" {
-			d.step(api.LoginItem{Step: "failed", Method: "captcha", Reason: "refused", Detail: "验证码错误"})
+			d.refuse(api.MethodCaptcha, api.LoginRefused, "验证码错误")
 			return &api.Error{Code: "napcat_failed", Message: "验证码错误"}
 		}
 		go d.online()
@@ -244,9 +237,7 @@ func TestScreenPictures(t *testing.T) {
 		p := d.pane(t, 84, 24, nil, "login", "--lang", lang)
 		decoded(t, p, url, false)
 		save("login-qr."+lang, p)
-		d.set(func(a *api.Account) {
-			a.Reason, a.QR, a.Login = "captcha", nil, &api.LoginChallenge{Kind: "captcha", UIN: 10001, URL: "https://ti.qq.com/safe/tools/captcha/…?uin=10001&sid=42"}
-		})
+		d.asksCaptcha("https://ti.qq.com/safe/tools/captcha/…?uin=10001&sid=42")
 		p.Until("asks", 5*time.Second, func(s string) bool { return strings.Contains(s, "ticket") && strings.Contains(s, "randstr") })
 		save("login-captcha."+lang, p)
 	}

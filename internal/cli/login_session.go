@@ -25,22 +25,6 @@ const (
 	codeless = 5 * time.Second
 )
 
-// loginEvent is one line of login --json, and what the other views show.
-type loginEvent struct {
-	Time     time.Time `json:"time"`
-	Account  string    `json:"account"`
-	Event    string    `json:"event"` // state, qr, captcha, new_device, scanned, expired, refreshed, quick, password, accepted, failed, timeout, restarted, away, back, online
-	State    api.State `json:"state,omitempty"`
-	Reason   string    `json:"reason,omitempty"`
-	Detail   string    `json:"detail,omitempty"`
-	Method   string    `json:"method,omitempty"`
-	URL      string    `json:"url,omitempty"`
-	Seq      int       `json:"seq,omitempty"`
-	File     string    `json:"file,omitempty"`
-	UIN      int64     `json:"uin,omitempty"`
-	Nickname string    `json:"nickname,omitempty"`
-}
-
 // loginView shows a login. It is used by one goroutine.
 type loginView interface {
 	show(e loginEvent) error
@@ -66,17 +50,17 @@ type loginSession struct {
 	items   chan watchNews
 	replies chan func() error // results of what runs beside
 
-	acc     api.Account
-	known   bool // acc was seen
+	acc     api.Account // as the daemon sees it
+	shown   api.Account // as the view shows it
+	known   bool        // acc was seen
 	begun   bool
 	since   time.Time // of the state
-	code    string    // the last code or page shown
-	captcha string    // page of the captcha that is asked for
-	asking  bool      // somebody is answering it
+	old     string    // a code that is being replaced
+	asking  bool      // somebody is answering a captcha
 	wish    func(context.Context) error
 	wishing bool
-	method  string // of the wish
-	renewed bool   // a code was asked for in this spell of login_required
+	method  api.LoginMethod // of the wish
+	renewed bool            // a code was asked for in this spell of login_required
 }
 
 // watchNews is an item of the stream, or that the stream is lost.
@@ -106,14 +90,14 @@ func newLoginSession(a *app, cl *client.Client, name string, o loginOptions, own
 }
 
 func (s *loginSession) wishPassword(md5 string) {
-	s.method = "password"
+	s.method = api.MethodPassword
 	s.wish = func(ctx context.Context) error {
 		return s.cl.LoginPassword(ctx, s.acc.Name, api.PasswordLoginRequest{PasswordMD5: md5})
 	}
 }
 
 func (s *loginSession) wishQuick(uin int64) {
-	s.method = "quick"
+	s.method = api.MethodQuick
 	s.wish = func(ctx context.Context) error { return s.cl.LoginQuick(ctx, s.acc.Name, uin) }
 }
 
@@ -231,19 +215,12 @@ func (s *loginSession) take(ctx context.Context, n watchNews) (done bool, err er
 			if err := s.show(loginEvent{Event: "back"}); err != nil {
 				return true, err
 			}
-			s.code = "" // what the daemon says now counts
+			s.shown = api.Account{} // what the daemon says now counts
 		}
 		s.name = acc.Name
 		return s.account(ctx, acc)
-	case it.Account != "" && it.Account != s.name:
-		return false, nil
-	case it.State != nil:
+	case it.State != nil && it.State.Name == s.name:
 		return s.account(ctx, *it.State)
-	case it.QR != nil:
-		s.acc.QR = it.QR
-		return false, s.showCode(it.QR)
-	case it.Login != nil:
-		return false, s.step(ctx, *it.Login)
 	case it.Dropped > 0:
 		st, err := s.cl.Status(ctx)
 		if err != nil {
@@ -260,53 +237,64 @@ func (s *loginSession) take(ctx context.Context, n watchNews) (done bool, err er
 
 // account handles the account as it stands now.
 func (s *loginSession) account(ctx context.Context, acc api.Account) (done bool, err error) {
-	changed := !s.known || acc.State != s.acc.State || acc.Reason != s.acc.Reason || acc.Detail != s.acc.Detail
 	if !s.known || acc.State != s.acc.State {
 		s.since, s.renewed = time.Now(), false
 	}
 	s.acc, s.known = acc, true
-	if acc.State == api.StateOnline {
-		if s.wish != nil && !s.begun && s.method == "quick" && acc.UIN != s.opt.quick {
-			return true, fail(exitFailure, errString(s.a.t("err.login_other", acc.Name, acc.UIN, s.opt.quick)), s.a.t("hint.logout", acc.Name))
-		}
-		return true, s.show(loginEvent{Event: "online", UIN: acc.UIN, Nickname: acc.Nickname})
+	if acc.State == api.StateOnline && s.wish != nil && !s.begun && s.method == api.MethodQuick && acc.UIN != s.opt.quick {
+		return true, fail(exitFailure, errString(s.a.t("err.login_other", acc.Name, acc.UIN, s.opt.quick)), s.a.t("hint.logout", acc.Name))
 	}
-	if changed {
-		if err := s.show(loginEvent{Event: "state", State: acc.State, Reason: acc.Reason, Detail: acc.Detail}); err != nil {
-			return true, err
-		}
-	}
-	if !s.begun {
+	first := !s.begun
+	if first && acc.State != api.StateOnline {
 		s.begun = true
-		if err := s.begin(ctx); err != nil {
-			return true, err
-		}
-	} else if acc.State == api.StateFailed || acc.State == api.StateStopped {
+		s.begin(ctx)
+	}
+	if err := s.present(ctx); err != nil {
+		return true, err
+	}
+	switch {
+	case acc.State == api.StateOnline:
+		return true, nil
+	case !first && (acc.State == api.StateFailed || acc.State == api.StateStopped):
 		return true, s.ended()
 	}
-	if acc.State != api.StateLoginRequired {
-		s.code = "" // whatever is waited for afterwards is said again
-	}
-	if acc.Login == nil || acc.Login.Kind != "captcha" {
-		s.captcha = ""
-	}
-	if acc.State == api.StateLoginRequired {
-		if acc.Login != nil {
-			if err := s.challenge(ctx, acc.Login.Kind, acc.Login.URL); err != nil {
-				return true, err
-			}
-		} else if acc.QR != nil {
-			if err := s.showCode(acc.QR); err != nil {
-				return true, err
-			}
-		}
-		s.nudge(ctx)
-	}
+	s.nudge(ctx)
 	return false, nil
 }
 
+// present shows what is new about the account, and asks for the answer to a
+// captcha.
+func (s *loginSession) present(ctx context.Context) error {
+	to := s.acc
+	if l := to.Login; l.Code() && l.Step != api.StepNewDevice && (s.wish != nil || l.URL == s.old) {
+		// Shown if what was asked for does not work, or never.
+		hidden := *l
+		hidden.URL = ""
+		to.Login = &hidden
+	}
+	events := loginEvents(s.shown, to)
+	s.shown = to
+	for _, e := range events {
+		if e.Event == "failed" && s.talk != nil && (e.Reason == string(api.LoginNoTicket) || e.Reason == string(api.LoginExhausted)) {
+			continue // nothing a person could do about it: the code follows
+		}
+		if err := s.show(e); err != nil {
+			return err
+		}
+		if e.Event == "captcha" {
+			s.askCaptcha(ctx)
+		}
+	}
+	return nil
+}
+
+// captcha reports whether one is asked for.
+func (s *loginSession) captcha() bool {
+	return s.acc.Login != nil && s.acc.Login.Step == api.StepCaptcha
+}
+
 // begin brings the account from where it is found to where it can log in.
-func (s *loginSession) begin(ctx context.Context) error {
+func (s *loginSession) begin(ctx context.Context) {
 	name := s.acc.Name
 	act := func(f func(context.Context) error) {
 		s.beside(ctx, func() func() error {
@@ -323,13 +311,11 @@ func (s *loginSession) begin(ctx context.Context) error {
 		// Somebody is here and wants it now.
 		act(func(ctx context.Context) error { return s.cl.Restart(ctx, name) })
 	case api.StateLoginRequired:
-		if q := s.acc.QR; q != nil && time.Since(q.Issued) > staleCode && s.wish == nil {
-			s.renewed = true
-			s.code = q.URL // do not show what is being replaced
+		if l := s.acc.Login; l.Code() && time.Since(l.Issued) > staleCode && s.wish == nil {
+			s.renewed, s.old = true, l.URL
 			act(func(ctx context.Context) error { return s.again(s.cl.LoginRefresh(ctx, name)) })
 		}
 	}
-	return nil
 }
 
 // again drops an error that only says "not at this moment".
@@ -367,7 +353,7 @@ func (s *loginSession) nudge(ctx context.Context) {
 		})
 		return
 	}
-	if s.wish == nil && !s.renewed && s.acc.QR == nil && s.acc.Login == nil && time.Since(s.since) > codeless {
+	if s.wish == nil && !s.renewed && !s.acc.Login.Waits() && time.Since(s.since) > codeless {
 		s.renewed = true
 		name := s.acc.Name
 		s.beside(ctx, func() func() error {
@@ -378,7 +364,7 @@ func (s *loginSession) nudge(ctx context.Context) {
 }
 
 // wished handles the answer to --quick or --password-stdin.
-func (s *loginSession) wished(ctx context.Context, method string, err error) error {
+func (s *loginSession) wished(ctx context.Context, method api.LoginMethod, err error) error {
 	s.wishing = false
 	if err == nil {
 		s.wish = nil
@@ -399,65 +385,16 @@ func (s *loginSession) wished(ctx context.Context, method string, err error) err
 		// A program asked for this way, not for whatever way works.
 		return fail(exitLoginRequired, errString(s.a.t("err.login_refused", s.acc.Name, printable(e.Message))), s.a.t("hint.login_qr", s.acc.Name))
 	}
-	if err := s.show(loginEvent{Event: "failed", Method: method, Reason: "refused", Detail: e.Message}); err != nil {
+	if err := s.show(loginEvent{Event: "failed", Method: string(method), Reason: string(api.LoginRefused), Detail: e.Message}); err != nil {
 		return err
 	}
-	if s.acc.QR != nil && s.acc.State == api.StateLoginRequired {
-		return s.showCode(s.acc.QR)
-	}
-	return nil
-}
-
-// step handles a step of the login.
-func (s *loginSession) step(ctx context.Context, it api.LoginItem) error {
-	switch it.Step {
-	case "waiting", "refreshed":
-		// The code itself comes as an item of its own.
-		return nil
-	case "captcha", "new_device":
-		return s.challenge(ctx, string(it.Step), it.URL)
-	case "online", "connecting":
-		return nil // the state says it when it is so
-	}
-	if it.Step == "failed" && (it.Reason == "no_ticket" || it.Reason == "exhausted") && s.talk != nil {
-		return nil // nothing a person could do about it: the code follows
-	}
-	return s.show(loginEvent{Event: string(it.Step), Method: string(it.Method), UIN: it.UIN, Nickname: it.Nickname, Reason: it.Reason, Detail: it.Detail})
-}
-
-// showCode shows a code to scan once.
-func (s *loginSession) showCode(q *api.QR) error {
-	if q.URL == "" || q.URL == s.code {
-		return nil
-	}
-	if s.wish != nil {
-		return nil // shown if what was asked for does not work
-	}
-	s.code, s.captcha = q.URL, ""
-	return s.show(loginEvent{Event: "qr", URL: q.URL, Seq: q.Seq, Time: q.Issued})
-}
-
-// challenge shows a captcha or a new device's code, and asks for the answer.
-func (s *loginSession) challenge(ctx context.Context, kind, url string) error {
-	if url == "" || url == s.code {
-		return nil
-	}
-	s.code = url
-	if err := s.show(loginEvent{Event: kind, URL: url, UIN: s.acc.UIN}); err != nil {
-		return err
-	}
-	s.captcha = ""
-	if kind == "captcha" {
-		s.captcha = url
-		s.askCaptcha(ctx)
-	}
-	return nil
+	return s.present(ctx) // the code, which now counts
 }
 
 // askCaptcha reads an answer from the terminal and hands it in, again and again
 // while the captcha is asked for.
 func (s *loginSession) askCaptcha(ctx context.Context) {
-	if s.captcha == "" || s.talk == nil {
+	if !s.captcha() || s.talk == nil {
 		return
 	}
 	s.view.prompt(s.a.t("login.captcha_prompt"))
@@ -479,7 +416,7 @@ func (s *loginSession) askCaptcha(ctx context.Context) {
 				return nil
 			case errors.As(err, &e) && e.Code != "napcat_failed":
 				// What QQ refuses is told to everybody who watches.
-				if err := s.show(loginEvent{Event: "failed", Method: "captcha", Reason: e.Code, Detail: e.Message}); err != nil {
+				if err := s.show(loginEvent{Event: "failed", Method: string(api.MethodCaptcha), Reason: e.Code, Detail: e.Message}); err != nil {
 					return err
 				}
 			case !errors.As(err, &e) && !errors.Is(err, errBadAnswer):

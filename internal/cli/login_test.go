@@ -109,18 +109,47 @@ func (d *loginDaemon) set(f func(a *api.Account)) {
 }
 
 func (d *loginDaemon) code(seq int) {
-	q := &api.QR{URL: fmt.Sprintf("https://txz.qq.com/p?k=%d", seq), Issued: time.Now(), Seq: seq}
-	d.set(func(a *api.Account) { a.State, a.Reason, a.QR = api.StateLoginRequired, "qr", q })
-	d.hub.Publish(api.WatchItem{Kind: "qr", Account: "main", QR: q})
+	d.show(fmt.Sprintf("https://txz.qq.com/p?k=%d", seq), seq)
 }
 
-func (d *loginDaemon) step(it api.LoginItem) {
-	d.hub.Publish(api.WatchItem{Kind: "login", Account: "main", Login: &it})
+func (d *loginDaemon) show(url string, seq int) {
+	d.set(func(a *api.Account) {
+		a.State, a.Reason = api.StateLoginRequired, "qr"
+		a.Login = &api.Login{Step: api.StepWaiting, Method: api.MethodQR, URL: url, Issued: time.Now(), Seq: seq}
+	})
+}
+
+// step changes the login that is under way.
+func (d *loginDaemon) step(f func(l *api.Login)) {
+	d.set(func(a *api.Account) {
+		l := api.Login{}
+		if a.Login != nil {
+			l = *a.Login
+		}
+		f(&l)
+		a.Login = &l
+	})
+}
+
+func (d *loginDaemon) expire() {
+	d.step(func(l *api.Login) { l.Step, l.URL = api.StepExpired, "" })
+}
+
+func (d *loginDaemon) asksCaptcha(page string) {
+	d.set(func(a *api.Account) {
+		a.Reason, a.Login = "captcha", &api.Login{Step: api.StepCaptcha, Method: api.MethodPassword, UIN: 10001, URL: page, Issued: time.Now()}
+	})
+}
+
+func (d *loginDaemon) refuse(m api.LoginMethod, r api.LoginReason, words string) {
+	d.step(func(l *api.Login) {
+		l.Failed = &api.LoginFailure{Method: m, Reason: r, Detail: words, Time: time.Now()}
+	})
 }
 
 func (d *loginDaemon) online() {
 	d.set(func(a *api.Account) {
-		a.State, a.Reason, a.QR, a.Login, a.UIN, a.Nickname = api.StateOnline, "", nil, nil, 10001, "bot"
+		a.State, a.Reason, a.Login, a.UIN, a.Nickname = api.StateOnline, "", nil, 10001, "bot"
 	})
 }
 
@@ -230,11 +259,11 @@ func TestLoginByCode(t *testing.T) {
 	d.serve(t)
 	r := d.ncatd(t, "", func() {
 		d.code(1)
-		d.step(api.LoginItem{Step: "expired"})
+		d.expire()
 		d.code(2)
 		d.code(2)
-		d.step(api.LoginItem{Step: "accepted"})
-		d.set(func(a *api.Account) { a.State, a.Reason, a.QR = api.StateConnecting, "accepted", nil })
+		d.step(func(l *api.Login) { l.Step, l.URL = api.StepAccepted, "" })
+		d.set(func(a *api.Account) { a.State, a.Reason = api.StateConnecting, "accepted" })
 		d.online()
 	}, "login", "--qr", "url")
 	if r.code != 0 || r.out != "https://txz.qq.com/p?k=1\nhttps://txz.qq.com/p?k=2\nmain: online as bot (10001)\n" {
@@ -302,10 +331,8 @@ func TestLoginJSON(t *testing.T) {
 	d.serve(t)
 	r := d.ncatd(t, "", func() {
 		d.code(1)
-		d.step(api.LoginItem{Step: "failed", Method: "quick", Reason: "no_ticket"})
-		d.set(func(a *api.Account) {
-			a.Reason, a.QR, a.Login = "captcha", nil, &api.LoginChallenge{Kind: "captcha", UIN: 10001, URL: "https://captcha/"}
-		})
+		d.refuse(api.MethodQuick, api.LoginNoTicket, "")
+		d.asksCaptcha("https://captcha/")
 		d.online()
 	}, "login", "--json")
 	var events []string
@@ -405,7 +432,7 @@ func TestLoginStartsWhatStands(t *testing.T) {
 func TestLoginReplacesAnOldCode(t *testing.T) {
 	d := newLoginDaemon(t)
 	d.serve(t)
-	d.st.State, d.st.QR = api.StateLoginRequired, &api.QR{URL: "old", Seq: 7, Issued: time.Now().Add(-3 * time.Minute)}
+	d.st.State, d.st.Login = api.StateLoginRequired, &api.Login{Step: api.StepWaiting, URL: "old", Seq: 7, Issued: time.Now().Add(-3 * time.Minute)}
 	r := d.ncatd(t, "", func() {
 		d.until(t, "asked for a code", func() bool { return d.did("refresh main") })
 		d.code(8)

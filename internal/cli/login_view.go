@@ -19,7 +19,7 @@ func (a *app) loginLine(e loginEvent) string {
 	switch e.Event {
 	case "state":
 		word := a.t("state." + string(e.State))
-		if d := a.reason(e.Reason, e.Detail, true); d != "" {
+		if d := a.why(e.fault, e.Reason, e.Detail); d != "" {
 			return a.t("start.state_detail", name, word, d)
 		}
 		return a.t("start.state", name, word)
@@ -66,7 +66,7 @@ func (a *app) loginFailure(e loginEvent) string {
 // itself is login. Where there is no room it prints the text of the code.
 func (a *app) printCode(acc api.Account) {
 	a.out.print("%s", a.t("login.scan", acc.Name))
-	code, err := qrterm.New(acc.QR.URL)
+	code, err := qrterm.New(acc.Login.URL)
 	if err == nil && a.out.outTTY {
 		cols, rows := terminalSize(a.Stdout)
 		if style, fits := code.Fit(qrterm.Style{Plain: a.getenv("TERM") == "dumb"}, cols-1, rows); fits {
@@ -76,7 +76,7 @@ func (a *app) printCode(acc api.Account) {
 			return
 		}
 	}
-	a.out.print("%s", printable(acc.QR.URL))
+	a.out.print("%s", printable(acc.Login.URL))
 }
 
 // terminalSize returns the size of the terminal that stream is, or a common one.

@@ -63,9 +63,22 @@ func (a *app) pickAccount(st api.Status, name string) (api.Account, error) {
 	}
 	list := strings.Join(names, ", ")
 	if name == "" {
-		return api.Account{}, usagef(a, "err.several_accounts", list)
+		return api.Account{}, a.severalAccounts(list)
 	}
 	return api.Account{}, fail(exitUsage, errors.New(a.t("err.no_account", name)), a.t("hint.accounts", list))
+}
+
+// severalAccounts is the error for a command that does not say which of the
+// accounts it means, with the way in which that command takes one.
+func (a *app) severalAccounts(list string) error {
+	hint := ""
+	if c := a.running; c != nil {
+		hint = c.CommandPath() + " ACCOUNT"
+		if c.Flags().Lookup("account") != nil {
+			hint = c.CommandPath() + " --account ACCOUNT"
+		}
+	}
+	return fail(exitUsage, errString(a.t("err.several_accounts", list)), hint)
 }
 
 // account asks the daemon for the account that name means.

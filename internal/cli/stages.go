@@ -48,15 +48,12 @@ func (s *stages) show(it api.WatchItem) error {
 		}
 	case it.State != nil:
 		s.account(*it.State)
-	case it.QR != nil:
-		s.qr(it.Account, *it.QR)
-	case it.Login != nil:
-		s.login(it.Account, *it.Login)
 	}
 	return nil
 }
 
 func (s *stages) account(acc api.Account) {
+	events := loginEvents(s.latest[acc.Name], acc)
 	s.latest[acc.Name] = acc
 	a := s.a
 	if acc.State == api.StateOnline {
@@ -76,19 +73,30 @@ func (s *stages) account(acc api.Account) {
 	if acc.State == api.StateStopped && acc.Reason == "wanted" && s.codes[acc.Name] == "" {
 		return // it has not begun yet
 	}
+	s.tell(acc)
+	for _, e := range events {
+		s.login(acc, e)
+	}
+}
+
+// tell prints the line of a state once, with what helps.
+func (s *stages) tell(acc api.Account) {
+	a := s.a
 	line := a.t("start.state", acc.Name, a.t("state."+string(acc.State)))
 	if d := a.detail(acc); d != "" {
 		line = a.t("start.state_detail", acc.Name, a.t("state."+string(acc.State)), d)
 	}
-	if s.said[acc.Name] != line {
-		s.said[acc.Name] = line
+	if s.said[acc.Name] == line {
+		return
+	}
+	s.said[acc.Name] = line
+	if t := a.nextTry(acc); t != "" {
+		a.out.say("%s · %s", line, t)
+	} else {
 		a.out.say("%s", line)
 	}
-	if acc.QR != nil && acc.State == api.StateLoginRequired {
-		s.qr(acc.Name, *acc.QR)
-	}
 	if acc.State == api.StateFailed {
-		a.out.hint(a.t("hint.doctor"))
+		a.out.hint(a.remedy(acc))
 	}
 }
 
@@ -116,36 +124,34 @@ func (s *stages) how(acc api.Account) string {
 	return code
 }
 
-func (s *stages) login(account string, it api.LoginItem) {
-	switch it.Step {
+func (s *stages) login(acc api.Account, e loginEvent) {
+	switch e.Event {
 	case "quick":
-		s.a.out.say("%s", s.a.t("start.quick", account))
+		s.a.out.say("%s", s.a.t("start.quick", acc.Name))
 	case "accepted":
-		if s.codes[account] != "" {
-			s.a.out.say("%s", s.a.t("start.scanned", account))
+		if s.codes[acc.Name] != "" {
+			s.a.out.say("%s", s.a.t("start.scanned", acc.Name))
 		}
+	case "qr":
+		s.qr(acc, e.URL)
 	}
 }
 
 // qr draws a code once: on a terminal as wide as it has room, elsewhere in
 // plain half blocks with the text below, so that a container's log can be
 // scanned too.
-func (s *stages) qr(account string, q api.QR) {
-	if q.URL == "" || s.codes[account] == q.URL {
-		return
-	}
+func (s *stages) qr(acc api.Account, url string) {
 	a := s.a
-	if s.codes[account] == "" {
-		if n := s.latest[account].UIN; n != 0 {
-			a.out.say("%s", a.t("start.qr", account, n))
-		} else {
-			a.out.say("%s", a.t("start.qr_any", account))
-		}
-	} else {
-		a.out.say("%s", a.t("start.qr_again", account))
+	switch {
+	case s.codes[acc.Name] != "":
+		a.out.say("%s", a.t("start.qr_again", acc.Name))
+	case acc.UIN != 0:
+		a.out.say("%s", a.t("start.qr", acc.Name, acc.UIN))
+	default:
+		a.out.say("%s", a.t("start.qr_any", acc.Name))
 	}
-	s.codes[account] = q.URL
-	code, err := qrterm.New(q.URL)
+	s.codes[acc.Name] = url
+	code, err := qrterm.New(url)
 	if err == nil {
 		style, fits := qrterm.Style{Plain: !a.out.colerr, Quiet: 2}, true
 		if f, ok := a.Stderr.(*os.File); ok && a.out.errTTY {
@@ -159,7 +165,7 @@ func (s *stages) qr(account string, q api.QR) {
 			}
 		}
 	}
-	a.out.stderr("%s", printable(q.URL))
+	a.out.stderr("%s", printable(url))
 }
 
 // advice says, once, what to do with an account that is online.
@@ -261,7 +267,7 @@ func settled(acc api.Account, scans bool) bool {
 		return true
 	case api.StateLoginRequired:
 		// Without a code or a challenge there is nothing to do for a person yet.
-		return !scans && (acc.QR != nil || acc.Login != nil)
+		return !scans && acc.Login.Waits()
 	}
 	return false
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 )
 
 func newStatus(a *app) *cobra.Command {
-	var asJSON, watch bool
+	var asJSON, watch, strict bool
 	c := a.command("status", "status", noArgs, func(c *cobra.Command, _ []string) error {
 		if watch {
 			return a.watchStatus(c.Context(), asJSON)
@@ -43,25 +44,31 @@ func newStatus(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return statusExit(st)
+		return statusExit(st, strict)
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	c.Flags().BoolVar(&strict, "strict", false, a.t("flag.strict"))
 	c.Flags().BoolVarP(&watch, "watch", "w", false, a.t("flag.watch"))
 	return c
 }
 
-// statusExit turns a status into the exit code that scripts want.
-func statusExit(st api.Status) error {
+// statusExit turns a status into the exit code that scripts want; strict counts
+// what is degraded.
+func statusExit(st api.Status, strict bool) error {
 	code := exitOK
 	for _, acc := range st.Accounts {
 		switch acc.State {
-		case api.StateOnline, api.StateStopped:
+		case api.StateOnline:
+			if strict && len(acc.Degraded) > 0 && code == exitOK {
+				code = exitDegraded
+			}
+		case api.StateStopped:
 		case api.StateFailed:
 			return quiet(exitNapCatFailed)
 		case api.StateLoginRequired:
 			code = exitLoginRequired
 		default:
-			if code == exitOK {
+			if code == exitOK || code == exitDegraded {
 				code = exitFailure
 			}
 		}
@@ -86,16 +93,34 @@ func (a *app) printStatus(st api.Status) {
 	if r := st.RolledBack; r != nil {
 		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
 	}
+	a.printCrash(st.LastCrash)
 	for _, acc := range st.Accounts {
 		switch acc.State {
 		case api.StateLoginRequired:
-			if acc.QR != nil {
+			if acc.Login.Code() {
 				a.printCode(acc)
 			}
 			a.out.hint(a.t("hint.login_required", acc.Name))
 		case api.StateFailed:
-			a.out.hint(a.t("hint.doctor"))
+			a.out.hint(a.remedy(acc))
+		case api.StateOnline:
+			a.printDegraded(acc)
 		}
+	}
+}
+
+// printCrash says how the daemon last ended badly.
+func (a *app) printCrash(c *api.LastCrash) {
+	if c == nil {
+		return
+	}
+	what := c.Panic
+	if what == "" {
+		what = a.t("status.killed")
+	}
+	a.out.print("%s", a.t("status.crash", c.Time.Local().Format(time.DateTime), printable(what)))
+	if c.MessageID != "" {
+		a.out.print("%s", a.t("status.crash_message", printable(c.Account), printable(c.Chat), printable(c.MessageID)))
 	}
 }
 
@@ -118,9 +143,9 @@ func (a *app) printAccounts(st api.Status, cols int) {
 			qq += " " + printable(acc.Nickname)
 		}
 		rows = append(rows, []string{
-			acc.Name, qq, a.t("state." + string(acc.State)), age(time.Since(acc.Since)),
+			acc.Name, qq, a.stateWord(acc), age(time.Since(acc.Since)),
 			strconv.Itoa(acc.Restarts), bytesText(acc.RSSBytes), fmt.Sprintf("%.1f%%", acc.CPUPercent),
-			strconv.FormatUint(acc.Events, 10), a.detail(acc),
+			strconv.FormatUint(acc.Events, 10), joined(a.detail(acc), a.nextTry(acc)),
 		})
 	}
 	paint := func(row, col int, s string) string {
@@ -159,33 +184,89 @@ func (a *app) printAccounts(st api.Status, cols int) {
 	}
 }
 
-// detail is the sentence that explains an account's state.
+// detail is the sentence that explains an account's state, "" where the state
+// says it all.
 func (a *app) detail(acc api.Account) string {
-	switch acc.State {
-	case api.StateOnline:
+	if acc.State == api.StateOnline {
 		return ""
-	case api.StateFailed, api.StateBackoff, api.StateOffline:
-		return a.reason(acc.Reason, acc.Detail, true)
 	}
-	return a.reason(acc.Reason, acc.Detail, false)
+	return a.why(acc.Fault, acc.Reason, acc.Detail)
 }
 
-// reason words a reason: in English the daemon's own sentence, else the
-// catalogue's, with the daemon's behind it if every particular counts.
-func (a *app) reason(reason, detail string, particulars bool) string {
-	detail = printable(detail)
-	code := "reason." + reason
-	switch {
+// why words a fault in the user's language; without one, a reason.
+func (a *app) why(f api.Fault, reason, detail string) string {
+	switch code := "reason." + reason; {
+	case text.Has("fault." + string(f.Code)):
+		return printable(text.Fault(a.lang, f))
 	case reason == "" || !text.Has(code):
-		return detail
-	case detail == "":
+		return printable(detail)
+	case a.lang == text.English && detail != "":
+		return printable(detail)
+	case detail != "":
+		return a.t(code) + "：" + printable(detail)
+	default:
 		return a.t(code)
-	case a.lang == text.English:
-		return detail
-	case particulars:
-		return a.t(code) + "：" + detail
 	}
-	return a.t(code)
+}
+
+// stateWord is an account's state in the table.
+func (a *app) stateWord(acc api.Account) string {
+	word := a.t("state." + string(acc.State))
+	if acc.State == api.StateOnline && len(acc.Degraded) > 0 {
+		return a.t("status.degraded", word)
+	}
+	return word
+}
+
+// printDegraded says why an account does less than it should although it is
+// online, and what helps.
+func (a *app) printDegraded(acc api.Account) {
+	for _, d := range acc.Degraded {
+		a.out.print("%s", a.t("status.degraded_line", acc.Name, a.degradedText(d), age(time.Since(d.Since))))
+		if h := text.FaultHint(a.lang, api.Fault{Code: d.Code}); h != "" {
+			a.out.hint(h)
+		}
+	}
+	if acc.Packet == api.PacketMissing {
+		a.out.print("%s", a.t("status.no_packet", acc.Name))
+	}
+}
+
+// degradedText is one reason in the user's language, with how often it was seen.
+func (a *app) degradedText(d api.Degraded) string {
+	s := d.Detail
+	if text.Has("fault." + string(d.Code)) {
+		s = text.Fault(a.lang, api.Fault{Code: d.Code, Args: d.Args})
+	}
+	if d.Count > 1 {
+		return a.t("status.times", printable(s), d.Count)
+	}
+	return printable(s)
+}
+
+// joined returns the parts that are not empty with a dot between them.
+func joined(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	return strings.Join(parts, " · ")
+}
+
+// remedy is what helps an account that failed.
+func (a *app) remedy(acc api.Account) string {
+	if h := text.FaultHint(a.lang, acc.Fault); h != "" {
+		return h
+	}
+	return a.t("hint.doctor")
+}
+
+// nextTry says when a start is tried again, "" if none is due.
+func (a *app) nextTry(acc api.Account) string {
+	switch acc.State {
+	case api.StateBackoff, api.StateFailed:
+		if !acc.NextTry.IsZero() {
+			return a.t("status.next_try", age(time.Until(acc.NextTry)+time.Second/2))
+		}
+	}
+	return ""
 }
 
 // stateColour is the SGR code of a state.
@@ -204,8 +285,8 @@ func stateColour(s api.State) string {
 }
 
 // watchEvery is how often a terminal's status is drawn again without a change,
-// for its ages, memory and counts.
-const watchEvery = 2 * time.Second
+// for its ages, memory, counts and the time until the next try.
+const watchEvery = time.Second
 
 // watchStatus draws the status again with every change, and on a terminal every
 // [watchEvery]. Without a terminal it prints each change below the last; as JSON

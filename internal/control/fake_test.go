@@ -58,8 +58,7 @@ func (f *fakeBackend) Status() api.Status {
 	now := time.Now()
 	return api.Status{Version: "1.2.3", PID: 42, Started: now, Home: "/h", Accounts: []api.Account{{
 		Name: "main", UIN: 10001, Nickname: "喵", State: st, Reason: "online", Since: now, NapCat: "4.18.13", QQ: "3.2",
-		QR:      &api.QR{URL: "https://txz.qq.com/p?k=1", Issued: now, Seq: 1},
-		Login:   &api.LoginChallenge{Kind: "captcha"},
+		Login:   &api.Login{Step: api.StepWaiting, URL: "https://txz.qq.com/p?k=1", Issued: now, Seq: 1, Failed: &api.LoginFailure{Method: api.MethodQuick, Reason: api.LoginNoTicket, Time: now}},
 		History: []api.Transition{{Time: now, State: st}},
 	}}}
 }

@@ -60,7 +60,7 @@ var table = []route{
 	{Method: "GET", Path: "/v0/status", Summary: "The daemon and its accounts as they stand now.", Out: api.Status{}, handle: (*Server).status},
 	{Method: "POST", Path: "/v0/stop", Summary: "Begins an orderly stop of the daemon.", In: api.StopRequest{}, Out: none{}, handle: (*Server).stopDaemon},
 	{Method: "GET", Path: "/v0/watch", Summary: "Streams a snapshot and then every change, one document a line.", Out: api.WatchItem{}, stream: true, handle: (*Server).watch, Query: []param{
-		{"account", "only this account's changes"}, {"kinds", "of state, qr, login, log, event, with commas; default state,qr,login"}}},
+		{"account", "only this account's changes"}, {"kinds", "of state, log, event, with commas; default state"}}},
 }
 
 func (s *Server) routes() http.Handler {
@@ -349,37 +349,38 @@ func (s *Server) stopDaemon(w http.ResponseWriter, r *http.Request) error {
 }
 
 // watch streams a snapshot, then every change. Query: account, kinds (comma
-// separated; without it state, qr and login).
+// separated; without it state).
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
-	kinds := []string{"state", "qr", "login"}
+	kinds := []string{"state"}
 	if k := r.URL.Query().Get("kinds"); k != "" {
 		kinds = strings.Split(k, ",")
 		for _, k := range kinds {
-			if !slices.Contains([]string{"state", "qr", "login", "log", "event"}, k) {
+			if !slices.Contains([]string{"state", "log", "event"}, k) {
 				return &api.Error{Code: CodeBadRequest, Message: "no such kind: " + k}
 			}
 		}
 	}
 	sub := s.o.Hub.Subscribe(r.URL.Query().Get("account"), kinds...)
 	defer sub.Close()
+	taken := time.Now()
 	st := s.o.Backend.Status()
 	first := api.WatchItem{Kind: "snapshot", Time: time.Now(), Status: &st}
 	return s.stream(w, r, sub, &first, func(it api.WatchItem) any {
-		if stale(it, st) {
+		if it.State != nil && stale(it, st, taken) {
 			return nil
 		}
 		return it
 	})
 }
 
-// stale reports whether it is older than the snapshot st: what was published
-// between the subscription and the snapshot must not undo it.
-func stale(it api.WatchItem, st api.Status) bool {
+// stale reports whether it is older than the snapshot st, which was taken
+// later than taken: what was published between the subscription and the
+// snapshot must not undo it.
+func stale(it api.WatchItem, st api.Status, taken time.Time) bool {
 	for _, a := range st.Accounts {
-		if a.Name != it.Account {
-			continue
+		if a.Name == it.Account {
+			return it.Time.Before(taken) || it.State.Since.Before(a.Since)
 		}
-		return it.State != nil && it.State.Since.Before(a.Since) || it.QR != nil && a.QR != nil && it.QR.Issued.Before(a.QR.Issued)
 	}
 	return false
 }

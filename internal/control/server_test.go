@@ -181,11 +181,11 @@ func TestTCPNeedsAToken(t *testing.T) {
 func TestWatch(t *testing.T) {
 	r := serve(t, false)
 	var got []string
-	err := r.client.Watch(t.Context(), "", []string{"state", "qr"}, func(it api.WatchItem) error {
+	err := r.client.Watch(t.Context(), "", []string{"state"}, func(it api.WatchItem) error {
 		got = append(got, it.Kind+" "+it.Account)
 		switch len(got) {
 		case 1:
-			r.hub.Publish(api.WatchItem{Kind: "login", Account: "main"})
+			r.hub.Publish(api.WatchItem{Kind: "log", Account: "main"})
 			for i := range 3 {
 				r.hub.Publish(api.WatchItem{Kind: "state", Account: fmt.Sprint(i), State: &api.Account{Name: "main"}})
 			}
@@ -358,7 +358,7 @@ func TestOpenAPI(t *testing.T) {
 	for _, it := range []api.WatchItem{
 		{Kind: "snapshot", Time: time.Now(), Status: &st},
 		{Kind: "log", Time: time.Now(), Log: &api.LogRecord{Time: time.Now(), Level: "info", Source: "ncatd"}},
-		{Kind: "login", Time: time.Now(), Login: &api.LoginItem{Step: "waiting"}},
+		{Kind: "state", Time: time.Now(), Account: "main", State: &st.Accounts[0]},
 		{Kind: "event", Time: time.Now(), Event: json.RawMessage(`{"post_type":"message"}`)},
 		{Kind: "dropped", Time: time.Now(), Dropped: 3},
 	} {

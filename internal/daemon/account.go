@@ -67,8 +67,6 @@ type AccountDeps struct {
 	// Changed is told of every change of the snapshot that a watcher should see;
 	// transition says whether state or reason changed.
 	Changed func(a api.Account, transition bool)
-	QR      func(account string, qr api.QR)
-	Login   func(account string, item api.LoginItem)
 	Log     func(r api.LogRecord)
 	// Remember is told who logged in.
 	Remember func(account string, uin int64)

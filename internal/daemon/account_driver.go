@@ -73,7 +73,7 @@ func (d *driver) Spawn(ctx context.Context, n uint64) error {
 func (a *Account) started(l *life, pair install.Pair) {
 	a.edit(func(s *api.Account) {
 		s.PIDs.NapCat, s.NapCat, s.QQ = l.proc.Identity().PID, pair.NapCat.Version, pair.QQ.Version
-		s.QR, s.Login = nil, nil
+		s.Login = nil
 	})
 	close(l.ready)
 }
@@ -275,7 +275,7 @@ func (l *life) finish(ctx context.Context, timeout time.Duration) error {
 	}
 	l.a.mu.Unlock()
 	l.a.edit(func(s *api.Account) {
-		s.PIDs, s.RSSBytes, s.CPUPercent, s.QR, s.Login, s.WebUIURL, s.OneBotURL = api.PIDs{}, 0, 0, nil, nil, "", ""
+		s.PIDs, s.RSSBytes, s.CPUPercent, s.Login, s.WebUIURL, s.OneBotURL = api.PIDs{}, 0, 0, nil, "", ""
 	})
 	return nil
 }
@@ -332,7 +332,7 @@ func (a *Account) cameOnline(l *life) {
 	if a.d.Online != nil {
 		a.d.Online(l.pair)
 	}
-	a.edit(func(s *api.Account) { s.QR, s.Login = nil, nil })
+	a.edit(func(s *api.Account) { s.Login = nil })
 	a.note(func(s *accountState) { s.Output = l.proc.Offset() })
 }
 

@@ -136,7 +136,7 @@ func (l *life) loggedIn(out webui.Outcome) {
 		l.loginAt = now
 	})
 	a.edit(func(s *api.Account) {
-		s.UIN, s.Nickname, s.QR, s.Login = out.UIN, out.Nickname, nil, nil
+		s.UIN, s.Nickname, s.Login = out.UIN, out.Nickname, nil
 	})
 	l.goes(l.version)
 	if out.Nickname == "" {
@@ -244,9 +244,7 @@ func (l *life) stayIn() {
 // loginEvent takes a step of the login. It runs on the login's goroutine.
 func (l *life) loginEvent(e webui.Event) {
 	a := l.a
-	if a.d.Login != nil {
-		a.d.Login(a.Name(), api.LoginItem{Step: api.LoginStep(e.Step), Method: api.LoginMethod(e.Method), UIN: e.UIN, Nickname: e.Nickname, URL: e.URL, Reason: e.Reason, Detail: e.Detail})
-	}
+	a.edit(func(s *api.Account) { s.Login = nextLogin(s.Login, e, time.Now()) })
 	enter := func(to login, r supervisor.Reason, detail string) {
 		l.post(func(f *facts, _ time.Time) { f.Login, f.LoginReason, f.LoginDetail, f.WebUIKnown = to, r, detail, true })
 	}
@@ -256,26 +254,14 @@ func (l *life) loginEvent(e webui.Event) {
 	case webui.StepPassword:
 		enter(loginTrying, reasonPasswordLogin, fmt.Sprintf("logging in %d with its password", e.UIN))
 	case webui.StepWaiting, webui.StepRefreshed:
-		qr := api.QR{URL: e.URL, Issued: time.Now(), Seq: e.Seq}
-		a.edit(func(s *api.Account) { s.QR, s.Login = &qr, nil })
-		if a.d.QR != nil {
-			a.d.QR(a.Name(), qr)
-		}
 		enter(loginHuman, reasonQR, "waiting for somebody to scan the QR code with the phone")
 	case webui.StepTimeout:
 		enter(loginHuman, reasonQR, "nobody scanned the QR code in time; a new one is shown from time to time")
 	case webui.StepCaptcha:
-		a.edit(func(s *api.Account) {
-			s.QR, s.Login = nil, &api.LoginChallenge{Kind: "captcha", UIN: e.UIN, URL: e.URL}
-		})
 		enter(loginHuman, reasonCaptcha, "QQ asks for a captcha")
 	case webui.StepNewDevice:
-		a.edit(func(s *api.Account) {
-			s.QR, s.Login = nil, &api.LoginChallenge{Kind: "new_device", UIN: e.UIN, URL: e.URL}
-		})
 		enter(loginHuman, reasonNewDevice, "QQ asks to confirm this device by scanning a QR code")
 	case webui.StepAccepted:
-		a.edit(func(s *api.Account) { s.QR, s.Login = nil, nil })
 		enter(loginAccepted, "", "")
 	case webui.StepFailed:
 		a.log.Warn("login method did not work", "method", e.Method, "reason", e.Reason, "detail", e.Detail)
@@ -283,7 +269,6 @@ func (l *life) loginEvent(e webui.Event) {
 			enter(loginHuman, reasonLoginFailed, "no way of login.order worked; somebody must log in")
 		}
 	case webui.StepRestarted:
-		a.edit(func(s *api.Account) { s.QR, s.Login = nil, nil })
 		enter(loginWaiting, "", "")
 	}
 }

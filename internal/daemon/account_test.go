@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -32,13 +33,17 @@ func TestAccountComesOnlineByQR(t *testing.T) {
 	o := quickSim()
 	o.ScanAfter = d(1000)
 	r := newRig(t, "main", o)
-	var qr []api.QR
+	var qr []api.Login
 	var remembered int64
-	r.d.QR = func(_ string, q api.QR) { r.mu.Lock(); qr = append(qr, q); r.mu.Unlock() }
+	r.d.Changed = also(r.d.Changed, func(a api.Account) {
+		if a.Login.Code() && (len(qr) == 0 || qr[len(qr)-1].URL != a.Login.URL) {
+			qr = append(qr, *a.Login)
+		}
+	}, &r.mu)
 	r.d.Remember = func(_ string, uin int64) { r.mu.Lock(); remembered = uin; r.mu.Unlock() }
 	r.start()
 	a := r.online()
-	if a.UIN != napcatsim.DefaultUIN || a.Nickname != napcatsim.DefaultNick || a.PIDs.NapCat == 0 || a.QR != nil || a.WebUIURL == "" || a.OneBotURL == "" || a.Restarts != 0 {
+	if a.UIN != napcatsim.DefaultUIN || a.Nickname != napcatsim.DefaultNick || a.PIDs.NapCat == 0 || a.Login != nil || a.WebUIURL == "" || a.OneBotURL == "" || a.Restarts != 0 {
 		t.Errorf("%+v", a)
 	}
 	if !r.had(0, api.StateLoginRequired, "qr") {
@@ -115,7 +120,11 @@ func TestAccountWorkerAgainLogsItselfIn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "main", quickSim())
 	var steps []string
-	r.d.Login = func(_ string, i api.LoginItem) { r.mu.Lock(); steps = append(steps, string(i.Step)); r.mu.Unlock() }
+	r.d.Changed = also(r.d.Changed, func(a api.Account) {
+		if a.Login != nil {
+			steps = append(steps, string(a.Login.Step))
+		}
+	}, &r.mu)
 	r.start()
 	a := r.online() // by a scan: now there is a ticket
 	r.acc.Restart("test", "")
@@ -335,7 +344,7 @@ func TestAccountStopAtAnyMoment(t *testing.T) {
 			case "starting":
 				r.await("a process", 5*time.Second, func(a api.Account) bool { return a.PIDs.NapCat != 0 })
 			case "login":
-				r.await("a QR code", 10*time.Second, func(a api.Account) bool { return a.QR != nil })
+				r.await("a QR code", 10*time.Second, func(a api.Account) bool { return a.Login.Code() })
 			case "connecting":
 				r.await("the login to be accepted", 10*time.Second, func(a api.Account) bool { return a.State == api.StateConnecting })
 			case "online":
@@ -357,5 +366,17 @@ func TestAccountStopAtAnyMoment(t *testing.T) {
 				t.Errorf("process %d is left", id.PID)
 			}
 		})
+	}
+}
+
+// also returns a Changed that calls first and then, with mu held, then.
+func also(first func(api.Account, bool), then func(api.Account), mu *sync.Mutex) func(api.Account, bool) {
+	return func(a api.Account, transition bool) {
+		if first != nil {
+			first(a, transition)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		then(a)
 	}
 }

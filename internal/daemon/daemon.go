@@ -253,10 +253,6 @@ func (d *Daemon) newAccount(c AccountConfig) *Account {
 		NotOnline: d.releases.notOnline,
 		Link:      d.bots.link,
 		Changed:   d.changed,
-		QR:        func(account string, qr api.QR) { d.hub.Publish(api.WatchItem{Kind: "qr", Account: account, QR: &qr}) },
-		Login: func(account string, item api.LoginItem) {
-			d.hub.Publish(api.WatchItem{Kind: "login", Account: account, Login: &item})
-		},
 		Log: func(r api.LogRecord) {
 			if d.hub.Wants("log") {
 				d.hub.Publish(api.WatchItem{Kind: "log", Account: r.Account, Log: &r})

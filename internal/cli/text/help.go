@@ -29,6 +29,7 @@ var helpEN = map[string]string{
 	"flag.yes":         "install NapCat and QQ without asking",
 	"flag.wait":        "with -d: wait at most this `time` for the accounts",
 	"flag.keep":        "leave NapCat running; the next start takes it over",
+	"flag.strict":      "exit with 7 if an account is online but degraded",
 	"flag.watch":       "draw again with every change",
 	"flag.follow":      "go on with what comes",
 	"flag.level":       "at least this `level`: debug, info, warn, error",
@@ -72,7 +73,7 @@ var helpEN = map[string]string{
 	"cmd.reload.example": "ncatd reload",
 
 	"cmd.status.short":   "Show how the accounts are",
-	"cmd.status.long":    "Show how the accounts are. The exit code is 0 if every account that shall run is online, 4 if one waits for a login, 5 if one failed, 1 otherwise, 3 if the daemon does not run.",
+	"cmd.status.long":    "Show how the accounts are. The exit code is 0 if every account that shall run is online, 4 if one waits for a login, 5 if one failed, 1 otherwise, 3 if the daemon does not run; with --strict 7 if one is online but degraded.",
 	"cmd.status.example": "ncatd status\nncatd status --json\nncatd status --watch",
 
 	"cmd.logs.short":   "Show the logs of ncatd and of NapCat, merged by time",
@@ -167,6 +168,7 @@ var helpZH = map[string]string{
 	"flag.yes":         "不询问，直接安装 NapCat 和 QQ",
 	"flag.wait":        "配合 -d：最多等待账号这么长`时间`",
 	"flag.keep":        "让 NapCat 继续运行，下次启动时接管",
+	"flag.strict":      "账号在线但有故障时以 7 退出",
 	"flag.watch":       "有变化就重新显示",
 	"flag.follow":      "持续输出新内容",
 	"flag.level":       "最低`级别`：debug、info、warn、error",
@@ -210,7 +212,7 @@ var helpZH = map[string]string{
 	"cmd.reload.example": "ncatd reload",
 
 	"cmd.status.short":   "查看账号状况",
-	"cmd.status.long":    "查看账号状况。该运行的账号都在线时退出码为 0，有账号等待登录为 4，有账号出错为 5，其他情况为 1，守护进程没运行为 3。",
+	"cmd.status.long":    "查看账号状况。该运行的账号都在线时退出码为 0，有账号等待登录为 4，有账号出错为 5，其他情况为 1，守护进程没运行为 3；加 --strict 时账号在线但有故障为 7。",
 	"cmd.status.example": "ncatd status\nncatd status --json\nncatd status --watch",
 
 	"cmd.logs.short":   "查看 ncatd 和 NapCat 的日志，按时间合并",

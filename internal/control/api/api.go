@@ -26,6 +26,15 @@ const (
 	StateStopping      State = "stopping"
 )
 
+// Packet says how NapCat's packet back end is.
+type Packet string
+
+// What the packet back end may be.
+const (
+	PacketAvailable Packet = "available"
+	PacketMissing   Packet = "missing" // NapCat knows none for this QQ version
+)
+
 // Status is the answer of GET /v0/status and of `ncatd status --json`.
 type Status struct {
 	Version  string    `json:"version"`
@@ -73,16 +82,14 @@ type Account struct {
 	Calls        uint64    `json:"calls"`
 	SendsFailed  uint64    `json:"sends_failed"`
 	QueueDropped uint64    `json:"queue_dropped"`
-	// QR is the code to scan now, nil when none is needed.
-	QR *QR `json:"qr,omitempty"`
 	// Login is the login that is under way, nil if there is none.
 	Login *Login `json:"login,omitempty"`
 	// Degraded are the reasons why an account does less than it should although
 	// it is online, the oldest first.
 	Degraded []Degraded `json:"degraded,omitempty"`
-	// Packet says whether NapCat's packet back end works: available, missing, or
-	// "" while that is not known. Without one some actions fail.
-	Packet string `json:"packet,omitempty"`
+	// Packet says whether NapCat's packet back end works, "" while that is not
+	// known. Without one some actions fail.
+	Packet Packet `json:"packet,omitempty"`
 	// History holds the last transitions, oldest first.
 	History []Transition `json:"history,omitempty"`
 }
@@ -92,19 +99,6 @@ type PIDs struct {
 	NapCat int `json:"napcat"`
 	Xvfb   int `json:"xvfb"`
 }
-
-// QR is a login code. URL is the text to encode, not a link to an image.
-type QR struct {
-	URL    string    `json:"url"`
-	Issued time.Time `json:"issued"`
-	Seq    int       `json:"seq"` // counts the codes of one login, from 1
-}
-
-// LoginChallenge and LoginItem are going away.
-type (
-	LoginChallenge = Login
-	LoginItem      = Login
-)
 
 // Transition is one change of an account's state.
 type Transition struct {
@@ -116,15 +110,14 @@ type Transition struct {
 }
 
 // WatchItem is one line of GET /v0/watch. The first line has Kind "snapshot",
-// each later one says what changed.
+// each later one an account as it stands after a change, a log record or an
+// event.
 type WatchItem struct {
-	Kind    string          `json:"kind"` // snapshot, state, qr, login, log, event, dropped
+	Kind    string          `json:"kind"` // snapshot, state, log, event, dropped
 	Time    time.Time       `json:"time"`
 	Account string          `json:"account,omitempty"`
 	Status  *Status         `json:"status,omitempty"`  // snapshot
 	State   *Account        `json:"state,omitempty"`   // state
-	QR      *QR             `json:"qr,omitempty"`      // qr
-	Login   *LoginItem      `json:"login,omitempty"`   // login
 	Log     *LogRecord      `json:"log,omitempty"`     // log
 	Event   json.RawMessage `json:"event,omitempty"`   // event: as OneBot sent it
 	Dropped int             `json:"dropped,omitempty"` // dropped: items this reader missed

@@ -52,8 +52,8 @@ const (
 )
 
 // Login is all that there is to know of a login that is under way. It stands in
-// the account's snapshot from the login's first step until the account is online
-// or its process has ended.
+// the account's snapshot from the login's first step until the account is
+// logged in or its process has ended.
 type Login struct {
 	Step   LoginStep   `json:"step"`
 	Method LoginMethod `json:"method,omitempty"` // that is being tried
@@ -68,10 +68,6 @@ type Login struct {
 	Nickname string `json:"nickname,omitempty"`
 	// Failed is the last way of this login that did not work. The login goes on.
 	Failed *LoginFailure `json:"failed,omitempty"`
-
-	Kind   string `json:"kind,omitempty"`   // going away
-	Reason string `json:"reason,omitempty"` // going away
-	Detail string `json:"detail,omitempty"` // going away
 }
 
 // LoginFailure is a way to log in that did not work.

@@ -138,8 +138,7 @@ func (c *Client) Stop(ctx context.Context, keepNapCat bool) error {
 
 // Watch calls each with a snapshot and then with every change, in order, until
 // each returns an error (which Watch returns), ctx ends, or the daemon ends the
-// stream (io.EOF). account "" watches all accounts; no kinds are state, qr and
-// login.
+// stream (io.EOF). account "" watches all accounts; no kinds are state.
 func (c *Client) Watch(ctx context.Context, account string, kinds []string, each func(api.WatchItem) error) error {
 	q := url.Values{}
 	if account != "" {
