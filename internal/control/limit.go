@@ -5,6 +5,22 @@ import (
 	"sync"
 )
 
+// connLimit returns how many connections each of n listeners may have open, if
+// the process may have files open altogether (0: no limit is known).
+func connLimit(files, n int) int {
+	if files <= 0 {
+		return maxConns
+	}
+	return min(maxConns, max(minConns, (files-reservedFDs)/n))
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // limitConns returns l with at most n connections open at a time; further ones
 // are closed at once, so that whoever holds too many hurts himself only.
 func limitConns(l net.Listener, n int) net.Listener {

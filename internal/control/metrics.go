@@ -3,8 +3,10 @@ package control
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -17,6 +19,9 @@ import (
 // ones are counted as "other". Event types, actions, reasons and retcodes are
 // few by nature; this holds whatever a caller makes up.
 const maxLabelValues = 256
+
+// maxLabelLen bounds one value, in bytes. NapCat's own are half as long.
+const maxLabelLen = 64
 
 // Metrics counts what happens for /metrics. What is a state rather than a
 // happening comes from [Backend.Status] at the time of the scrape. Names obey
@@ -109,8 +114,12 @@ func (m *Metrics) QueueLength(account string, n int) {
 	}
 }
 
-// bounded returns v if it is among the first values of the label, else "other".
+// bounded returns v if it is short and among the first values of the label, else
+// "other".
 func (m *Metrics) bounded(label, v string) string {
+	if len(v) > maxLabelLen || !utf8.ValidString(v) {
+		return "other"
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.seen[label]
@@ -125,6 +134,15 @@ func (m *Metrics) bounded(label, v string) string {
 		return "other"
 	}
 	s[v] = true
+	return v
+}
+
+// label makes a value that comes from outside one that a label may have.
+func label(v string) string {
+	v = strings.ToValidUTF8(v, "?")
+	if len(v) > maxLabelLen {
+		return strings.ToValidUTF8(v[:maxLabelLen], "")
+	}
 	return v
 }
 
@@ -152,12 +170,13 @@ var (
 	descBuild = prometheus.NewDesc("ncatd_build_info", "Always 1; the version of ncatd.", []string{"version"}, nil)
 	descInfo  = prometheus.NewDesc("ncatd_account_info", "Always 1; the account and what it runs.",
 		[]string{"account", "uin", "napcat_version", "qq_version"}, nil)
-	descState   = prometheus.NewDesc("ncatd_account_state", "1 for the state the account is in, 0 for all others.", []string{"account", "state"}, nil)
-	descSince   = prometheus.NewDesc("ncatd_account_state_since_timestamp_seconds", "When the account entered its state.", []string{"account"}, nil)
-	descRSS     = prometheus.NewDesc("ncatd_napcat_resident_memory_bytes", "Resident memory of the account's process tree.", []string{"account"}, nil)
-	descCPU     = prometheus.NewDesc("ncatd_napcat_cpu_usage_ratio", "Processor use of the account's process tree; 1 is one core.", []string{"account"}, nil)
-	descFailed  = prometheus.NewDesc("ncatd_sends_failed_total", "Sends that failed.", []string{"account"}, nil)
-	descWatcher = prometheus.NewDesc("ncatd_control_watchers", "Readers of watch and event streams.", nil, nil)
+	descState    = prometheus.NewDesc("ncatd_account_state", "1 for the state the account is in, 0 for all others.", []string{"account", "state"}, nil)
+	descSince    = prometheus.NewDesc("ncatd_account_state_since_timestamp_seconds", "When the account entered its state.", []string{"account"}, nil)
+	descRSS      = prometheus.NewDesc("ncatd_napcat_resident_memory_bytes", "Resident memory of the account's process tree.", []string{"account"}, nil)
+	descCPU      = prometheus.NewDesc("ncatd_napcat_cpu_usage_ratio", "Processor use of the account's process tree; 1 is one core.", []string{"account"}, nil)
+	descDegraded = prometheus.NewDesc("ncatd_account_degraded", "1 for each reason why an account does less than it should although it is online.", []string{"account", "code"}, nil)
+	descFailed   = prometheus.NewDesc("ncatd_sends_failed_total", "Sends that failed.", []string{"account"}, nil)
+	descWatcher  = prometheus.NewDesc("ncatd_control_watchers", "Readers of watch and event streams.", nil, nil)
 )
 
 type statusCollector struct {
@@ -167,7 +186,7 @@ type statusCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descBuild, descInfo, descState, descSince, descRSS, descCPU, descFailed, descWatcher} {
+	for _, d := range []*prometheus.Desc{descBuild, descInfo, descState, descSince, descRSS, descCPU, descFailed, descWatcher, descDegraded} {
 		ch <- d
 	}
 }
@@ -181,7 +200,14 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descBuild, 1, st.Version)
 	gauge(descWatcher, float64(c.h.Len()))
 	for _, a := range st.Accounts {
-		gauge(descInfo, 1, a.Name, strconv.FormatInt(a.UIN, 10), a.NapCat, a.QQ)
+		gauge(descInfo, 1, a.Name, strconv.FormatInt(a.UIN, 10), label(a.NapCat), label(a.QQ))
+		codes := map[api.Code]bool{} // one code may have several reports
+		for _, d := range a.Degraded {
+			if !codes[d.Code] {
+				codes[d.Code] = true
+				gauge(descDegraded, 1, a.Name, label(string(d.Code)))
+			}
+		}
 		for _, s := range allStates {
 			v := 0.0
 			if s == a.State {

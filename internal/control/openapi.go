@@ -37,16 +37,16 @@ func describe(table []route) json.RawMessage {
 			op["parameters"] = params
 		}
 		if rt.In != nil {
-			op["requestBody"] = object{"content": object{"application/json": object{"schema": d.schema(reflect.TypeOf(rt.In))}}}
+			op["requestBody"] = object{"content": object{"application/json": object{"schema": d.schema(rt.In)}}}
 		}
 		answer := object{"description": "done"}
 		switch {
 		case rt.text:
 			answer["content"] = object{"text/plain": object{"schema": object{"type": "string"}}}
 		case rt.stream:
-			answer["content"] = object{"application/x-ndjson": object{"schema": d.schema(reflect.TypeOf(rt.Out))}}
+			answer["content"] = object{"application/x-ndjson": object{"schema": d.schema(rt.Out)}}
 		default:
-			answer["content"] = object{"application/json": object{"schema": d.schema(reflect.TypeOf(rt.Out))}}
+			answer["content"] = object{"application/json": object{"schema": d.schema(rt.Out)}}
 		}
 		op["responses"] = object{"200": answer, "default": errorAnswer}
 		item, _ := paths[rt.Path].(object)

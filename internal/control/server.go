@@ -31,7 +31,9 @@ const (
 	bodyTimeout    = 20 * time.Second
 	idleTimeout    = 90 * time.Second
 	writeTimeout   = 20 * time.Second // of one line of a stream as well
-	maxConns       = 1536             // of each listener
+	maxConns       = 1536             // of each listener, if there are descriptors for as many
+	reservedFDs    = 96               // kept for NapCat, the store, logs and the bot
+	minConns       = 8                // of each listener, however few descriptors there are
 	maxStreams     = 1024             // watch, events and logs together
 	shutdownGrace  = 2 * time.Second
 	keepAlive      = 15 * time.Second // an empty line on silent streams shows dead readers
@@ -72,7 +74,7 @@ func New(o Options) (*Server, error) {
 	if o.Listen != "" && o.Token == "" {
 		return nil, errors.New("control API over TCP needs a token")
 	}
-	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token.Reveal())), metrics: o.Metrics, table: table}
+	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token.Reveal())), metrics: o.Metrics, table: handlers()}
 	if s.metrics == nil {
 		s.metrics = NewMetrics()
 	}
@@ -92,7 +94,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer unixListener.Close()
 	h := s.routes()
 	servers := []*http.Server{s.httpServer(h)}
-	listeners := []net.Listener{limitConns(unixListener, maxConns)}
+	limit := connLimit(openFiles(), 1+btoi(s.o.Listen != ""))
+	listeners := []net.Listener{limitConns(unixListener, limit)}
 	addr := ""
 	if s.o.Listen != "" {
 		var lc net.ListenConfig
@@ -103,7 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 		defer tcp.Close()
 		addr = tcp.Addr().String()
 		servers = append(servers, s.httpServer(s.guard(h, tcp.Addr())))
-		listeners = append(listeners, limitConns(tcp, maxConns))
+		listeners = append(listeners, limitConns(tcp, limit))
 	}
 	if s.o.Ready != nil {
 		s.o.Ready(addr)
@@ -165,20 +168,24 @@ func (s *Server) guard(h http.Handler, addr net.Addr) http.Handler {
 	wide := net.ParseIP(host).IsUnspecified()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !hostAllowed(r.Host, host, port, wide) {
+			w.Header().Set("Connection", "close")
 			writeError(w, &api.Error{Code: CodeForbidden, Message: "this Host is not served here"})
 			return
 		}
 		if o := r.Header.Get("Origin"); o != "" && !sameOrigin(o, r.Host) || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			w.Header().Set("Connection", "close")
 			writeError(w, &api.Error{Code: CodeForbidden, Message: "requests of other sites are refused"})
 			return
 		}
 		if openPath(r.URL.Path) {
+			w.Header().Set("Connection", "close") // nobody without the token keeps one
 			h.ServeHTTP(w, r)
 			return
 		}
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 		if !ok || subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
+			w.Header().Set("Connection", "close")
 			w.Header().Set("WWW-Authenticate", `Bearer realm="ncatd"`)
 			writeError(w, &api.Error{Code: CodeUnauthorized, Message: "a valid bearer token is required",
 				Hint: "the token is in secrets.json: control"})

@@ -351,8 +351,8 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
-	if n != len(table) {
-		t.Errorf("%d operations are described, there are %d handlers", n, len(table))
+	if n != len(handlers()) {
+		t.Errorf("%d operations are described, there are %d handlers", n, len(handlers()))
 	}
 	st := r.backend.Status()
 	for _, it := range []api.WatchItem{

@@ -133,9 +133,15 @@ type LogRecord struct {
 	Attrs   string    `json:"attrs,omitempty"`
 }
 
+// The words of [WantRequest].
+const (
+	WantRunning = "running"
+	WantStopped = "stopped"
+)
+
 // WantRequest is the body of POST /v0/accounts/{name}/want.
 type WantRequest struct {
-	Want string `json:"want"` // running, stopped
+	Want string `json:"want"`
 }
 
 // QuickLoginRequest is the body of POST …/login/quick; UIN 0 is the configured account.
