@@ -12,6 +12,8 @@ package text
 import (
 	"fmt"
 	"maps"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -50,21 +52,39 @@ var byLang = func() map[Lang]map[string]string {
 	return m
 }()
 
-// T returns the text of a code with args put in as by fmt.Sprintf. A code that
-// the language lacks falls back to English, one that no language has to the
-// code itself and its args.
+// verb is one verb of a text: its own index, if it has one, counts.
+var verb = regexp.MustCompile(`%[-+# 0]*(?:\[(\d+)\])?\d*(?:\.(?:\[(\d+)\])?\d+)?(?:\[(\d+)\])?([a-zA-Z%])`)
+
+// T returns the text of a code with args put in as by fmt.Sprintf; args that
+// the text does not need are left out. A code that the language lacks falls
+// back to English, one that no language has to the code itself and its args.
 func T(l Lang, code string, args ...any) string {
 	f, ok := byLang[l][code]
 	if !ok {
 		f, ok = byLang[English][code]
 	}
-	switch {
-	case !ok:
+	if !ok {
 		return strings.TrimSpace(code + " " + strings.TrimSpace(fmt.Sprintln(args...)))
-	case len(args) == 0:
-		return strings.ReplaceAll(f, "%%", "%")
 	}
-	return fmt.Sprintf(f, args...)
+	return fmt.Sprintf(f, args[:min(len(args), arity(f))]...)
+}
+
+// arity returns how many arguments a text takes.
+func arity(f string) int {
+	n, next := 0, 0
+	for _, m := range verb.FindAllStringSubmatch(f, -1) {
+		if m[4] == "%" {
+			continue
+		}
+		next++
+		for _, index := range m[1:4] {
+			if i, err := strconv.Atoi(index); err == nil {
+				next = i
+			}
+		}
+		n = max(n, next)
+	}
+	return n
 }
 
 // Has reports whether the catalogue knows the code.

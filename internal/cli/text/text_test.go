@@ -14,7 +14,7 @@ import (
 	"unicode"
 )
 
-var verb = regexp.MustCompile(`%(\[\d+\])?[-+# 0]*\d*(\.\d+)?[a-zA-Z]`)
+var verbs = regexp.MustCompile(`%(\[\d+\])?[-+# 0]*\d*(\.\d+)?[a-zA-Z]`)
 
 // TestBothLanguagesAreComplete holds that each code is in one part of the
 // catalogue only, in both languages, with the same arguments.
@@ -34,7 +34,7 @@ func TestBothLanguagesAreComplete(t *testing.T) {
 			if en == "" || zh == "" {
 				t.Errorf("%s is empty", code)
 			}
-			if a, b := verb.FindAllString(en, -1), verb.FindAllString(zh, -1); !slices.Equal(a, b) && !indexed(zh) {
+			if a, b := verbs.FindAllString(en, -1), verbs.FindAllString(zh, -1); !slices.Equal(a, b) && !indexed(zh) {
 				t.Errorf("%s takes %v in English and %v in Chinese", code, a, b)
 			}
 			if strings.ContainsFunc(en, func(r rune) bool { return unicode.Is(unicode.Han, r) }) && !strings.Contains(code, "example") {
