@@ -79,18 +79,6 @@ func (a *app) callAccount(ctx context.Context, name, action string, params json.
 	return cl.Call(ctx, acc.Name, action, params)
 }
 
-// refused turns a refusing answer into an error.
-func (a *app) refused(action string, r api.CallResponse) error {
-	if r.Status != "failed" && r.RetCode == 0 || r.Status == "async" {
-		return nil
-	}
-	msg := r.Wording
-	if msg == "" {
-		msg = r.Message
-	}
-	return failf(a, exitFailure, "err.call_refused", action, r.RetCode, printable(msg))
-}
-
 // callParams makes the parameters of a call and checks their names.
 func (a *app) callParams(action string, args []string, params string, noCheck bool) (json.RawMessage, error) {
 	act, known := schema.Lookup(baseAction(action))

@@ -157,14 +157,7 @@ func (a *app) explain(err error) (msg, hint string) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return a.t("err.timeout"), ""
 	case errors.As(err, &ae):
-		msg, hint = ae.Message, ae.Hint
-		if text.Has("api." + ae.Code) {
-			msg = a.t("api."+ae.Code, ae.Message)
-		}
-		if code := "hint.api." + ae.Code; text.Has(code) {
-			hint = a.t(code)
-		}
-		return msg, hint
+		return a.explainAPI(ae)
 	}
 	if errors.Is(err, home.ErrNoHome) {
 		return a.t("err.no_home"), a.t("hint.no_home")
@@ -186,6 +179,28 @@ func (a *app) explain(err error) (msg, hint string) {
 		return err.Error(), a.t("hint.port_taken")
 	}
 	return err.Error(), ""
+}
+
+// explainAPI words a request that the daemon refused.
+func (a *app) explainAPI(e *api.Error) (msg, hint string) {
+	msg, hint = printable(e.Message), printable(e.Hint)
+	if text.Has("fault." + string(e.Fault.Code)) {
+		msg = printable(text.Fault(a.lang, e.Fault))
+		if h := text.FaultHint(a.lang, e.Fault); h != "" {
+			hint = h
+		}
+		return msg, hint
+	}
+	if e.Code == "napcat_failed" {
+		msg = a.said(e.Message)
+	}
+	if text.Has("api." + e.Code) {
+		msg = a.t("api."+e.Code, msg)
+	}
+	if code := "hint.api." + e.Code; text.Has(code) {
+		hint = a.t(code)
+	}
+	return msg, hint
 }
 
 // configProblems prints every problem with its place and the offending line.

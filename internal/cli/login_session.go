@@ -383,7 +383,7 @@ func (s *loginSession) wished(ctx context.Context, method api.LoginMethod, err e
 	s.wish = nil
 	if s.talk == nil {
 		// A program asked for this way, not for whatever way works.
-		return fail(exitLoginRequired, errString(s.a.t("err.login_refused", s.acc.Name, printable(e.Message))), s.a.t("hint.login_qr", s.acc.Name))
+		return fail(exitLoginRequired, errString(s.a.t("err.login_refused", s.acc.Name, s.a.said(e.Message))), s.a.t("hint.login_qr", s.acc.Name))
 	}
 	if err := s.show(loginEvent{Event: "failed", Method: string(method), Reason: string(api.LoginRefused), Detail: e.Message}); err != nil {
 		return err

@@ -41,7 +41,6 @@ func (a *app) loginLine(e loginEvent) string {
 
 // loginFailure words what went wrong with one way to log in.
 func (a *app) loginFailure(e loginEvent) string {
-	detail := printable(e.Detail)
 	switch e.Reason {
 	case "no_ticket", "choose", "refused_before", "no_uin", "bad_md5", "not_ready", "no_password", "captcha_timeout", "device_timeout", "exhausted":
 		line := a.t("login.failed."+e.Reason, e.Account)
@@ -56,10 +55,7 @@ func (a *app) loginFailure(e loginEvent) string {
 	default:
 		method = "any"
 	}
-	if detail == "" {
-		detail = e.Reason
-	}
-	return a.t("login.refused", e.Account, a.t("login.method."+method), detail)
+	return a.t("login.refused", e.Account, a.t("login.method."+method), a.said(e.Detail))
 }
 
 // printCode prints the code that an account shows, for a glance: what renews
