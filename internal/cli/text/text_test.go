@@ -1,14 +1,10 @@
 package text
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -51,56 +47,6 @@ func TestBothLanguagesAreComplete(t *testing.T) {
 
 // indexed tells that a text names its arguments by number, in another order.
 func indexed(s string) bool { return strings.Contains(s, "%[") }
-
-// TestCodesInUseExist looks for every code that the commands use as a literal.
-func TestCodesInUseExist(t *testing.T) {
-	files, err := filepath.Glob("../*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no sources: ", err)
-	}
-	// The functions that take a code, and at which argument.
-	takers := map[string]int{"t": 0, "T": 1, "usagef": 1, "failf": 2, "ask": 0}
-	n := 0
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), f, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(node ast.Node) bool {
-			call, ok := node.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			name := ""
-			switch fn := call.Fun.(type) {
-			case *ast.Ident:
-				name = fn.Name
-			case *ast.SelectorExpr:
-				name = fn.Sel.Name
-			}
-			i, takes := takers[name]
-			if !takes || i >= len(call.Args) {
-				return true
-			}
-			lit, ok := call.Args[i].(*ast.BasicLit)
-			if !ok || lit.Kind != token.STRING {
-				return true
-			}
-			code, err := strconv.Unquote(lit.Value)
-			if err == nil && !Has(code) {
-				t.Errorf("%s: no text for %q", f, code)
-			}
-			n++
-			return true
-		})
-	}
-	if n < 100 {
-		t.Errorf("only %d uses were found", n)
-	}
-}
 
 // TestReasonsHaveTexts looks for every reason word that the daemon can give.
 func TestReasonsHaveTexts(t *testing.T) {
