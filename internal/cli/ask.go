@@ -28,7 +28,7 @@ func (a *app) askTwice(ctx context.Context, code string, args ...any) (bool, err
 }
 
 func (a *app) question(ctx context.Context, words string, empty bool) (bool, error) {
-	fmt.Fprint(a.Stderr, "ncatd: "+words)
+	fmt.Fprint(a.Stderr, "ncatd: "+escape(words))
 	type answer struct {
 		line string
 		err  error

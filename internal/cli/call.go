@@ -345,7 +345,7 @@ func newEvents(a *app) *cobra.Command {
 				return nil
 			}
 			if asJSON {
-				a.out.raw(append(bytes.TrimSpace(bytes.Clone(raw)), '\n'))
+				a.out.raw(append(bytes.Clone(escapeJSON(bytes.TrimSpace(raw))), '\n'))
 			} else {
 				a.out.print("%s", summary(raw))
 			}

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -208,8 +209,20 @@ func (a *app) newRoot() *cobra.Command {
 	return root
 }
 
-// t is the text of a code in the user's language.
-func (a *app) t(code string, args ...any) string { return text.T(a.lang, code, args...) }
+// t is the text of a code in the user's language. Texts and errors among args
+// are kept to one printable line: they may come from outside.
+func (a *app) t(code string, args ...any) string {
+	args = slices.Clone(args)
+	for i, x := range args {
+		switch x := x.(type) {
+		case string:
+			args[i] = printable(x)
+		case error:
+			args[i] = printable(x.Error())
+		}
+	}
+	return text.T(a.lang, code, args...)
+}
 
 // command returns a command with its texts from the catalogue: cmd.KEY.short,
 // .long (optional) and .example. use is the usage line after the parent's name.

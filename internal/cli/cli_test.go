@@ -360,7 +360,7 @@ func TestCallParams(t *testing.T) {
 
 func TestSummaryIsOneCleanLine(t *testing.T) {
 	got := summary([]byte(`{"time":0,"post_type":"message","message_type":"group","sub_type":"normal","group_id":7,"group_name":"G\u001b[2J","user_id":"8","sender":{"nickname":"n","card":"c\n"},"raw_message":"a\r\nb\u202e"}`))
-	if want := "message.group.normal group=7(G[2J) user=8(c ): a b"; !strings.HasSuffix(got, want) {
+	if want := "message.group.normal group=7(G\\x1b[2J) user=8(c ): a b\\u202e"; !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want …%q", got, want)
 	}
 	if n := len([]rune(summary([]byte(`{"post_type":"message","raw_message":"` + strings.Repeat("长", 5000) + `"}`)))); n > 510 {

@@ -156,9 +156,15 @@ func (d *loginDaemon) online() {
 // serve runs the control API until stop is called.
 func (d *loginDaemon) serve(t *testing.T) (stop func()) {
 	t.Helper()
+	return serveControl(t, d, &d.hub, d.home)
+}
+
+// serveControl serves the control API of b in h until stop is called.
+func serveControl(t *testing.T, b control.Backend, hub *control.Hub, h home.Dir) (stop func()) {
+	t.Helper()
 	ready := make(chan struct{})
-	srv, err := control.New(control.Options{Backend: d, Hub: &d.hub, Log: slog.New(slog.DiscardHandler),
-		Socket: d.home.Socket(), Ready: func(string) { close(ready) }})
+	srv, err := control.New(control.Options{Backend: b, Hub: hub, Log: slog.New(slog.DiscardHandler),
+		Socket: h.Socket(), Ready: func(string) { close(ready) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func (a *app) printCode(acc api.Account) {
 		cols, rows := terminalSize(a.Stdout)
 		if style, fits := code.Fit(qrterm.Style{Plain: a.getenv("TERM") == "dumb"}, cols-1, rows); fits {
 			for _, l := range code.Lines(style) {
-				a.out.print("%s", l)
+				a.out.print("%s", painted(l))
 			}
 			return
 		}
@@ -171,7 +171,7 @@ func (v *plainLogin) code(e loginEvent) error {
 	}
 	a.out.say("%s", a.t(head, e.Account))
 	for _, l := range code.Lines(qrterm.Style{ASCII: v.opt.form == qrASCII, Plain: true, Quiet: 4}) {
-		a.out.print("%s", l)
+		a.out.print("%s", painted(l))
 	}
 	a.out.say("%s", a.t("login.url", printable(e.URL)))
 	return nil
@@ -215,7 +215,7 @@ func (v *screenLogin) show(e loginEvent) error {
 	if v.asking != "" {
 		switch e.Event {
 		case "failed", "timeout":
-			fmt.Fprintf(a.Stdout, "\r\x1b[Kncatd: %s\r\n%s", a.loginLine(e), v.asking)
+			fmt.Fprintf(a.Stdout, "\r\x1b[Kncatd: %s\r\n%s", printable(a.loginLine(e)), v.asking)
 			return nil
 		case "state", "expired", "back":
 			return nil
@@ -245,7 +245,7 @@ func (v *screenLogin) show(e loginEvent) error {
 		if e.Event == "restarted" || e.Event == "away" {
 			v.code = loginEvent{} // it died with whoever issued it
 		}
-		if err := v.scr.Print("ncatd: " + a.loginLine(e)); err != nil {
+		if err := v.scr.Print("ncatd: " + printable(a.loginLine(e))); err != nil {
 			return err
 		}
 	case "state":
@@ -342,7 +342,7 @@ func (v *screenLogin) wideEnough(code *qrterm.Code) bool {
 
 // cut shortens a line to the window.
 func (v *screenLogin) cut(s string) string {
-	return runewidth.Truncate(s, max(v.cols-1, 1), "…")
+	return runewidth.Truncate(printable(s), max(v.cols-1, 1), "…")
 }
 
 func (v *screenLogin) prompt(text string) {

@@ -15,7 +15,7 @@ import (
 )
 
 // output is where a command speaks: results on stdout, the rest on stderr. It
-// is safe for concurrent use.
+// escapes every argument that is not [painted]. It is safe for concurrent use.
 type output struct {
 	mu     sync.Mutex
 	outW   io.Writer
@@ -45,7 +45,7 @@ func isTerminal(stream any) bool {
 func (o *output) print(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	fmt.Fprintf(o.outW, format+"\n", args...)
+	fmt.Fprintf(o.outW, format+"\n", escaped(args)...)
 }
 
 // raw writes bytes of the result.
@@ -80,7 +80,7 @@ func marshal(v any, indent string) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return []byte(b.String()), nil
+	return escapeJSON([]byte(b.String())), nil
 }
 
 // say writes a line for a person: "ncatd: …".
@@ -104,24 +104,26 @@ func (o *output) hint(s string) {
 	}
 }
 
-// stderr writes a line to stderr as it is.
+// stderr writes a line to stderr.
 func (o *output) stderr(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	fmt.Fprintf(o.errW, format+"\n", args...)
+	fmt.Fprintf(o.errW, format+"\n", escaped(args)...)
 }
 
-// paint puts s into a colour if stdout takes it.
-func (o *output) paint(sgr, s string) string {
+// paint escapes s and puts it into a colour if stdout takes it.
+func (o *output) paint(sgr, s string) painted {
+	s = escape(s)
 	if !o.colour || sgr == "" {
-		return s
+		return painted(s)
 	}
-	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+	return painted("\x1b[" + sgr + "m" + s + "\x1b[0m")
 }
 
 // table writes rows in columns, wide characters counted as two cells. The first
 // row is the head. paint, if not nil, colours a cell after it was padded.
-func (o *output) table(rows [][]string, paint func(row, col int, padded string) string) {
+func (o *output) table(rows [][]string, paint func(row, col int, padded string) painted) {
+	rows = oneLine(rows)
 	width := columnWidths(rows)
 	var b strings.Builder
 	for ri, r := range rows {
@@ -133,13 +135,24 @@ func (o *output) table(rows [][]string, paint func(row, col int, padded string) 
 				c = runewidth.FillRight(c, width[i])
 			}
 			if paint != nil {
-				c = paint(ri, i, c)
+				c = string(paint(ri, i, c))
 			}
 			b.WriteString(c)
 		}
 		b.WriteByte('\n')
 	}
 	o.raw([]byte(b.String()))
+}
+
+// oneLine makes every cell printable.
+func oneLine(rows [][]string) [][]string {
+	out := make([][]string, len(rows))
+	for i, r := range rows {
+		for _, c := range r {
+			out[i] = append(out[i], printable(c))
+		}
+	}
+	return out
 }
 
 // columnWidths returns the cells that each column of a table needs.

@@ -22,6 +22,8 @@ func newSim(a *app) *cobra.Command {
 		s.Short = text.Sim(a.lang, s.Name()+".short", s.Short)
 		a.simTexts(s, s.Name())
 	}
+	c.SetOut(escapingWriter{a.Stdout})
+	c.SetErr(escapingWriter{a.Stderr})
 	a.mapErrors(c)
 	return c
 }

@@ -161,7 +161,7 @@ func (s *stages) qr(acc api.Account, url string) {
 		}
 		if fits {
 			for _, l := range code.Lines(style) {
-				a.out.stderr("%s", l)
+				a.out.stderr("%s", painted(l))
 			}
 		}
 	}

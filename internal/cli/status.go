@@ -148,14 +148,14 @@ func (a *app) printAccounts(st api.Status, cols int) {
 			strconv.FormatUint(acc.Events, 10), joined(a.detail(acc), a.nextTry(acc)),
 		})
 	}
-	paint := func(row, col int, s string) string {
+	paint := func(row, col int, s string) painted {
 		if row == 0 {
 			return a.out.paint("1", s)
 		}
 		if col == stateColumn {
 			return a.out.paint(stateColour(st.Accounts[row-1].State), s)
 		}
-		return s
+		return painted(s)
 	}
 	if cols == 0 || tableWidth(rows) <= cols {
 		a.out.table(rows, paint)
@@ -172,14 +172,14 @@ func (a *app) printAccounts(st api.Status, cols int) {
 		if i > 0 {
 			a.out.print("")
 		}
-		a.out.table(stacked, func(row, col int, s string) string {
+		a.out.table(stacked, func(row, col int, s string) painted {
 			switch {
 			case col == 0:
 				return paint(0, row, s)
 			case stacked[row][0] == head[stateColumn]:
 				return paint(i+1, stateColumn, s)
 			}
-			return s
+			return painted(s)
 		})
 	}
 }
@@ -378,18 +378,4 @@ func bytesText(n uint64) string {
 		return fmt.Sprintf("%.0fMiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%.1fGiB", float64(n)/(1<<30))
-}
-
-// printable takes what would move a terminal's cursor out of a text that comes
-// from strangers, and makes it one line.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return ' '
-		case r < 0x20, r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return -1
-		}
-		return r
-	}, s)
 }
