@@ -492,7 +492,7 @@ func (j *journal) deliver(l *chatLog, page []onebot.MessageEvent) (n int) {
 					j.told(e)
 				}
 			}
-			s.pass(e, false)
+			s.pass(e)
 		}
 		s.mu.Lock()
 		if l.hold == nil {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -46,7 +45,6 @@ type core struct {
 	life             life
 	stores           storeSource
 	backfill         Backfill
-	strayNext        atomic.Int64 // see watchStrays
 
 	mu       sync.Mutex // guards the fields below
 	sessions []*Session // running ones
@@ -69,8 +67,7 @@ func WithQueue(n int) Option { return func(c *core) { c.queue = max(n, 1) } }
 func WithWorkers(n int) Option { return func(c *core) { c.workers = max(n, 1) } }
 
 // WithSlowWarning sets after how long a handler that has not returned is
-// reported; 5 s without it, never if negative. Handlers that leave hundreds of
-// goroutines behind are named as well, from 1,000 goroutines in the process on.
+// reported; 5 s without it, never if negative.
 func WithSlowWarning(d time.Duration) Option { return func(c *core) { c.warn = d } }
 
 // WithHandlerDeadline sets how long a handler may keep its chat waiting, 0 for

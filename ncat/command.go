@@ -184,7 +184,7 @@ func (b *Bot) addCommand(name string, spec *argSpec, call commandCall, opts []Ha
 	if taken := r.takenLocked(c); taken != nil {
 		panic(fmt.Sprintf("ncat: command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner)))
 	}
-	r.pickLocked(reg.own)
+	r.pickLocked()
 	r.commands = append(r.commands, reg)
 	r.changeLocked()
 	return &Registration{reg: r, r: reg}
@@ -205,21 +205,14 @@ func newCommand(o *owner, name string, spec *argSpec, call commandCall, opts []H
 	for _, o := range opts {
 		o(reg)
 	}
-	reg.labels = labelled(reg.name)
 	return reg
 }
 
-// pickLocked makes sure that there is a registration that looks for commands,
-// with a goroutine of its own if own is set.
-func (r *registry) pickLocked(own bool) {
-	i := slices.IndexFunc(r.regs, func(x *registration) bool { return x.pick })
-	if i >= 0 && (r.regs[i].own || !own) {
-		return
+// pickLocked makes sure that there is a registration that looks for commands.
+func (r *registry) pickLocked() {
+	if !slices.ContainsFunc(r.regs, func(x *registration) bool { return x.pick }) {
+		r.addLocked(&registration{owner: r.self, name: "commands", typ: reflect.TypeFor[onebot.MessageEvent](), pick: true, priority: commandPriority})
 	}
-	if i >= 0 {
-		r.regs = slices.Delete(r.regs, i, i+1)
-	}
-	r.addLocked(&registration{owner: r.self, name: "commands", typ: reflect.TypeFor[onebot.MessageEvent](), pick: true, own: own, priority: commandPriority})
 }
 
 func ofPlugin(o *owner) string {

@@ -56,7 +56,7 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
 	s := b.NewSession("", r)
 	s.sharedDisk = do.shared
-	r.Options.Event = s.event
+	r.Options.Event = s.feed
 	r.Up, r.Down = s.linkLog(url)
 	return s.runWith(ctx, r.Run)
 }
@@ -87,10 +87,7 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 		}
 	}
 	return s.runWith(ctx, func(ctx context.Context) error {
-		return h.KeepEvents(ctx, up, down, func(frame []byte) func() {
-			s.Feed(frame)
-			return nil
-		})
+		return h.KeepEvents(ctx, up, down, s.feed)
 	})
 }
 
@@ -114,7 +111,7 @@ func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...
 			var s *Session
 			c, err := rpc.Accept(w, r, rpc.Options{
 				Token: token, Logger: b.core.log, CallTimeout: do.callTimeout,
-				Event: func(frame []byte) func() { return s.event(frame) },
+				Event: func(frame []byte) { s.Feed(frame) },
 			})
 			if err != nil {
 				b.core.log.Warn("connection refused", "remote", r.RemoteAddr, "error", err)
@@ -151,13 +148,8 @@ func (b *Bot) Webhook(secret, url, token string) (handler http.Handler, run func
 	return &rpc.Webhook{Secret: secret, Event: func(_ onebot.UserID, frame []byte) { s.Feed(frame) }}, s.Run
 }
 
-// event takes in one frame of a link of ours.
-func (s *Session) event(frame []byte) (run func()) {
-	if e := s.decode(frame); e != nil {
-		return s.Take(e)
-	}
-	return nil
-}
+// feed is Feed for a link of ours.
+func (s *Session) feed(frame []byte) { s.Feed(frame) }
 
 // linkLog returns what logs the ups and downs of a link. A failure that repeats
 // itself several times a second is said once.

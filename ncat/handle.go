@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
-	"runtime/pprof"
 	"time"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -16,7 +15,6 @@ import (
 func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
-		at := h.registration
 		if h.pick {
 			if h = t.commands.find(s.bot, e); h == nil {
 				continue
@@ -37,10 +35,6 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 			cancel = new(context.CancelCauseFunc)
 			hctx, *cancel = context.WithCancelCause(hctx)
 			q.cancel.Store(cancel)
-		}
-		if q.fiber != nil {
-			q.fiber.at.Store(at)
-			q.fiber.run.Working(hctx)
 		}
 		q.since.Store(s.tick.Load())
 		q.running.Store(h.registration)
@@ -84,9 +78,7 @@ var errGoexit = errors.New("handler ended its goroutine")
 // call runs one handler and turns its panic into an error.
 func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
 	returned := false
-	h.label()
 	defer func() {
-		pprof.SetGoroutineLabels(unlabelled)
 		q.running.Store(nil)
 		if done != nil {
 			done()
@@ -190,7 +182,6 @@ func (s *Session) watch(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		s.core.watchStrays()
 		now := s.tick.Add(1)
 		s.mu.Lock()
 		for _, q := range s.chats {

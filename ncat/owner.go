@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
-	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -103,7 +102,6 @@ func (o *owner) goLocked(c *core, name string, f func(ctx context.Context)) {
 			o.mu.Unlock()
 			o.active.Done()
 		}()
-		pprof.SetGoroutineLabels(labelled(name)) // not that of the handler that called Go
 		f(ctx)
 	}()
 }

@@ -42,7 +42,7 @@ func (r *registry) setBuiltins(on bool) {
 		return
 	case on:
 		r.builtins = permissionCommands(r.self)
-		r.pickLocked(false)
+		r.pickLocked()
 	default:
 		r.builtins = nil
 		if len(r.commands) == 0 {

@@ -46,13 +46,6 @@ func Where(filters ...Filter) HandlerOption {
 	return func(r *registration) { r.filters = append(r.filters, filters...) }
 }
 
-// OwnGoroutine makes a handler always run on an ordinary goroutine of the bot's,
-// at the price of one more switch of threads for each event. No handler needs it
-// to be right; it saves the bot from learning that a handler mostly blocks or
-// works with its goroutine locked to a thread (runtime.LockOSThread). Such a lock
-// ends when the handler returns, at the latest.
-func OwnGoroutine() HandlerOption { return func(r *registration) { r.own = true } }
-
 // With wraps one handler in middleware, the first outermost.
 func With(mw ...Middleware) HandlerOption {
 	return func(r *registration) { r.middleware = append(r.middleware, mw...) }
@@ -80,14 +73,10 @@ type registration struct {
 	filters    []Filter
 	middleware []Middleware
 	handle     Handler
-	own        bool // see OwnGoroutine
 	// cmd is set in the registration of a command, which the registration
 	// with pick finds in the table's index.
 	cmd  *command
 	pick bool
-	slow atomic.Int32 // score of keeping readers, see fiber
-	// labels hold the profiler label of goroutines that work for it.
-	labels context.Context
 }
 
 func (r *registration) wants(t reflect.Type) bool {
@@ -240,7 +229,6 @@ func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerO
 	for _, o := range opts {
 		o(reg)
 	}
-	reg.labels = labelled(reg.name)
 	b.core.registry.add(reg)
 	return &Registration{reg: &b.core.registry, r: reg}
 }

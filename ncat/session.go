@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"reflect"
-	"runtime/pprof"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -54,8 +53,7 @@ type Session struct {
 	waiting int                 // events in all queues
 	ready   []*chatQueue        // chats that wait for a worker
 	idle    []*worker
-	fibers  []*fiber       // idle ones
-	workers int            // goroutines and fibers that serve a chat or wait for one
+	workers int            // goroutines that serve a chat or wait for one
 	handled sync.WaitGroup // workers
 	lastLog time.Time      // when a drop was last logged
 }
@@ -76,7 +74,6 @@ type chatQueue struct {
 	now    onebot.Event   // being handled; guarded by Session.mu
 	head   int
 
-	fiber   *fiber                       // that serves the chat; nil: a worker does
 	running atomic.Pointer[registration] // the handler that runs now
 	since   atomic.Int64                 // Session.tick when it began
 	warned  bool                         // it was reported
@@ -89,7 +86,7 @@ type chatQueue struct {
 type worker struct{ next chan *chatQueue } // 1 slot; nil ends it
 
 // maxIdle is how many idle workers are kept for the next burst.
-const maxIdle = 16
+const maxIdle = 64
 
 // SessionStats counts what a session did.
 type SessionStats struct {
@@ -179,22 +176,15 @@ func (s *Session) decode(frame []byte) onebot.Event {
 }
 
 // Deliver is Feed for an event that was decoded before.
-func (s *Session) Deliver(e onebot.Event) { s.take(e, false) }
-
-// Take is Deliver for a caller that reads a link of ours and can lend its
-// goroutine: run, if it is not nil, must be called next. It runs handlers, and
-// returns when they are done or wait for an answer on that link.
-func (s *Session) Take(e onebot.Event) (run func()) { return s.take(e, true) }
-
-func (s *Session) take(e onebot.Event, lend bool) (run func()) {
+func (s *Session) Deliver(e onebot.Event) {
 	s.events.Add(1)
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
 	}
 	if s.journal.on() && s.journal.arrived(e) {
-		return nil
+		return
 	}
-	return s.pass(e, lend)
+	s.pass(e)
 }
 
 // early reports whether the bot has not begun yet, so that plugins may still
@@ -206,32 +196,32 @@ func (s *Session) early() bool {
 }
 
 // pass hands an event on: to a conversation that waits for it, or to its chat.
-func (s *Session) pass(e onebot.Event, lend bool) (run func()) {
+func (s *Session) pass(e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, tap := range t.taps {
 		if tap(s.bot, e) {
 			s.mu.Lock()
 			s.noteLocked(ChatOf(e), e)
 			s.mu.Unlock()
-			return nil
+			return
 		}
 	}
 	handlers := t.handlers(reflect.TypeOf(e))
 	if len(handlers) == 0 && !s.early() {
-		return nil
+		return
 	}
 	chat := ChatOf(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == sessionEnded {
 		s.dropLocked(chat, "ending")
-		return nil
+		return
 	}
 	s.noteLocked(chat, e)
 	if q := s.chats[chat]; q != nil {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
 			s.dropLocked(chat, "queue full")
-			return nil
+			return
 		}
 		if q.head > 0 && len(q.events) == cap(q.events) {
 			n := copy(q.events, q.events[q.head:])
@@ -240,18 +230,14 @@ func (s *Session) pass(e onebot.Event, lend bool) (run func()) {
 		}
 		q.events = append(q.events, e)
 		s.waiting++
-		return nil
+		return
 	}
 	q := queues.Get().(*chatQueue)
 	q.chat = chat
 	q.events = append(q.events, e)
 	s.chats[chat] = q
 	s.waiting++
-	if lend && s.state == sessionRunning && s.workers < s.core.workers && quick(handlers) {
-		return s.lendLocked(q)
-	}
 	s.startLocked(q)
-	return nil
 }
 
 // noteLocked remembers a message as seen.
@@ -303,7 +289,6 @@ func (s *Session) work(q *chatQueue) {
 		}
 		s.handled.Done()
 	}()
-	pprof.SetGoroutineLabels(unlabelled) // a handler may have started it
 	for q != nil {
 		s.serve(q)
 		q = s.nextChat(w)
@@ -349,7 +334,7 @@ func (s *Session) serve(q *chatQueue) {
 	delete(s.apart, q)
 	s.mu.Unlock()
 	if cap(q.events) <= 64 {
-		q.chat, q.fiber = Chat{}, nil
+		q.chat = Chat{}
 		queues.Put(q)
 	}
 }
@@ -453,12 +438,7 @@ func (s *Session) Run(ctx context.Context) error {
 		w.next <- nil
 	}
 	s.idle = nil
-	idle := s.fibers
-	s.fibers = nil
 	s.mu.Unlock()
-	for _, f := range idle {
-		f.run.Close()
-	}
 
 	ended := make(chan struct{})
 	go func() {

@@ -166,13 +166,13 @@ func (l *Link) fact(f Fact) {
 	l.o.Facts(f)
 }
 
-// event takes in one event frame and returns the handlers to run for it.
-func (l *Link) event(frame []byte) func() {
+// event takes in one event frame.
+func (l *Link) event(frame []byte) {
 	e, err := onebot.Decode(frame)
 	if err != nil {
 		l.counts.bad.Add(1)
 		l.o.Logger.Debug("frame is no event", "error", err, "bytes", len(frame))
-		return nil
+		return
 	}
 	switch e := e.(type) {
 	case *onebot.Lifecycle:
@@ -187,7 +187,7 @@ func (l *Link) event(frame []byte) func() {
 	if l.o.Event != nil {
 		l.o.Event(kindOf(e), frame)
 	}
-	return l.session.Take(e)
+	l.session.Deliver(e)
 }
 
 // backfilled tells of a message that was fetched from the history.

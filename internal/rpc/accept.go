@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"bufio"
 	"crypto/subtle"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,14 +30,15 @@ func Accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 			return nil, fmt.Errorf("accept %s: %w", r.RemoteAddr, ErrBadToken)
 		}
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	h := &hijacked{ResponseWriter: w}
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // of the Origin header, which only browsers send
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept %s: %w", r.RemoteAddr, err)
 	}
-	return newConn(ws, o), nil
+	return newConn(ws, h.wire, o), nil
 }
 
 // SelfID returns the account that a reverse connection or a webhook request
@@ -46,4 +49,20 @@ func SelfID(r *http.Request) onebot.UserID {
 		return 0
 	}
 	return onebot.UserID(id)
+}
+
+// hijacked puts a wire under the connection that is taken from a server.
+type hijacked struct {
+	http.ResponseWriter
+	wire *wire
+}
+
+// Hijack implements [http.Hijacker].
+func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.wire = newWire(conn)
+	return h.wire, bufio.NewReadWriter(rw.Reader, bufio.NewWriter(h.wire)), nil
 }

@@ -20,15 +20,13 @@ import (
 // or put it back into the pool (the caller).
 type pending struct {
 	id     uint64
-	tick   uint32          // Conn.tick when it was made
-	own    bool            // the default deadline applies
-	done   chan struct{}   // 1 slot; one message when answered or failed
-	fiber  *Fiber          // woken in place of done, if the call came from one
-	ctx    context.Context // watched by Conn.ctxs; nil otherwise
-	answer []byte          // the whole answer frame
-	parts  reply           // slices of answer
-	err    error           // in place of an answer
-	stream *stream         // for stream actions
+	tick   uint32        // Conn.tick when it was made
+	own    bool          // the default deadline applies
+	done   chan struct{} // 1 slot; one message when answered or failed
+	answer []byte        // the whole answer frame
+	parts  reply         // slices of answer
+	err    error         // in place of an answer
+	stream *stream       // for stream actions
 }
 
 var pendings = sync.Pool{New: func() any { return &pending{done: make(chan struct{}, 1)} }}
@@ -98,91 +96,24 @@ func (c *Conn) Call(ctx context.Context, action string, params, result any) erro
 	if err := c.start(ctx, p, action, params); err != nil {
 		return err
 	}
-	if f := current(); f != nil && !locked() {
-		c.park(ctx, p, f)
-	} else {
-		select {
-		case <-p.done:
-		case <-ctx.Done():
-			if c.remove(p.id) {
-				release(p)
-				return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
-			}
-			<-p.done // being answered at this moment
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if c.remove(p.id) {
+			release(p)
+			return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
 		}
+		<-p.done // being answered at this moment
 	}
 	err := p.finish(action, result)
 	release(p)
 	return err
 }
 
-// park waits for the end of a call in a way that lets f's goroutine be used for
-// other things.
-func (c *Conn) park(ctx context.Context, p *pending, f *Fiber) {
-	id := p.id
-	shared := ctx == f.ctx && ctx.Done() != nil
-	var stop func() bool
-	if !shared && ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { c.cancel(id, context.Cause(ctx)) })
-	}
-	c.mu.Lock()
-	waits := c.calls[id] == p
-	if waits {
-		p.fiber = f
-		if shared {
-			p.ctx = ctx
-			if c.ctxs[ctx] == nil {
-				c.ctxs[ctx] = context.AfterFunc(ctx, func() { c.cancelAll(ctx) })
-			}
-		}
-	}
-	c.mu.Unlock()
-	if waits {
-		f.park()
-	} else {
-		<-p.done
-	}
-	if stop != nil {
-		stop()
-	}
-}
-
-// cancel ends one call because its context did.
-func (c *Conn) cancel(id uint64, cause error) {
-	c.mu.Lock()
-	p := c.calls[id]
-	delete(c.calls, id)
-	c.mu.Unlock()
-	if p != nil {
-		p.fail(cause)
-	}
-}
-
-// cancelAll ends the calls of a context that ended.
-func (c *Conn) cancelAll(ctx context.Context) {
-	var all []*pending
-	c.mu.Lock()
-	delete(c.ctxs, ctx)
-	for id, p := range c.calls {
-		if p.ctx == ctx {
-			delete(c.calls, id)
-			all = append(all, p)
-		}
-	}
-	c.mu.Unlock()
-	for _, p := range all {
-		p.fail(context.Cause(ctx))
-	}
-}
-
 // fail ends a call that was taken out of the table without an answer.
 func (p *pending) fail(err error) {
 	p.err = err
-	if p.fiber != nil {
-		p.fiber.wake(false)
-	} else {
-		p.done <- struct{}{}
-	}
+	p.done <- struct{}{}
 }
 
 // start registers p and writes its request. On an error p is released.
@@ -235,18 +166,15 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 			return unsent(p, action)
 		}
 	}
-	c.swell(len(b))
 	if len(b) > inlineWrite && c.join() {
 		go func() {
 			defer c.writers.Done()
 			c.write(ctx, b)
-			<-c.writing
 			keep(buf, b)
 		}()
 		return nil
 	}
 	c.write(ctx, b)
-	<-c.writing
 	keep(buf, b)
 	return nil
 }
@@ -269,10 +197,15 @@ func (c *Conn) join() bool {
 	return true
 }
 
-// write writes one frame. A frame that cannot be written ends the link, which
-// fails all pending calls, the one it belongs to among them.
+// write writes one frame and gives up the turn to write. A frame that cannot be
+// written ends the link, which fails all pending calls, the one it belongs to
+// among them.
 func (c *Conn) write(ctx context.Context, b []byte) {
-	if err := c.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, b); err != nil {
+	c.wire.hold()
+	err := c.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, b)
+	<-c.writing
+	c.wire.release()
+	if err != nil {
 		c.fail(err)
 		c.ws.CloseNow()
 	}
@@ -309,25 +242,25 @@ func release(p *pending) {
 		p.answer = nil
 	}
 	p.answer = p.answer[:0]
-	p.parts, p.err, p.stream, p.fiber, p.ctx = reply{}, nil, nil, nil, nil
+	p.parts, p.err, p.stream = reply{}, nil, nil
 	pendings.Put(p)
 }
 
-// answer hands an answer to the call that waits for it. found is false if none
-// does; work is what goes on now in the reader's place.
-func (c *Conn) answer(id uint64, frame []byte, r *reply) (found bool, work func()) {
+// answer hands an answer to the call that waits for it; false if none does.
+func (c *Conn) answer(id uint64, frame []byte, r *reply) bool {
 	c.mu.Lock()
 	p := c.calls[id]
 	if p == nil {
 		c.mu.Unlock()
-		return false, nil
+		return false
 	}
+	c.hits.Add(1) // before the call can return
 	if p.stream != nil && r.isPacket() {
 		s := p.stream
 		p.tick = c.tick.Load() // each packet renews the default deadline
 		c.mu.Unlock()
-		s.put(r.data)
-		return true, nil
+		s.put(r.data, c.wire)
+		return true
 	}
 	delete(c.calls, id)
 	c.mu.Unlock()
@@ -337,11 +270,8 @@ func (c *Conn) answer(id uint64, frame []byte, r *reply) (found bool, work func(
 		p.answer = append(p.answer[:0], frame...)
 		_, p.parts = classify(p.answer)
 	}
-	if p.fiber != nil {
-		return true, p.fiber.woken
-	}
 	p.done <- struct{}{}
-	return true, nil
+	return true
 }
 
 // finish turns the answer into Call's result.
@@ -415,14 +345,11 @@ func (c *Conn) fail(err error) {
 	}
 	c.lost = err
 	c.down.Store(true)
-	calls, ctxs := c.calls, c.ctxs
-	c.calls, c.ctxs = map[uint64]*pending{}, map[context.Context]func() bool{}
+	calls := c.calls
+	c.calls = map[uint64]*pending{}
 	c.mu.Unlock()
 	for _, p := range calls {
 		p.fail(err)
-	}
-	for _, stop := range ctxs {
-		stop()
 	}
 }
 

@@ -50,12 +50,9 @@ type Options struct {
 	// Header is sent with the upgrade request.
 	Header http.Header
 	// Event gets every event frame in the order they came, one at a time. It
-	// owns frame. While it has not returned nothing is read, no answer is
-	// matched and no ping is answered. It may return work to be run next in
-	// the reader's place, mostly a [Fiber]'s Run: that may take its time,
-	// because the connection reads on in another goroutine if it does not
-	// return within some 50 to 100 ms. Nil drops events.
-	Event func(frame []byte) (work func())
+	// owns frame. It must return soon: until then nothing is read, no answer is
+	// matched and no ping is answered. Nil drops events.
+	Event func(frame []byte)
 	// CallTimeout ends a call whose context has no deadline. 0: 30 s. It is
 	// kept to within a fiftieth of it.
 	CallTimeout time.Duration
@@ -91,7 +88,7 @@ func (o *Options) setDefaults() {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Event == nil {
-		o.Event = func([]byte) func() { return nil }
+		o.Event = func([]byte) {}
 	}
 }
 
@@ -108,20 +105,15 @@ type Stats struct {
 // Conn is one connection. It is safe for concurrent use; Run may be called
 // once.
 type Conn struct {
-	ws  *websocket.Conn
-	raw net.Conn // under ws; nil on the accepting side
-	o   Options
+	ws   *websocket.Conn
+	wire *wire // under ws
+	o    Options
 
-	writing chan struct{} // held by who writes a frame
+	writing chan struct{} // held while a frame is written
 	writers sync.WaitGroup
-	swollen chan struct{} // 1 slot; see trims
-
-	role  role
-	ended chan error // 1 slot: what the last reader found
 
 	mu      sync.Mutex // guards the fields below
 	calls   map[uint64]*pending
-	ctxs    map[context.Context]func() bool // see attach; what stops watching them
 	lastID  uint64
 	lost    error // why the link ended; nil while it is up
 	running bool
@@ -175,14 +167,17 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		q.Set("access_token", token)
 		u.RawQuery = q.Encode()
 	}
-	var raw net.Conn
+	var under *wire
 	transport := &http.Transport{
 		Proxy:           http.ProxyFromEnvironment,
 		TLSClientConfig: o.TLS,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-			raw = conn
-			return conn, err
+			if err != nil {
+				return nil, err
+			}
+			under = newWire(conn)
+			return under, nil
 		},
 	}
 	defer transport.CloseIdleConnections()
@@ -204,9 +199,7 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		}
 		return nil, fmt.Errorf("dial %s: %w", shown, err)
 	}
-	c := newConn(ws, o)
-	c.raw = raw
-	return c, nil
+	return newConn(ws, under, o), nil
 }
 
 // headerSafe reports whether a token survives in a header field.
@@ -219,24 +212,15 @@ func headerSafe(token string) bool {
 	return true
 }
 
-func newConn(ws *websocket.Conn, o Options) *Conn {
+func newConn(ws *websocket.Conn, w *wire, o Options) *Conn {
 	ws.SetReadLimit(-1) // Run bounds frames itself, without losing the link
-	return &Conn{
-		ws: ws, o: o,
-		writing: make(chan struct{}, 1),
-		ended:   make(chan error, 1),
-		swollen: make(chan struct{}, 1),
-		role:    role{rouse: make(chan struct{}, 1)},
-		calls:   map[uint64]*pending{},
-		ctxs:    map[context.Context]func() bool{},
-	}
+	return &Conn{ws: ws, wire: w, o: o, writing: make(chan struct{}, 1), calls: map[uint64]*pending{}}
 }
 
 // Run reads frames until the link ends and returns why: the cause of ctx after
 // a wanted end, an error that wraps [ErrBadToken] if the endpoint refused the
 // token, any other error for a lost link. Before it returns all pending calls
-// have failed and all goroutines of the connection have ended but those that
-// are lent to work of Options.Event; they end with it.
+// have failed and all goroutines of the connection have ended.
 func (c *Conn) Run(ctx context.Context) error {
 	c.mu.Lock()
 	if c.running {
@@ -249,13 +233,9 @@ func (c *Conn) Run(ctx context.Context) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		if c.raw == nil {
-			c.ws.CloseNow()
-			return
-		}
 		// Close waits seconds for the peer's close frame; a peer that hangs
 		// gets less.
-		t := time.AfterFunc(closeGrace, func() { c.raw.Close() })
+		t := time.AfterFunc(closeGrace, func() { c.wire.Close() })
 		defer t.Stop()
 		c.ws.Close(websocket.StatusNormalClosure, "")
 	})
@@ -267,13 +247,8 @@ func (c *Conn) Run(ctx context.Context) error {
 	if c.o.PingInterval > 0 {
 		wg.Go(func() { pingErr = c.pings(inner) })
 	}
-	reading := context.WithoutCancel(ctx)
 	wg.Go(func() { c.deadlines(inner) })
-	wg.Go(func() { c.stalls(inner, reading) })
-	wg.Go(func() { c.trims(inner) })
-
-	go c.reader(reading) // c.ended waits for it
-	err := <-c.ended
+	err := c.readAll(context.WithoutCancel(ctx))
 	c.fail(err) // first of all: callers wait
 	cancel()
 	if !stop() {
@@ -311,26 +286,20 @@ func (c *Conn) Stats() Stats {
 	}
 }
 
-// readAll reads and handles frames until the link ends or the caller is no
-// longer the reader.
-func (c *Conn) readAll(ctx context.Context) (_ error, lost bool) {
+// readAll reads and handles frames until the link ends.
+func (c *Conn) readAll(ctx context.Context) error {
 	buf := make([]byte, 0, 8<<10)
 	for {
 		var err error
 		var size int
 		buf, size, err = c.read(ctx, buf)
 		if err != nil {
-			return err, false
+			return err
 		}
-		c.swell(size)
-		var work func()
 		if size > c.o.MaxFrame {
 			c.tooLarge(buf, size)
-		} else if work, err = c.handle(buf); err != nil {
-			return err, false
-		}
-		if work != nil && !c.lent(ctx, work) {
-			return nil, true
+		} else if err = c.handle(buf); err != nil {
+			return err
 		}
 		if len(buf) > maxKept { // it is somebody else's now
 			buf = make([]byte, 0, 8<<10)
@@ -342,8 +311,8 @@ func (c *Conn) readAll(ctx context.Context) (_ error, lost bool) {
 var bom = []byte("\ufeff")
 
 // handle deals with one frame, which it may keep only if it is longer than
-// maxKept, and returns the work that it sets off.
-func (c *Conn) handle(frame []byte) (work func(), err error) {
+// maxKept.
+func (c *Conn) handle(frame []byte) error {
 	if len(frame) > 0 && frame[0] == bom[0] {
 		frame = bytes.TrimPrefix(frame, bom)
 	}
@@ -356,16 +325,13 @@ func (c *Conn) handle(frame []byte) (work func(), err error) {
 			own = make([]byte, len(frame))
 			copy(own, frame)
 		}
-		return c.o.Event(own), nil
+		c.o.Event(own)
 	case answer:
-		if id, ok := echoID(r.echo); ok {
-			if found, work := c.answer(id, frame, &r); found {
-				c.hits.Add(1)
-				return work, nil
-			}
+		if id, ok := echoID(r.echo); ok && c.answer(id, frame, &r) {
+			return nil
 		}
 		if r.retCode == 1403 && nothing(r.echo) {
-			return nil, fmt.Errorf("%w: %w", ErrBadToken, &onebot.Error{
+			return fmt.Errorf("%w: %w", ErrBadToken, &onebot.Error{
 				RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
 				Raw: append([]byte(nil), frame...),
 			})
@@ -376,7 +342,7 @@ func (c *Conn) handle(frame []byte) (work func(), err error) {
 		c.junk.Add(1)
 		c.o.Logger.Debug("frame is neither event nor answer", "bytes", len(frame))
 	}
-	return nil, nil
+	return nil
 }
 
 // pings keeps asking the peer for a sign of life and closes the link when none

@@ -56,7 +56,7 @@ func TestShuffledAnswersReachTheirCalls(t *testing.T) {
 		p.next(ctx)
 	})
 	var events atomic.Int64
-	c, _ := dial(t, url, rpc.Options{Event: func([]byte) func() { events.Add(1); return nil }})
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
 	var wg sync.WaitGroup
 	for i := range calls {
 		wg.Go(func() {
@@ -177,7 +177,7 @@ func TestGarbageIsCountedAndSurvived(t *testing.T) {
 		echoServer(ctx, p)
 	})
 	var events atomic.Int64
-	c, _ := dial(t, url, rpc.Options{Event: func([]byte) func() { events.Add(1); return nil }})
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
 	var got numbered
 	if err := c.Call(t.Context(), "x", numbered{5}, &got); err != nil || got.N != 5 {
 		t.Errorf("got %v, %v", got, err)
@@ -197,11 +197,10 @@ func TestEventsKeepTheirOrderAndOwnership(t *testing.T) {
 	})
 	var frames [][]byte
 	full := make(chan struct{})
-	dial(t, url, rpc.Options{Event: func(f []byte) func() {
+	dial(t, url, rpc.Options{Event: func(f []byte) {
 		if frames = append(frames, f); len(frames) == n {
 			close(full)
 		}
-		return nil
 	}})
 	<-full
 	for i, f := range frames {

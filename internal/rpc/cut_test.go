@@ -24,31 +24,24 @@ const lostWithin = 50 * time.Millisecond * slowdown
 // held to lostWithin in the best of some rounds, so that a machine that is busy
 // with other things does not decide.
 func TestLinkCutEndsEveryCallAtOnce(t *testing.T) {
-	for name, fibers := range map[string]bool{"goroutines": false, "fibers": true} {
-		t.Run(name, func(t *testing.T) {
-			if fibers && !rpc.CanPark {
-				t.Skip("calls do not park on this architecture")
-			}
-			var took []time.Duration
-			for range 10 {
-				took = append(took, cutInTheMiddle(t, fibers))
-				if took[len(took)-1] <= lostWithin || t.Failed() {
-					t.Logf("the last call ended %v after the cut", took)
-					return
-				}
-			}
-			t.Errorf("the last call ended %v after the cut, want %v at most", took, lostWithin)
-		})
+	var took []time.Duration
+	for range 10 {
+		took = append(took, cutInTheMiddle(t))
+		if took[len(took)-1] <= lostWithin || t.Failed() {
+			t.Logf("the last call ended %v after the cut", took)
+			return
+		}
 	}
+	t.Errorf("the last call ended %v after the cut, want %v at most", took, lostWithin)
 }
 
 // cutInTheMiddle lets 10,000 calls start at once. The peer takes 7,500 of them,
 // answers 2,500 of these in random order and cuts the link, while more are on
 // their way. It returns how long after the cut the last call ended that was
 // waiting at that time.
-func cutInTheMiddle(t *testing.T, fibers bool) time.Duration {
+func cutInTheMiddle(t *testing.T) time.Duration {
 	t.Helper()
-	before, fibersBefore := runtime.NumGoroutine(), rpc.Fibers()
+	before := runtime.NumGoroutine()
 	const calls, taken, answered = 10_000, 7_500, 2_500
 	type result struct {
 		n     int
@@ -97,7 +90,7 @@ func cutInTheMiddle(t *testing.T, fibers bool) time.Duration {
 	defer cancel()
 	var running sync.WaitGroup
 	for i := range calls {
-		call := func() {
+		running.Go(func() {
 			r := &results[i]
 			var got numbered
 			r.err = c.Call(ctx, "get", numbered{i}, &got)
@@ -105,16 +98,7 @@ func cutInTheMiddle(t *testing.T, fibers bool) time.Duration {
 			if r.err == nil {
 				settled.Done()
 			}
-		}
-		if !fibers {
-			running.Go(call)
-			continue
-		}
-		running.Add(1)
-		f := &rpc.Fiber{Body: call, Spawn: func(f func()) { go f() }, Kept: func(bool) {}}
-		f.Idle = func() { f.Close(); running.Done() }
-		f.Working(ctx)
-		running.Go(f.Run)
+		})
 	}
 	running.Wait()
 	<-gone
@@ -149,11 +133,10 @@ func cutInTheMiddle(t *testing.T, fibers bool) time.Duration {
 	if err := c.Call(t.Context(), "get", nil, nil); !errors.Is(err, onebot.ErrNotSent) || errors.Is(err, onebot.ErrUnknownOutcome) {
 		t.Errorf("call after the loss: %v", err)
 	}
-	if s := c.Stats(); s.Pending != 0 || c.Watched() != 0 {
-		t.Errorf("%d calls and %d contexts leak", s.Pending, c.Watched())
+	if s := c.Stats(); s.Pending != 0 {
+		t.Errorf("%d calls leak", s.Pending)
 	}
 	http.DefaultClient.CloseIdleConnections()
-	eventually(t, "fibers to end", func() bool { return rpc.Fibers() <= fibersBefore })
 	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+4 }) // the test server's own
 	return last
 }

@@ -107,7 +107,7 @@ func (h *HTTP) Stream(ctx context.Context, action string, params any, packet fun
 // error that wraps [ErrBadToken], or why the link was lost. SSE has neither
 // lifecycle nor heartbeat. up, if it is not nil, is called once the server has
 // accepted.
-func (h *HTTP) Events(ctx context.Context, up func(), event func(frame []byte) (work func())) error {
+func (h *HTTP) Events(ctx context.Context, up func(), event func(frame []byte)) error {
 	resp, err := h.do(ctx, http.MethodGet, "/_events", nil)
 	if err != nil {
 		return fmt.Errorf("read events: %w", h.cause(ctx, err))
@@ -132,9 +132,7 @@ func (h *HTTP) Events(ctx context.Context, up func(), event func(frame []byte) (
 		line := bytes.TrimSuffix(in.Bytes(), []byte("\r"))
 		if len(line) == 0 {
 			if k, _ := classify(data); k == eventFrame {
-				if work := event(bytes.Clone(data)); work != nil {
-					work()
-				}
+				event(bytes.Clone(data))
 			}
 			data = data[:0]
 			continue
@@ -158,7 +156,7 @@ func (h *HTTP) Events(ctx context.Context, up func(), event func(frame []byte) (
 
 // KeepEvents is Events that connects again when the link is lost, at the pace of
 // a [Redialer].
-func (h *HTTP) KeepEvents(ctx context.Context, up func(), down func(error), event func(frame []byte) (work func())) error {
+func (h *HTTP) KeepEvents(ctx context.Context, up func(), down func(error), event func(frame []byte)) error {
 	return redial(ctx, h.URL, down, func(ctx context.Context) (linked bool, err error) {
 		err = h.Events(ctx, func() {
 			linked = true

@@ -87,7 +87,7 @@ func TestOddFrames(t *testing.T) {
 				echoServer(ctx, p)
 			})
 			events := 0
-			c, _ := dial(t, url, rpc.Options{Event: func([]byte) func() { events++; return nil }})
+			c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events++ }})
 			var got numbered
 			err := c.Call(t.Context(), "x", nil, &got)
 			var refused *onebot.Error

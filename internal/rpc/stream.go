@@ -52,8 +52,9 @@ func (r *reply) isPacket() bool {
 	return packet
 }
 
-// put queues a packet for the caller. It is called by the reader only.
-func (s *stream) put(data []byte) {
+// put queues a packet for the caller. It is called by the reader only, whose
+// wire is flushed before it waits.
+func (s *stream) put(data []byte, w *wire) {
 	for {
 		s.mu.Lock()
 		if s.over || s.overflow {
@@ -64,12 +65,18 @@ func (s *stream) put(data []byte) {
 			break
 		}
 		s.mu.Unlock()
+		w.pause()
 		t := time.NewTimer(streamStall)
+		late := false
 		select {
 		case <-s.taken:
 			t.Stop()
-			continue
 		case <-t.C:
+			late = true
+		}
+		_ = w.resume() // the next read tells
+		if !late {
+			continue
 		}
 		s.mu.Lock()
 		break

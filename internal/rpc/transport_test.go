@@ -235,11 +235,9 @@ func TestSSE(t *testing.T) {
 	ups, downs := 0, 0
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	err := h.KeepEvents(ctx, func() { ups++ }, func(error) { downs++ }, func(f []byte) func() {
-		return func() {
-			if got = append(got, string(f)); len(got) == 4 {
-				cancel()
-			}
+	err := h.KeepEvents(ctx, func() { ups++ }, func(error) { downs++ }, func(f []byte) {
+		if got = append(got, string(f)); len(got) == 4 {
+			cancel()
 		}
 	})
 	if !errors.Is(err, context.Canceled) {

@@ -3,15 +3,12 @@ package rpc
 import (
 	"context"
 	"io"
-	"runtime/debug"
-	"sync"
-	"time"
 )
 
 // Frames are small but for a few: a picture or a video as base64 in one, up to
 // 50 MiB. Such a frame is read in pieces, is never copied once it is whole, and
-// its memory goes back to the system soon after, so that a bot does not stay as
-// large as its largest message.
+// belongs to the call or event that it is for: the connection keeps nothing of
+// it, so that its memory is free as soon as they are through with it.
 const (
 	// maxKept is the largest buffer that is kept for the next frame. A larger
 	// frame belongs to who gets it.
@@ -21,16 +18,6 @@ const (
 	minPiece, maxPiece = 256 << 10, 8 << 20
 	// tailKept is how much of the end of a frame over the limit is looked at.
 	tailKept = 1 << 10
-
-	// giant is how long a frame is after which memory is given back. Below it
-	// Go's own slow return is good enough.
-	giant = 4 << 20
-	// settle is how long after the last giant frame that happens, and later
-	// when it happens again, for what a handler still held the first time.
-	settle, later = time.Second, 10 * time.Second
-	// breathe is the least time between two returns of memory in a process:
-	// each is a whole garbage collection.
-	breathe = 5 * time.Second
 )
 
 // read reads one message. Up to maxKept bytes it is in buf's memory, else in
@@ -104,59 +91,4 @@ func join(pieces [][]byte, size int) []byte {
 		pieces[i] = nil
 	}
 	return whole
-}
-
-// swell notes that a frame of so many bytes came or went.
-func (c *Conn) swell(size int) {
-	if size >= giant {
-		signal(c.swollen)
-	}
-}
-
-// trims gives memory back to the system after giant frames.
-func (c *Conn) trims(ctx context.Context) {
-	pauses := []time.Duration{settle, later}
-	next := len(pauses) // nothing to do
-	t := time.NewTimer(0)
-	<-t.C
-	for {
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return
-		case <-c.swollen:
-			next = 0
-			t.Reset(pauses[next])
-			continue
-		case <-t.C:
-		}
-		if wait := trim(); wait > 0 {
-			t.Reset(wait)
-			continue
-		}
-		if next++; next < len(pauses) {
-			t.Reset(pauses[next])
-		}
-	}
-}
-
-// trimmed is when memory was last given back, which is the process's matter and
-// not a connection's.
-var trimmed struct {
-	sync.Mutex
-	at time.Time
-}
-
-// trim gives memory back to the system, or returns how long to wait with it.
-func trim() (wait time.Duration) {
-	trimmed.Lock()
-	wait = breathe - time.Since(trimmed.at)
-	if wait <= 0 {
-		trimmed.at = time.Now()
-	}
-	trimmed.Unlock()
-	if wait <= 0 {
-		debug.FreeOSMemory()
-	}
-	return max(wait, 0)
 }

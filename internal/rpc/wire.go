@@ -1,0 +1,193 @@
+package rpc
+
+import (
+	"net"
+	"sync"
+)
+
+// Sizes of a wire.
+const (
+	// wireIn is how much one system call reads at most. It also bounds for how
+	// many events the reader may be busy before it flushes what was written
+	// meanwhile.
+	wireIn = 32 << 10
+	// wireOut is how much may wait to be written. A writer of more waits for the
+	// system to take it.
+	wireOut = 64 << 10
+)
+
+// wire is a network connection under a WebSocket that makes few system calls of
+// many small frames. One call reads as many frames as there are. Frames that are
+// written while others are on their way, or while the reader is busy with what it
+// has read, leave in one call. Nothing is held back for more to come: a frame
+// leaves at once if the reader is blocked, else when the reader is through with
+// what it has read, before it asks the system for more.
+//
+// Read is for one goroutine at a time; the rest is safe for concurrent use.
+type wire struct {
+	net.Conn
+
+	in         []byte // in[head:tail] was read from the system and not yet by the reader
+	head, tail int
+
+	flushers sync.WaitGroup // what waits for the peer to read
+
+	mu     sync.Mutex // guards the fields below
+	landed sync.Cond  // flying became false
+	out    []byte     // waits to be written
+	spare  []byte     // memory for the next out, or nil
+	busy   bool       // the reader handles what it has read, and will flush
+	held   int        // hold without release
+	flying bool       // something is being written, whose writer goes on with out
+	err    error      // why nothing can be written any more
+}
+
+func newWire(c net.Conn) *wire {
+	w := &wire{Conn: c}
+	w.landed.L = &w.mu
+	return w
+}
+
+// Read implements [net.Conn].
+func (w *wire) Read(p []byte) (int, error) {
+	if w.head == w.tail {
+		into := p
+		if len(p) < wireIn {
+			if w.in == nil {
+				w.in = make([]byte, wireIn)
+			}
+			into = w.in
+		}
+		w.pause()
+		n, err := w.Conn.Read(into)
+		if lost := w.resume(); err != nil && lost != nil {
+			err = lost
+		}
+		if len(p) >= wireIn || n == 0 {
+			return n, err
+		}
+		w.head, w.tail = 0, n // an error that came with data comes again
+	}
+	n := copy(p, w.in[w.head:w.tail])
+	w.head += n
+	return n, nil
+}
+
+// pause is called by the reader before it does anything that may block. It
+// flushes, and until resume whatever is written leaves at once.
+func (w *wire) pause() {
+	w.mu.Lock()
+	w.busy = false
+	w.flushLocked()
+	w.mu.Unlock()
+}
+
+// resume is called by the reader when it goes on. It returns why writing failed.
+func (w *wire) resume() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = true
+	return w.err
+}
+
+// hold lets frames wait until release, so that those who write them need not
+// keep others from writing while the system takes them.
+func (w *wire) hold() {
+	w.mu.Lock()
+	w.held++
+	w.mu.Unlock()
+}
+
+func (w *wire) release() {
+	w.mu.Lock()
+	w.held--
+	if !w.busy {
+		w.flushLocked()
+	}
+	w.mu.Unlock()
+}
+
+// Write implements [net.Conn]. A nil error says that p was taken, not that it
+// was sent; after what could not be sent Read fails.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.out)+len(p) > wireOut && (len(w.out) > 0 || w.flying) && w.err == nil {
+		if w.flying {
+			w.landed.Wait()
+		} else {
+			w.flushLocked()
+		}
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	if len(p) > wireOut { // not worth a copy
+		w.flying = true
+		w.mu.Unlock()
+		n, err := w.Conn.Write(p)
+		w.mu.Lock()
+		w.landLocked(nil, err)
+		w.flushLocked()
+		return n, err
+	}
+	w.out = append(w.out, p...)
+	if !w.busy && w.held == 0 {
+		w.flushLocked()
+	}
+	return len(p), nil
+}
+
+// flushLocked writes what waits, and what comes meanwhile. It does not wait for a
+// peer that takes nothing, which may itself be waiting for us to read: a
+// goroutine does.
+func (w *wire) flushLocked() {
+	for len(w.out) > 0 && !w.flying && w.err == nil {
+		b := w.out
+		w.out, w.spare, w.flying = w.spare[:0], nil, true
+		w.mu.Unlock()
+		n, err := writeNow(w.Conn, b)
+		w.mu.Lock()
+		if n == len(b) || err != nil || w.err != nil {
+			w.landLocked(b, err)
+			continue
+		}
+		w.flushers.Go(func() {
+			_, err := w.Conn.Write(b[n:])
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.landLocked(b, err)
+			w.flushLocked()
+		})
+	}
+}
+
+// landLocked ends the writing of b.
+func (w *wire) landLocked(b []byte, err error) {
+	w.flying = false
+	if cap(b) > 0 {
+		w.spare = b
+	}
+	if err != nil && w.err == nil {
+		w.err = err
+		w.Conn.Close() // so that the reader learns of it
+	}
+	w.landed.Broadcast()
+}
+
+// Close implements [net.Conn]. What waits is sent as far as the system takes it
+// at once.
+func (w *wire) Close() error {
+	w.mu.Lock()
+	if len(w.out) > 0 && !w.flying && w.err == nil {
+		_, _ = writeNow(w.Conn, w.out) // it would be lost otherwise
+	}
+	if w.err == nil {
+		w.err = net.ErrClosed
+	}
+	w.landed.Broadcast()
+	w.mu.Unlock()
+	err := w.Conn.Close()
+	w.flushers.Wait()
+	return err
+}
