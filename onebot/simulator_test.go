@@ -34,17 +34,16 @@ func dialSimulator(t *testing.T) (*onebot.Client, *world.World, <-chan onebot.Ev
 	n.Start(conf)
 	t.Cleanup(func() { n.Close(); h.Close() })
 	events := make(chan onebot.Event, 1000)
-	conn, err := rpc.Dial(t.Context(), "ws://"+n.Addr("ws")+"/", rpc.Options{Token: "sec", CallTimeout: 20 * time.Second, Event: func(b []byte) func() {
+	conn, err := rpc.Dial(t.Context(), "ws://"+n.Addr("ws")+"/", rpc.Options{Token: "sec", CallTimeout: 20 * time.Second, Event: func(b []byte) {
 		e, err := onebot.Decode(b)
 		if err != nil {
 			t.Errorf("%s: %v", b, err)
-			return nil
+			return
 		}
 		if _, unknown := e.(*onebot.UnknownEvent); unknown {
 			t.Errorf("unknown: %s", b)
 		}
 		events <- e
-		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)

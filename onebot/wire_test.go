@@ -63,9 +63,8 @@ func TestFramesOfNapCat(t *testing.T) {
 	defer srv.Close()
 
 	got := make(chan []byte, len(events))
-	conn, err := rpc.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http"), rpc.Options{CallTimeout: 20 * time.Second, Event: func(b []byte) func() {
+	conn, err := rpc.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http"), rpc.Options{CallTimeout: 20 * time.Second, Event: func(b []byte) {
 		got <- bytes.Clone(b)
-		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)
