@@ -99,7 +99,7 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 				return nil
 			}
 			p := &stages{a: a, began: began, sim: o.sim, foreground: true}
-			_ = cl.Watch(dctx, "", nil, p.show) // it ends with the daemon, whose error counts
+			_ = p.follow(dctx, cl, func() error { return nil }) // it ends with the daemon, whose error counts
 			if c := context.Cause(ctx); c == errInterrupted || c == errTerminated {
 				a.out.say("%s", a.t("start.stopping"))
 			}
