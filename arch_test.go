@@ -62,8 +62,9 @@ type rule struct {
 var none = []string{}
 
 var rules = map[string]rule{
-	"onebot":                     {allow: []string{"onebot"}, third: []string{"github.com/go-json-experiment/json"}, why: "the protocol does no I/O and weighs nothing"},
-	"internal/rpc":               {allow: []string{"onebot"}, third: []string{"github.com/coder/websocket"}, why: "one connection and no more"},
+	"internal/jsonscan":          {allow: none, why: "a leaf: JSON text and nothing of OneBot"},
+	"onebot":                     {allow: []string{"onebot", "internal/jsonscan"}, third: []string{"github.com/go-json-experiment/json"}, why: "the protocol does no I/O and weighs nothing"},
+	"internal/rpc":               {allow: []string{"onebot", "internal/jsonscan"}, third: []string{"github.com/coder/websocket"}, why: "one connection and no more"},
 	"ncat":                       {allow: []string{"onebot", "internal/rpc", "internal/schedule"}, why: "authors get the SDK without the daemon"},
 	"ncat/sqlite":                {allow: []string{"internal/bot/store", "ncat"}, why: "a store on disk is for who asks for one"},
 	"ncattest":                   {allow: []string{"onebot", "ncat", "internal/napcatsim/action", "internal/napcatsim/adapter", "internal/napcatsim/cqcode", "internal/napcatsim/jsval", "internal/napcatsim/world"}, why: "fakes stand beside the SDK, not in the daemon; the server is the simulator's OneBot side"},

@@ -218,7 +218,7 @@ func TestSendForms(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(rec.calls, "\n"), strings.Join(want, "\n"))
 	}
 	for _, bad := range []func() (onebot.MessageID, error){
-		func() (onebot.MessageID, error) { return bot.Reply(ctx, m, 5) },
+		func() (onebot.MessageID, error) { return bot.Reply(ctx, m, struct{}{}) },
 		func() (onebot.MessageID, error) { return bot.Reply(ctx, m) },
 		func() (onebot.MessageID, error) { return bot.Reply(ctx, m, "") },
 		func() (onebot.MessageID, error) { return bot.Send(ctx, ncat.Chat{}, "x") },

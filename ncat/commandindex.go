@@ -100,6 +100,34 @@ type place struct {
 	unknown string // the word that leads nowhere; node is where it was looked for
 }
 
+// withoutAddress returns msg without what may stand before a command: a
+// quotation, the mention of whoever was quoted, which QQ adds by itself, and
+// mentions of the account.
+func withoutAddress(msg onebot.Message, self onebot.UserID) onebot.Message {
+	quoted := false // and its mention has not come yet
+	for len(msg) > 1 {
+		switch s := msg[0].(type) {
+		case *onebot.ReplySegment:
+			quoted = true
+		case *onebot.AtSegment:
+			if s.UserID() != self {
+				if !quoted {
+					return msg
+				}
+				quoted = false
+			}
+		case *onebot.TextSegment:
+			if strings.TrimSpace(s.Text) != "" {
+				return msg
+			}
+		default:
+			return msg
+		}
+		msg = msg[1:]
+	}
+	return msg
+}
+
 // locate finds what command a message names. ok is false if it begins with no
 // prefix.
 func (ix *commandIndex) locate(b *Bot, m *onebot.MessageBase) (place, bool) {
@@ -107,17 +135,7 @@ func (ix *commandIndex) locate(b *Bot, m *onebot.MessageBase) (place, bool) {
 		return place{}, false
 	}
 	msg := m.Message
-	for len(msg) > 1 { // a quotation, and a mention of the account, may go first
-		if a, ok := msg[0].(*onebot.AtSegment); ok && a.UserID() == m.SelfID {
-			msg = msg[1:]
-		} else if t, ok := msg[0].(*onebot.TextSegment); ok && strings.TrimSpace(t.Text) == "" {
-			msg = msg[1:]
-		} else if _, ok := msg[0].(*onebot.ReplySegment); ok {
-			msg = msg[1:]
-		} else {
-			break
-		}
-	}
+	msg = withoutAddress(msg, m.SelfID)
 	if len(msg) == 0 {
 		return place{}, false
 	}

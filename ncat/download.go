@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"mime"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -44,6 +48,7 @@ type downloadOptions struct {
 	time   time.Duration
 	types  []string
 	client *http.Client
+	local  bool
 }
 
 // MaxSize sets how many bytes a download may have; [DefaultDownloadSize] without
@@ -62,10 +67,35 @@ func OnlyTypes(types ...string) DownloadOption {
 	return func(o *downloadOptions) { o.types = types }
 }
 
-// WithHTTPClient sets what fetches web addresses; [http.DefaultClient] without
-// it.
+// WithHTTPClient sets what fetches web addresses; without it a client that asks
+// public addresses only, see [AllowLocal].
 func WithHTTPClient(c *http.Client) DownloadOption {
 	return func(o *downloadOptions) { o.client = c }
+}
+
+// AllowLocal lets a download fetch from web addresses of this machine and of
+// private networks, which otherwise it does not: the address is in a message, and
+// whoever wrote that must not choose what the bot's machine asks its neighbours.
+// It has no effect beside [WithHTTPClient].
+func AllowLocal() DownloadOption { return func(o *downloadOptions) { o.local = true } }
+
+// ErrLocalAddress ends a download from an address that [AllowLocal] would allow.
+var ErrLocalAddress = errors.New("an address of this machine or of a private network")
+
+// publicClient fetches from public addresses only, whatever a name resolves to
+// and wherever a server redirects.
+func publicClient() *http.Client {
+	d := &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		if a := at.Addr().Unmap(); !a.IsGlobalUnicast() || a.IsPrivate() {
+			return fmt.Errorf("%s: %w", a, ErrLocalAddress)
+		}
+		return nil
+	}}
+	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, TLSHandshakeTimeout: 30 * time.Second, DisableKeepAlives: true}}
 }
 
 // Downloaded tells about a download.
@@ -144,9 +174,16 @@ func attachmentOf(seg onebot.Segment) (a attachment, ok bool) {
 }
 
 func (b *Bot) download(ctx context.Context, w io.Writer, reset func() error, seg onebot.Segment, opts []DownloadOption) (*Downloaded, error) {
-	o := &downloadOptions{size: DefaultDownloadSize, time: DefaultDownloadTime, client: http.DefaultClient}
+	o := &downloadOptions{size: DefaultDownloadSize, time: DefaultDownloadTime}
 	for _, f := range opts {
 		f(o)
+	}
+	switch {
+	case o.client != nil:
+	case o.local:
+		o.client = http.DefaultClient
+	default:
+		o.client = publicClient()
 	}
 	a, ok := attachmentOf(seg)
 	if !ok {
@@ -162,14 +199,12 @@ func (b *Bot) download(ctx context.Context, w io.Writer, reset func() error, seg
 		ways = append(ways, func(ctx context.Context, to *sink) error { return fetch(ctx, o, a.url, to) })
 	}
 	if a.file != "" || a.id != "" {
-		if b.sharesDisk() {
-			ways = append(ways, func(ctx context.Context, to *sink) error { return b.fromDisk(ctx, o, a, to) })
-		}
+		ways = append(ways, b.fromActions(o, a)...)
 		ways = append(ways, func(ctx context.Context, to *sink) error { return b.fromNapCat(ctx, a, to) })
 	}
 	var failed error
 	for _, way := range ways {
-		to := &sink{w: w, o: o, hash: sha256.New()}
+		to := &sink{w: w, o: o, kind: a.kind, hash: sha256.New()}
 		err := way(ctx, to)
 		if err == nil {
 			err = to.end()
@@ -223,27 +258,56 @@ func fetch(ctx context.Context, o *downloadOptions, url string, to *sink) error 
 	return err
 }
 
-// fromDisk lets NapCat put the content on the disk that it shares with the bot.
-func (b *Bot) fromDisk(ctx context.Context, o *downloadOptions, a attachment, to *sink) error {
-	get := func() (*onebot.FetchedFile, error) {
-		switch {
-		case a.kind == "image":
+// fromActions are the actions that may have the content, each a way of its own:
+// implementations differ in which of them they know, and in which works for what.
+func (b *Bot) fromActions(o *downloadOptions, a attachment) []func(context.Context, *sink) error {
+	var ways []func(context.Context, *sink) error
+	add := func(get func(ctx context.Context) (*onebot.FetchedFile, error)) {
+		ways = append(ways, func(ctx context.Context, to *sink) error {
+			got, err := get(ctx)
+			if err != nil {
+				return err
+			}
+			return b.fetched(ctx, o, got, to)
+		})
+	}
+	switch a.kind {
+	case "image":
+		add(func(ctx context.Context) (*onebot.FetchedFile, error) {
 			return b.api.GetImage(ctx, onebot.GetImageParams{File: &a.file})
-		case a.id != "":
+		})
+	case "record":
+		add(func(ctx context.Context) (*onebot.FetchedFile, error) {
+			return b.api.GetRecord(ctx, onebot.GetRecordParams{File: &a.file})
+		})
+	}
+	add(func(ctx context.Context) (*onebot.FetchedFile, error) {
+		if a.id != "" {
 			return b.api.GetFile(ctx, onebot.GetFileParams{FileID: &a.id})
 		}
 		return b.api.GetFile(ctx, onebot.GetFileParams{File: &a.file})
-	}
-	got, err := get()
-	if err != nil {
+	})
+	return ways
+}
+
+// fetched reads what an action answered with: the content itself, a path on the
+// disk that NapCat shares with the bot, or an address.
+func (b *Bot) fetched(ctx context.Context, o *downloadOptions, got *onebot.FetchedFile, to *sink) error {
+	if got.Base64 != "" {
+		if int64(base64.StdEncoding.DecodedLen(len(got.Base64))) > o.size+2 {
+			return ErrTooLarge
+		}
+		_, err := io.Copy(to, base64.NewDecoder(base64.StdEncoding, strings.NewReader(got.Base64)))
 		return err
 	}
-	f, err := os.Open(got.File)
-	if err != nil {
-		return err
+	if !b.sharesDisk() {
+		if isWeb(got.URL) {
+			return fetch(ctx, o, got.URL, to)
+		}
+		return errors.New("it is on the disk of another machine")
 	}
-	defer f.Close()
-	st, err := f.Stat()
+	// Looked at before it is opened: opening a FIFO would wait for a writer.
+	st, err := os.Stat(got.File)
 	switch {
 	case err != nil:
 		return err
@@ -252,6 +316,11 @@ func (b *Bot) fromDisk(ctx context.Context, o *downloadOptions, a attachment, to
 	case st.Size() > o.size:
 		return fmt.Errorf("%d bytes: %w", st.Size(), ErrTooLarge)
 	}
+	f, err := os.Open(got.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	_, err = io.Copy(to, &contextReader{ctx, f})
 	return err
 }
@@ -270,6 +339,7 @@ func (b *Bot) fromNapCat(ctx context.Context, a attachment, to *sink) error {
 type sink struct {
 	w      io.Writer
 	o      *downloadOptions
+	kind   string // image, record, video, file
 	said   string // the type that the server names
 	head   bytes.Buffer
 	typ    string // known once head is complete
@@ -313,10 +383,30 @@ func (s *sink) begin() error {
 			s.typ = said
 		}
 	}
+	if s.kind != "file" && isDocument(s.typ, head) {
+		return fmt.Errorf("%s: %w", s.typ, errDocument)
+	}
 	if !s.o.allows(s.typ) {
 		return fmt.Errorf("%s: %w", s.typ, ErrContentType)
 	}
 	return s.pass(head)
+}
+
+// errDocument ends one way of a download: what came is no picture, voice or
+// video but a page that says why there is none. Another way may do better.
+var errDocument = errors.New("a document in the place of the content")
+
+// isDocument reports whether content is what servers answer with in the place of
+// what they no longer have: a page or a piece of JSON.
+func isDocument(typ string, head []byte) bool {
+	switch typ {
+	case "text/html", "text/xml", "application/xml", "application/json":
+		return true
+	case "text/plain":
+		text := bytes.TrimLeft(head, "\ufeff \t\r\n")
+		return len(text) == 0 || text[0] == '{' || text[0] == '[' || text[0] == '<'
+	}
+	return false
 }
 
 func (s *sink) pass(p []byte) error {

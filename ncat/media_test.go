@@ -281,6 +281,12 @@ func TestDownload(t *testing.T) {
 					return
 				}
 			}
+		case "/page": // what a server says of a picture that it no longer has
+			fmt.Fprint(w, "<html><body>expired</body></html>")
+		case "/json":
+			fmt.Fprint(w, ` {"retcode":-5503007,"retmsg":"download url has expired"}`)
+		case "/secret":
+			t.Error("an address of this machine was asked")
 		case "/cut": // promises more than it gives
 			w.Header().Set("Content-Length", "9999")
 			_, _ = w.Write(png)
@@ -313,6 +319,8 @@ func TestDownload(t *testing.T) {
 		}{
 			{"from the web", image("/a.png"), nil, nil},
 			{"expired", image("/gone"), nil, nil},
+			{"a page", image("/page"), nil, nil},
+			{"a document", image("/json"), []ncat.DownloadOption{ncat.OnlyTypes("image/")}, nil},
 			{"no address", &onebot.ImageSegment{File: known.Name}, nil, nil},
 			{"a file", &onebot.FileSegment{File: known.Name, FileID: known.ID}, nil, nil},
 			{"cut off", image("/cut"), nil, nil},
@@ -327,7 +335,7 @@ func TestDownload(t *testing.T) {
 			{"nothing", &onebot.ImageSegment{}, nil, ncat.ErrNoAttachment},
 		} {
 			path := filepath.Join(t.TempDir(), "got")
-			d, err := b.DownloadFile(t.Context(), path, x.seg, x.opts...)
+			d, err := b.DownloadFile(t.Context(), path, x.seg, append(x.opts, ncat.AllowLocal())...)
 			if x.want != nil {
 				if !errors.Is(err, x.want) {
 					t.Errorf("%s, shared disk %v: %v", x.name, shared, err)
@@ -347,7 +355,14 @@ func TestDownload(t *testing.T) {
 			}
 		}
 		var buf bytes.Buffer
-		if _, err := b.Download(t.Context(), &buf, image("/gone")); err != nil || !bytes.Equal(buf.Bytes(), png) {
+		if _, err := b.Download(t.Context(), &buf, image("/secret")); err != nil || !bytes.Equal(buf.Bytes(), png) {
+			t.Errorf("past an address of this machine: %d bytes, %v", buf.Len(), err)
+		}
+		if _, err := b.Download(t.Context(), io.Discard, &onebot.ImageSegment{URL: web.URL + "/secret"}); !errors.Is(err, ncat.ErrLocalAddress) {
+			t.Errorf("an address of this machine: %v", err)
+		}
+		buf.Reset()
+		if _, err := b.Download(t.Context(), &buf, image("/gone"), ncat.AllowLocal()); err != nil || !bytes.Equal(buf.Bytes(), png) {
 			t.Errorf("into memory: %d bytes, %v", buf.Len(), err)
 		}
 		if _, err := b.Download(t.Context(), io.Discard, &onebot.ImageSegment{File: "nobody.png"}); !onebot.IsRefused(err) {

@@ -8,15 +8,16 @@ import (
 )
 
 // Reply sends content into the chat that m came from and returns the new
-// message's id. content is any mix of strings (plain text), [onebot.Segment],
-// [*Media] and [onebot.Message].
+// message's id. content is any mix of [onebot.Segment], [*Media], [onebot.Message],
+// lists of these, and what becomes plain text: strings, numbers, bools, errors,
+// times, durations and whatever is a [fmt.Stringer].
 func (b *Bot) Reply(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
 	return b.Send(ctx, ChatOf(m), content...)
 }
 
 // Quote is Reply with m quoted.
 func (b *Bot) Quote(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
-	msg, err := message([]any{onebot.Reply(m.Msg().MessageID)}, content)
+	msg, err := message([]any{onebot.Quote(m)}, content)
 	if err != nil {
 		return 0, err
 	}
@@ -77,28 +78,4 @@ func (b *Bot) send(ctx context.Context, to Chat, msg onebot.Message) (onebot.Mes
 		return 0, err
 	}
 	return sent.MessageID, nil
-}
-
-// message joins what callers hand to Reply and its kin.
-func message(head, content []any) (onebot.Message, error) {
-	msg := make(onebot.Message, 0, len(head)+len(content))
-	for _, parts := range [2][]any{head, content} {
-		for _, p := range parts {
-			switch p := p.(type) {
-			case string:
-				if p != "" {
-					msg = append(msg, onebot.Text(p))
-				}
-			case onebot.Segment:
-				msg = append(msg, p)
-			case onebot.Message:
-				msg = append(msg, p...)
-			case []onebot.Segment:
-				msg = append(msg, p...)
-			default:
-				return nil, fmt.Errorf("send: a %T is no message content: %w", p, onebot.ErrNotSent)
-			}
-		}
-	}
-	return msg, nil
 }

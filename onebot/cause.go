@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // A Class says what kind of failure NapCat's text tells of.
@@ -72,8 +74,10 @@ func (c Cause) String() string {
 	return text
 }
 
-// maxCause bounds Cause.Text, in bytes.
-const maxCause = 300
+const (
+	maxCause     = 300      // bytes of Cause.Text
+	maxExplained = 16 << 10 // bytes of a text that are looked at
+)
 
 var (
 	// stackLine begins the frames of a JavaScript stack, also where a JSON dump
@@ -95,7 +99,7 @@ var (
 // what the code says; without a readable one it is what the words say.
 func Explain(message string) Cause {
 	c := Cause{Class: ClassText, Raw: message}
-	text := strings.TrimSpace(message)
+	text := strings.TrimSpace(message[:min(len(message), maxExplained)])
 	if strings.Contains(strings.ToLower(text), "packetbackend") || strings.Contains(text, "(reading 'packetStatus')") {
 		c.Class = ClassNoPacket
 		return c
@@ -185,7 +189,7 @@ func dumpedVerdict(s string) (int, string) {
 		return 0, ""
 	}
 	s = s[i:]
-	if end := skipValue(s, 0, 0); end > 0 {
+	if end := jsonscan.Prefix(s); end > 0 {
 		code, words := verdictIn(s[:end])
 		return int(code), words
 	}
@@ -195,8 +199,8 @@ func dumpedVerdict(s string) (int, string) {
 		code, _ = looseInt(m[1])
 	}
 	if m := dumpedText.FindStringSubmatch(s); m != nil {
-		if q := `"` + m[1] + `"`; validJSON(q) && m[1] != "" {
-			words = append(words, unquote(q))
+		if q := `"` + m[1] + `"`; jsonscan.Valid(q) && m[1] != "" {
+			words = append(words, jsonscan.Unquote(q))
 		}
 	}
 	return int(code), strings.Join(words, ": ")

@@ -1,5 +1,11 @@
 package onebot
 
+import (
+	"reflect"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
+)
+
 // ChatMessage is a message as actions such as get_msg and the history actions
 // return it, and as it stands in a received forward (contract G.2). Unlike the
 // events it never has a target.
@@ -46,6 +52,36 @@ func (c *EmojiCount) UnmarshalJSON(b []byte) error { return decodeObject(b, c) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
 func (c *EmojiCount) MarshalJSON() ([]byte, error) { return encodeObject(nil, c), nil }
+
+// complete takes a message in the forms that other implementations have in a
+// forward: a node segment, as OneBot 11 itself says, or with its content under
+// that name, as go-cqhttp had it.
+func (m *ChatMessage) complete(ms []jsonscan.Member, depth int) {
+	if data := lastValue(ms, "data"); m.Message == nil && data[0] == '{' {
+		ms, _ = jsonscan.Members(data, nil)
+		decodeFields(ms, reflect.ValueOf(m).Elem(), depth)
+	}
+	take := func(into any, key string) {
+		if v := reflect.ValueOf(into).Elem(); v.IsZero() {
+			decodeValue(lastValue(ms, key), v, depth)
+		}
+	}
+	take(&m.Message, "content")
+	take(&m.Sender.UserID, "user_id")
+	take(&m.Sender.UserID, "uin")
+	take(&m.Sender.Nickname, "nickname")
+	take(&m.Sender.Nickname, "name")
+	if m.UserID == 0 {
+		m.UserID = m.Sender.UserID
+	}
+}
+
+// complete takes the messages under the name that OneBot 11 itself has for them.
+func (r *GetForwardMsgResult) complete(ms []jsonscan.Member, depth int) {
+	if r.Messages == nil {
+		decodeValue(lastValue(ms, "message"), reflect.ValueOf(&r.Messages).Elem(), depth)
+	}
+}
 
 // Text returns the message's plain text: all its text segments joined.
 func (m *ChatMessage) Text() string { return m.Message.Text() }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 //go:generate go run ../internal/onebotgen
@@ -65,11 +67,11 @@ type list[T any] []T
 // UnmarshalJSON implements json.Unmarshaler.
 func (l *list[T]) UnmarshalJSON(b []byte) error {
 	s := strings.TrimSpace(string(b))
-	if !validJSON(s) {
+	if !jsonscan.Valid(s) {
 		return syntaxError(b)
 	}
 	if s != "null" {
-		decodeSlice(s, reflect.ValueOf((*[]T)(l)).Elem())
+		decodeSlice(s, reflect.ValueOf((*[]T)(l)).Elem(), 0)
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ type text string
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(b []byte) error {
 	s := strings.TrimSpace(string(b))
-	if !validJSON(s) {
+	if !jsonscan.Valid(s) {
 		return syntaxError(b)
 	}
 	*t = text(fastText(s))
@@ -89,8 +91,8 @@ func (t *text) UnmarshalJSON(b []byte) error {
 
 // verdict returns the *Error for an answer of QQ's that NapCat called done
 // although a code in it refuses, nil if there is none.
-func verdict(action string, data json.RawMessage) error {
-	code, words := verdictIn(string(data))
+func verdict(action, data string) error {
+	code, words := verdictIn(data)
 	if code == 0 {
 		return nil
 	}
@@ -100,25 +102,25 @@ func verdict(action string, data json.RawMessage) error {
 // verdictIn returns QQ's code in the JSON object s, 0 if it holds none, and the
 // words beside it. QQ has half a dozen places for the code.
 func verdictIn(s string) (code int64, words string) {
-	ms, ok := parseObject(s, nil)
+	ms, ok := jsonscan.Members(s, nil)
 	if !ok {
 		return 0, ""
 	}
 	var v verdictReader
 	v.look(ms, "result", "errCode", "retCode", "resultCode")
 	for _, m := range ms {
-		switch m.key {
+		switch m.Key {
 		case "result":
-			in, _ := parseObject(m.val, nil)
+			in, _ := jsonscan.Members(m.Val, nil)
 			v.look(in, "retCode", "errorCode")
 		case "transGroupFileResult":
-			in, _ := parseObject(m.val, nil)
-			in, _ = parseObject(lastValue(in, "result"), nil)
+			in, _ := jsonscan.Members(m.Val, nil)
+			in, _ = jsonscan.Members(lastValue(in, "result"), nil)
 			v.look(in, "retCode")
 		case "rsp":
-			in, _ := parseObject(m.val, nil)
-			eachElement(lastValue(in, "sendStatus"), func(val string) bool {
-				st, _ := parseObject(val, nil)
+			in, _ := jsonscan.Members(m.Val, nil)
+			jsonscan.Elements(lastValue(in, "sendStatus"), func(val string) bool {
+				st, _ := jsonscan.Members(val, nil)
 				v.look(st, "result")
 				if v.code != 0 {
 					v.words = append(v.words, fastText(lastValue(st, "msg")))
@@ -126,7 +128,7 @@ func verdictIn(s string) (code int64, words string) {
 				return v.code == 0
 			})
 		case "valid":
-			if m.val == "false" && v.code == 0 {
+			if m.Val == "false" && v.code == 0 {
 				v.code = -1
 			}
 		}
@@ -141,16 +143,16 @@ type verdictReader struct {
 
 // look takes the first code other than 0 that stands under one of keys, and the
 // words.
-func (v *verdictReader) look(ms []member, keys ...string) {
+func (v *verdictReader) look(ms []jsonscan.Member, keys ...string) {
 	for _, m := range ms {
-		if v.code == 0 && slices.Contains(keys, m.key) {
-			if c := m.val[0]; c == '"' || c == '-' || c >= '0' && c <= '9' {
-				v.code, _ = looseInt(m.val)
+		if v.code == 0 && slices.Contains(keys, m.Key) {
+			if c := m.Val[0]; c == '"' || c == '-' || c >= '0' && c <= '9' {
+				v.code, _ = looseInt(m.Val)
 			}
 		}
-		switch m.key {
+		switch m.Key {
 		case "errMsg", "errMs", "retMsg", "clientWording", "wording", "message":
-			if t := fastText(m.val); m.val[0] == '"' && t != "" && !slices.Contains(v.words, t) {
+			if t := fastText(m.Val); m.Val[0] == '"' && t != "" && len(v.words) < 8 && !slices.Contains(v.words, t) {
 				v.words = append(v.words, t)
 			}
 		}
@@ -158,8 +160,8 @@ func (v *verdictReader) look(ms []member, keys ...string) {
 }
 
 // needs returns an *Error if data lacks what only a refusal leaves out.
-func needs(action string, data json.RawMessage, key string) error {
-	ms, _ := parseObject(string(data), nil)
+func needs(action, data, key string) error {
+	ms, _ := jsonscan.Members(data, nil)
 	if lastValue(ms, key) != "null" {
 		return nil
 	}
@@ -169,8 +171,8 @@ func needs(action string, data json.RawMessage, key string) error {
 	return refused(action, -1, "the answer has no "+key, data)
 }
 
-func refused(action string, code int, message string, data json.RawMessage) error {
-	return &Error{Action: action, Verdict: code, Message: message, Wording: message, Raw: data}
+func refused(action string, code int, message, data string) error {
+	return &Error{Action: action, Verdict: code, Message: message, Wording: message, Raw: json.RawMessage(data)}
 }
 
 // closeObject ends an object whose members were appended from start on, each
@@ -186,9 +188,9 @@ func closeObject(dst []byte, start int) []byte {
 // decodeParams fills p, a pointer to a struct of params, from b.
 func decodeParams(b []byte, p any) error {
 	s := string(b)
-	ms, ok := parseObject(s, nil)
+	ms, ok := jsonscan.Members(s, nil)
 	if !ok {
-		if !validJSON(s) {
+		if !jsonscan.Valid(s) {
 			return syntaxError(b)
 		}
 		if strings.TrimSpace(s) == "null" {
@@ -196,7 +198,7 @@ func decodeParams(b []byte, p any) error {
 		}
 		return errors.New("params are no JSON object")
 	}
-	decodeMembers(ms, reflect.ValueOf(p).Elem())
+	decodeMembers(ms, reflect.ValueOf(p).Elem(), 0)
 	return nil
 }
 
@@ -250,7 +252,7 @@ func appendNews(dst []byte, list []NewsLine) []byte {
 }
 
 func appendRaw(dst []byte, raw json.RawMessage) []byte {
-	if !validJSON(string(raw)) {
+	if !jsonscan.Valid(string(raw)) {
 		return append(dst, "null"...)
 	}
 	return append(dst, raw...)

@@ -2,6 +2,8 @@ package onebot
 
 import (
 	"strings"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 var (
@@ -18,11 +20,12 @@ func EscapeCQ(s string) string { return cqText.Replace(s) }
 func UnescapeCQ(s string) string { return cqUnescape.Replace(s) }
 
 // ParseCQ returns the message that a text with CQ codes describes (contract
-// H.3). It takes every text: what is no well-formed code is text.
+// H.3). It takes every text: what is no well-formed code is text, and so is all
+// that comes after [MaxSegments].
 func ParseCQ(s string) Message {
 	var m Message
 	text := 0 // start of the text not yet taken
-	for i := 0; i < len(s); {
+	for i := 0; i < len(s) && len(m) < MaxSegments-2; {
 		n := strings.Index(s[i:], "[CQ:")
 		if n < 0 {
 			break
@@ -68,6 +71,9 @@ func parseCode(s string, i int) (Segment, int) {
 	if body := s[j:end]; body != "" {
 		for k, pair := range strings.Split(body[1:], ",") {
 			key, val, ok := strings.Cut(pair, "=")
+			if pair == "" && k > 0 && k == strings.Count(body, ",")-1 {
+				break // a comma before the bracket
+			}
 			if !ok || !allWord(key) {
 				return nil, -1
 			}
@@ -80,11 +86,13 @@ func parseCode(s string, i int) (Segment, int) {
 		}
 	}
 	dst = append(dst, "}}"...)
-	return decodeSegment(string(dst)), end + 1
+	return decodeSegment(string(dst), 1), end + 1
 }
 
+// isWord reports whether c may be in the type and the keys of a code: what
+// OneBot 11 allows, which is more than NapCat knows.
 func isWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.'
 }
 
 func allWord(s string) bool {
@@ -119,14 +127,14 @@ func writeCode(b *strings.Builder, s Segment) {
 	_, data, _ := segmentParts(string(s.AppendJSON(nil)))
 	b.WriteString("[CQ:")
 	b.WriteString(s.SegmentType())
-	ms, _ := parseObject(data, nil)
+	ms, _ := jsonscan.Members(data, nil)
 	for _, f := range ms {
-		val := fastText(f.val)
-		if val == "" || f.val == "[]" {
+		val := fastText(f.Val)
+		if val == "" || f.Val == "[]" {
 			continue
 		}
 		b.WriteByte(',')
-		b.WriteString(f.key)
+		b.WriteString(f.Key)
 		b.WriteByte('=')
 		b.WriteString(cqValue.Replace(val))
 	}

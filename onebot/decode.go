@@ -1,12 +1,12 @@
 package onebot
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"unsafe"
+	"strings"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // ErrNotEvent says that a frame is no event: an answer to a call, or anything
@@ -15,7 +15,7 @@ var ErrNotEvent = errors.New("not an event")
 
 // bom is the byte order mark, which JSON does not allow and some writers put
 // before it all the same.
-var bom = []byte("\ufeff")
+const bom = "\ufeff"
 
 var notices = map[string]func() Event{
 	"friend_add":           func() Event { return new(FriendAdd) },
@@ -55,32 +55,30 @@ var notifies = map[string]func() Event{
 // byte order mark is passed over.
 //
 // The error is [ErrNotEvent] if data is JSON but no event, else it says what is
-// wrong with the JSON. Decode keeps data as the event's Raw, so data must not
-// be changed afterwards.
-func Decode(data []byte) (Event, error) {
-	var buf [32]member
-	if len(data) > 0 && data[0] == bom[0] {
-		data = bytes.TrimPrefix(data, bom)
-	}
-	// data becomes the event's Raw and is never changed, so that it can be read
-	// as a string without a copy of the largest thing an event allocates.
-	s := unsafe.String(unsafe.SliceData(data), len(data))
-	ms, ok := parseObject(s, buf[:0])
+// wrong with the JSON. Decode keeps nothing of data.
+func Decode(data []byte) (Event, error) { return DecodeText(string(data)) }
+
+// DecodeText is [Decode] for a frame that is text already: the event and all that
+// it holds share s.
+func DecodeText(s string) (Event, error) {
+	var buf [32]jsonscan.Member
+	s = strings.TrimPrefix(s, bom)
+	ms, ok := jsonscan.Members(s, buf[:0])
 	if !ok {
-		if !validJSON(s) {
-			return nil, fmt.Errorf("decode event: %w", syntaxError(data))
+		if !jsonscan.Valid(s) {
+			return nil, fmt.Errorf("decode event: %w", syntaxError([]byte(s)))
 		}
 		return nil, ErrNotEvent
 	}
 	var post, kind, sub string
 	for i := range ms {
-		switch ms[i].key {
+		switch ms[i].Key {
 		case "post_type":
-			post = looseText(ms[i].val)
+			post = looseText(ms[i].Val)
 		case "message_type", "notice_type", "request_type", "meta_event_type":
-			kind = looseText(ms[i].val)
+			kind = looseText(ms[i].Val)
 		case "sub_type":
-			sub = looseText(ms[i].val)
+			sub = looseText(ms[i].Val)
 		}
 	}
 	if post == "" || post == "null" {
@@ -91,18 +89,18 @@ func Decode(data []byte) (Event, error) {
 		case "group":
 			e := new(GroupMessage)
 			e.decode(ms)
-			e.raw = data
+			e.raw = s
 			return e, nil
 		case "private":
 			e := new(PrivateMessage)
 			e.decode(ms)
-			e.raw = data
+			e.raw = s
 			return e, nil
 		}
 	}
 	e := newEvent(post, kind, sub)
-	decodeMembers(ms, reflect.ValueOf(e).Elem())
-	e.Base().raw = json.RawMessage(data)
+	decodeMembers(ms, reflect.ValueOf(e).Elem(), 0)
+	e.Base().raw = s
 	return e, nil
 }
 
@@ -135,9 +133,9 @@ func newEvent(post, kind, sub string) Event {
 	return new(UnknownEvent)
 }
 
-func (m *GroupMessage) decode(ms []member) {
+func (m *GroupMessage) decode(ms []jsonscan.Member) {
 	for i := range ms {
-		switch v := ms[i].val; ms[i].key {
+		switch v := ms[i].Val; ms[i].Key {
 		case "group_id":
 			m.GroupID = GroupID(fastID(v))
 		case "group_name":
@@ -145,14 +143,14 @@ func (m *GroupMessage) decode(ms []member) {
 		case "target_id":
 			m.TargetID = UserID(fastID(v))
 		default:
-			m.member(ms[i].key, v)
+			m.member(ms[i].Key, v)
 		}
 	}
 }
 
-func (m *PrivateMessage) decode(ms []member) {
+func (m *PrivateMessage) decode(ms []jsonscan.Member) {
 	for i := range ms {
-		switch v := ms[i].val; ms[i].key {
+		switch v := ms[i].Val; ms[i].Key {
 		case "group_id":
 			m.GroupID = GroupID(fastID(v))
 		case "temp_source":
@@ -160,8 +158,23 @@ func (m *PrivateMessage) decode(ms []member) {
 		case "target_id":
 			m.TargetID = UserID(fastID(v))
 		default:
-			m.member(ms[i].key, v)
+			m.member(ms[i].Key, v)
 		}
+	}
+	m.complete(ms, 0)
+}
+
+// complete finds the group of a temporary session, for which every
+// implementation has another place: group_id, sender.group_id as go-cqhttp had
+// it, or temp_source where that is no small number that names a kind of source.
+func (m *PrivateMessage) complete([]jsonscan.Member, int) {
+	const kinds = 100
+	switch {
+	case m.GroupID != 0 || m.SubType != "group":
+	case m.Sender.GroupID != 0:
+		m.GroupID = m.Sender.GroupID
+	case m.TempSource > kinds:
+		m.GroupID = GroupID(m.TempSource)
 	}
 }
 
@@ -184,7 +197,7 @@ func (m *MessageBase) member(key, v string) {
 	case "sender":
 		m.Sender.decode(v)
 	case "message":
-		m.Message = decodeMessage(v)
+		m.Message = decodeMessage(v, 1)
 	case "raw_message":
 		m.RawMessage = fastText(v)
 	case "message_format":
@@ -195,16 +208,18 @@ func (m *MessageBase) member(key, v string) {
 }
 
 func (s *Sender) decode(v string) {
-	var buf [12]member
-	ms, _ := parseObject(v, buf[:0])
+	var buf [12]jsonscan.Member
+	ms, _ := jsonscan.Members(v, buf[:0])
 	for i := range ms {
-		switch v := ms[i].val; ms[i].key {
+		switch v := ms[i].Val; ms[i].Key {
 		case "user_id":
 			s.UserID = UserID(fastID(v))
 		case "nickname":
 			s.Nickname = fastText(v)
 		case "card":
 			s.Card = fastText(v)
+		case "group_id":
+			s.GroupID = GroupID(fastID(v))
 		case "role":
 			s.Role = Role(fastText(v))
 		case "title":

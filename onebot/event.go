@@ -31,7 +31,7 @@ type EventBase struct {
 	Time     int64  `json:"time"` // Unix seconds, server time
 	SelfID   UserID `json:"self_id"`
 	PostType string `json:"post_type"` // message, message_sent, notice, request, meta_event
-	raw      json.RawMessage
+	raw      string
 }
 
 // Base implements [Event].
@@ -41,10 +41,11 @@ func (e *EventBase) Base() *EventBase { return e }
 func (e *EventBase) When() time.Time { return time.Unix(e.Time, 0) }
 
 // Raw returns the event as it came, with every field this package does not
-// know. The caller must not change it.
-func (e *EventBase) Raw() json.RawMessage { return e.raw }
+// know. It is a copy.
+func (e *EventBase) Raw() json.RawMessage { return rawBytes(e.raw) }
 
-func (e *EventBase) keepRaw(b json.RawMessage) { e.raw = b }
+func (e *EventBase) keepRaw(s string) { e.raw = s }
+func (e *EventBase) rawText() string  { return e.raw }
 
 // Sender tells who wrote a message. Role is empty in private chats and when the
 // member is not cached.
@@ -54,6 +55,9 @@ type Sender struct {
 	Card     string `json:"card"`
 	Role     Role   `json:"role,omitempty"`
 	Title    string `json:"title,omitempty"` // not sent by NapCat
+	// GroupID is the group of a temporary session, not sent by NapCat, see
+	// [PrivateMessage].
+	GroupID GroupID `json:"group_id,omitempty"`
 }
 
 // Role is a member's standing in a group.
@@ -114,7 +118,7 @@ func (m *MessageBase) Text() string { return m.Message.Text() }
 type PrivateMessage struct {
 	MessageBase
 	TargetID   UserID  `json:"target_id"`
-	GroupID    GroupID `json:"group_id,omitempty"` // source group of a temporary session
+	GroupID    GroupID `json:"group_id,omitempty"` // source group of a temporary session, wherever the frame has it
 	TempSource int     `json:"temp_source,omitempty"`
 }
 

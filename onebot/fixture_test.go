@@ -233,11 +233,11 @@ func TestEverySegmentRoundTrips(t *testing.T) {
 		}
 		// Without what it came from, the segment must say the same by its fields.
 		if k, ok := again.(keeper); ok {
-			k.keepRaw(nil)
+			k.keepRaw("")
 			lean := again.(Segment).AppendJSON(nil)
-			back := decodeSegment(string(lean))
+			back := decodeSegment(string(lean), 1)
 			if k, ok := back.(keeper); ok {
-				k.keepRaw(nil)
+				k.keepRaw("")
 			}
 			data := anyJSON(t, lean).(map[string]any)["data"].(map[string]any)
 			for key, val := range anyJSON(t, f.Segment).(map[string]any)["data"].(map[string]any) {
@@ -252,7 +252,7 @@ func TestEverySegmentRoundTrips(t *testing.T) {
 				t.Errorf("%s: %s becomes %s", f.Want, lean, back.AppendJSON(nil))
 			}
 		}
-		if single := decodeMessage(string(f.Segment)); f.Segment[0] == '{' && !reflect.DeepEqual(single, m) {
+		if single := decodeMessage(string(f.Segment), 1); f.Segment[0] == '{' && !reflect.DeepEqual(single, m) {
 			t.Errorf("%s: as a single object it is %v", f.Segment, single)
 		}
 	}
@@ -264,7 +264,7 @@ func TestEverySegmentRoundTrips(t *testing.T) {
 }
 
 func TestSegmentValues(t *testing.T) {
-	m := decodeMessage(`[{"type":"reply","data":{"id":"1187465321"}},{"type":"at","data":{"qq":20002}},{"type":"image","data":{"file":"a","file_size":"12","sub_type":1}},{"type":"forward","data":{"id":"7400000000000000001","content":[{"user_id":5,"message":[{"type":"text","data":{"text":"in"}}],"message_id":7}]}},{"type":"node","data":{"uin":"20002","name":"a","content":"[CQ:face,id=1]x"}},{"type":"json","data":{"data":{"app":"x"}}}]`)
+	m := decodeMessage(`[{"type":"reply","data":{"id":"1187465321"}},{"type":"at","data":{"qq":20002}},{"type":"image","data":{"file":"a","file_size":"12","sub_type":1}},{"type":"forward","data":{"id":"7400000000000000001","content":[{"user_id":5,"message":[{"type":"text","data":{"text":"in"}}],"message_id":7}]}},{"type":"node","data":{"uin":"20002","name":"a","content":"[CQ:face,id=1]x"}},{"type":"json","data":{"data":{"app":"x"}}}]`, 1)
 	if m.ReplyTo() != 1187465321 || !m.Mentions(20002) || m.MentionsAll() {
 		t.Errorf("reply %v, mentioned %v", m.ReplyTo(), m.Mentioned())
 	}

@@ -1,6 +1,25 @@
 package onebot
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
+)
+
+// Quote returns a quotation of m, also where its id is no number, as some
+// implementations besides NapCat have it.
+func Quote(m MessageEvent) Segment {
+	b := m.Msg()
+	if b.MessageID != 0 {
+		return Reply(b.MessageID)
+	}
+	ms, _ := jsonscan.Members(b.raw, nil)
+	id := lastValue(ms, "message_id")
+	if id[0] != '"' {
+		return Reply(b.MessageID)
+	}
+	return decodeSegment(`{"type":"reply","data":{"id":`+id+`}}`, 1)
+}
 
 // NodeFrom returns a made node with the content, the author and the time of m,
 // for a merged forward. Unlike [NodeOf] it does not need NapCat to remember the

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // FuzzDecodeEvent holds Decode to encoding/json: the same frames are valid, the
@@ -22,11 +24,12 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Add([]byte(`{"post_type":"message","message_type":"group","message":"\ud83d\ude00\udead[CQ:at,qq=1]","group_id":1e3}`))
 	f.Add([]byte(`{"post_type":"message","message_type":"group","message":{"type":"text"},"user_id":"x","sender":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if validJSON(string(data)) != json.Valid(data) {
+		if jsonscan.Valid(string(data)) != json.Valid(data) {
 			t.Fatalf("validJSON says %t", !json.Valid(data))
 		}
+		holdBounds(t, string(data), readFrame)
 		e, err := Decode(data)
-		data = bytes.TrimPrefix(data, bom)
+		data = bytes.TrimPrefix(data, []byte(bom))
 		var ref map[string]json.RawMessage
 		isObject := json.Unmarshal(data, &ref) == nil && ref != nil
 		switch {
@@ -200,6 +203,7 @@ func FuzzCQ(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		holdBounds(t, s, func(s string) { _ = ParseCQ(s).CQ() })
 		m := ParseCQ(s)
 		out := m.CQ()
 		again := ParseCQ(out).CQ()

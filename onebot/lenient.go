@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // Numbers come as strings and strings as numbers, lists of one come bare and
@@ -19,19 +21,43 @@ import (
 // Received is embedded in what is decoded from the wire and keeps it as it
 // came, with every field this package does not know. What is made by hand has
 // none.
-type Received struct{ raw json.RawMessage }
+type Received struct{ raw string }
 
 // Raw returns the JSON from which the value was decoded, nil if it was made by
-// hand. The caller must not change it.
-func (r *Received) Raw() json.RawMessage { return r.raw }
+// hand. It is a copy: what lies inside each other shares one text.
+func (r *Received) Raw() json.RawMessage { return rawBytes(r.raw) }
 
-func (r *Received) keepRaw(b json.RawMessage) { r.raw = b }
+func (r *Received) keepRaw(s string) { r.raw = s }
+func (r *Received) rawText() string  { return r.raw }
+
+func rawBytes(s string) json.RawMessage {
+	if s == "" {
+		return nil
+	}
+	return json.RawMessage(s)
+}
 
 // keeper is what embeds Received or EventBase.
 type keeper interface {
-	Raw() json.RawMessage
-	keepRaw(json.RawMessage)
+	rawText() string
+	keepRaw(string)
 }
+
+// completer is implemented by what finds some of its fields in other places than
+// their names say. complete is called after the fields were decoded.
+type completer interface {
+	complete(ms []jsonscan.Member, depth int)
+}
+
+// maxNesting is how deep messages may be nested in each other: forwards in
+// forwards. NapCat makes three levels; what lies deeper stays undecoded in Raw,
+// because each level is read once more for every level above it.
+const maxNesting = 8
+
+var (
+	messageType = reflect.TypeFor[Message]()
+	chatType    = reflect.TypeFor[ChatMessage]()
+)
 
 type fieldPlan struct {
 	name      string
@@ -90,15 +116,15 @@ func (p *structPlan) add(t reflect.Type, index []int) {
 // fails only if data is no valid JSON.
 func decodeObject(data []byte, k keeper) error {
 	s := string(data)
-	ms, ok := parseObject(s, nil)
-	if !ok && !validJSON(s) {
+	ms, ok := jsonscan.Members(s, nil)
+	if !ok && !jsonscan.Valid(s) {
 		return syntaxError(data)
 	}
 	if ok {
-		decodeMembers(ms, reflect.ValueOf(k).Elem())
+		decodeMembers(ms, reflect.ValueOf(k).Elem(), 0)
 	}
 	if strings.TrimSpace(s) != "null" {
-		k.keepRaw(json.RawMessage(s))
+		k.keepRaw(s)
 	}
 	return nil
 }
@@ -112,15 +138,24 @@ func syntaxError(data []byte) error {
 	return &json.SyntaxError{}
 }
 
-func decodeMembers(ms []member, v reflect.Value) {
+// decodeMembers fills the struct v. depth is how many messages it lies in.
+func decodeMembers(ms []jsonscan.Member, v reflect.Value, depth int) {
+	decodeFields(ms, v, depth)
+	if c, ok := v.Addr().Interface().(completer); ok {
+		c.complete(ms, depth)
+	}
+}
+
+// decodeFields is decodeMembers for the fields that have the names of members.
+func decodeFields(ms []jsonscan.Member, v reflect.Value, depth int) {
 	p := planOf(v.Type())
 	for _, m := range ms {
-		i, ok := p.byName[m.key]
+		i, ok := p.byName[m.Key]
 		if !ok {
 			continue
 		}
 		f := v.FieldByIndex(p.fields[i].index)
-		decodeValue(m.val, f)
+		decodeValue(m.Val, f, depth)
 		if d, ok := f.Interface().(*time.Duration); ok && d != nil && p.fields[i].unit != 0 {
 			*d *= p.fields[i].unit
 		}
@@ -128,8 +163,19 @@ func decodeMembers(ms []member, v reflect.Value) {
 }
 
 // decodeValue sets v from the valid JSON value s as well as it can.
-func decodeValue(s string, v reflect.Value) {
+func decodeValue(s string, v reflect.Value, depth int) {
 	if s == "null" {
+		return
+	}
+	switch v.Type() {
+	case messageType:
+		v.Set(reflect.ValueOf(decodeMessage(s, depth+1)))
+		return
+	case chatType:
+		if ms, ok := jsonscan.Members(s, nil); ok && depth < maxNesting {
+			decodeMembers(ms, v, depth)
+		}
+		v.Addr().Interface().(keeper).keepRaw(s)
 		return
 	}
 	if v.CanAddr() {
@@ -158,30 +204,30 @@ func decodeValue(s string, v reflect.Value) {
 		}
 	case reflect.Pointer:
 		n := reflect.New(v.Type().Elem())
-		decodeValue(s, n.Elem())
+		decodeValue(s, n.Elem(), depth)
 		v.Set(n)
 	case reflect.Slice:
-		decodeSlice(s, v)
+		decodeSlice(s, v, depth)
 	case reflect.Struct:
-		if ms, ok := parseObject(s, nil); ok {
-			decodeMembers(ms, v)
+		if ms, ok := jsonscan.Members(s, nil); ok {
+			decodeMembers(ms, v, depth)
 		}
 	default:
 		_ = json.Unmarshal([]byte(s), v.Addr().Interface()) // as above
 	}
 }
 
-func decodeSlice(s string, v reflect.Value) {
+func decodeSlice(s string, v reflect.Value, depth int) {
 	out := reflect.MakeSlice(v.Type(), 0, 0)
 	add := func(val string) bool {
 		e := reflect.New(v.Type().Elem()).Elem()
-		decodeValue(val, e)
+		decodeValue(val, e, depth)
 		out = reflect.Append(out, e)
 		return true
 	}
 	switch {
 	case s[0] == '[':
-		eachElement(s, add)
+		jsonscan.Elements(s, add)
 	case s == "{}" || s == `""`:
 	default:
 		add(s)
@@ -192,7 +238,7 @@ func decodeSlice(s string, v reflect.Value) {
 // looseText returns the text of a string, or any other value as it is written.
 func looseText(s string) string {
 	if s != "" && s[0] == '"' {
-		return unquote(s)
+		return jsonscan.Unquote(s)
 	}
 	return s
 }
@@ -221,18 +267,17 @@ func looseInt(s string) (int64, bool) {
 // else, known or not, as it came.
 func encodeObject(dst []byte, k keeper) []byte {
 	v := reflect.ValueOf(k).Elem()
-	raw := k.Raw()
-	if raw == nil {
+	s := k.rawText()
+	if s == "" {
 		return appendStruct(dst, v, nil, reflect.Value{})
 	}
-	s := string(raw)
-	ms, ok := parseObject(s, nil)
+	ms, ok := jsonscan.Members(s, nil)
 	if !ok {
 		return append(dst, s...)
 	}
 	fresh := reflect.New(v.Type())
-	decodeMembers(ms, fresh.Elem())
-	fresh.Interface().(keeper).keepRaw(raw)
+	decodeMembers(ms, fresh.Elem(), 0)
+	fresh.Interface().(keeper).keepRaw(s)
 	if reflect.DeepEqual(fresh.Interface(), k) {
 		return append(dst, s...)
 	}
@@ -241,7 +286,7 @@ func encodeObject(dst []byte, k keeper) []byte {
 
 // appendStruct writes v. Members it was decoded from keep their place and, if
 // they are unchanged or unknown, their text.
-func appendStruct(dst []byte, v reflect.Value, ms []member, fresh reflect.Value) []byte {
+func appendStruct(dst []byte, v reflect.Value, ms []jsonscan.Member, fresh reflect.Value) []byte {
 	p := planOf(v.Type())
 	written := make([]bool, len(p.fields))
 	dst = append(dst, '{')
@@ -258,10 +303,10 @@ func appendStruct(dst []byte, v reflect.Value, ms []member, fresh reflect.Value)
 		return reflect.DeepEqual(f.Interface(), fresh.FieldByIndex(index).Interface())
 	}
 	for _, m := range ms {
-		i, known := p.byName[m.key]
+		i, known := p.byName[m.Key]
 		if !known {
-			key(m.key)
-			dst = append(dst, m.val...)
+			key(m.Key)
+			dst = append(dst, m.Val...)
 			continue
 		}
 		if written[i] {
@@ -270,10 +315,10 @@ func appendStruct(dst []byte, v reflect.Value, ms []member, fresh reflect.Value)
 		written[i] = true
 		f := v.FieldByIndex(p.fields[i].index)
 		if same(f, p.fields[i].index) {
-			key(m.key)
-			dst = append(dst, lastValue(ms, m.key)...)
+			key(m.Key)
+			dst = append(dst, lastValue(ms, m.Key)...)
 		} else if !p.fields[i].omitEmpty || !isEmpty(f) {
-			key(m.key)
+			key(m.Key)
 			dst = appendValue(dst, f, p.fields[i].quoted)
 		}
 	}
@@ -289,10 +334,10 @@ func appendStruct(dst []byte, v reflect.Value, ms []member, fresh reflect.Value)
 }
 
 // lastValue returns the value that counts of a key that may come twice.
-func lastValue(ms []member, key string) string {
+func lastValue(ms []jsonscan.Member, key string) string {
 	for i := len(ms) - 1; i >= 0; i-- {
-		if ms[i].key == key {
-			return ms[i].val
+		if ms[i].Key == key {
+			return ms[i].Val
 		}
 	}
 	return "null"

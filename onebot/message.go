@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // Message is a message's content: a list of segments. It decodes from a list of
@@ -158,30 +160,39 @@ func (m Message) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
 // UnmarshalJSON takes a list of segments, a single one, or a text with CQ codes.
 func (m *Message) UnmarshalJSON(b []byte) error {
 	s := string(b)
-	if !validJSON(s) {
+	if !jsonscan.Valid(s) {
 		return syntaxError(b)
 	}
-	*m = decodeMessage(strings.TrimSpace(s))
+	*m = decodeMessage(strings.TrimSpace(s), 1)
 	return nil
 }
 
+// MaxSegments is how many segments a message has at most: QQ's own stay far
+// below. What a longer list or text holds beyond them is left to the Raw of what
+// the message stands in.
+const MaxSegments = 2000
+
 // decodeMessage returns the message whose JSON is s, which must be valid. The
-// result shares memory with s.
-func decodeMessage(s string) Message {
+// result shares memory with s. depth is how many messages it lies in, itself
+// included; one that lies too deep is a single UnknownSegment.
+func decodeMessage(s string, depth int) Message {
+	if depth > maxNesting && s[0] != 'n' {
+		return Message{&UnknownSegment{Raw: json.RawMessage(s)}}
+	}
 	switch s[0] {
 	case '[':
 		m := make(Message, 0, 1)
-		eachElement(s, func(val string) bool {
-			m = append(m, decodeSegment(val))
-			return true
+		jsonscan.Elements(s, func(val string) bool {
+			m = append(m, decodeSegment(val, depth))
+			return len(m) < MaxSegments
 		})
 		return m
 	case '"':
-		return ParseCQ(unquote(s))
+		return ParseCQ(jsonscan.Unquote(s))
 	case 'n':
 		return nil
 	}
-	return Message{decodeSegment(s)}
+	return Message{decodeSegment(s, depth)}
 }
 
 var _ json.Unmarshaler = (*Message)(nil)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // Segment is one part of a message. The concrete type is always a pointer to
@@ -54,17 +56,17 @@ func (s *UnknownSegment) UnmarshalJSON(b []byte) error {
 // segmentParts returns the type and the data of a segment; plain says that it
 // holds nothing else.
 func segmentParts(s string) (typ, data string, plain bool) {
-	var buf [4]member
-	ms, ok := parseObject(s, buf[:0])
+	var buf [4]jsonscan.Member
+	ms, ok := jsonscan.Members(s, buf[:0])
 	if !ok {
 		return "", "", false
 	}
 	for i := range ms {
-		switch ms[i].key {
+		switch ms[i].Key {
 		case "type":
-			typ = fastText(ms[i].val)
+			typ = fastText(ms[i].Val)
 		case "data":
-			data = ms[i].val
+			data = ms[i].Val
 		}
 	}
 	return typ, data, len(ms) == 2 && data != ""
@@ -72,55 +74,52 @@ func segmentParts(s string) (typ, data string, plain bool) {
 
 // decodeSegment returns the segment whose JSON is s, which must be valid. The
 // result shares memory with s.
-func decodeSegment(s string) Segment {
+func decodeSegment(s string, depth int) Segment {
 	typ, data, plain := segmentParts(s)
-	var buf [8]member
-	ms, ok := parseObject(data, buf[:0])
+	var buf [8]jsonscan.Member
+	ms, ok := jsonscan.Members(data, buf[:0])
 	if !ok {
 		if data != "" && data != "null" {
 			return &UnknownSegment{Type: typ, Raw: json.RawMessage(s)}
 		}
 		plain = false
 	}
-	plain = plain && len(ms) == 1 && ms[0].val[0] == '"'
+	plain = plain && len(ms) == 1 && ms[0].Val[0] == '"'
 	// The three kinds that nearly all messages are made of.
 	switch {
-	case typ == "text" && plain && ms[0].key == "text":
-		return &TextSegment{Text: unquote(ms[0].val)}
-	case typ == "at" && plain && ms[0].key == "qq":
-		return &AtSegment{QQ: unquote(ms[0].val)}
+	case typ == "text" && plain && ms[0].Key == "text":
+		return &TextSegment{Text: jsonscan.Unquote(ms[0].Val)}
+	case typ == "at" && plain && ms[0].Key == "qq":
+		return &AtSegment{QQ: jsonscan.Unquote(ms[0].Val)}
 	}
 	mk, known := segments[typ]
 	if !known {
 		return &UnknownSegment{Type: typ, Raw: json.RawMessage(s)}
 	}
 	seg := mk()
-	decodeMembers(ms, reflect.ValueOf(seg).Elem())
-	if n, ok := seg.(*NodeSegment); ok {
-		n.otherNames(ms)
-	}
-	seg.(keeper).keepRaw(json.RawMessage(s))
+	decodeMembers(ms, reflect.ValueOf(seg).Elem(), depth)
+	seg.(keeper).keepRaw(s)
 	return seg
 }
 
-// otherNames takes the writer of a node under the names that go-cqhttp gave
-// them and NapCat takes, too.
-func (s *NodeSegment) otherNames(ms []member) {
+// complete takes the writer of a node under the names that go-cqhttp gave them
+// and NapCat takes, too.
+func (s *NodeSegment) complete(ms []jsonscan.Member, depth int) {
 	if s.UserID == 0 {
-		decodeValue(lastValue(ms, "uin"), reflect.ValueOf(&s.UserID).Elem())
+		decodeValue(lastValue(ms, "uin"), reflect.ValueOf(&s.UserID).Elem(), depth)
 	}
 	if s.Nickname == "" {
-		decodeValue(lastValue(ms, "name"), reflect.ValueOf(&s.Nickname).Elem())
+		decodeValue(lastValue(ms, "name"), reflect.ValueOf(&s.Nickname).Elem(), depth)
 	}
 }
 
 // decodeSegmentInto fills seg, a pointer to a segment struct, from b.
 func decodeSegmentInto(b []byte, seg Segment) error {
 	s := string(b)
-	if !validJSON(s) {
+	if !jsonscan.Valid(s) {
 		return syntaxError(b)
 	}
-	got := decodeSegment(s)
+	got := decodeSegment(s, 1)
 	if got.SegmentType() != seg.SegmentType() {
 		return fmt.Errorf("segment of type %q where %q is wanted", got.SegmentType(), seg.SegmentType())
 	}
@@ -135,9 +134,8 @@ func decodeSegmentInto(b []byte, seg Segment) error {
 func appendSegment(dst []byte, seg Segment) []byte {
 	k := seg.(keeper)
 	v := reflect.ValueOf(seg).Elem()
-	raw := string(k.Raw())
-	if raw != "" {
-		fresh := decodeSegment(raw)
+	if raw := k.rawText(); raw != "" {
+		fresh := decodeSegment(raw, 1)
 		if reflect.DeepEqual(fresh, seg) {
 			return append(dst, raw...)
 		}
@@ -153,27 +151,27 @@ func appendSegment(dst []byte, seg Segment) []byte {
 }
 
 func appendChangedSegment(dst []byte, raw string, v, fresh reflect.Value) []byte {
-	outer, _ := parseObject(raw, nil)
-	inner, _ := parseObject(lastValue(outer, "data"), nil)
+	outer, _ := jsonscan.Members(raw, nil)
+	inner, _ := jsonscan.Members(lastValue(outer, "data"), nil)
 	if inner == nil {
-		inner = []member{}
+		inner = []jsonscan.Member{}
 	}
 	dst = append(dst, '{')
 	done := false
 	for i, m := range outer {
-		if m.key == "data" && done {
+		if m.Key == "data" && done {
 			continue
 		}
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, m.key)
+		dst = appendString(dst, m.Key)
 		dst = append(dst, ':')
-		if m.key == "data" {
+		if m.Key == "data" {
 			done = true
 			dst = appendStruct(dst, v, inner, fresh)
 		} else {
-			dst = append(dst, m.val...)
+			dst = append(dst, m.Val...)
 		}
 	}
 	if !done {
@@ -185,7 +183,7 @@ func appendChangedSegment(dst []byte, raw string, v, fresh reflect.Value) []byte
 
 // AppendJSON implements [Segment].
 func (s *TextSegment) AppendJSON(dst []byte) []byte {
-	if s.raw != nil {
+	if s.raw != "" {
 		return appendSegment(dst, s)
 	}
 	dst = append(dst, `{"type":"text","data":{"text":`...)
@@ -195,7 +193,7 @@ func (s *TextSegment) AppendJSON(dst []byte) []byte {
 
 // AppendJSON implements [Segment].
 func (s *AtSegment) AppendJSON(dst []byte) []byte {
-	if s.raw != nil || s.Name != "" {
+	if s.raw != "" || s.Name != "" {
 		return appendSegment(dst, s)
 	}
 	dst = append(dst, `{"type":"at","data":{"qq":`...)
@@ -205,7 +203,7 @@ func (s *AtSegment) AppendJSON(dst []byte) []byte {
 
 // AppendJSON implements [Segment].
 func (s *ReplySegment) AppendJSON(dst []byte) []byte {
-	if s.raw != nil || s.Seq != 0 {
+	if s.raw != "" || s.Seq != 0 {
 		return appendSegment(dst, s)
 	}
 	dst = append(dst, `{"type":"reply","data":{"id":`...)

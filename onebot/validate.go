@@ -280,9 +280,11 @@ func size(m Message) int {
 
 // goesAlone reports whether QQ wants s to be the only segment of its message.
 func goesAlone(s Segment) bool {
-	switch s.(type) {
-	case *FileSegment, *RecordSegment, *VideoSegment, *JSONSegment, *MusicSegment, *ContactSegment,
-		*DiceSegment, *RPSSegment, *MFaceSegment, *ForwardSegment, *MarkdownSegment, *LocationSegment:
+	if s == nil {
+		return false
+	}
+	switch s.SegmentType() { // of whatever Go type: media may come from the SDK
+	case "file", "record", "video", "json", "music", "contact", "dice", "rps", "mface", "forward", "markdown", "location":
 		return true
 	}
 	return false
