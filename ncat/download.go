@@ -217,7 +217,8 @@ func (b *Bot) download(ctx context.Context, w io.Writer, reset func() error, seg
 			failed = context.Cause(ctx)
 			break
 		}
-		if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrContentType) || to.failed != nil {
+		unwanted := errors.Is(err, ErrContentType) && !errors.Is(err, errDocument)
+		if errors.Is(err, ErrTooLarge) || unwanted || to.failed != nil {
 			break
 		}
 		if to.wrote {
@@ -384,7 +385,7 @@ func (s *sink) begin() error {
 		}
 	}
 	if s.kind != "file" && isDocument(s.typ, head) {
-		return fmt.Errorf("%s: %w", s.typ, errDocument)
+		return fmt.Errorf("%s: %w: %w", s.typ, errDocument, ErrContentType)
 	}
 	if !s.o.allows(s.typ) {
 		return fmt.Errorf("%s: %w", s.typ, ErrContentType)
