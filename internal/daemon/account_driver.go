@@ -284,7 +284,7 @@ func (l *life) finish(ctx context.Context, timeout time.Duration) error {
 func (l *life) exited() {
 	a := l.a
 	at := time.Now()
-	d := diagnose(l.proc.Exit(), l.proc.Tail(ringForDiagnosis))
+	d := diagnose(l.proc.Exit(), l.proc.Lines())
 	fault := &supervisor.Fault{Reason: d.Reason, Detail: d.Detail, Weight: 1}
 	if l.proc.Exit().Signal == 0 && l.displayLost() {
 		fault.Reason, fault.Detail = reasonDisplayLost, "the X server that QQ draws on is gone, and QQ with it"

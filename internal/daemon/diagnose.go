@@ -1,17 +1,15 @@
 package daemon
 
 import (
-	"fmt"
-	"strings"
+	"strconv"
 	"syscall"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/output"
 	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
-
-// ringForDiagnosis is how many last lines a diagnosis looks at.
-const ringForDiagnosis = 200
 
 // diagnosis is the likely cause of an end, with what to do about it.
 type diagnosis struct {
@@ -19,72 +17,91 @@ type diagnosis struct {
 	Detail string
 }
 
-// causes are the lines that explain an end, the most telling first. The detail
-// may have one %s for the fact's text.
-var causes = []struct {
-	kind   output.Kind
+// causes say what the facts that explain an end mean. The fact's text is the arg
+// of a sentence that has one.
+var causes = map[output.Kind]struct {
 	reason supervisor.Reason
-	detail string
+	code   api.Code
+	arg    bool
 }{
-	{output.KindMissingLib, reasonMissingLib, "QQ lacks the system library %s; install it (on Debian: apt-get install libnss3 libgbm1 libasound2 libgtk-3-0), see ncatd doctor"},
-	{output.KindDiskFull, reasonDiskFull, "the disk is full; free some space"},
-	{output.KindNoDisplay, reasonNoDisplay, "QQ found no X server; install Xvfb (on Debian: apt-get install xvfb), see ncatd doctor"},
-	{output.KindNotNapCat, reasonNotNapCat, "QQ could not load NapCat; run ncatd install again"},
-	{output.KindStartFailed, reasonCrash, "NapCat could not start: %s"},
-	{output.KindKicked, reasonKicked, "QQ ended the session: %s"},
-	{output.KindBadConfig, reasonBadConfig, "a configuration file of NapCat's is broken: %s"},
+	output.KindMissingLib:  {reasonMissingLib, api.CodeMissingLibrary, true},
+	output.KindOldLibrary:  {reasonMissingLib, api.CodeOldLibrary, true},
+	output.KindSandbox:     {reasonCrash, api.CodeSandbox, true},
+	output.KindSmallShm:    {reasonCrash, api.CodeSmallShm, false},
+	output.KindBadOption:   {reasonBadConfig, api.CodeBadOption, true},
+	output.KindNoDisplay:   {reasonNoDisplay, api.CodeNoDisplay, false},
+	output.KindLimit:       {reasonCrash, api.CodeLimit, true},
+	output.KindDiskFull:    {reasonDiskFull, api.CodeDiskFull, false},
+	output.KindReadOnly:    {reasonDiskFull, api.CodeReadOnly, true},
+	output.KindNoMemory:    {reasonMemory, api.CodeOutOfMemory, false},
+	output.KindIllegal:     {reasonCrash, api.CodeIllegal, false},
+	output.KindNotNapCat:   {reasonNotNapCat, api.CodeNotNapCat, false},
+	output.KindStartFailed: {reasonCrash, api.CodeStartFailed, true},
+	output.KindKicked:      {reasonKicked, api.CodeKicked, true},
+	output.KindBadConfig:   {reasonBadConfig, api.CodeNapCatConfig, true},
+	output.KindDenied:      {reasonCrash, api.CodeDenied, true},
 }
 
-// diagnose explains the end of a process by its exit and its last lines.
-func diagnose(exit proc.Exit, tail []string) diagnosis {
-	seen := make(map[output.Kind]output.Fact)
-	worker := 0
-	var p output.Parser
-	for _, s := range tail {
-		f := p.Parse([]byte(s)).Fact
-		if f == nil {
-			continue
+// diagnose explains the end of a process by its exit and its last lines. Without
+// a code or a line that tells it guesses nothing.
+func diagnose(exit proc.Exit, lines []output.Line) diagnosis {
+	e := output.Explain(lines)
+	how, last := howEnded(exit), lastWords(e.Telling)
+	end := func(r supervisor.Reason, why api.Fault, behind ...api.Fault) diagnosis {
+		why = why.With(behind...)
+		d := diagnosis{r, text.Fault(text.English, why)}
+		if hint := text.FaultHint(text.English, why); hint != "" {
+			d.Detail += "; " + hint
 		}
-		if f.Kind == output.KindOneBotReady {
-			// Whatever was wrong before was got over.
-			clear(seen)
-			worker = 0
-		}
-		seen[f.Kind] = *f
-		if f.Kind == output.KindWorkerExit {
-			worker = f.Code
-		}
+		return d
 	}
-	how := "NapCat ended: " + exit.String()
-	for _, c := range causes {
-		if f, ok := seen[c.kind]; ok {
-			detail := c.detail
-			if strings.Contains(detail, "%s") {
-				detail = fmt.Sprintf(detail, or(f.Text, "?"))
-			}
-			return diagnosis{c.reason, detail + " (" + how + ")" + lastWords(tail)}
-		}
+	if e.Cause != nil && e.Cause.Kind == output.KindPortBusy {
+		return end(reasonPortBusy, api.Because(api.CodePortInUse, e.Cause.Port), how, last)
 	}
-	_, unsupported := seen[output.KindUnsupportedQQ]
-	crashed := worker == int(syscall.SIGSEGV) || worker == 128+int(syscall.SIGSEGV) || exit.Signal == syscall.SIGSEGV || exit.Code == 128+int(syscall.SIGSEGV)
+	if e.Cause != nil {
+		c := causes[e.Cause.Kind]
+		why := api.Fault{Code: c.code}
+		if c.arg {
+			why.Args = []string{or(e.Cause.Text, "?")}
+		}
+		return end(c.reason, why, how, last)
+	}
 	switch {
-	case crashed && unsupported:
-		return diagnosis{reasonUnsupportedQQ, "QQ's native module crashed (SIGSEGV), and this NapCat does not know this QQ version; run ncatd rollback, or ncatd install with the versions that belong together (" + how + ")" + lastWords(tail)}
-	case crashed:
-		return diagnosis{reasonCrash, "QQ's native module crashed (SIGSEGV); after an upgrade run ncatd rollback, otherwise set env NAPCAT_DISABLE_BYPASS: \"1\" (" + how + ")" + lastWords(tail)}
-	case exit.Signal == syscall.SIGKILL:
-		return diagnosis{reasonCrash, "NapCat was killed by signal 9: by somebody, or by the kernel for want of memory" + lastWords(tail)}
-	case worker != 0:
-		return diagnosis{reasonCrash, fmt.Sprintf("NapCat's worker died with exit code %d%s (%s)", worker, signalHint(worker), how) + lastWords(tail)}
-	case unsupported:
-		return diagnosis{reasonUnsupportedQQ, "this NapCat does not know this QQ version; run ncatd rollback (" + how + ")" + lastWords(tail)}
+	case ended(exit, e, syscall.SIGSEGV) && e.Unsupported:
+		return end(reasonUnsupportedQQ, api.Because(api.CodeCrashedOldModule), how, last)
+	case ended(exit, e, syscall.SIGSEGV):
+		return end(reasonCrash, api.Because(api.CodeCrashedModule), how, last)
+	case ended(exit, e, syscall.SIGILL):
+		return end(reasonCrash, api.Because(api.CodeIllegal), how, last)
+	case exit.Signal == syscall.SIGKILL || exit.Code == 128+int(syscall.SIGKILL):
+		return end(reasonCrash, api.Because(api.CodeKilled), last)
+	case e.Worker && e.WorkerCode >= 0:
+		return end(reasonCrash, api.Because(api.CodeWorkerDied, strconv.Itoa(e.WorkerCode)+signalHint(e.WorkerCode)), how, last)
+	case e.Worker:
+		return end(reasonCrash, api.Because(api.CodeWorkerDiedUnknown), how, last)
+	case e.Unsupported:
+		return end(reasonUnsupportedQQ, api.Because(api.CodeUnsupportedQQ), how, last)
+	case e.NoNetwork:
+		return end(reasonNoNetwork, api.Because(api.CodeNoNetworkEnded), how)
 	}
-	if _, ok := seen[output.KindNetworkWait]; ok {
-		if _, up := seen[output.KindNetworkUp]; !up {
-			return diagnosis{reasonNoNetwork, "NapCat found no network before it ended (" + how + ")"}
-		}
+	return end(reasonCrash, how, last)
+}
+
+// ended reports whether a signal ended the master or the worker.
+func ended(exit proc.Exit, e output.End, s syscall.Signal) bool {
+	n := int(s)
+	return exit.Signal == s || exit.Code == 128+n || e.Worker && (e.WorkerCode == n || e.WorkerCode == 128+n)
+}
+
+// howEnded says how the master itself ended.
+func howEnded(exit proc.Exit) api.Fault {
+	switch {
+	case exit.Unknown:
+		return api.Because(api.CodeProcessEnded)
+	case exit.Signal != 0:
+		return api.Because(api.CodeSignal, strconv.Itoa(int(exit.Signal))+" ("+exit.Signal.String()+")")
 	}
-	return diagnosis{reasonCrash, how + lastWords(tail)}
+	return api.Because(api.CodeExit, exit.Code)
 }
 
 // signalHint names the signal that the exit code of a worker stands for.
@@ -94,23 +111,19 @@ func signalHint(code int) string {
 		return " (SIGSEGV)"
 	case int(syscall.SIGABRT), 128 + int(syscall.SIGABRT):
 		return " (SIGABRT)"
-	case int(syscall.SIGKILL), 128 + int(syscall.SIGKILL):
+	case 128 + int(syscall.SIGKILL): // 9 alone is node's own for an option it does not know
 		return " (SIGKILL)"
 	}
 	return ""
 }
 
-// lastWords returns the last line of output for a detail, "" without any.
-func lastWords(tail []string) string {
-	for i := len(tail) - 1; i >= 0; i-- {
-		s := strings.TrimSpace(tail[i])
-		if s == "" || strings.HasPrefix(s, "[ncatd:") {
-			continue
-		}
-		if r := []rune(s); len(r) > 200 {
-			s = string(r[:200]) + "…"
-		}
-		return "; last line: " + s
+// lastWords returns the telling line for a detail, the zero Fault without any.
+func lastWords(s string) api.Fault {
+	if s == "" {
+		return api.Fault{}
 	}
-	return ""
+	if r := []rune(s); len(r) > 200 {
+		s = string(r[:200]) + "…"
+	}
+	return api.Because(api.CodeLastLine, s)
 }

@@ -5,9 +5,31 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/napcat/output"
 	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
+
+// understood are lines as they came.
+func understood(raw []string) []output.Line {
+	var p output.Parser
+	var lines []output.Line
+	for _, s := range raw {
+		lines = append(lines, p.Parse([]byte(s)))
+	}
+	return lines
+}
+
+// TestEveryFatalFactHasACause: what explains an end comes with a sentence.
+func TestEveryFatalFactHasACause(t *testing.T) {
+	for k, c := range causes {
+		if d := text.Fault(text.English, api.Fault{Code: c.code, Args: []string{"x"}}); strings.HasPrefix(d, "fault.") {
+			t.Errorf("%s: %q", k, d)
+		}
+	}
+}
 
 func TestDiagnose(t *testing.T) {
 	exit1 := proc.Exit{Code: 1}
@@ -20,7 +42,7 @@ func TestDiagnose(t *testing.T) {
 		words  []string
 	}{
 		{"nothing known", proc.Exit{Code: 3}, nil, reasonCrash, []string{"exit code 3"}},
-		{"adopted", proc.Exit{Code: -1, Unknown: true}, nil, reasonCrash, []string{"unknown"}},
+		{"adopted", proc.Exit{Code: -1, Unknown: true}, nil, reasonCrash, []string{"the process ended"}},
 		{"killed", proc.Exit{Code: -1, Signal: syscall.SIGKILL}, []string{"x", ""}, reasonCrash, []string{"signal 9", "last line: x"}},
 		{"segfault of the worker", exit1, []string{head + "[NapCat] [UtilityProcess] Worker进程退出，退出码: 11", head + "[NapCat] [UtilityProcess] Worker进程在 10 秒内异常退出 3 次，主进程退出"},
 			reasonCrash, []string{"SIGSEGV", "ncatd rollback", "NAPCAT_DISABLE_BYPASS"}},
@@ -35,9 +57,17 @@ func TestDiagnose(t *testing.T) {
 		{"kicked", exit1, []string{head + "[KickedOffLine] [下线通知] 已失效"}, reasonKicked, []string{"已失效"}},
 		{"no network", exit1, []string{head + "等待网络连接..."}, reasonNoNetwork, []string{"network"}},
 		{"network came", exit1, []string{head + "等待网络连接...", head + "网络已连接"}, reasonCrash, []string{"exit code 1"}},
+		{"node's own 9", proc.Exit{Code: 9}, []string{"/opt/QQ/qq: bad option: --foo"}, reasonBadConfig, []string{"--foo", "extra_args"}},
+		{"glibc", exit1, []string{"/opt/QQ/qq: /lib64/libc.so.6: version `GLIBC_2.28' not found (required by /opt/QQ/qq)"}, reasonMissingLib, []string{"GLIBC_2.28"}},
+		{"root", exit1, []string{"[1:0101/000000.000000:ERROR:electron_main_delegate.cc(298)] Running as root without --no-sandbox is not supported."}, reasonCrash, []string{"--no-sandbox"}},
+		{"shm", proc.Exit{Code: 133}, []string{"[7:0101/000000.000000:ERROR:x.cc(214)] Creating shared memory in /dev/shm/.org.chromium.Chromium.abc failed: No space left on device (28)"}, reasonCrash, []string{"/dev/shm", "--shm-size"}},
+		{"address in use", exit1, []string{"Error: listen EADDRINUSE: address already in use 127.0.0.1:6099", "    at Server.setupListenHandle [as _listen2] (node:net:1817:16)"}, reasonPortBusy, []string{"6099"}},
+		{"illegal instruction", proc.Exit{Code: -1, Signal: syscall.SIGILL}, nil, reasonCrash, []string{"processor"}},
+		{"a worker without a code", exit1, []string{head + "[NapCat] [Fork] Worker进程退出，退出码: null"}, reasonCrash, []string{"no exit code"}},
+		{"after a chat", exit1, []string{head + "接收 <- 群聊 x", "\x1b[0m", head[:16] + "\x1b[31m" + head[16:] + "[NapCat] [Process] 启动失败: boom"}, reasonCrash, []string{"boom"}},
 		{"long last line", exit1, []string{strings.Repeat("长", 500)}, reasonCrash, []string{"…"}},
 	} {
-		d := diagnose(tt.exit, tt.tail)
+		d := diagnose(tt.exit, understood(tt.tail))
 		if d.Reason != tt.reason {
 			t.Errorf("%s: %+v, want %s", tt.name, d, tt.reason)
 		}

@@ -18,14 +18,27 @@ type Identity struct {
 	PID    int    `json:"pid"`
 	Start  uint64 `json:"start"` // clock ticks since boot (Linux), milliseconds since 1970 (elsewhere)
 	BootID string `json:"boot_id"`
+	UID    string `json:"uid,omitempty"` // the user that it runs as; "" if not told
 }
 
 // IsZero reports whether id names nothing.
 func (id Identity) IsZero() bool { return id.PID == 0 }
 
 // ErrGone says that a process does not exist any more, or that its pid belongs
-// to another one now.
+// to another one now. Nothing but ENOENT and ESRCH leads to it: every other
+// error says that the process could not be looked at, and may live.
 var ErrGone = errors.New("process is gone")
+
+// Starved reports whether err says that the machine or our limits are short of
+// something that comes back: descriptors, memory, processes.
+func Starved(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.ENOBUFS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
 
 // Exit is how a process ended.
 type Exit struct {

@@ -71,6 +71,7 @@ func (plainReader) Tell(string) {}
 // Process is a running process with all that descends from it. It is safe for
 // concurrent use.
 type Process struct {
+	host    *host
 	spec    Spec
 	id      Identity
 	cmd     *exec.Cmd // nil: adopted
@@ -87,13 +88,17 @@ var errReleased = errors.New("released")
 
 // Start starts a process in a session and process group of its own and returns
 // when it exists. It does not end when ncatd does.
-func Start(spec Spec) (*Process, error) {
+//
+// An error that [Starved] knows says that it can be tried again later.
+func Start(spec Spec) (*Process, error) { return system().spawn(spec) }
+
+func (h *host) spawn(spec Spec) (*Process, error) {
 	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx // outlives us
 	cmd.Dir = spec.Dir
 	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
 	cmd.ExtraFiles = spec.Files
 	if spec.Output != "" {
-		out, err := os.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		out, err := os.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC|noFollow, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("output of %s: %w", filepath.Base(spec.Path), err)
 		}
@@ -109,7 +114,7 @@ func Start(spec Spec) (*Process, error) {
 		j.close()
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := h.start(cmd); err != nil {
 		j.close()
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
 	}
@@ -120,14 +125,14 @@ func Start(spec Spec) (*Process, error) {
 		return nil, err
 	}
 	// Nobody waits for the process yet, so it has its pid at least as a zombie.
-	id, err := Identify(cmd.Process.Pid)
+	id, err := h.identify(cmd.Process.Pid)
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		j.close()
 		return nil, fmt.Errorf("identify %s: %w", spec.Path, err)
 	}
-	p := newProcess(spec, id, j)
+	p := h.newProcess(spec, id, j)
 	p.cmd = cmd
 	p.run()
 	return p, nil
@@ -136,10 +141,14 @@ func Start(spec Spec) (*Process, error) {
 // Adopt takes over a process that an earlier ncatd started, and goes on with
 // its output at offset. It returns [ErrGone] if the process is not there.
 func Adopt(spec Spec, id Identity, offset int64) (*Process, error) {
-	if !Alive(id) {
-		return nil, ErrGone
+	return system().adopt(spec, id, offset)
+}
+
+func (h *host) adopt(spec Spec, id Identity, offset int64) (*Process, error) {
+	if err := h.look(id); err != nil {
+		return nil, err
 	}
-	p := newProcess(spec, id, nil)
+	p := h.newProcess(spec, id, nil)
 	if spec.Output != "" {
 		if _, err := os.Stat(spec.Output); err != nil {
 			return nil, fmt.Errorf("output of process %d: %w", id.PID, err)
@@ -150,8 +159,8 @@ func Adopt(spec Spec, id Identity, offset int64) (*Process, error) {
 	return p, nil
 }
 
-func newProcess(spec Spec, id Identity, j *job) *Process {
-	return &Process{spec: spec, id: id, job: j, out: newOutput(spec),
+func (h *host) newProcess(spec Spec, id Identity, j *job) *Process {
+	return &Process{host: h, spec: spec, id: id, job: j, out: newOutput(spec),
 		release: make(chan struct{}), exited: make(chan struct{}), done: make(chan struct{})}
 }
 
@@ -180,7 +189,7 @@ func (p *Process) run() {
 func (p *Process) await() (released bool) {
 	if p.cmd == nil {
 		p.exit = Exit{Code: -1, Unknown: true}
-		return errors.Is(awaitExit(p.id, p.release), errReleased)
+		return errors.Is(p.host.awaitExit(p.id, p.release), errReleased)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -197,18 +206,29 @@ func (p *Process) await() (released bool) {
 	}
 }
 
-// pollExit looks every 200 ms whether the process still exists.
-func pollExit(id Identity, done <-chan struct{}) error {
-	t := time.NewTicker(200 * time.Millisecond)
+// pollExit looks every 200 ms whether the process still exists. Where it cannot
+// look it looks again, ever more slowly: only "gone" ends it.
+func (h *host) pollExit(id Identity, done <-chan struct{}) error {
+	const often, seldom = 200 * time.Millisecond, 5 * time.Second
+	pause := often
+	t := time.NewTimer(0)
 	defer t.Stop()
-	for Alive(id) {
+	for {
 		select {
 		case <-t.C:
 		case <-done:
 			return errReleased
 		}
+		switch err := h.look(id); {
+		case err == nil:
+			pause = often
+		case gone(err):
+			return nil
+		default:
+			pause = min(2*pause, seldom)
+		}
+		t.Reset(pause)
 	}
-	return nil
 }
 
 // Identity names the process.
@@ -233,7 +253,7 @@ func Terminate(id Identity) {
 
 // Await waits for the end of the process id, which need not be our child, and
 // returns nil then, or an error when done is closed.
-func Await(id Identity, done <-chan struct{}) error { return awaitExit(id, done) }
+func Await(id Identity, done <-chan struct{}) error { return system().awaitExit(id, done) }
 
 // Tail returns the last n lines of output, oldest first, at most some 200.
 func (p *Process) Tail(n int) []string { return p.out.tail(n) }
@@ -254,7 +274,7 @@ func (p *Process) Release() {
 // another timeout (at least 2 s) after the first SIGKILL, which only a process
 // that the kernel does not let die outlasts. The output file is emptied.
 func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
-	if timeout > 0 && Alive(p.id) {
+	if timeout > 0 && !gone(p.host.look(p.id)) {
 		Terminate(p.id)
 		t := time.NewTimer(timeout)
 		defer t.Stop()
@@ -267,14 +287,17 @@ func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 	if p.job != nil {
 		p.job.kill()
 	}
-	if err := Sweep(p.id, p.spec.Marker, max(timeout, 2*time.Second)); err != nil {
+	if p.cmd != nil {
+		_ = p.cmd.Process.Kill() // a child needs no look at the table; ended is fine
+	}
+	if err := p.host.sweep(p.id, p.spec.Marker, max(timeout, 2*time.Second)); err != nil {
 		return err
 	}
 	<-p.done
 	if err := os.Truncate(p.spec.Output, 0); p.spec.Output != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.out.logger.Warn("output not emptied", "err", err)
 	}
-	reap(p.id.PID)
+	p.host.reap(p.id.PID)
 	if p.job != nil {
 		p.job.close()
 	}
@@ -282,28 +305,41 @@ func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 }
 
 // Sweep kills whatever lives of the account whose process was root (it may be
-// zero) and whose processes carry marker, and returns when nothing does. After
-// limit it returns an error that names who is left.
+// zero) and whose processes carry marker, and returns when it has seen that
+// nothing does. After limit it returns an error that names who is left, or why
+// it could not look: then something may live, and nothing may take its place.
 func Sweep(root Identity, marker string, limit time.Duration) error {
+	return system().sweep(root, marker, limit)
+}
+
+func (h *host) sweep(root Identity, marker string, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	pause := time.Millisecond
 	for {
-		list, err := table()
-		if err != nil {
-			return fmt.Errorf("sweep: %w", err)
-		}
-		alive := survivors(list, root, marker)
-		if len(alive) == 0 {
+		alive, err := h.left(root, marker)
+		if err == nil && len(alive) == 0 {
 			return nil
 		}
+		if err == nil {
+			err = fmt.Errorf("process %d (state %c) does not die", alive[0].PID, alive[0].State)
+		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("sweep: process %d (state %c) does not die", alive[0].PID, alive[0].State)
+			return fmt.Errorf("sweep: %w", err)
 		}
 		for _, q := range alive {
-			_ = signalOne(q, sigKill) // the next look tells
+			_ = h.signalOne(q, sigKill) // the next look tells
 		}
 		// A killed process needs a moment to vanish, and nobody tells when.
 		time.Sleep(pause)
 		pause = min(2*pause, 100*time.Millisecond)
 	}
+}
+
+// left returns what lives of an account; see survivors.
+func (h *host) left(root Identity, marker string) ([]Info, error) {
+	list, err := h.table()
+	if err != nil {
+		return nil, err
+	}
+	return h.survivors(list, root, marker)
 }

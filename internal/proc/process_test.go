@@ -38,6 +38,8 @@ func child(role string) {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("worker", os.Getpid())
 		<-time.After(time.Hour) // not select {}: without cgo Go calls that a deadlock
+	case "starve":
+		starve()
 	case "exit":
 		fmt.Println("going")
 		fmt.Print("last words")
@@ -164,6 +166,15 @@ func within(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
+func survivors(t *testing.T, list []Info, root Identity, marker string) []Info {
+	t.Helper()
+	left, err := system().survivors(list, root, marker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
 func TestExitComesAfterTheLastWords(t *testing.T) {
 	l := newLines()
 	p, err := Start(childSpec(t, "exit", l))
@@ -190,11 +201,11 @@ func TestStopLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.await(t, "tree up")
-	list, err := table()
+	list, err := system().table()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(survivors(list, p.Identity(), spec.Marker)); n != 3 {
+	if n := len(survivors(t, list, p.Identity(), spec.Marker)); n != 3 {
 		t.Errorf("%d processes, want 3", n)
 	}
 	if err := p.Stop(t.Context(), 5*time.Second); err != nil {
@@ -203,10 +214,10 @@ func TestStopLeavesNothing(t *testing.T) {
 	if tail := strings.Join(p.Tail(10), "\n"); !strings.Contains(tail, "asked to end") {
 		t.Errorf("it was not asked: %s", tail)
 	}
-	if list, err = table(); err != nil {
+	if list, err = system().table(); err != nil {
 		t.Fatal(err)
 	}
-	if left := survivors(list, p.Identity(), spec.Marker); len(left) != 0 {
+	if left := survivors(t, list, p.Identity(), spec.Marker); len(left) != 0 {
 		t.Errorf("left: %+v", left)
 	}
 }
@@ -280,11 +291,11 @@ func TestKilledMasterLeavesNoOrphan(t *testing.T) {
 	if err := p.Stop(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	list, err := table()
+	list, err := system().table()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left := survivors(list, p.Identity(), spec.Marker); len(left) != 0 {
+	if left := survivors(t, list, p.Identity(), spec.Marker); len(left) != 0 {
 		t.Errorf("left: %+v", left)
 	}
 }
@@ -317,7 +328,7 @@ func TestLookAlikeIsNotTouched(t *testing.T) {
 		t.Error("the user's process is gone")
 	}
 	// A wrong start time or boot is another process, whatever its pid.
-	for _, wrong := range []Identity{{id.PID, id.Start - 1, id.BootID}, {id.PID, id.Start, "another boot"}} {
+	for _, wrong := range []Identity{{id.PID, id.Start - 1, id.BootID, id.UID}, {id.PID, id.Start, "another boot", id.UID}, {id.PID, id.Start, id.BootID, "4294967294"}} {
 		if Alive(wrong) {
 			t.Errorf("%+v is alive", wrong)
 		}
@@ -445,6 +456,32 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 }
 
+// TestSecretIsOverwrittenAcrossReads: wherever the end of a read falls, none of a
+// secret stays in the file, and nothing else of it changes.
+func TestSecretIsOverwrittenAcrossReads(t *testing.T) {
+	const secret = "tok123456"
+	text := "a " + secret + " b " + secret + secret + " c tok12345 " + secret
+	want := strings.ReplaceAll(text, secret, strings.Repeat("*", len(secret)))
+	for size := 1; size <= len(text); size++ {
+		path := filepath.Join(t.TempDir(), "output")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := newOutput(Spec{Output: path, Secrets: []string{secret}})
+		if _, err := o.drain(f, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if b, err := os.ReadFile(path); err != nil || string(b) != want {
+			t.Errorf("reads of %d bytes: %q, %v", size, b, err)
+		}
+	}
+}
+
 func TestLongLineIsCut(t *testing.T) {
 	l := newLines()
 	o := newOutput(Spec{Reader: l})
@@ -464,7 +501,7 @@ func TestLongLineIsCut(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	line := "42 (a) R (b) S 7 40 39 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 1 0 123456 1000 25 18446744073709551615"
 	p, err := parseStat([]byte(line))
-	want := Info{PID: 42, PPID: 7, Session: 39, Start: 123456, State: 'S', RSS: 25 * pageSize, CPU: 2}
+	want := Info{PID: 42, PPID: 7, Session: 39, Start: 123456, State: 'S', RSS: 25 * uint64(os.Getpagesize()), CPU: 2}
 	if err != nil || p != want {
 		t.Errorf("%+v, %v", p, err)
 	}

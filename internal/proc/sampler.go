@@ -30,21 +30,25 @@ func (s *Sampler) table() ([]Info, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := time.Now(); s.at.IsZero() || now.Sub(s.at) >= time.Second {
-		s.list, s.err = table()
+		s.list, s.err = system().table()
 		s.at = now
 	}
 	return s.list, s.err
 }
 
-// Sample measures the tree of p.
-func (s *Sampler) Sample(p *Process) (Usage, error) {
+// Sample measures the tree of p, such as a [Process].
+func (s *Sampler) Sample(p interface{ Identity() Identity }) (Usage, error) {
 	list, err := s.table()
 	if err != nil {
 		return Usage{}, err
 	}
 	id := p.Identity()
 	var u Usage
-	for _, q := range survivors(list, id, "") {
+	tree, err := system().survivors(list, id, "")
+	if err != nil {
+		return Usage{}, err
+	}
+	for _, q := range tree {
 		u.Processes++
 		u.RSS += q.RSS
 		u.CPU += q.CPU

@@ -82,13 +82,33 @@ func newOutput(s Spec) *output {
 	return o
 }
 
-// follow reads until stop is closed, and then what is left.
+// follow reads until stop is closed, and then what is left. Where it cannot read,
+// such as for want of descriptors, it tries again: what a process says is how
+// ncatd knows it.
 func (o *output) follow(stop <-chan struct{}) error {
-	f, err := os.OpenFile(o.path, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("read output: %w", err)
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		f, err := os.OpenFile(o.path, os.O_RDWR|noFollow, 0)
+		if err == nil {
+			err = o.read(f, stop)
+			f.Close()
+			if err == nil {
+				return nil
+			}
+		}
+		if pause == 50*time.Millisecond {
+			o.logger.Warn("output not read, trying again", "err", err)
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-stop:
+			t.Stop()
+			return fmt.Errorf("read output: %w", err)
+		}
 	}
-	defer f.Close()
+}
+
+func (o *output) read(f *os.File, stop <-chan struct{}) error {
 	w := watchFile(o.path)
 	defer w.close()
 	buf := make([]byte, 64<<10)
@@ -99,7 +119,7 @@ func (o *output) follow(stop <-chan struct{}) error {
 	for {
 		n, err := o.drain(f, buf)
 		if err != nil {
-			return fmt.Errorf("read output: %w", err)
+			return err
 		}
 		off := o.off.Load()
 		if off < punched {
@@ -127,7 +147,7 @@ func (o *output) follow(stop <-chan struct{}) error {
 				o.part, o.skip = o.part[:0], true
 			}
 			if _, err := o.drain(f, buf); err != nil {
-				return fmt.Errorf("read output: %w", err)
+				return err
 			}
 			o.flush()
 			return nil

@@ -9,16 +9,20 @@ func BecomeSubreaper() error { return nil }
 
 // signalOne signals the process that p names. Between the check and the signal
 // the pid could change its owner; without pidfd there is nothing better.
-func signalOne(p Info, sig unix.Signal) error {
-	if q, err := process(p.PID); err != nil || q.Start != p.Start {
+func (h *host) signalOne(p Info, sig unix.Signal) error {
+	q, err := h.process(p.PID)
+	if err != nil {
+		return err
+	}
+	if q.Start != p.Start {
 		return ErrGone
 	}
 	return unix.Kill(p.PID, sig)
 }
 
-func awaitExit(id Identity, done <-chan struct{}) error { return pollExit(id, done) }
+func (h *host) awaitExit(id Identity, done <-chan struct{}) error { return h.pollExit(id, done) }
 
-func reap(int) {}
+func (h *host) reap(int) {}
 
 func session(pid int) int {
 	s, err := unix.Getsid(pid)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,53 +20,65 @@ func BecomeSubreaper() error {
 }
 
 // openPidfd returns a file that becomes readable when the process ended.
-func openPidfd(id Identity) (*os.File, error) {
-	fd, err := unix.PidfdOpen(id.PID, unix.PIDFD_NONBLOCK)
+func (h *host) openPidfd(id Identity) (*os.File, error) {
+	fd, err := h.pidfdOpen(id.PID)
 	if err != nil {
-		if errors.Is(err, unix.ESRCH) {
+		if gone(err) {
 			return nil, ErrGone
 		}
 		return nil, fmt.Errorf("pidfd: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "pidfd")
 	// Only now is it certain that the pid cannot change its owner.
-	if !Alive(id) {
+	if err := h.look(id); err != nil {
 		f.Close()
-		return nil, ErrGone
+		return nil, err
 	}
 	return f, nil
 }
 
 // signalOne signals the process that p names and no other.
-func signalOne(p Info, sig unix.Signal) error {
-	f, err := openPidfd(Identity{PID: p.PID, Start: p.Start, BootID: bootID()})
+func (h *host) signalOne(p Info, sig unix.Signal) error {
+	boot, err := h.bootID()
 	if err != nil {
-		if errors.Is(err, ErrGone) {
+		return err
+	}
+	f, err := h.openPidfd(Identity{PID: p.PID, Start: p.Start, BootID: boot})
+	if err != nil {
+		if gone(err) {
 			return err
 		}
-		// A kernel without pidfd: check, then signal.
-		if q, err := process(p.PID); err != nil || q.Start != p.Start {
+		// No pidfd to be had: check, then signal.
+		q, err := h.process(p.PID)
+		if err != nil {
+			return err
+		}
+		if q.Start != p.Start {
 			return ErrGone
 		}
-		return unix.Kill(p.PID, sig)
+		return h.kill(p.PID, sig)
 	}
 	defer f.Close()
-	return unix.PidfdSendSignal(int(f.Fd()), sig, nil, 0)
+	return h.pidfdSignal(int(f.Fd()), sig)
 }
 
+// lookAgain is how long a wait for the end of a process may last before it looks
+// with its own eyes.
+const lookAgain = 30 * time.Second
+
 // awaitExit waits until the process, no child of ours, ended, or done is closed.
-func awaitExit(id Identity, done <-chan struct{}) error {
-	f, err := openPidfd(id)
-	if errors.Is(err, ErrGone) {
+func (h *host) awaitExit(id Identity, done <-chan struct{}) error {
+	f, err := h.openPidfd(id)
+	if gone(err) {
 		return nil
 	}
 	if err != nil {
-		return pollExit(id, done)
+		return h.pollExit(id, done)
 	}
 	raw, err := f.SyscallConn()
 	if err != nil {
 		f.Close()
-		return pollExit(id, done)
+		return h.pollExit(id, done)
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -75,26 +88,41 @@ func awaitExit(id Identity, done <-chan struct{}) error {
 			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 		})
 	}()
-	select {
-	case err = <-ended:
-		f.Close()
-		if err != nil {
-			return pollExit(id, done)
+	t := time.NewTicker(lookAgain)
+	defer t.Stop()
+	for {
+		select {
+		case err = <-ended:
+			f.Close()
+			if err != nil {
+				return h.pollExit(id, done)
+			}
+			// A poll that failed ends here too.
+			if !gone(h.look(id)) {
+				return h.pollExit(id, done)
+			}
+			return nil
+		case <-t.C:
+			if !gone(h.look(id)) {
+				continue
+			}
+			f.Close()
+			<-ended //nolint:errcheck // closing made it return
+			return nil
+		case <-done:
+			f.Close()
+			<-ended //nolint:errcheck // closing made it return
+			return errReleased
 		}
-		return nil
-	case <-done:
-		f.Close()
-		<-ended //nolint:errcheck // closing made it return
-		return errReleased
 	}
 }
 
 // reap waits for the zombies that the session left to us as subreaper. Children
 // of other packages are in other sessions and stay theirs.
-func reap(session int) {
-	list, err := table()
+func (h *host) reap(session int) {
+	list, err := h.table()
 	if err != nil {
-		return
+		return // the next one does it
 	}
 	self := os.Getpid()
 	for _, p := range list {

@@ -72,21 +72,28 @@ func signalGroup(pgid int, s syscall.Signal) error {
 
 func continueGroup(int) {}
 
-func signalOne(p Info, _ syscall.Signal) error {
-	if q, err := process(p.PID); err != nil || q.Start != p.Start {
-		return ErrGone
-	}
-	h, err := windows.OpenProcess(windows.PROCESS_TERMINATE, false, uint32(p.PID))
+func (h *host) signalOne(p Info, _ syscall.Signal) error {
+	q, err := h.process(p.PID)
 	if err != nil {
+		return err
+	}
+	if q.Start != p.Start {
 		return ErrGone
 	}
-	defer windows.CloseHandle(h)
-	return windows.TerminateProcess(h, 1)
+	handle, err := windows.OpenProcess(windows.PROCESS_TERMINATE, false, uint32(p.PID))
+	if err != nil {
+		return fmt.Errorf("open process %d: %w", p.PID, err)
+	}
+	defer windows.CloseHandle(handle)
+	return windows.TerminateProcess(handle, 1)
 }
 
-func awaitExit(id Identity, done <-chan struct{}) error { return pollExit(id, done) }
+func (h *host) awaitExit(id Identity, done <-chan struct{}) error { return h.pollExit(id, done) }
 
-func reap(int) {}
+func (h *host) reap(int) {}
+
+// noFollow has no counterpart here.
+const noFollow = 0
 
 // become refuses: a process runs as its starter here.
 func become(_ *exec.Cmd, u *User) error {

@@ -133,6 +133,16 @@ const (
 	CodeScheduled      Code = "scheduled"
 
 	CodeMissingLibrary    Code = "missing_library" // its name
+	CodeOldLibrary        Code = "old_library"     // version needed
+	CodeSandbox           Code = "sandbox"         // QQ's words
+	CodeSmallShm          Code = "small_shm"       // /dev/shm
+	CodeBadOption         Code = "bad_option"      // option
+	CodePortInUse         Code = "port_in_use"     // port
+	CodeOutOfMemory       Code = "out_of_memory"   //
+	CodeIllegal           Code = "illegal_instruction"
+	CodeReadOnly          Code = "read_only" // QQ's words
+	CodeDenied            Code = "denied"    // QQ's words
+	CodeLimit             Code = "limit"     // QQ's words
 	CodeDiskFull          Code = "disk_full"
 	CodeDiskError         Code = "disk_error" // error
 	CodeNoDisplay         Code = "no_display"

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/proc"
@@ -120,10 +121,11 @@ func (d *Display) Get(ctx context.Context) (Screen, error) {
 	d.mu.Unlock()
 	if s.Display == "" {
 		var err error
-		if s, err = d.adopt(ctx); err != nil {
-			if s, err = d.start(ctx); err != nil {
-				return Screen{}, err
-			}
+		if s, err = d.adopt(ctx); errors.Is(err, proc.ErrGone) {
+			s, err = d.start(ctx)
+		}
+		if err != nil {
+			return Screen{}, err
 		}
 		lost = make(chan struct{})
 		d.mu.Lock()
@@ -134,28 +136,46 @@ func (d *Display) Get(ctx context.Context) (Screen, error) {
 	return Screen{Name: s.Display, Authority: s.Authority, Lost: lost}, nil
 }
 
-// adopt finds the Xvfb of an earlier ncatd.
+// adopt finds the Xvfb of an earlier ncatd. It returns [proc.ErrGone] if there is
+// none; after any other error one may live, and no second one is started.
 func (d *Display) adopt(ctx context.Context) (displayState, error) {
 	var s displayState
 	b, err := os.ReadFile(d.o.StateFile)
+	if err != nil && proc.Starved(err) {
+		return displayState{}, fmt.Errorf("xvfb of an earlier run: %w", err)
+	}
 	if err == nil {
 		err = json.Unmarshal(b, &s)
 	}
-	if err != nil || !proc.Alive(s.Identity) {
-		d.clean(s)
-		return displayState{}, proc.ErrGone
+	if err != nil {
+		return displayState{}, proc.ErrGone // start ends one that was not written down
+	}
+	if err := proc.Look(s.Identity); err != nil {
+		if errors.Is(err, proc.ErrGone) {
+			d.clean(s)
+			return displayState{}, err
+		}
+		return displayState{}, fmt.Errorf("xvfb of an earlier run: %w", err)
 	}
 	if err := answers(ctx, s.Display); err != nil {
+		if unseen(err) || ctx.Err() != nil {
+			return displayState{}, fmt.Errorf("xvfb of an earlier run: %w", err)
+		}
 		d.o.Logger.Warn("xvfb of an earlier run does not answer", "display", s.Display, "pid", s.PID, "err", err)
 		if err := proc.Sweep(s.Identity, "", 2*time.Second); err != nil {
-			d.o.Logger.Warn("xvfb not ended", "pid", s.PID, "err", err)
+			return displayState{}, fmt.Errorf("xvfb not ended: %w", err)
 		}
 		d.clean(s)
-		return displayState{}, err
+		return displayState{}, proc.ErrGone
 	}
 	d.o.Logger.Info("xvfb adopted", "display", s.Display, "pid", s.PID)
 	return s, nil
 }
+
+// unseen reports whether err says nothing about a display but that we were short
+// of something. EAGAIN does not: it is what a display says that takes no more
+// connections.
+func unseen(err error) bool { return proc.Starved(err) && !errors.Is(err, syscall.EAGAIN) }
 
 // start starts an Xvfb that chooses its display itself. An Xvfb that was started
 // but not written down, since ncatd was killed in between, is ended first.
@@ -283,6 +303,9 @@ func (d *Display) watch(s displayState, lost chan struct{}) {
 		if err == nil || d.ctx.Err() != nil {
 			misses = 0
 			continue
+		}
+		if unseen(err) {
+			continue // we are blind, not the display
 		}
 		if misses++; misses < 2 {
 			continue

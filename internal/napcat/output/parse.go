@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -15,16 +16,24 @@ import (
 // for concurrent use.
 //
 // Chat messages are printed too, and their text is whatever a stranger wrote.
-// NapCat strips control characters from it, so only a line with a real escape
-// sequence begins a record after a chat message; all others belong to the
-// message and mean nothing.
+// NapCat strips control characters from it, so only a line whose level is painted
+// begins a record once such a line was seen; all others that follow a chat
+// message belong to it and mean nothing, until [Parser.Pause].
 type Parser struct {
-	chat bool // the record in progress is a chat message
+	chat    bool // the record in progress is a chat message
+	painted bool // a painted level was seen: NapCat paints all or none
 }
+
+// Pause says that nothing came for so long that the next line does not continue
+// the record in progress.
+func (p *Parser) Pause() { p.chat = false }
 
 // head matches the beginning of a record of NapCat's logger (A.11) after escape
 // sequences were removed, orphaned ones ("[32minfo[39m") included.
 var head = regexp.MustCompile(`^\d\d-\d\d \d\d:\d\d:\d\d \[(?:\[\d+m)?(debug|info|warn|error|fatal)(?:\[\d+m)?\] ?`)
+
+// levelAt is where the level of a record begins: after "MM-DD HH:mm:ss [".
+const levelAt = 16
 
 // Parse understands one line, given without its line ending. The line is cut
 // where it is longer than 16 KiB.
@@ -33,38 +42,48 @@ func (p *Parser) Parse(raw []byte) Line {
 	if len(raw) > limit {
 		raw = raw[:limit]
 	}
-	text, escaped := logfile.Plain(raw)
+	text, _ := logfile.Plain(raw)
 	l := Line{Text: text, Message: text, Level: "info"}
 	var m []int
 	if len(text) > 16 && text[2] == '-' && text[5] == ' ' && text[8] == ':' { // the pattern is slow for a flood
 		m = head.FindStringSubmatchIndex(text)
 	}
+	painted := m != nil && bytes.IndexByte(raw[:min(len(raw), levelAt+1)], 0x1b) >= 0
+	p.painted = p.painted || painted
 	switch {
-	case m != nil && (escaped || !p.chat):
+	case m != nil && (painted || !p.painted && !p.chat):
+		l.Record = true
 		l.Level = text[m[2]:m[3]]
 		if l.Level == "fatal" {
 			l.Level = "error"
 		}
 		l.Message = text[m[1]:]
-		p.chat = chatMessage(l.Message)
+		p.chat = chatMessage(l.Message) || strings.Contains(l.Message, " | 接收 <- ") || strings.Contains(l.Message, " | 发送 -> ")
 		l.Chat = p.chat
-	case p.chat:
-		l.Chat = true
+	case m != nil:
+		// It only looks like a record: nobody who reads it again may take it for one.
+		l.Text = "  " + text
+		l.Message, l.Chat = l.Text, p.chat
 		return l
+	default:
+		l.Chat = p.chat
 	}
 	if l.Chat {
 		return l
+	}
+	if !l.Record {
+		if rest := chromium.ReplaceAllString(text, ""); rest != text {
+			l.Fact = system(rest)
+			l.Noise = l.Fact == nil && !strings.Contains(text[:len(text)-len(rest)], ":FATAL:")
+			return l
+		}
 	}
 	if noise(l.Message) {
 		l.Noise = true
 		return l
 	}
-	if m != nil && (strings.Contains(l.Message, " | 接收 <- ") || strings.Contains(l.Message, " | 发送 -> ")) {
-		p.chat, l.Chat = true, true
-		return l
-	}
 	l.Fact = meaning(l.Message)
-	if l.Fact == nil && m != nil {
+	if l.Fact == nil && l.Record {
 		// After login the nickname stands before the message.
 		if _, rest, ok := strings.Cut(l.Message, " | "); ok {
 			l.Fact = meaning(rest)
@@ -90,11 +109,12 @@ func noise(s string) bool {
 		strings.HasSuffix(s, " js loaded"):
 		return true
 	}
-	return chromium.MatchString(s) && !strings.Contains(s, "Missing X server")
+	return false
 }
 
-// chromium matches the head of a line of Chromium's own logger.
-var chromium = regexp.MustCompile(`^\[\d+:\d{4}/\d{6}\.\d+:(?:ERROR|WARNING|INFO|VERBOSE\d*):`)
+// chromium matches the head of a line of Chromium's own logger, such as
+// [7:0101/000000.000000:ERROR:base/x.cc(214)].
+var chromium = regexp.MustCompile(`^\[\d+(?::\d+)?:\d{4}/\d{6}\.\d+:(?:FATAL|ERROR|WARNING|INFO|VERBOSE\d*):[^\]]*\] ?`)
 
 // meaning returns the fact that a message is, nil for none.
 func meaning(s string) *Fact {
@@ -136,34 +156,14 @@ var untagged = []rule{
 	{"等待网络连接", plain(KindNetworkWait)},
 	{"网络已连接", plain(KindNetworkUp)},
 	{"二维码解码URL:", link(KindQR)},
-	{"二维码已保存到", words(KindQRSaved)},
-	{"没有 -q 指令指定快速登录", plain(KindNoQuick)},
 	{"正在快速登录", account(KindQuickBegan)},
-	{"快速登录失败，未找到该 QQ 历史登录记录", plain(KindQuickUnknown)},
 	{"快速登录错误：", words(KindQuickFailed)},
 	{"快速登录异常：", words(KindQuickFailed)},
-	{"正在尝试密码回退登录", account(KindPasswordBegan)},
-	{"正在密码登录", account(KindPasswordBegan)},
-	{"密码回退登录成功", account(KindPasswordOK)},
 	{"密码回退需要验证码", afterColon(KindCaptcha)},
 	{"密码回退需要新设备验证", afterColon(KindNewDevice)},
-	{"密码回退登录失败：", words(KindPasswordBad)},
 	{"账号状态变更为离线", plain(KindOffline)},
 	{"账号状态变更为在线", plain(KindOnline)},
 	{"host或port不可用", plain(KindWebUIDead)},
-	{"当前账号(", func(s string) *Fact {
-		uid, rest, _ := strings.Cut(s, ")")
-		if !strings.HasPrefix(rest, "已登录") {
-			return nil
-		}
-		return &Fact{Kind: KindAlreadyOnline, Text: uid}
-	}},
-	{"QQ ", func(s string) *Fact {
-		if n := digits(s); n > 0 && strings.Contains(s, "未配置回退密码环境变量") {
-			return &Fact{Kind: KindNoPassword, UIN: n}
-		}
-		return nil
-	}},
 }
 
 // afterColon takes the URL after the full-width colon.
@@ -202,26 +202,16 @@ func tagged(s string) *Fact {
 var napcat = []rule{
 	{"[Core] NapCat.Core Version:", words(KindVersion)},
 	{"[WebUi] 找到SSL证书", plain(KindWebUITLS)},
-	{"[WebUi] WebUi Token:", words(KindWebUIToken)},
 	{"[WebUi] WebUi User Panel Url:", panel},
 	{"[WebUi] WebUi Local Panel Url:", panel},
 	{"[WebUi] Current WebUi is not run", plain(KindWebUIDead)},
 	{"[WebUi] WebUI is disabled by configuration", plain(KindWebUIDead)},
-	{"[WebUi] 自动快速登录成功:", account(KindQuickOK)},
 	{"[WebUi] 自动快速登录失败:", words(KindQuickFailed)},
 	{"[WebUi] 自动快速登录异常:", words(KindQuickFailed)},
-	{"[WebUi] 自动密码回退登录成功", account(KindPasswordOK)},
 	{"[WebUi] 自动密码回退登录需要验证码", afterColon(KindCaptcha)},
 	{"[WebUi] 自动密码回退登录需要新设备验证", afterColon(KindNewDevice)},
-	{"[WebUi] 自动密码回退登录失败", words(KindPasswordBad)},
 	{"[WebUi] 自动密码回退需要验证码", afterColon(KindCaptcha)},
 	{"[WebUi] 自动密码回退需要新设备验证", afterColon(KindNewDevice)},
-	{"[WebUi] QQ ", func(s string) *Fact {
-		if n := digits(s); n > 0 && strings.Contains(s, "未配置回退密码环境变量") {
-			return &Fact{Kind: KindNoPassword, UIN: n}
-		}
-		return nil
-	}},
 	{"已通知主进程登录成功", plain(KindLoggedIn)},
 	{"[Process] 启动失败:", words(KindStartFailed)},
 	{"[Error] Unhandled Exception:", func(s string) *Fact {
@@ -229,11 +219,10 @@ var napcat = []rule{
 			return busy("", s)
 		}
 		if strings.Contains(s, "ENOSPC") {
-			return &Fact{Kind: KindDiskFull, Text: s}
+			return system(s)
 		}
-		return &Fact{Kind: KindUnhandled, Text: s}
+		return nil
 	}},
-	{"[Error] unhandledRejection:", words(KindUnhandled)},
 }
 
 // tags are the messages that begin with another tag.
@@ -257,11 +246,9 @@ var tags = []rule{
 		}
 		return &Fact{Kind: KindUnsupportedQQ, Text: s}
 	}},
-	{"[ServerTime] 时间同步完成", plain(KindTimeSynced)},
 	{"[AdapterManager] 开始初始化协议适配器", plain(KindAdapters)},
 	{"[AdapterManager] OneBot11 适配器初始化完成", plain(KindOneBotReady)},
 	{"[AdapterManager] OneBot11 适配器初始化失败:", words(KindOneBotFailed)},
-	{"[OneBot] [WebSocket Server] Server Started", listening},
 	{"[OneBot] [WebSocket Server] Server Error:", func(s string) *Fact {
 		if strings.Contains(s, "EADDRINUSE") {
 			return busy("onebot", s)
@@ -282,16 +269,6 @@ func panel(s string) *Fact {
 		return nil
 	}
 	return &Fact{Kind: KindWebUIURL, Port: port, Text: token, URL: u.String()}
-}
-
-func listening(s string) *Fact {
-	f := &Fact{Kind: KindListening}
-	if i := strings.LastIndexByte(s, ':'); i >= 0 {
-		if port, err := strconv.Atoi(s[i+1:]); err == nil {
-			f.Text, f.Port = s, port
-		}
-	}
-	return f
 }
 
 var lastNumber = regexp.MustCompile(`:(\d{1,5})\b[^:]*$`)
@@ -322,27 +299,6 @@ func worker(s string) *Fact {
 			f.Code, _ = strconv.Atoi(m[1])
 		}
 		return f
-	case strings.HasPrefix(s, "Worker进程在") && strings.Contains(s, "主进程退出"):
-		return &Fact{Kind: KindCrashLoop}
-	}
-	return nil
-}
-
-// system reads what the loader, Node, Electron and the C library say when QQ
-// cannot start at all.
-func system(s string) *Fact {
-	switch {
-	case strings.Contains(s, "error while loading shared libraries:"):
-		_, lib, _ := strings.Cut(s, "error while loading shared libraries:")
-		lib, _, _ = strings.Cut(strings.TrimSpace(lib), ":")
-		return &Fact{Kind: KindMissingLib, Text: lib}
-	case strings.Contains(s, "Missing X server or $DISPLAY"), strings.Contains(s, "cannot open display"),
-		strings.Contains(s, "Unable to open X display"):
-		return &Fact{Kind: KindNoDisplay, Text: s}
-	case strings.Contains(s, "No space left on device"), strings.Contains(s, "ENOSPC"):
-		return &Fact{Kind: KindDiskFull, Text: s}
-	case strings.Contains(s, "Cannot find module"), strings.Contains(s, "ERR_MODULE_NOT_FOUND"):
-		return &Fact{Kind: KindNotNapCat, Text: s}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ var parseTable = []struct {
 	{record("info", "[FFmpeg] 使用系统环境"), nil},
 	{record("info", "[PacketHandler] 初始化成功"), nil},
 	{record("info", "[NapCat] [Core] NapCat.Core Version: 4.18.19"), &Fact{Kind: KindVersion, Text: "4.18.19"}},
-	{record("info", "[NapCat] [WebUi] WebUi Token: tok123456"), &Fact{Kind: KindWebUIToken, Text: "tok123456"}},
+	{record("info", "[NapCat] [WebUi] WebUi Token: tok123456"), nil},
 	{record("info", "[NapCat] [WebUi] WebUi User Panel Url: http://127.0.0.1:6099/webui?token=tok123456"), &Fact{Kind: KindWebUIURL, Port: 6099, URL: "http://127.0.0.1:6099/webui", Text: "tok123456"}},
 	{record("info", "[NapCat] [WebUi] WebUi User Panel Url: http://[::]:6100/webui?token=x"), &Fact{Kind: KindWebUIURL, Port: 6100, URL: "http://[::]:6100/webui", Text: "x"}},
 	{record("info", "[NapCat] [WebUi] WebUi User Panel Url: http://127.0.0.1:99999/webui?token=x"), nil},
@@ -33,12 +33,12 @@ var parseTable = []struct {
 	{record("info", "等待网络连接..."), &Fact{Kind: KindNetworkWait}},
 	{record("info", "网络已连接"), &Fact{Kind: KindNetworkUp}},
 	{record("info", "[NapCat] 已通知主进程登录成功"), &Fact{Kind: KindLoggedIn}},
-	{record("info", "[ServerTime] 时间同步完成，偏差 12ms"), &Fact{Kind: KindTimeSynced}},
+	{record("info", "[ServerTime] 时间同步完成，偏差 12ms"), nil},
 	{record("info", "[Core] [Packet] 使用 NativePacketClient 作为后端"), nil},
 	{record("info", "[AdapterManager] 开始初始化协议适配器..."), &Fact{Kind: KindAdapters}},
 	{record("info", "bot | [Notice] [OneBot11] [network] 配置加载"), nil},
-	{record("info", "[OneBot] [WebSocket Server] Server Started 127.0.0.1:3001"), &Fact{Kind: KindListening, Text: "127.0.0.1:3001", Port: 3001}},
-	{record("info", "[OneBot] [WebSocket Server] Server Started undefined:undefined"), &Fact{Kind: KindListening}},
+	{record("info", "[OneBot] [WebSocket Server] Server Started 127.0.0.1:3001"), nil},
+	{record("info", "[OneBot] [WebSocket Server] Server Started undefined:undefined"), nil},
 	{record("info", "[OneBot] [WebSocket Server] Server Error: listen EADDRINUSE: address already in use 127.0.0.1:3001"), &Fact{Kind: KindPortBusy, Text: "onebot", Port: 3001}},
 	{record("info", "小猫 | [AdapterManager] OneBot11 适配器初始化完成"), &Fact{Kind: KindOneBotReady}},
 	{record("info", "[AdapterManager] OneBot11 适配器初始化完成"), &Fact{Kind: KindOneBotReady}},
@@ -52,33 +52,33 @@ var parseTable = []struct {
 	{"█ ▄▄▄▄▄ █ ▀▄ █", nil},
 	{"二维码解码URL: https://txz.qq.com/p?k=abc&f=1600001615", &Fact{Kind: KindQR, URL: "https://txz.qq.com/p?k=abc&f=1600001615"}},
 	{"如果控制台二维码无法扫码，可以复制解码url到二维码生成网站生成二维码再扫码，也可以打开下方的二维码路径图片进行扫码。", nil},
-	{record("warn", "二维码已保存到 /srv/a/cache/qrcode.png"), &Fact{Kind: KindQRSaved, Text: "/srv/a/cache/qrcode.png"}},
+	{record("warn", "二维码已保存到 /srv/a/cache/qrcode.png"), nil},
 	{record("error", "[Core] [Login] Login Error,ErrType:  1  ErrCode: 3"), &Fact{Kind: KindQRExpired}},
 	{record("error", "[Core] [Login] Login Error,ErrType:  2  ErrCode: 17"), &Fact{Kind: KindLoginError, Text: "2 ErrCode: 17"}},
 	{record("error", `[Core] [Login] Login Error , ErrInfo:  ["a","b"]`), &Fact{Kind: KindLoginError, Text: `["a","b"]`}},
-	{record("error", "当前账号(u_abc)已登录,无法重复登录"), &Fact{Kind: KindAlreadyOnline, Text: "u_abc"}},
+	{record("error", "当前账号(u_abc)已登录,无法重复登录"), nil},
 
 	// D.3
 	{record("info", "正在快速登录  3889001001"), &Fact{Kind: KindQuickBegan, UIN: 3889001001}},
 	{record("error", "快速登录错误： 快速登录失败，错误码: 140022011"), &Fact{Kind: KindQuickFailed, Text: "快速登录失败，错误码: 140022011"}},
 	{record("error", "快速登录异常： Error: x"), &Fact{Kind: KindQuickFailed, Text: "Error: x"}},
-	{record("warn", "快速登录失败，未找到该 QQ 历史登录记录，将尝试密码回退登录"), &Fact{Kind: KindQuickUnknown}},
-	{record("warn", "QQ 10001 未配置回退密码环境变量，将使用二维码登录方式"), &Fact{Kind: KindNoPassword, UIN: 10001}},
+	{record("warn", "快速登录失败，未找到该 QQ 历史登录记录，将尝试密码回退登录"), nil},
+	{record("warn", "QQ 10001 未配置回退密码环境变量，将使用二维码登录方式"), nil},
 	{record("info", "检测到 NAPCAT_QUICK_PASSWORD，已在内存中计算 MD5 用于回退登录"), nil},
-	{record("info", "正在尝试密码回退登录  10001"), &Fact{Kind: KindPasswordBegan, UIN: 10001}},
-	{record("info", "正在密码登录  10001"), &Fact{Kind: KindPasswordBegan, UIN: 10001}},
-	{record("info", "密码回退登录成功  10001"), &Fact{Kind: KindPasswordOK, UIN: 10001}},
+	{record("info", "正在尝试密码回退登录  10001"), nil},
+	{record("info", "正在密码登录  10001"), nil},
+	{record("info", "密码回退登录成功  10001"), nil},
 	{record("warn", "密码回退需要验证码，请在 WebUi 中继续完成验证：https://t.qq.com/c?sid=1"), &Fact{Kind: KindCaptcha, URL: "https://t.qq.com/c?sid=1"}},
 	{record("warn", "密码回退需要新设备验证，请在 WebUi 中继续完成验证：https://t.qq.com/j"), &Fact{Kind: KindNewDevice, URL: "https://t.qq.com/j"}},
-	{record("error", "密码回退登录失败： 密码错误"), &Fact{Kind: KindPasswordBad, Text: "密码错误"}},
-	{record("info", "没有 -q 指令指定快速登录，将使用二维码登录方式"), &Fact{Kind: KindNoQuick}},
+	{record("error", "密码回退登录失败： 密码错误"), nil},
+	{record("info", "没有 -q 指令指定快速登录，将使用二维码登录方式"), nil},
 	{record("info", "可用于快速登录的 QQ："), nil},
 	{"1. 10001 bot", nil},
-	{"[NapCat] [WebUi] 自动快速登录成功: 10001", &Fact{Kind: KindQuickOK, UIN: 10001}},
+	{"[NapCat] [WebUi] 自动快速登录成功: 10001", nil},
 	{"[NapCat] [WebUi] 自动快速登录失败: 登录态已失效", &Fact{Kind: KindQuickFailed, Text: "登录态已失效"}},
 	{"[NapCat] [WebUi] 自动快速登录异常: Error: x", &Fact{Kind: KindQuickFailed, Text: "Error: x"}},
-	{"[NapCat] [WebUi] QQ 10001 未配置回退密码环境变量，将使用二维码登录方式", &Fact{Kind: KindNoPassword, UIN: 10001}},
-	{"[NapCat] [WebUi] 自动密码回退登录成功: 10001", &Fact{Kind: KindPasswordOK, UIN: 10001}},
+	{"[NapCat] [WebUi] QQ 10001 未配置回退密码环境变量，将使用二维码登录方式", nil},
+	{"[NapCat] [WebUi] 自动密码回退登录成功: 10001", nil},
 
 	// D.4
 	{record("error", "小猫 | [KickedOffLine] [下线通知] 你的帐号当前登录已失效，请重新登录。"), &Fact{Kind: KindKicked, Text: "[下线通知] 你的帐号当前登录已失效，请重新登录。"}},
@@ -92,11 +92,11 @@ var parseTable = []struct {
 	{record("error", "[NapCat] [UtilityProcess] Worker进程退出，退出码: 11"), &Fact{Kind: KindWorkerExit, Code: 11}},
 	{record("error", "[NapCat] [Fork] Worker进程退出，退出码: 139"), &Fact{Kind: KindWorkerExit, Code: 139}},
 	{record("warn", "[NapCat] [UtilityProcess] Worker进程意外退出 (2/3)，正在尝试重新拉起..."), &Fact{Kind: KindWorkerAgain, Code: 2}},
-	{record("error", "[NapCat] [UtilityProcess] Worker进程在 10 秒内异常退出 3 次，主进程退出"), &Fact{Kind: KindCrashLoop}},
+	{record("error", "[NapCat] [UtilityProcess] Worker进程在 10 秒内异常退出 3 次，主进程退出"), nil},
 	{record("error", "[NapCat] [Process] 启动失败: Error: boom"), &Fact{Kind: KindStartFailed, Text: "Error: boom"}},
-	{record("error", "[NapCat] [Error] Unhandled Exception: read ECONNRESET"), &Fact{Kind: KindUnhandled, Text: "read ECONNRESET"}},
+	{record("error", "[NapCat] [Error] Unhandled Exception: read ECONNRESET"), nil},
 	{record("error", "[NapCat] [Error] Unhandled Exception: listen EADDRINUSE: address already in use 127.0.0.1:6099"), &Fact{Kind: KindPortBusy, Port: 6099}},
-	{record("error", "[NapCat] [Error] unhandledRejection: Error: x"), &Fact{Kind: KindUnhandled, Text: "Error: x"}},
+	{record("error", "[NapCat] [Error] unhandledRejection: Error: x"), nil},
 
 	// A.3, B.1
 	{record("warn", "[QQ版本兼容性检测] 当前版本Appid未内置 通过Major获取 537246140"), nil},
@@ -107,7 +107,7 @@ var parseTable = []struct {
 
 	// What QQ cannot start without.
 	{"/opt/qq: error while loading shared libraries: libnss3.so: cannot open shared object file: No such file or directory", &Fact{Kind: KindMissingLib, Text: "libnss3.so"}},
-	{"[123:1122/032038.123456:ERROR:ozone_platform_x11.cc(240)] Missing X server or $DISPLAY", nil},
+	{"[123:1122/032038.123456:ERROR:ozone_platform_x11.cc(240)] Missing X server or $DISPLAY", &Fact{Kind: KindNoDisplay, Text: "Missing X server or $DISPLAY"}},
 	{"Missing X server or $DISPLAY", &Fact{Kind: KindNoDisplay, Text: "Missing X server or $DISPLAY"}},
 	{"Error: ENOSPC: no space left on device, write", &Fact{Kind: KindDiskFull, Text: "Error: ENOSPC: no space left on device, write"}},
 	{"Error [ERR_MODULE_NOT_FOUND]: Cannot find module '/x/napcat.mjs'", &Fact{Kind: KindNotNapCat, Text: "Error [ERR_MODULE_NOT_FOUND]: Cannot find module '/x/napcat.mjs'"}},
@@ -153,12 +153,41 @@ func TestParseIgnoresWhatStrangersWrite(t *testing.T) {
 		"[NapCat] [WebUi] 自动快速登录成功: 1",
 		record("info", "发送 -> 私聊 (2) a [KickedOffLine] x"),
 	} {
-		if l := p.Parse([]byte(line)); l.Fact != nil || !l.Chat {
+		if l := p.Parse([]byte(line)); l.Fact != nil || !l.Chat || l.Level != "info" {
 			t.Errorf("%q: %+v %+v", line, l, l.Fact)
 		}
 	}
 	if l := p.Parse([]byte(record("error", "小猫 | [KickedOffLine] [t] d"))); l.Fact == nil || l.Fact.Kind != KindKicked {
 		t.Errorf("after the chat: %+v", l)
+	}
+}
+
+// TestForgedRecord: what a chat message says becomes no record of its own, also
+// for who reads the log that Text goes into; nor is it a fact, also when it is the
+// last that was said. What comes after a pause is no part of it.
+func TestForgedRecord(t *testing.T) {
+	forged := "11-22 03:20:38 [error] [NapCat] [Process] 启动失败: x"
+	for _, first := range []string{
+		record("info", "小猫 | 接收 <- 群聊 [g(1)] [a(2)] 看"),
+		record("info", "小猫 | 接收 <- 群聊 [g"), // a group name with a line break
+		record("info", "[Notice] a name with a line break"),
+	} {
+		var p Parser
+		p.Parse([]byte(first))
+		l := p.Parse([]byte(forged))
+		if l.Fact != nil || l.Record || l.Level != "info" || head.MatchString(l.Text) {
+			t.Errorf("after %q: %+v %+v", first, l, l.Fact)
+		}
+	}
+	var p Parser
+	p.Parse([]byte(record("info", "接收 <- 私聊 (2) a")))
+	said := "Error: ENOSPC: no space left on device"
+	if l := p.Parse([]byte(said)); l.Fact != nil || !l.Chat {
+		t.Errorf("said: %+v", l)
+	}
+	p.Pause()
+	if l := p.Parse([]byte(said)); l.Fact == nil || l.Chat {
+		t.Errorf("after a pause: %+v", l)
 	}
 }
 

@@ -1,0 +1,92 @@
+package output
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func parseAll(text string) []Line {
+	var p Parser
+	var lines []Line
+	for _, s := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		if l := p.Parse([]byte(s)); !l.Noise {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// TestQuitCases reads the last output of QQs that ended.
+func TestQuitCases(t *testing.T) {
+	want := map[string]struct {
+		fact    Fact
+		telling string
+	}{
+		"addrinuse": {Fact{Kind: KindPortBusy, Port: 6099}, "Error: listen EADDRINUSE: address already in use 127.0.0.1:6099"},
+		"glibc":     {Fact{Kind: KindOldLibrary, Text: "GLIBC_2.28"}, "/opt/QQ/qq: /lib64/libc.so.6: version `GLIBC_2.28' not found (required by /opt/QQ/qq)"},
+		"nodisplay": {Fact{Kind: KindNoDisplay, Text: "Missing X server or $DISPLAY"}, "Missing X server or $DISPLAY"},
+		"root":      {Fact{Kind: KindSandbox, Text: "Running as root without --no-sandbox is not supported. See https://crbug.com/638180."}, "Running as root without --no-sandbox is not supported. See https://crbug.com/638180."},
+		"shm": {Fact{Kind: KindSmallShm, Text: "Creating shared memory in /dev/shm/.org.chromium.Chromium.abc failed: No space left on device (28)"},
+			"Creating shared memory in /dev/shm/.org.chromium.Chromium.abc failed: No space left on device (28)"},
+	}
+	files, err := filepath.Glob("testdata/quit/*.txt")
+	if err != nil || len(files) != len(want) {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		e := Explain(parseAll(string(b)))
+		if e.Cause == nil || *e.Cause != want[name].fact || e.Telling != want[name].telling {
+			t.Errorf("%s: %+v, %+v", name, e.Cause, e)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	chat := record("info", "小猫 | 接收 <- 群聊 [g(1)] [a(2)] Error: ENOSPC")
+	exit := func(code string) string {
+		return record("error", "[NapCat] [UtilityProcess] Worker进程退出，退出码: "+code)
+	}
+	for _, tt := range []struct {
+		name, text string
+		kind       Kind // "" for no cause
+		worker     int
+		telling    string
+	}{
+		{"nothing", "", "", -1, ""},
+		{"a new libstdc++", "/opt/QQ/qq: /lib64/libstdc++.so.6: version `GLIBCXX_3.4.25' not found (required by /opt/QQ/qq)", KindOldLibrary, -1, ""},
+		{"musl's words", "Error relocating /opt/QQ/qq: x\nqq: version 'GLIBC_2.34' not found", KindOldLibrary, -1, ""},
+		{"an unknown option", "/opt/QQ/qq: bad option: --foo", KindBadOption, -1, "/opt/QQ/qq: bad option: --foo"},
+		{"heap", "<--- Last few GCs --->\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n----- Native stack trace -----\n 1: 0xb0", KindNoMemory, -1, "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"},
+		{"newer Chromium's head", "[12:34:0101/000000.000000:ERROR:ui/ozone/x.cc:246] Missing X server or $DISPLAY", KindNoDisplay, -1, "Missing X server or $DISPLAY"},
+		{"sandbox", "[7:0101/000000.000000:FATAL:zygote_host_impl_linux.cc(126)] No usable sandbox! Update your kernel", KindSandbox, -1, "No usable sandbox! Update your kernel"},
+		{"Chromium's own words", "[7:0101/000000.000000:FATAL:gpu.cc(1)] GPU process isn't usable. Goodbye.", "", -1, "GPU process isn't usable. Goodbye."},
+		{"watchers are no disk", "Error: ENOSPC: System limit for number of file watchers reached, watch '/x'", KindLimit, -1, ""},
+		{"illegal instruction", "qq: Illegal instruction (core dumped)", KindIllegal, -1, ""},
+		{"read-only", "Error: EROFS: read-only file system, mkdir '/x'", KindReadOnly, -1, ""},
+		{"an error before its stack", "/x/y.js:3\n    throw new Error('boom')\n    ^\n\nError: boom\n    at Object.<anonymous> (/x/y.js:3:9)\n    at Module._compile (node:internal/modules/cjs/loader:1554:14)\n\nNode.js v20.18.0", "", -1, "Error: boom"},
+		{"a stranger's message", chat + "\nError: ENOSPC: no space left on device\n11-22 03:20:38 [error] 启动失败", "", -1, ""},
+		{"after a chat", chat + "\n" + record("error", "[NapCat] [Process] 启动失败: Error: boom"), KindStartFailed, -1, "[NapCat] [Process] 启动失败: Error: boom"},
+		{"a worker with a code", exit("11"), "", 11, ""},
+		{"a worker without one", exit("null"), "", -1, ""},
+		{"got over", record("error", "[Core] [Config] 操作配置文件格式错误 x") + "\n" + exit("11") + "\nNapCat Shell App Loading...\n" + record("info", "网络已连接"), "", -1, ""},
+	} {
+		e := Explain(parseAll(tt.text))
+		kind := Kind("")
+		if e.Cause != nil {
+			kind = e.Cause.Kind
+		}
+		if kind != tt.kind || e.WorkerCode != tt.worker || tt.telling != "" && e.Telling != tt.telling {
+			t.Errorf("%s: %s %+v", tt.name, kind, e)
+		}
+		if strings.Contains(e.Telling, "ENOSPC: no space left on device") || strings.Contains(e.Telling, "接收") {
+			t.Errorf("%s: a stranger's words tell: %q", tt.name, e.Telling)
+		}
+	}
+}
