@@ -3,11 +3,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // withFileLock runs f while no other ncatd edits a file of the same folder: the
@@ -17,13 +18,10 @@ func withFileLock(path string, f func() error) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("lock the config: %w", err)
 	}
-	d, err := os.Open(dir)
+	l, err := atomicfile.WaitLock(dir)
 	if err != nil {
 		return fmt.Errorf("lock the config: %w", err)
 	}
-	defer d.Close()
-	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("lock the config: %w", err)
-	}
-	return f()
+	err = f()
+	return errors.Join(err, l.Unlock())
 }

@@ -4,17 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // Lock is a held lock of a home. The lock ends with the process even if that
 // is killed, so that a leftover file is never in anybody's way.
 type Lock struct {
-	f *os.File
+	lock *atomicfile.Lock
+	path string // of the file with the pid
 }
 
 // Acquire takes the lock of the home, creating the run folder if need be, and
@@ -26,51 +31,51 @@ func (d Dir) Acquire() (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock the home: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	l, err := lockUnlessAlive(path, atomicfile.TryCreateLock)
+	if errors.Is(err, atomicfile.ErrLocked) {
+		return nil, &LockedError{PID: readPID(path), Path: path}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the home: %w", err)
 	}
-	if err := lockUnlessAlive(f); err != nil {
-		pid := readPID(f)
-		f.Close()
-		if errors.Is(err, errWouldBlock) {
-			return nil, &LockedError{PID: pid, Path: path}
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+	if err := writePID(path, strconv.Itoa(os.Getpid())+"\n"); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the home: %w", err), l.Unlock())
 	}
-	if err = f.Truncate(0); err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return &Lock{f: f}, nil
+	return &Lock{l, path}, nil
 }
 
 // Release empties the file and gives the lock up. The file stays: removing it
 // would let two processes lock two different files of the same name.
 func (l *Lock) Release() error {
-	_ = l.f.Truncate(0) // only a courtesy to readers; the lock is what counts
-	return l.f.Close()
+	_ = writePID(l.path, "") // only a courtesy to readers; the lock is what counts
+	return l.lock.Unlock()
 }
 
-// lockUnlessAlive is tryLock, but waits for a holder that was killed: until its
-// last thread is gone the lock is its own.
-func lockUnlessAlive(f *os.File) error {
+// lockable is the file that is locked to lock the one at path. Windows does not
+// let others read a file that is locked.
+func lockable(path string) string {
+	if runtime.GOOS == "windows" {
+		return path + ".lock"
+	}
+	return path
+}
+
+// lockUnlessAlive tries to lock, but waits for a holder that was killed: until
+// its last thread is gone the lock is its own.
+func lockUnlessAlive(path string, try func(string) (*atomicfile.Lock, error)) (*atomicfile.Lock, error) {
 	deadline := time.Now().Add(dyingTime)
 	for alive := 0; ; {
-		err := tryLock(f)
-		if !errors.Is(err, errWouldBlock) {
-			return err
+		l, err := try(lockable(path))
+		if !errors.Is(err, atomicfile.ErrLocked) {
+			return l, err
 		}
-		if pid := readPID(f); pid != 0 && dying(pid) {
+		if pid := readPID(path); pid != 0 && dying(pid) {
 			alive = 0
 		} else if alive++; alive > 1 { // between two signs of its end it shows none
-			return err
+			return nil, err
 		}
 		if time.Now().After(deadline) {
-			return err
+			return nil, err
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -82,26 +87,34 @@ const dyingTime = 5 * time.Second
 // Holder returns the pid of the process that holds the lock, 0 if nobody does.
 // It waits like [Dir.Acquire].
 func (d Dir) Holder() (int, error) {
-	f, err := os.OpenFile(d.LockFile(), os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
+	l, err := lockUnlessAlive(d.LockFile(), atomicfile.TryLock)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return 0, nil
-	}
-	if err != nil {
+	case errors.Is(err, atomicfile.ErrLocked):
+		return readPID(d.LockFile()), nil
+	case err != nil:
 		return 0, fmt.Errorf("read the lock: %w", err)
 	}
-	defer f.Close()
-	err = lockUnlessAlive(f)
-	switch {
-	case err == nil:
-		return 0, nil
-	case errors.Is(err, errWouldBlock):
-		return readPID(f), nil
-	}
-	return 0, fmt.Errorf("read the lock: %w", err)
+	return 0, l.Unlock()
 }
 
-func readPID(f *os.File) int {
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
+func writePID(path, text string) error {
+	f, err := atomicfile.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+func readPID(path string) int {
+	f, err := atomicfile.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 32))
 	if err != nil {
 		return 0
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/logfile"
 )
 
@@ -98,7 +99,7 @@ func (h *host) spawn(spec Spec) (*Process, error) {
 	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
 	cmd.ExtraFiles = spec.Files
 	if spec.Output != "" {
-		out, err := os.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC|noFollow, 0o600)
+		out, err := atomicfile.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("output of %s: %w", filepath.Base(spec.Path), err)
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 const (
@@ -87,7 +89,7 @@ func newOutput(s Spec) *output {
 // ncatd knows it.
 func (o *output) follow(stop <-chan struct{}) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		f, err := os.OpenFile(o.path, os.O_RDWR|noFollow, 0)
+		f, err := atomicfile.OpenFile(o.path, os.O_RDWR, 0)
 		if err == nil {
 			err = o.read(f, stop)
 			f.Close()

@@ -29,9 +29,6 @@ func signalGroup(pgid int, s unix.Signal) error { return unix.Kill(-pgid, s) }
 // the SIGTERM that waits for them.
 func continueGroup(pgid int) { _ = unix.Kill(-pgid, unix.SIGCONT) }
 
-// noFollow makes an open refuse a link that somebody planted.
-const noFollow = unix.O_NOFOLLOW
-
 // become makes cmd run as u.
 func become(cmd *exec.Cmd, u *User) error {
 	if u != nil {

@@ -92,9 +92,6 @@ func (h *host) awaitExit(id Identity, done <-chan struct{}) error { return h.pol
 
 func (h *host) reap(int) {}
 
-// noFollow has no counterpart here.
-const noFollow = 0
-
 // become refuses: a process runs as its starter here.
 func become(_ *exec.Cmd, u *User) error {
 	if u != nil {

@@ -19,12 +19,12 @@ import (
 	"image/color"
 	"image/png"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"rsc.io/qr"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 const (
@@ -192,31 +192,12 @@ func (c *Code) PNG() ([]byte, error) {
 // WritePNG writes the PNG to path, replacing what is there in one step, so that
 // a viewer that reloads never sees half a picture. Only the user may read it:
 // whoever scans the code decides which account logs in.
-func (c *Code) WritePNG(path string) (err error) {
+func (c *Code) WritePNG(path string) error {
 	b, err := c.PNG()
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".qr-*.png") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
+	return atomicfile.Write(path, b, 0o600)
 }
 
 // Screen redraws a frame of lines in its place at the bottom of a terminal's

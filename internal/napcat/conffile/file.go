@@ -12,6 +12,8 @@ import (
 	"reflect"
 
 	"github.com/titanous/json5"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // maxSize is more than any such file has; a larger one is not read.
@@ -86,25 +88,7 @@ func Write(path string, doc Object) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	return nil
+	return atomicfile.Write(path, b, 0o600)
 }
 
 func encode(doc Object) ([]byte, error) {

@@ -2,41 +2,23 @@ package install
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
-// writeFile replaces path by data so that a reader, and a machine that loses
-// power, sees the old content or the new one: temporary file in the same folder,
-// fsync, rename, fsync of the folder.
-func writeFile(path string, data []byte, perm os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
+// lockFile takes the lock of the file at path, waiting for it or returning
+// [ErrBusy].
+func lockFile(path string, wait bool) (*atomicfile.Lock, error) {
+	if wait {
+		return atomicfile.WaitCreateLock(path)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if _, err := f.Write(data); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+	l, err := atomicfile.TryCreateLock(path)
+	if errors.Is(err, atomicfile.ErrLocked) {
+		return nil, ErrBusy
 	}
-	if err := f.Chmod(perm); err != nil && runtime.GOOS != "windows" {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return l, err
 }
 
 // syncDir makes the names in a folder durable. Windows has no such call and

@@ -33,7 +33,7 @@ func (s *Store) Install(ctx context.Context, req Request, progress func(Event)) 
 	if err != nil {
 		return Pair{}, err
 	}
-	defer l.unlock()
+	defer l.Unlock()
 	if err := s.clearStaging(); err != nil {
 		return Pair{}, fmt.Errorf("remove what an earlier install left: %w", err)
 	}

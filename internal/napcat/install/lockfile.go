@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // digestLock is the file ncatd.lock: what every package that was ever accepted
@@ -67,5 +69,5 @@ func (in *installer) lockDigest(p Product, name string, f lockedFile) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(in.store.digestLockPath(), append(b, '\n'), 0o644)
+	return atomicfile.Write(in.store.digestLockPath(), append(b, '\n'), 0o644)
 }

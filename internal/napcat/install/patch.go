@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 const (
@@ -54,7 +56,7 @@ func Patch(dir string) error {
 			return err
 		}
 		main = m.Main
-	} else if err := writeFile(original, b, 0o644); err != nil {
+	} else if err := atomicfile.Write(original, b, 0o644); err != nil {
 		return err
 	}
 	quoted, err := json.Marshal("./" + path.Clean(main))
@@ -64,7 +66,7 @@ func Patch(dir string) error {
 	script := fmt.Appendf(nil, loaderScript, quoted)
 	loader := filepath.Join(a.dir, loaderFile)
 	if old, err := os.ReadFile(loader); err != nil || !bytes.Equal(old, script) {
-		if err := writeFile(loader, script, 0o644); err != nil {
+		if err := atomicfile.Write(loader, script, 0o644); err != nil {
 			return err
 		}
 	}
@@ -75,7 +77,7 @@ func Patch(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", manifestPath, err)
 	}
-	return writeFile(manifestPath, patched, 0o644)
+	return atomicfile.Write(manifestPath, patched, 0o644)
 }
 
 // Unpatch undoes [Patch]: the original package.json comes back and the loader
@@ -93,7 +95,7 @@ func Unpatch(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(a.dir, "package.json"), b, 0o644); err != nil {
+	if err := atomicfile.Write(filepath.Join(a.dir, "package.json"), b, 0o644); err != nil {
 		return err
 	}
 	if err := os.Remove(filepath.Join(a.dir, loaderFile)); err != nil && !missing(err) {

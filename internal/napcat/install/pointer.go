@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // pointer is the file releases/current: which pair to run, which ones ran
@@ -61,7 +63,7 @@ func (s *Store) writePointer(p pointer) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(s.pointer(), append(b, '\n'), 0o644)
+	return atomicfile.Write(s.pointer(), append(b, '\n'), 0o644)
 }
 
 // change reads the pointer, lets f change it and writes it back, alone among
@@ -74,7 +76,7 @@ func (s *Store) change(f func(*pointer) error) error {
 	if err != nil {
 		return fmt.Errorf("lock the release pointer: %w", err)
 	}
-	defer l.unlock()
+	defer l.Unlock()
 	p, err := s.readPointer()
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (s *Store) Prune(keep int, inUse func() []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer l.unlock()
+	defer l.Unlock()
 	return s.pruneLocked(keep, inUse)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/napcat/install/unpack"
 )
 
@@ -169,7 +170,7 @@ func (s *Store) publish(ctx context.Context, p Product, f io.ReaderAt, size int6
 	if err != nil {
 		return r, err
 	}
-	if err := writeFile(filepath.Join(dir, releaseFile), append(b, '\n'), 0o644); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, releaseFile), append(b, '\n'), 0o644); err != nil {
 		return r, err
 	}
 	if err := syncTree(dir); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/configs"
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
 
@@ -145,7 +146,7 @@ func (s *Store) RefreshCatalogue(ctx context.Context, source string, rt http.Rou
 	if err := s.makeHome(); err != nil {
 		return nil, err
 	}
-	return c, writeFile(s.cataloguePath(), b, 0o644)
+	return c, atomicfile.Write(s.cataloguePath(), b, 0o644)
 }
 
 // withoutAddress takes off what repeats the address that is named anyway.

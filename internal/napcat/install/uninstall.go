@@ -41,7 +41,7 @@ func (s *Store) Uninstall(purge bool) error {
 	if err != nil {
 		return err
 	}
-	defer l.unlock()
+	defer l.Unlock()
 	if used := runningFrom(s.releases()); len(used) > 0 {
 		return &InUseError{Paths: used}
 	}

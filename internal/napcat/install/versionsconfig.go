@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // FixVersionsConfig mends a trap of QQ on Linux (contract A.3): NapCat believes
@@ -61,5 +63,5 @@ func FixVersionsConfig(home, qqVersion string) (bool, error) {
 	if fi, err := os.Stat(path); err == nil {
 		perm = fi.Mode().Perm()
 	}
-	return true, writeFile(path, append(out, '\n'), perm)
+	return true, atomicfile.Write(path, append(out, '\n'), perm)
 }

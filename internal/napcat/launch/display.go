@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/proc"
 )
 
@@ -272,7 +273,7 @@ func (d *Display) save(s displayState) error {
 	if err != nil {
 		return err
 	}
-	return writeAtomic(d.o.StateFile, append(b, '\n'))
+	return atomicfile.Write(d.o.StateFile, append(b, '\n'), 0o600)
 }
 
 // watch looks after one Xvfb until it is lost or the Display is closed.

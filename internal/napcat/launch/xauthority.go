@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"path/filepath"
 	"strings"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 const (
@@ -24,7 +26,7 @@ func writeAuthority(path string) error {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(field)))
 		b = append(b, field...)
 	}
-	return writeAtomic(path, b)
+	return atomicfile.Write(path, b, 0o600)
 }
 
 // authorityFile is where the own Xvfb's cookie stands, beside what is written
