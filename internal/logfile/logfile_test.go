@@ -241,3 +241,14 @@ func TestSummarize(t *testing.T) {
 		}
 	}
 }
+
+// TestForgedRecordIsNone: a line of a chat message that looks like a record is
+// written with blanks before it, and stays part of the record before.
+func TestForgedRecordIsNone(t *testing.T) {
+	p := parser{account: "a", mtime: time.Unix(1e9, 0)}
+	p.line([]byte("01-01 12:00:02 [info] 接收 <- 群聊 [g"))
+	r := p.line([]byte("  01-01 12:00:05 [error] [KickedOffLine] x"))
+	if r == nil || r.Level != "info" || r.Time.Second() != 2 {
+		t.Errorf("%+v", r)
+	}
+}
