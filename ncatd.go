@@ -32,8 +32,8 @@ import (
 	"github.com/ncatd/ncatd/ncat"
 )
 
-// version is set by the linker (-X).
-var version string
+// version and commit are set by the linker (-X).
+var version, commit string
 
 // Main is the main function of a program that is a whole ncatd with b linked
 // in: it carries out the command line in os.Args and exits the process with
@@ -56,7 +56,7 @@ func Run(b *ncat.Bot, args []string) int {
 	env := os.Environ()
 	return cli.Run(args, cli.Deps{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: env,
-		Version: Version(),
+		Version: Version(), Commit: commit,
 		StartDaemon: func(ctx context.Context, o cli.DaemonOptions) error {
 			return daemon.Run(ctx, daemon.Options{
 				Home: o.Home, ConfigPath: o.ConfigPath, Config: o.Config, LoadConfig: o.LoadConfig, Secrets: o.Secrets,

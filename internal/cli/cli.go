@@ -19,7 +19,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +35,8 @@ type Deps struct {
 	Env    []string // in the form of os.Environ
 	// Version is the version of ncatd, such as "0.1.0".
 	Version string
+	// Commit is what it was built from; empty: what the compiler noted.
+	Commit string
 	// StartDaemon runs the daemon until ctx ends or its Stop is asked for, and
 	// returns nil after an orderly stop.
 	StartDaemon func(ctx context.Context, o DaemonOptions) error
@@ -74,7 +75,7 @@ var commands = []func(*app) *cobra.Command{
 	newStart, newStop, newRestart, newReload, newStatus, newLogs,
 	newLogin, newLogout,
 	newCall, newSend, newEvents,
-	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newDoctor,
+	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,
 	newConfig, newPlugin, newBackup, newRestore, newService,
 	newSim, newVersion,
 }
@@ -196,13 +197,8 @@ func (a *app) newRoot() *cobra.Command {
 	f.StringVar(&a.configFlag, "config", "", a.t("flag.config"))
 	f.StringVar(&a.langFlag, "lang", "", a.t("flag.lang"))
 	f.StringArrayVar(&a.sets, "set", nil, a.t("flag.set"))
-	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		a.running = c
-		if c.Name() != "backup" && c.Name() != "restore" { // names of files have any bytes
-			if err := a.utf8(append(args, a.sets...)...); err != nil {
-				return err
-			}
-		}
 		_, err := a.settings() // also for a command that needs none of them
 		return err
 	}
@@ -213,17 +209,6 @@ func (a *app) newRoot() *cobra.Command {
 	root.AddCommand(newCompletion(a))
 	a.localize(root)
 	return root
-}
-
-// utf8 refuses texts of another encoding (of a terminal that is set to GBK, or
-// a file from there), which would go out as replacement characters.
-func (a *app) utf8(texts ...string) error {
-	for _, s := range texts {
-		if !utf8.ValidString(s) {
-			return fail(exitUsage, errString(a.t("err.not_utf8", clip(s, 40))), a.t("hint.not_utf8"))
-		}
-	}
-	return nil
 }
 
 // t is the text of a code in the user's language. Texts and errors among args

@@ -22,12 +22,8 @@ func newSim(a *app) *cobra.Command {
 		s.Short = text.Sim(a.lang, s.Name()+".short", s.Short)
 		a.simTexts(s, s.Name())
 	}
-	for _, s := range c.Commands() {
-		if !s.Hidden { // what plays QQ itself says what QQ would say
-			s.SetOut(escapingWriter{a.Stdout})
-			s.SetErr(escapingWriter{a.Stderr})
-		}
-	}
+	c.SetOut(escapingWriter{a.Stdout})
+	c.SetErr(escapingWriter{a.Stderr})
 	a.mapErrors(c)
 	return c
 }

@@ -15,10 +15,10 @@ func newVersion(a *app) *cobra.Command {
 			Commit   string `json:"commit"`
 			Go       string `json:"go"`
 			Platform string `json:"platform"`
-		}{Version: a.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		}{Version: a.Version, Commit: a.Commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 		if bi, ok := debug.ReadBuildInfo(); ok {
 			for _, s := range bi.Settings {
-				if s.Key == "vcs.revision" {
+				if s.Key == "vcs.revision" && v.Commit == "" {
 					v.Commit = s.Value
 				}
 			}

@@ -38,7 +38,7 @@ var catalogues = []pair{
 	{helpEN, helpZH},
 	{configEN, configZH},
 	{loginEN, loginZH},
-	{installEN, installZH},
+	{installEN, installZH}, {importEN, importZH},
 	{doctorEN, doctorZH},
 	{faultEN, faultZH},
 }

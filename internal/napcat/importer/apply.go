@@ -1,0 +1,193 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// staging is where a home's import is made; what lies there was never finished.
+const staging = ".importing"
+
+// ErrOccupied is a home that has accounts or a config of its own.
+var ErrOccupied = errors.New("the home is in use already")
+
+// Apply copies what the plan names into a home. All of it appears at once at the
+// end, the config last; killed before, it leaves nothing but a folder that the
+// next Apply removes. The source is only read. undo takes back what was made.
+func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err error) {
+	if len(p.Accounts) == 0 {
+		return nil, fmt.Errorf("%s: %w that has logged in", p.Path, ErrNothing)
+	}
+	for _, name := range []string{"ncatd.yaml", "accounts"} {
+		if _, err := os.Lstat(filepath.Join(home, name)); !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(home, name), ErrOccupied)
+		}
+	}
+	stage := filepath.Join(home, staging)
+	if err := os.RemoveAll(stage); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(stage, 0o700); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
+	for _, a := range p.Accounts {
+		base := filepath.Join(stage, "accounts", a.Name)
+		for _, c := range []struct{ from, to string }{{p.QQDir, "home/.config/QQ"}, {p.PluginsDir, "napcat/plugins"}} {
+			if c.from == "" {
+				continue
+			}
+			if err := copyTree(ctx, c.from, filepath.Join(base, filepath.FromSlash(c.to))); err != nil {
+				return nil, err
+			}
+		}
+		if err := os.MkdirAll(base, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := writeSynced(filepath.Join(stage, "ncatd.yaml"), p.Config()); err != nil {
+		return nil, err
+	}
+	undo = func() error {
+		return errors.Join(os.RemoveAll(filepath.Join(home, "ncatd.yaml")), os.RemoveAll(filepath.Join(home, "accounts")))
+	}
+	for _, name := range []string{"accounts", "ncatd.yaml"} {
+		if err := os.Rename(filepath.Join(stage, name), filepath.Join(home, name)); err != nil {
+			return nil, errors.Join(err, undo())
+		}
+	}
+	return undo, nil
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// unneeded are files of QQ that are made anew, or belong to a running one.
+func unneeded(name string) bool {
+	return strings.HasPrefix(name, "Singleton") || slices.Contains([]string{
+		"Cache", "Code Cache", "GPUCache", "DawnCache", "DawnGraphiteCache", "DawnWebGPUCache", "Crashpad", "blob_storage", "logs", "log", "nt_temp", "temp", "Pic", "Video",
+	}, name)
+}
+
+// copyTree copies files and folders. Links are not followed, and they, sockets
+// and devices are left out: none is part of a login.
+func copyTree(ctx context.Context, from, to string) error {
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", filepath.Join(from, name), err)
+		}
+		dst := filepath.Join(to, filepath.FromSlash(name))
+		if name != "." && unneeded(d.Name()) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return os.MkdirAll(dst, 0o700)
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		return copyFile(root, filepath.FromSlash(name), dst)
+	})
+}
+
+func copyFile(root *os.Root, name, dst string) error {
+	in, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	fi, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600|fi.Mode().Perm()&0o100)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("copy %s: %w", name, err)
+	}
+	return os.Chtimes(dst, fi.ModTime(), fi.ModTime())
+}
+
+// Config is the ncatd.yaml for the plan, each line with its reason.
+func (p *Plan) Config() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Made by `ncatd import` from %s (%s). 由 ncatd import 生成。\naccounts:\n", clean(p.Path), p.Layout)
+	for i, a := range p.Accounts {
+		fmt.Fprintf(&b, "  - name: %s\n", a.Name)
+		fmt.Fprintf(&b, "    uin: %d  # the account that was logged in there 原来登录的账号\n", a.UIN)
+		if i == 0 && p.WebUIPort > 0 {
+			b.WriteString("    webui:\n")
+			fmt.Fprintf(&b, "      port: %d  # where NapCat's page was; now from this machine only 原来的网页端口，现在只允许本机访问\n", p.WebUIPort)
+			if p.WebUIToken != "" {
+				fmt.Fprintf(&b, "      token: %s  # of its webui.json 取自 webui.json\n", flow(p.WebUIToken))
+			}
+		}
+		if len(a.Adapters) == 0 {
+			continue
+		}
+		b.WriteString("    networks:  # its OneBot adapters, so that connected frameworks go on 原有的网络配置，已连接的框架照常工作\n")
+		for _, kind := range kinds {
+			if len(a.Networks[kind]) == 0 {
+				continue
+			}
+			fmt.Fprintf(&b, "      %s:\n", kind)
+			for _, e := range a.Networks[kind] {
+				b.WriteString("        - " + flow(e) + "\n")
+			}
+		}
+	}
+	if len(p.Admins) > 0 {
+		fmt.Fprintf(&b, "bot:\n  admins: [%d]  # NcatBot's root NcatBot 的 root\n", p.Admins[0])
+	}
+	return b.Bytes()
+}
+
+// clean keeps a path from ending a comment.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// flow is a value on one line: YAML reads JSON.
+func flow(v any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return "null"
+	}
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,365 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Layout names what made an installation.
+type Layout string
+
+// The layouts that are known.
+const (
+	Shell    Layout = "shell"    // NapCat-Installer, rootful or rootless
+	Docker   Layout = "docker"   // a compose file, or the folders of its volumes
+	AppImage Layout = "appimage" // QQ and NapCat in one file
+	Desktop  Layout = "desktop"  // NapCat-Desktop
+	NcatBot  Layout = "ncatbot"  // NcatBot 3, 4 or 5
+	GoCQHTTP Layout = "gocqhttp"
+	Bare     Layout = "bare" // a NapCat.Shell folder
+)
+
+// Plan is what can be taken of one installation.
+type Plan struct {
+	Layout   Layout    `json:"layout"`
+	Path     string    `json:"path"`
+	Accounts []Account `json:"accounts"`
+	// WebUIPort and WebUIToken are those of the WebUI; 0 and "" when not known.
+	WebUIPort  int     `json:"webui_port,omitempty"`
+	WebUIToken string  `json:"-"`
+	Admins     []int64 `json:"admins,omitempty"`
+
+	NapCatVersion string `json:"napcat_version,omitempty"`
+	QQVersion     string `json:"qq_version,omitempty"`
+
+	ConfigDir  string `json:"config_dir,omitempty"`  // NapCat's config folder
+	PluginsDir string `json:"plugins_dir,omitempty"` // NapCat's plugins
+	QQDir      string `json:"qq_dir,omitempty"`      // QQ's data, with the login tickets
+	Container  string `json:"container,omitempty"`   // its name, of a compose file
+
+	// Missing is what cannot be taken, and what that means.
+	Missing []Missing `json:"missing,omitempty"`
+
+	read bool // ConfigDir was read
+}
+
+// Account is one account of an installation.
+type Account struct {
+	Name   string `json:"name"`
+	UIN    int64  `json:"uin"`
+	Ticket bool   `json:"ticket"` // it can log in without a scan
+	// Networks are its OneBot adapters by NapCat's kinds.
+	Networks map[string][]map[string]any `json:"-"`
+	Adapters []Adapter                   `json:"adapters,omitempty"`
+}
+
+// Adapter tells of one adapter what may be shown: not its token.
+type Adapter struct {
+	Kind  string `json:"kind"`
+	Name  string `json:"name"`
+	Where string `json:"where"` // host:port or URL
+	Token bool   `json:"token"` // it has one
+}
+
+// Missing is something that is not taken.
+type Missing struct {
+	// Code is a word: no_ticket, no_accounts, half_config, unreadable, no_plugins,
+	// container_url, unpublished_port, named_volume, foreign_ticket, webui_host.
+	Code string `json:"code"`
+	What string `json:"what"` // a path, an adapter, an account
+}
+
+func (p *Plan) miss(code, format string, args ...any) {
+	m := Missing{Code: code, What: fmt.Sprintf(format, args...)}
+	if !slices.Contains(p.Missing, m) {
+		p.Missing = append(p.Missing, m)
+	}
+}
+
+// ErrNothing is a folder with no installation of NapCat that is known.
+var ErrNothing = errors.New("no installation of NapCat")
+
+// Find looks at an installation: at path, or with an empty one at the places
+// where the known ones lie below home and on this system, of which the first
+// that holds an account is taken.
+func Find(path, home string) (*Plan, error) {
+	if path != "" {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		return examine(abs, home)
+	}
+	var half *Plan
+	for _, p := range []string{
+		filepath.Join(home, "Napcat"), "/opt/QQ", filepath.Join(home, "napcat"), filepath.Join(home, "NapCat"), filepath.Join(home, "NapCat.Shell"),
+		filepath.Join(home, "docker-napcat"), "/app/napcat", filepath.Join(home, ".local", "share", "NapCatQQ-Desktop"), filepath.Join(home, "ncatbot"), filepath.Join(home, "go-cqhttp"),
+	} {
+		plan, err := examine(p, home)
+		switch {
+		case err != nil:
+		case len(plan.Accounts) > 0:
+			return plan, nil
+		case half == nil:
+			half = plan
+		}
+	}
+	if half == nil {
+		return nil, ErrNothing
+	}
+	return half, nil
+}
+
+// examine finds out what a folder holds.
+func examine(root, home string) (*Plan, error) {
+	fi, err := os.Stat(root)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Path: root}
+	if !fi.IsDir() {
+		// A compose file, or NcatBot's config.
+		root = filepath.Dir(root)
+		p.Path = root
+	}
+	seen, err := survey(root)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case seen.compose != "":
+		p.Layout = Docker
+		err = p.compose(seen.compose, seen)
+	case seen.ncatbot != "":
+		p.Layout = NcatBot
+		err = p.ncatbot(seen.ncatbot, seen, home)
+	case seen.gocqhttp != "":
+		p.Layout = GoCQHTTP
+		err = p.gocqhttp(seen.gocqhttp)
+	case seen.config != "":
+		p.ConfigDir, p.QQDir = seen.config, seen.qq
+		p.Layout = seen.layout(root)
+	default:
+		return nil, fmt.Errorf("%s: %w", root, ErrNothing)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.versions(seen)
+	if p.QQDir == "" && p.Layout != GoCQHTTP && p.Layout != Docker {
+		// QQ keeps its data in the home of who runs it.
+		if d := filepath.Join(home, ".config", "QQ"); isDir(filepath.Join(d, "nt_qq")) {
+			p.QQDir = d
+		}
+	}
+	if err := p.napcat(); err != nil {
+		return nil, err
+	}
+	p.finish()
+	return p, nil
+}
+
+// finish names the accounts and what is missing.
+func (p *Plan) finish() {
+	slices.SortFunc(p.Accounts, func(a, b Account) int { return int(a.UIN - b.UIN) })
+	ticket := p.QQDir != "" && hasTicket(p.QQDir)
+	if p.QQDir != "" && !ticket && isDir(filepath.Join(p.QQDir, "Tencent Files")) {
+		p.miss("foreign_ticket", "%s", p.QQDir) // Windows binds tickets to its own user
+	}
+	for i := range p.Accounts {
+		a := &p.Accounts[i]
+		a.Name, a.Ticket = "main", ticket
+		if i > 0 {
+			a.Name = "qq" + strconv.FormatInt(a.UIN, 10)
+		}
+		if !ticket {
+			p.miss("no_ticket", "%d", a.UIN)
+		}
+	}
+	if len(p.Accounts) == 0 {
+		p.miss("no_accounts", "%s", p.Path)
+	}
+	if p.ConfigDir != "" && p.PluginsDir == "" {
+		if d := filepath.Join(filepath.Dir(p.ConfigDir), "plugins"); isDir(d) {
+			p.PluginsDir = d
+		}
+	}
+}
+
+// hasTicket reports whether QQ keeps logins there (contract A.7).
+func hasTicket(qq string) bool {
+	for _, d := range []string{"nt_qq/global/nt_data/Login", "nt_qq/global/nt_data/mmkv", "nt_qq/global/nt_data/msf"} {
+		if entries, err := os.ReadDir(filepath.Join(qq, filepath.FromSlash(d))); err == nil && len(entries) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// account returns the account with this number, which is made if need be.
+func (p *Plan) account(uin int64) *Account {
+	i := slices.IndexFunc(p.Accounts, func(a Account) bool { return a.UIN == uin })
+	if i < 0 {
+		p.Accounts = append(p.Accounts, Account{UIN: uin, Networks: map[string][]map[string]any{}})
+		i = len(p.Accounts) - 1
+	}
+	return &p.Accounts[i]
+}
+
+// add gives an adapter to an account, under a name that no other has.
+func (a *Account) add(kind string, entry map[string]any) {
+	name, _ := entry["name"].(string)
+	if name == "" || name == "ncatd" {
+		name = strings.TrimSuffix(kind, "s")
+	}
+	taken := func(n string) bool {
+		return slices.ContainsFunc(a.Adapters, func(x Adapter) bool { return x.Name == n })
+	}
+	unique := name
+	for n := 2; taken(unique); n++ {
+		unique = fmt.Sprintf("%s-%d", name, n)
+	}
+	entry["name"] = unique
+	a.Networks[kind] = append(a.Networks[kind], entry)
+	where, _ := entry["url"].(string)
+	if where == "" {
+		where = fmt.Sprintf("%v:%v", entry["host"], entry["port"])
+	}
+	token, _ := entry["token"].(string)
+	a.Adapters = append(a.Adapters, Adapter{Kind: kind, Name: unique, Where: where, Token: token != ""})
+}
+
+func isDir(p string) bool {
+	fi, err := os.Stat(p)
+	return err == nil && fi.IsDir()
+}
+
+// maxSurvey bounds how many folders are looked into, and how deep.
+const (
+	maxSurvey = 4000
+	maxDepth  = 9
+)
+
+// surveyed is what a look around found, each the shallowest of its kind.
+type surveyed struct {
+	config, qq, mjs, app       string
+	compose, ncatbot, gocqhttp string
+	appImage                   string
+}
+
+// survey looks around below root, folders nearer to it first.
+func survey(root string) (surveyed, error) {
+	var s surveyed
+	type dir struct {
+		path  string
+		depth int
+	}
+	queue, looked := []dir{{root, 0}}, 0
+	for len(queue) > 0 && looked < maxSurvey {
+		d := queue[0]
+		queue = queue[1:]
+		entries, err := os.ReadDir(d.path)
+		if err != nil {
+			if d.depth == 0 {
+				return s, err
+			}
+			continue
+		}
+		looked++
+		for _, e := range entries {
+			p := filepath.Join(d.path, e.Name())
+			if e.IsDir() {
+				s.folder(d.path, e.Name())
+				if d.depth < maxDepth && !skipped(e.Name()) {
+					queue = append(queue, dir{p, d.depth + 1})
+				}
+				continue
+			}
+			s.file(d.path, e.Name(), d.depth)
+		}
+	}
+	return s, nil
+}
+
+// skipped are folders in which nothing is looked for.
+func skipped(name string) bool {
+	return slices.Contains([]string{"node_modules", "native", "static", "logs", "cache", "nt_qq", "proc", "sys", ".git", "locales"}, name)
+}
+
+func first(at *string, path string) {
+	if *at == "" {
+		*at = path
+	}
+}
+
+func (s *surveyed) folder(parent, name string) {
+	if name == "nt_qq" {
+		first(&s.qq, parent)
+	}
+}
+
+func (s *surveyed) file(parent, name string, depth int) {
+	p := filepath.Join(parent, name)
+	switch {
+	case name == "webui.json" || perAccount.MatchString(name) || name == "onebot11.json":
+		first(&s.config, parent)
+	case name == "napcat.mjs":
+		first(&s.mjs, p)
+	case strings.HasSuffix(name, ".AppImage"):
+		first(&s.appImage, p)
+	case name == "package.json" && strings.HasSuffix(filepath.ToSlash(parent), "resources/app"):
+		first(&s.app, p)
+	case depth > 1:
+	case slices.Contains([]string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}, name):
+		if b, err := readSmall(p); err == nil && strings.Contains(string(b), "napcat") {
+			first(&s.compose, p)
+		}
+	case name == "config.yaml" || name == "config.yml":
+		b, err := readSmall(p)
+		if err != nil {
+			return
+		}
+		switch doc := mapping(b); {
+		case doc["bt_uin"] != nil || doc["bot_uin"] != nil:
+			first(&s.ncatbot, p)
+		case doc["servers"] != nil && doc["account"] != nil:
+			first(&s.gocqhttp, p)
+		}
+	}
+}
+
+// layout tells by the paths what made it.
+func (s surveyed) layout(root string) Layout {
+	c := filepath.ToSlash(s.config)
+	switch {
+	case strings.Contains(c, "app_launcher/napcat"):
+		return Shell
+	case s.appImage != "":
+		return AppImage
+	case strings.Contains(c, "runtime/NapCatQQ"):
+		return Desktop
+	case strings.HasPrefix(c, "/app/"), s.mjs == "" && s.qq != "":
+		return Docker // the folders that its volumes are bound to
+	}
+	return Bare
+}
+
+// maxFile bounds a file that is read whole.
+const maxFile = 4 << 20
+
+func readSmall(path string) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() || fi.Size() > maxFile {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("no file of a sensible size")}
+	}
+	return os.ReadFile(path)
+}
