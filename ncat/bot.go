@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/bot/journal"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -45,11 +46,11 @@ type core struct {
 	life             life
 	stores           storeSource
 	backfill         Backfill
+	empty            bool // see WithEmptyMessages
 
-	mu       sync.Mutex // guards the fields below
-	sessions []*Session // running ones
-	// journals are those of sessions that ended, where no store keeps them.
-	journals map[onebot.UserID][]savedChat
+	mu       sync.Mutex    // guards the fields below
+	sessions []*Session    // running ones
+	messages *journal.Book // nil before the first session; see book
 }
 
 // Option configures a Bot at [New].

@@ -82,8 +82,8 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 	log, down := s.linkLog(url)
 	up := func() { // there is no lifecycle event to tell
 		log()
-		if s.journal.on() {
-			s.journal.linkUp(0)
+		if s.journal != nil {
+			s.journal.LinkUp()
 		}
 	}
 	return s.runWith(ctx, func(ctx context.Context) error {

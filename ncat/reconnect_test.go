@@ -85,7 +85,7 @@ func TestBadTokenEndsDial(t *testing.T) {
 }
 
 func TestSeveralAccounts(t *testing.T) {
-	b := ncat.New()
+	b := ncat.New(ncat.WithBackfill(ncat.Backfill{Mode: ncat.BackfillOff})) // whose calls would count
 	hosts := []*host{newHost(t), newHost(t)}
 	got := make(chan string, 2)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
@@ -98,7 +98,7 @@ func TestSeveralAccounts(t *testing.T) {
 	}
 	links := []*websocket.Conn{next(t, hosts[0].links), next(t, hosts[1].links)}
 	for i := range hosts {
-		say(t, links[i], groupFrame(1, 0))
+		say(t, links[i], groupFrame(1, i))
 		if g := next(t, got); g != fmt.Sprint(i) {
 			t.Errorf("account %d was answered through %s", i, g)
 		}

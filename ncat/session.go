@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/bot/journal"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -33,7 +34,9 @@ type Session struct {
 
 	sharedDisk bool // see ShareDisk
 
-	journal journal
+	journal *journal.Filler    // nil: nothing is remembered
+	told    func(onebot.Event) // see OnBackfilled; nil: nobody
+	drops   dropLog
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
 
@@ -55,7 +58,6 @@ type Session struct {
 	idle    []*worker
 	workers int            // goroutines that serve a chat or wait for one
 	handled sync.WaitGroup // workers
-	lastLog time.Time      // when a drop was last logged
 }
 
 type sessionState uint8
@@ -99,12 +101,15 @@ type SessionStats struct {
 	// Backfilled counts messages that were missed and fetched afterwards,
 	// Duplicates those that came live when they had been fetched already.
 	Backfilled, Duplicates uint64
-	Paced                  uint64 // messages that waited for their turn
-	Refused                uint64 // messages that were sent too fast
-	Merged                 uint64 // messages that went out as a part of another
-	Overdue                uint64 // handlers that were over their deadline
-	Waiting                int    // events that wait in queues now
-	Handling               int    // chats in which a handler runs now
+	// Redelivered counts messages that handlers were given a second time by all
+	// accounts' sessions, GivenUp those that they were not given a third time.
+	Redelivered, GivenUp uint64
+	Paced                uint64 // messages that waited for their turn
+	Refused              uint64 // messages that were sent too fast
+	Merged               uint64 // messages that went out as a part of another
+	Overdue              uint64 // handlers that were over their deadline
+	Waiting              int    // events that wait in queues now
+	Handling             int    // chats in which a handler runs now
 }
 
 // NewSession returns the session of an account that makes its calls through c.
@@ -117,7 +122,7 @@ func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
 	}
 	s.bot = &Bot{core: b.core, s: s}
 	s.bot.api = onebot.NewClient(s.bot)
-	s.journal.init(s)
+	s.journal = s.newJournal()
 	return s
 }
 
@@ -129,12 +134,17 @@ func (s *Session) Stats() SessionStats {
 	s.mu.Lock()
 	waiting, handling := s.waiting, len(s.chats)-len(s.ready)
 	s.mu.Unlock()
-	return SessionStats{
+	st := SessionStats{
 		Events: s.events.Load(), Dropped: s.dropped.Load(), Bad: s.bad.Load(), Errors: s.errs.Load(),
 		Panics: s.panics.Load(), Slow: s.slow.Load(),
-		Backfilled: s.journal.backfilled.Load(), Duplicates: s.journal.duplicates.Load(), Waiting: waiting, Handling: handling,
+		Waiting: waiting, Handling: handling,
 		Paced: s.pace.paced.Load(), Refused: s.pace.refused.Load(), Merged: s.pace.merged.Load(), Overdue: s.overdue.Load(),
 	}
+	if s.journal != nil {
+		st.Backfilled, st.Duplicates = s.journal.Counts()
+		st.Redelivered, st.GivenUp = s.core.book().Counts()
+	}
+	return st
 }
 
 // Call implements [onebot.Caller].
@@ -181,46 +191,55 @@ func (s *Session) Deliver(e onebot.Event) {
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
 	}
-	if s.journal.on() && s.journal.arrived(e) {
+	if !s.core.empty && isEmpty(e) {
 		return
+	}
+	if s.journal != nil {
+		s.journal.SetSelf(onebot.UserID(s.self.Load()))
+		if s.journal.Arrive(e) {
+			return
+		}
 	}
 	s.pass(e)
 }
 
-// early reports whether the bot has not begun yet, so that plugins may still
-// register handlers for what comes now.
-func (s *Session) early() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == sessionNew
-}
-
-// pass hands an event on: to a conversation that waits for it, or to its chat.
+// pass hands an event on: to a conversation that waits for it, or to its chat. A
+// message that had its turn already goes no further.
 func (s *Session) pass(e onebot.Event) {
+	s.mu.Lock()
+	early := s.state == sessionNew // plugins may still register handlers for what comes now
+	if !early && !s.note(e) {
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
 	t := s.core.registry.table.Load()
 	for _, tap := range t.taps {
 		if tap(s.bot, e) {
-			s.mu.Lock()
-			s.noteLocked(ChatOf(e), e)
-			s.mu.Unlock()
+			s.settled(e)
 			return
 		}
 	}
 	handlers := t.handlers(reflect.TypeOf(e))
-	if len(handlers) == 0 && !s.early() {
+	if len(handlers) == 0 && !early {
+		s.settled(e)
 		return
 	}
 	chat := ChatOf(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == sessionEnded {
-		s.dropLocked(chat, "ending")
+		s.forget(e)
+		s.drop(chat, "ending")
 		return
 	}
-	s.noteLocked(chat, e)
+	if early && s.state == sessionRunning && !s.note(e) { // it has begun meanwhile
+		return
+	}
 	if q := s.chats[chat]; q != nil {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
-			s.dropLocked(chat, "queue full")
+			s.settled(e)
+			s.drop(chat, "queue full")
 			return
 		}
 		if q.head > 0 && len(q.events) == cap(q.events) {
@@ -238,13 +257,6 @@ func (s *Session) pass(e onebot.Event) {
 	s.chats[chat] = q
 	s.waiting++
 	s.startLocked(q)
-}
-
-// noteLocked remembers a message as seen.
-func (s *Session) noteLocked(chat Chat, e onebot.Event) {
-	if m, ok := e.(onebot.MessageEvent); ok {
-		s.journal.noteLocked(chat, m.Msg())
-	}
 }
 
 var queues = sync.Pool{New: func() any { return new(chatQueue) }}
@@ -269,14 +281,6 @@ func (s *Session) startLocked(q *chatQueue) {
 	s.workers++
 	s.handled.Add(1)
 	go s.work(q)
-}
-
-func (s *Session) dropLocked(chat Chat, why string) {
-	s.dropped.Add(1)
-	if now := time.Now(); now.Sub(s.lastLog) > 10*time.Second {
-		s.lastLog = now
-		s.log.Warn("event dropped", "reason", why, "group_id", int64(chat.Group), "user_id", int64(chat.User), "dropped", s.dropped.Load())
-	}
 }
 
 // work runs the handlers of q and then of other chats.
@@ -324,7 +328,7 @@ func (s *Session) serve(q *chatQueue) {
 		s.waiting--
 		ctx := s.ctx
 		s.mu.Unlock()
-		s.handle(ctx, q, e)
+		s.handleNoted(ctx, q, e)
 		s.mu.Lock()
 	}
 	q.now = nil
@@ -404,20 +408,17 @@ func (s *Session) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	s.core.life.begin(ctx)
 	defer s.core.life.end()
-	s.journal.load(ctx)
-	defer s.journal.end(context.WithoutCancel(ctx))
+	s.loadJournal(ctx)
 	s.mu.Lock()
 	s.state, s.ctx = sessionRunning, hctx
-	s.journal.startLocked()
+	s.startJournalLocked()
 	early := s.ready
 	s.ready = nil
 	for _, q := range early {
 		s.startLocked(q)
 	}
 	s.mu.Unlock()
-	journal := make(chan struct{})
-	go func() { s.journal.run(ctx); close(journal) }()
-	defer func() { <-journal }()
+	defer s.runJournal(ctx)()
 	s.core.add(s)
 	defer s.core.remove(s)
 	s.watch(ctx)
@@ -426,14 +427,16 @@ func (s *Session) Run(ctx context.Context) error {
 	s.state = sessionEnded
 	for _, q := range s.chats {
 		for _, e := range q.events[q.head:] {
-			s.journal.forgetLocked(q.chat, e)
-			s.dropLocked(q.chat, "ending")
+			s.forget(e)
+			s.drop(q.chat, "ending")
 			s.waiting--
 		}
 		clear(q.events)
 		q.events, q.head = q.events[:0], 0
 	}
-	s.journal.endLocked()
+	if s.journal != nil {
+		s.journal.Stop()
+	}
 	for _, w := range s.idle {
 		w.next <- nil
 	}

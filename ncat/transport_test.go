@@ -56,7 +56,7 @@ func TestServeReverse(t *testing.T) {
 		}
 		defer ws.CloseNow()
 		eventually(t, "the account", func() bool { return b.For(onebot.UserID(10001+i)) != nil })
-		say(t, ws, groupFrame(1, 0))
+		say(t, ws, groupFrame(1, i))
 		_, frame, err := ws.Read(ctx)
 		if err != nil {
 			t.Fatal(err)

@@ -88,6 +88,10 @@ type MessageBase struct {
 	// from the chat's history, since it had been written while there was no
 	// link. It is no part of the JSON.
 	Backfilled bool `json:"-"`
+	// Redelivered says that handlers had begun with the message when the process
+	// ended, and perhaps had answered it: it is given to them a second and last
+	// time. It is no part of the JSON.
+	Redelivered bool `json:"-"`
 }
 
 // MessageEvent is a message in any kind of chat: [*PrivateMessage] or

@@ -31,7 +31,7 @@ func Default() *Config {
 			HandlerWarn:     sec(5),
 			HandlerDeadline: sec(600),
 			SendPolicy:      "wait",
-			Backfill:        Backfill{Mode: "auto", Messages: 100, Chats: 50, Age: sec(3600)},
+			Backfill:        Backfill{Mode: "auto", Messages: 500, Chats: 50, Age: sec(3600)},
 		},
 		Log: Log{Level: "info", Format: "auto", MaxSize: 20 << 20, MaxTotal: 200 << 20, Events: "summary"},
 	}

@@ -92,6 +92,15 @@ func (s lazySpace) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 	return db.Space(s.owner).Update(ctx, fn)
 }
 
+// UpdateSoon is [ncat.Store]'s Update without waiting for the disk.
+func (s lazySpace) UpdateSoon(ctx context.Context, fn func(ncat.Tx) error) error {
+	db, err := s.l.Open(ctx, true)
+	if err != nil {
+		return err
+	}
+	return (&space{db: db, name: s.owner}).UpdateSoon(ctx, fn)
+}
+
 // emptyTx is a view of a store that has no file.
 type emptyTx struct{}
 

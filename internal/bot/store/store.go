@@ -38,7 +38,10 @@ type DB struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
 	now   func() time.Time
-	swept time.Time // used inside write transactions only
+
+	// By whoever has the connection for writing:
+	swept  time.Time
+	synced bool // a commit waits for the disk
 }
 
 const schema = `
@@ -63,7 +66,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	f.Close()
-	db := &DB{path: path, now: time.Now}
+	db := &DB{path: path, now: time.Now, synced: true}
 	if db.write, err = open(path, false); err != nil {
 		return nil, err
 	}
@@ -126,7 +129,33 @@ func (s *space) View(ctx context.Context, fn func(ncat.Tx) error) error {
 
 // Update implements [ncat.Store].
 func (s *space) Update(ctx context.Context, fn func(ncat.Tx) error) error {
-	t, err := s.db.write.BeginTx(ctx, nil)
+	return s.update(ctx, fn, true)
+}
+
+// UpdateSoon is Update without waiting for the disk: what it wrote survives the
+// process at once, and the machine as soon as the system or the next Update has
+// brought it to the disk.
+func (s *space) UpdateSoon(ctx context.Context, fn func(ncat.Tx) error) error {
+	return s.update(ctx, fn, false)
+}
+
+func (s *space) update(ctx context.Context, fn func(ncat.Tx) error, sync bool) error {
+	c, err := s.db.write.Conn(ctx) // the only one
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer c.Close()
+	if sync != s.db.synced {
+		mode := "NORMAL"
+		if sync {
+			mode = "FULL"
+		}
+		if _, err := c.ExecContext(ctx, "PRAGMA synchronous="+mode); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		s.db.synced = sync
+	}
+	t, err := c.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -1,0 +1,599 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+const (
+	// fetchTimeout is how long one look into a history may take.
+	fetchTimeout = 3 * time.Second
+	// holdLimit is how long live events wait for a link that was lost while their
+	// gap was being filled.
+	holdLimit = 10 * time.Second
+	// bootSecond is how long after the link came up NapCat may still keep messages
+	// to itself: it sends none whose whole second lies before the moment at which
+	// its OneBot part was made (contract L.2).
+	bootSecond = 1100 * time.Millisecond
+	// settleAfter is how long after the link came up the last look into the
+	// histories comes: a host that has just started may still be fetching what its
+	// account missed, and does not report it (contract E.8).
+	settleAfter = 5 * time.Second
+	// fetchers is how many histories are read at once.
+	fetchers = 4
+	// aliveEvery is how far behind the time may be on disk at which an account was
+	// last listened to.
+	aliveEvery = 30 * time.Second
+	// retryEvery is how often the disk is tried again that refused.
+	retryEvery = time.Second
+)
+
+// Host is what a Filler asks. Its errors are those of onebot.
+type Host interface {
+	// History returns up to count messages of a chat, oldest first: the newest, or
+	// those up to the message from. turn asks for the host's other direction.
+	History(ctx context.Context, c Chat, from onebot.MessageID, count int, turn bool) ([]onebot.MessageEvent, error)
+	// Recent returns the n chats with the newest messages.
+	Recent(ctx context.Context, n int) ([]Contact, error)
+}
+
+// Contact is a chat in a host's list.
+type Contact struct {
+	Chat Chat
+	Time int64 // of its newest message, Unix seconds
+}
+
+// Options configures a Filler.
+type Options struct {
+	Book *Book
+	Host Host
+	// Deliver hands an event to the bot; with Missed set for a message that came
+	// from the history. It calls Note.
+	Deliver func(e onebot.Event)
+	Log     *slog.Logger
+	// ChatOf returns the chat of an event.
+	ChatOf func(e onebot.Event) Chat
+
+	Auto     bool          // fill gaps whenever the link comes up
+	Messages int           // of one chat at most
+	Chats    int           // at most, besides those in which somebody writes at once
+	Age      time.Duration // older messages are left alone
+	Queue    int           // events of one chat that may be held back
+	// Dropped is told of each event for which there was no room.
+	Dropped func(c Chat, why string)
+}
+
+// Filler stands in the way of the events of one link. It is safe for concurrent
+// use, except that events come from one goroutine at a time.
+type Filler struct {
+	o    Options
+	self atomic.Int64
+	// unsure is set while an event may have to wait.
+	unsure atomic.Bool
+	turned atomic.Bool // the host pages back in the other direction
+
+	linked  chan struct{} // 1 slot: the link came up
+	urgent  chan struct{} // 1 slot: somebody waits, see gap.urgent
+	filling chan struct{} // 1 slot: who fills gaps holds it
+
+	mu      sync.Mutex // guards the fields below
+	started bool       // Start was called
+	ended   bool
+	up      *link // the present link; nil: none came up yet
+	offline bool  // the last heartbeat said so
+	gaps    map[Chat]*gap
+	asked   map[Chat]Mark // where Fill has to begin to look, unless Auto
+
+	backfilled, duplicates atomic.Uint64
+}
+
+// link is one coming up of the link. It is not changed but by Filler.mu.
+type link struct {
+	at    time.Time // when it came up
+	bound int64     // what was written before that is not missed, in chats that are not known
+	open  bool      // the boot second was not looked at yet
+	deaf  bool      // nobody answers about histories
+}
+
+// gap is what may be missing in one chat.
+type gap struct {
+	since  Mark
+	late   bool // what is older than what was delivered counts as well: it was asked for
+	held   []onebot.Event
+	marks  []Mark // of held; zero: no message
+	busy   bool   // somebody looks, or delivers
+	urgent bool   // a message waits for a look
+}
+
+// New returns a Filler. It starts nothing.
+func New(o Options) *Filler {
+	return &Filler{
+		o: o, gaps: map[Chat]*gap{}, asked: map[Chat]Mark{},
+		linked: make(chan struct{}, 1), urgent: make(chan struct{}, 1), filling: make(chan struct{}, 1),
+	}
+}
+
+// Counts returns how many messages were missed and fetched, and how many events
+// came again that had been delivered.
+func (f *Filler) Counts() (backfilled, duplicates uint64) {
+	return f.backfilled.Load(), f.duplicates.Load()
+}
+
+func (f *Filler) id() onebot.UserID { return onebot.UserID(f.self.Load()) }
+
+// SetSelf says whose events come.
+func (f *Filler) SetSelf(id onebot.UserID) {
+	if id == f.id() {
+		return
+	}
+	f.self.Store(int64(id))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c, g := range f.gaps { // of an account that is no longer logged in
+		for range g.held {
+			f.o.Dropped(c, "another account")
+		}
+		g.held, g.marks = nil, nil
+	}
+}
+
+// Arrive looks at a live event before anything else does. It reports whether the
+// event is dealt with.
+func (f *Filler) Arrive(e onebot.Event) bool {
+	switch m := e.(type) {
+	case *onebot.Lifecycle:
+		if m.SubType == "connect" || m.SubType == "" {
+			f.LinkUp()
+		}
+	case *onebot.Heartbeat:
+		f.mu.Lock()
+		back := m.Status.Online && f.offline
+		f.offline = !m.Status.Online
+		f.mu.Unlock()
+		if back {
+			f.LinkUp()
+		}
+	}
+	unsure := f.unsure.Load()
+	if f.o.Book.heard(f.id(), e, !unsure) {
+		f.duplicates.Add(1)
+		return true
+	}
+	if !unsure || e.Base().PostType == onebot.PostMeta {
+		return false
+	}
+	return f.hold(f.o.ChatOf(e), e)
+}
+
+// hold keeps an event back if something older may be missing in its chat.
+func (f *Filler) hold(c Chat, e onebot.Event) bool {
+	m, isMessage := markOf(e)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g := f.gaps[c]
+	switch {
+	case f.ended || c == (Chat{}):
+		return false
+	case g != nil:
+	case f.up == nil || !f.up.open || f.up.deaf || !isMessage:
+		return false
+	default:
+		since, known := f.o.Book.since(f.id(), c)
+		if !known {
+			if m.Time <= f.up.bound { // the host was up before anything can be missing
+				return false
+			}
+			since = Mark{Time: f.up.bound}
+		}
+		g = &gap{since: since}
+		f.gaps[c] = g
+	}
+	if len(g.held) >= f.o.Queue {
+		f.o.Dropped(c, "queue full")
+		return true
+	}
+	g.held, g.marks = append(g.held, e), append(g.marks, m)
+	if isMessage && !g.busy && !g.urgent {
+		g.urgent = true
+		signal(f.urgent)
+	}
+	return true
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// LinkUp notes that events come again from here on, and that some may be missing
+// before.
+func (f *Filler) LinkUp() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
+	if !f.o.Auto {
+		f.askLocked()
+		return
+	}
+	up := &link{at: time.Now(), open: true}
+	if f.up != nil && f.up.open && f.up.bound > 0 {
+		up.bound = f.up.bound
+	}
+	f.up = up
+	if f.started {
+		f.openLocked()
+	}
+}
+
+// askLocked remembers where Fill has to begin to look.
+func (f *Filler) askLocked() {
+	for _, c := range f.o.Book.recent(f.id(), f.o.Chats) {
+		if _, ok := f.asked[c]; !ok {
+			f.asked[c], _ = f.o.Book.since(f.id(), c)
+		}
+	}
+}
+
+// openLocked opens the gaps of a link that came up.
+func (f *Filler) openLocked() {
+	if f.up.bound == 0 {
+		f.up.bound = f.o.Book.aliveAt(f.id())
+	}
+	for _, c := range f.o.Book.recent(f.id(), f.o.Chats) {
+		if f.gaps[c] == nil {
+			since, _ := f.o.Book.since(f.id(), c)
+			f.gaps[c] = &gap{since: since}
+		}
+	}
+	f.unsure.Store(true)
+	signal(f.linked)
+}
+
+// Start says that the book was loaded and what is delivered will be handled.
+// early are events that came before; those that it returns are to be delivered
+// now.
+func (f *Filler) Start(early []onebot.Event) (now []onebot.Event) {
+	f.mu.Lock()
+	f.started = true
+	up := f.up != nil
+	if up {
+		f.openLocked()
+	}
+	f.mu.Unlock()
+	for _, e := range early {
+		if !up || !f.hold(f.o.ChatOf(e), e) {
+			now = append(now, e)
+		}
+	}
+	return now
+}
+
+// Note remembers a message that is about to wait for its handlers. It reports
+// false for one that had its turn already.
+func (f *Filler) Note(e onebot.Event) bool {
+	em, ok := e.(onebot.MessageEvent)
+	if !ok {
+		return true
+	}
+	c := f.o.ChatOf(e)
+	if c == (Chat{}) {
+		return true
+	}
+	base := em.Msg()
+	fresh, again := f.o.Book.note(f.id(), c, MarkOf(base))
+	if !fresh {
+		f.duplicates.Add(1)
+		return false
+	}
+	base.Redelivered = again
+	return true
+}
+
+// Forget takes back what Note noted of an event that will not be handled.
+func (f *Filler) Forget(e onebot.Event) {
+	if m, ok := markOf(e); ok {
+		f.o.Book.change(f.id(), f.o.ChatOf(e), func(l *chatLog) bool { return l.forget(m) })
+	}
+}
+
+// Settle notes that nothing more is to be done with an event that Note noted.
+func (f *Filler) Settle(e onebot.Event) {
+	if m, ok := markOf(e); ok {
+		f.o.Book.change(f.id(), f.o.ChatOf(e), func(l *chatLog) bool { return l.set(m, queued, done) })
+	}
+}
+
+// Begin says that handlers begin with an event, End that they are done with it;
+// with more another event waits in the chat. Both return when that outlives the
+// process, or cannot.
+func (f *Filler) Begin(ctx context.Context, e onebot.Event) {
+	if m, ok := markOf(e); ok {
+		f.o.Book.begin(ctx, f.id(), f.o.ChatOf(e), m)
+	}
+}
+
+// End: see Begin.
+func (f *Filler) End(ctx context.Context, e onebot.Event, more bool) {
+	if m, ok := markOf(e); ok {
+		f.o.Book.end(ctx, f.id(), f.o.ChatOf(e), m, more)
+	}
+}
+
+// Stop drops what is held back when the session ends. It was not noted, so that
+// the next session fetches it.
+func (f *Filler) Stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = true
+	for c, g := range f.gaps {
+		for range g.held {
+			f.o.Dropped(c, "ending")
+		}
+		g.held, g.marks = nil, nil
+	}
+}
+
+// Run fills gaps until ctx ends.
+func (f *Filler) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { f.keep(ctx) })
+	wg.Go(func() { f.hurry(ctx) })
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.linked:
+		}
+		for again := true; again && ctx.Err() == nil; {
+			again = f.round(ctx)
+		}
+	}
+}
+
+// keep brings to the disk what nobody waits for.
+func (f *Filler) keep(ctx context.Context) {
+	t := time.NewTicker(retryEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			f.o.Book.Retry(ctx)
+		}
+	}
+}
+
+// hurry looks into the histories of chats in which a message waits.
+func (f *Filler) hurry(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, fetchers)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.urgent:
+		}
+		f.mu.Lock()
+		var chats []Chat
+		for c, g := range f.gaps {
+			if g.urgent && !g.busy {
+				chats = append(chats, c)
+			}
+			g.urgent = false
+		}
+		f.mu.Unlock()
+		for _, c := range chats {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				f.mu.Lock()
+				up := f.up
+				f.mu.Unlock()
+				n, err := f.fillChat(ctx, c, false)
+				f.tell(n, err)
+				if err != nil && !noLink(err) && up != nil {
+					f.deafen(up)
+				}
+				f.sure()
+			})
+		}
+	}
+}
+
+// round fills the gaps of one coming up of the link: at once, when the boot second
+// is over, and when the host has settled. It reports whether the link came up
+// again meanwhile.
+func (f *Filler) round(ctx context.Context) (again bool) {
+	select {
+	case f.filling <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { <-f.filling }()
+	f.mu.Lock()
+	up := f.up
+	f.mu.Unlock()
+	n, err := f.fill(ctx, f.open(), false)
+	if noLink(err) {
+		// What waits goes on waiting for a link, but not for ever.
+		if f.wait(ctx, holdLimit) {
+			return true
+		}
+		f.release(up)
+		f.tell(n, err)
+		return false
+	}
+	f.tell(n, err)
+	if err != nil && !onebot.IsRefused(err) { // it takes calls and answers none
+		f.deafen(up)
+		return false
+	}
+	if f.wait(ctx, time.Until(up.at.Add(bootSecond))) {
+		return true
+	}
+	chats := f.contacts(ctx, up)
+	n, err = f.fill(ctx, chats, true)
+	if noLink(err) && f.wait(ctx, holdLimit) {
+		return true
+	}
+	f.release(up)
+	f.tell(n, err)
+	if f.wait(ctx, time.Until(up.at.Add(settleAfter))) {
+		return true
+	}
+	if err != nil || ctx.Err() != nil {
+		return false
+	}
+	f.reopen(chats)
+	n, err = f.fill(ctx, chats, true)
+	f.release(up)
+	f.tell(n, err)
+	return false
+}
+
+// deafen lets everything go that waits for histories, until the link comes up
+// again.
+func (f *Filler) deafen(up *link) {
+	f.mu.Lock()
+	up.deaf = true
+	f.mu.Unlock()
+	f.release(up)
+}
+
+// noLink reports whether a call failed for want of a link.
+func noLink(err error) bool {
+	return err != nil && !onebot.IsRefused(err) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// wait waits for d. It reports whether the link came up meanwhile.
+func (f *Filler) wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-f.linked:
+		return true
+	case <-ctx.Done():
+	case <-t.C:
+	}
+	return false
+}
+
+// Fill looks at once for what was missed in the chats that were active last, and
+// returns how many messages there were.
+func (f *Filler) Fill(ctx context.Context) (int, error) {
+	select {
+	case f.filling <- struct{}{}:
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	defer func() { <-f.filling }()
+	chats := f.o.Book.recent(f.id(), f.o.Chats)
+	f.reopen(chats)
+	f.mu.Lock()
+	for c, since := range f.asked {
+		if g := f.gaps[c]; g != nil && !g.busy {
+			g.since, g.late = since, true
+		}
+	}
+	clear(f.asked)
+	f.mu.Unlock()
+	n, err := f.fill(ctx, chats, true)
+	f.release(nil)
+	return n, err
+}
+
+// open returns the chats that have a gap, the most recent first.
+func (f *Filler) open() []Chat {
+	recent := f.o.Book.recent(f.id(), f.o.Book.max)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []Chat
+	seen := map[Chat]bool{}
+	for _, c := range recent {
+		if f.gaps[c] != nil {
+			out, seen[c] = append(out, c), true
+		}
+	}
+	for c := range f.gaps {
+		if !seen[c] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// reopen opens gaps in chats that have none.
+func (f *Filler) reopen(chats []Chat) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unsure.Store(true)
+	for _, c := range chats {
+		if f.gaps[c] == nil {
+			since, known := f.o.Book.since(f.id(), c)
+			if !known && f.up != nil {
+				since = Mark{Time: f.up.bound}
+			}
+			f.gaps[c] = &gap{since: since}
+		}
+	}
+}
+
+// release ends the gaps that are still open and delivers what waits in them. up is
+// the link whose gaps they are, nil for whatever there are; when another has come
+// up since, the gaps are that one's.
+func (f *Filler) release(up *link) {
+	f.mu.Lock()
+	if up != nil {
+		up.open = false
+		if f.up != up {
+			f.mu.Unlock()
+			return
+		}
+	}
+	free := map[Chat]*gap{}
+	for c, g := range f.gaps {
+		if !g.busy {
+			g.busy, free[c] = true, g
+		}
+	}
+	f.mu.Unlock()
+	for c, g := range free {
+		f.deliver(c, g, nil, true)
+	}
+	f.sure()
+}
+
+// sure lets events pass without a look if nothing waits any more.
+func (f *Filler) sure() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.gaps) == 0 && (f.up == nil || !f.up.open) {
+		f.unsure.Store(false)
+	}
+}
+
+func (f *Filler) tell(messages int, err error) {
+	switch {
+	case err != nil:
+		f.o.Log.Warn("history cannot be read", "messages", messages, "error", err)
+	case messages > 0:
+		f.o.Log.Info("missed messages fetched", "messages", messages)
+	}
+}
