@@ -59,6 +59,19 @@ func (s *Session) deliverMissed(e onebot.Event) {
 	s.pass(e)
 }
 
+// Unfinished is a message that handlers had begun with when the process ended.
+type Unfinished struct {
+	Account   onebot.UserID
+	Chat      Chat
+	MessageID onebot.MessageID
+	GivenUp   bool // it was the second time, so that it is left out; else it comes once more
+}
+
+// WithUnfinished sets who is told at the start of the messages with which the
+// process before this one had not got done, before any handler runs. It needs a
+// store, see [WithStore].
+func WithUnfinished(f func(Unfinished)) Option { return func(c *core) { c.unfinished = f } }
+
 // loadJournal reads what an earlier process saw, and says what it left undone.
 func (s *Session) loadJournal(ctx context.Context) {
 	if s.journal == nil {
@@ -78,6 +91,9 @@ func (s *Session) loadJournal(ctx context.Context) {
 	}
 	for _, l := range b.Lost() {
 		attrs := []any{"self_id", int64(l.Self), "group_id", int64(l.Chat.Group), "user_id", int64(l.Chat.User), "message_id", l.ID}
+		if f := s.core.unfinished; f != nil {
+			f(Unfinished{Account: l.Self, Chat: Chat(l.Chat), MessageID: onebot.MessageID(l.ID), GivenUp: l.GivenUp})
+		}
 		if l.GivenUp {
 			s.log.Error("a message is left out: the process ended twice while handlers ran for it", attrs...)
 		} else {

@@ -42,7 +42,12 @@ func newBots(_ context.Context, d *Daemon) (*bots, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bot.send_rate_chat: %w", err)
 	}
-	b.bot.Apply(ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
+	unfinished := func(m ncat.Unfinished) {
+		if err := d.crashes.lost(m); err != nil {
+			d.log.Warn("the last crash cannot be kept", "err", err)
+		}
+	}
+	b.bot.Apply(ncat.WithUnfinished(unfinished), ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
 		ncat.WithStore(b.store.Space), ncat.WithSendRate(n, per),
 		ncat.WithChatSendRate(chatN, chatPer), ncat.WithSendPolicy(ncat.SendPolicy(c.SendPolicy)), ncat.WithHandlerDeadline(c.HandlerDeadline.D()),
 		ncat.WithBackfill(ncat.Backfill{

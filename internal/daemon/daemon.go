@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/systemd"
 	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // Options is what a daemon runs from. The caller holds the lock of Home for as
@@ -72,6 +74,7 @@ type Daemon struct {
 	sampler  *proc.Sampler
 	ports    *Ports
 	bots     *bots
+	crashes  *crashes
 	started  time.Time
 
 	run    context.Context // of the accounts; ended by the stop
@@ -123,6 +126,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	if d.hub == nil {
 		d.hub = new(control.Hub)
+	}
+	if d.crashes, err = newCrashes(o.Home, d.accountOf); err != nil {
+		o.Log.Warn("a crash of ncatd would leave no trace", "err", err)
+	}
+	defer func() { err = errors.Join(err, d.crashes.close()) }()
+	if c := d.crashes.snapshot(); c != nil && d.crashes.fresh {
+		o.Log.Error("ncatd had ended in a panic", "time", c.Time, "panic", c.Panic, "stack", c.Stack)
 	}
 	if d.bots, err = newBots(ctx, d); err != nil {
 		return err
@@ -210,6 +220,17 @@ func (d *Daemon) serve() error {
 	}
 	d.log.Info("ncatd has stopped")
 	return failed
+}
+
+// accountOf returns the name of the account with that number, the number if the
+// config does not have it.
+func (d *Daemon) accountOf(id onebot.UserID) string {
+	for _, a := range d.config().Accounts {
+		if a.UIN == int64(id) {
+			return a.Name
+		}
+	}
+	return strconv.FormatInt(int64(id), 10)
 }
 
 // newSlot makes the account of c. It starts nothing.
