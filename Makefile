@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: mutants bench-runtime store-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: mutants bench-runtime store-kills journal-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate 
 
 store-kills: ## kill -9 in the middle of 1,000 store updates, KILLS (50) times: nothing lost, nothing broken
 	NCATD_STORE_KILLS=$(or $(KILLS),50) $(GO) test -count=1 -v -run TestKilledWriterLosesNothing ./internal/bot/store
+
+journal-kills: ## a bot killed with -9 at random moments, a message every 50 ms, KILLS (100) times: each answered once
+	NCATD_JOURNAL_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledBotAnswersOnce ./ncat/sqlite
 
 bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor
 	@mkdir -p bin

@@ -212,3 +212,32 @@ func TestHeartbeatIsShared(t *testing.T) {
 		t.Errorf("got %s after %v", off, time.Since(start))
 	}
 }
+
+// TestBootSecond keeps back people's messages of the second in which the OneBot
+// part was made, but not from the history.
+func TestBootSecond(t *testing.T) {
+	w := world.New(world.Options{UIN: 10001})
+	began := time.Unix(1_700_000_000, 400_000_000)
+	n := New(Options{World: w, Ephemeral: true, Began: began})
+	c, err := ParseConfig(oneServer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Start(c)
+	defer n.Close()
+	r := &rig{t: t, w: w, n: n}
+	ws := r.dial("ws", "/?access_token=sec", nil)
+	ws.next()
+	const group, bob = 700000001, 3001000002
+	for _, d := range []time.Duration{0, time.Second} {
+		if _, err := w.Say(world.Say{Group: group, User: bob, Text: "after " + d.String(), Time: began.Add(d)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := ws.next(); !strings.Contains(got, "after 1s") {
+		t.Errorf("got %s", got)
+	}
+	if h := w.History(world.Chat{Type: world.InGroup, Peer: group}, "", 10, false); len(h) != 2 {
+		t.Errorf("%d messages in the history", len(h))
+	}
+}

@@ -34,6 +34,10 @@ type Options struct {
 	// Ephemeral makes port 0 pick a free port. Without it port 0 means that an
 	// adapter does not listen, as with the real host.
 	Ephemeral bool
+	// Began is when the host's OneBot part was made: people's messages whose whole
+	// second lies before it are printed and never sent (contract L.2); zero: none
+	// are kept back.
+	Began time.Time
 	// Now is the clock of events; nil: time.Now.
 	Now func() time.Time
 	// Connected is called whenever a connection begins to get events. It may be
@@ -283,6 +287,9 @@ func (n *Network) Emit(e world.Event) {
 	ev := &event{Event: e, self: n.o.Host.SelfID(), parse: n.Config().ParseMultMsg}
 	if m := e.Message; m != nil && (e.Message.Self || n.active()) {
 		n.logMessage(m)
+	}
+	if m := e.Message; m != nil && !m.Self && time.Unix(m.Time, 0).Before(n.o.Began) {
+		return
 	}
 	for _, a := range n.all() {
 		if a.active() {
