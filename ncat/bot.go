@@ -47,7 +47,6 @@ type core struct {
 	stores           storeSource
 	backfill         Backfill
 	empty            bool // see WithEmptyMessages
-	empty            bool // see WithEmptyMessages
 	unfinished       func(Unfinished)
 
 	mu       sync.Mutex    // guards the fields below
