@@ -32,6 +32,10 @@ func (m *maker) pages() error {
 		if err := doc.GenManTree(tree, h, dir); err != nil {
 			return err
 		}
+		// nfpm takes the time of a folder from the folder.
+		if err := os.Chtimes(dir, m.date, m.date); err != nil {
+			return err
+		}
 	}
 	dir := filepath.Join(m.work, "completions")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -106,6 +110,15 @@ func (m *maker) packages(ctx context.Context, arch, dir string) error {
 	unit := strings.ReplaceAll(configs.SystemUnit, "/usr/local/bin/ncatd", "/usr/bin/ncatd")
 	if err := os.WriteFile(filepath.Join(dir, "ncatd.service"), []byte(unit), 0o644); err != nil {
 		return err
+	}
+	scripts, err := filepath.Glob(filepath.Join(m.root, "configs", "packaging", "*.sh"))
+	if err != nil {
+		return err
+	}
+	for _, p := range scripts { // and that of a script in an .apk from the script
+		if err := os.Chtimes(p, m.date, m.date); err != nil {
+			return err
+		}
 	}
 	goarch := map[string]string{"armv7": "arm7"}[arch]
 	if goarch == "" {
