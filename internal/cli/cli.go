@@ -88,6 +88,10 @@ type app struct {
 	root *cobra.Command
 	// running is the command that this run carries out, once it is known.
 	running *cobra.Command
+	args    []string // of the command line
+	priv    privileges
+	// foundHome is the home that was looked for, once it was.
+	foundHome home.Dir
 
 	homeFlag   string
 	configFlag string
@@ -98,11 +102,16 @@ type app struct {
 // Run carries out one command line (without the program's name) and returns
 // the exit code. It does not exit and leaves no goroutine behind.
 func Run(args []string, d Deps) int {
-	a := &app{Deps: d}
+	a := &app{Deps: d, args: args, priv: ownPrivileges()}
+	return a.run()
+}
+
+func (a *app) run() int {
+	args := a.args
 	wish := langOf(args)
 	lang, known := text.Detect(wish, a.getenv)
 	a.lang = lang
-	a.out = newOutput(d.Stdout, d.Stderr, lang, a.getenv)
+	a.out = newOutput(a.Stdout, a.Stderr, lang, a.getenv)
 	ctx, interrupted, stop := a.signals(context.Background())
 	defer stop()
 	root := a.newRoot()
@@ -199,8 +208,10 @@ func (a *app) newRoot() *cobra.Command {
 	f.StringArrayVar(&a.sets, "set", nil, a.t("flag.set"))
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		a.running = c
-		_, err := a.settings() // also for a command that needs none of them
-		return err
+		if _, err := a.settings(); err != nil { // also for a command that needs none of them
+			return err
+		}
+		return a.guardHome(c)
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	for _, factory := range commands {
@@ -263,9 +274,6 @@ func indent(s string) string {
 	}
 	return "  " + strings.ReplaceAll(s, "\n", "\n  ")
 }
-
-// home returns the home of this command line.
-func (a *app) home() (home.Dir, error) { return home.Find(a.homeFlag, a.getenv, ".ncatd") }
 
 // configPath returns the config file of this command line.
 func (a *app) configPath(h home.Dir) string {

@@ -36,7 +36,7 @@ func run(t *testing.T, env []string, args ...string) (code int, stdout, stderr s
 
 // tree returns the root command in a language and all commands below it.
 func tree(lang text.Lang) (*app, []*cobra.Command) {
-	a := &app{Deps: Deps{Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}, lang: lang}
+	a := &app{Deps: Deps{Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}, lang: lang, priv: ownPrivileges()}
 	a.out = newOutput(a.Stdout, a.Stderr, lang, a.getenv)
 	a.root = a.newRoot()
 	var all []*cobra.Command

@@ -1,4 +1,14 @@
 package cli
 
-// owner returns -1: paths have no uid here, and there is no systemd.
-func owner(string) int { return -1 }
+import (
+	"errors"
+
+	"github.com/ncatd/ncatd/internal/home"
+)
+
+func ownPrivileges() privileges {
+	return privileges{
+		euid: func() int { return -1 }, guard: home.Dir.Guard,
+		become: func(account, []string) error { return errors.ErrUnsupported },
+	}
+}

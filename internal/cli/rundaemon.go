@@ -60,6 +60,16 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	if err := r.home.Make(); err != nil {
 		return err
 	}
+	copied, err := r.home.Claim()
+	if err != nil {
+		return err
+	}
+	if copied {
+		a.out.say("%s", a.t("home.copied", r.home))
+		if err := config.ForgetControlToken(r.home.Secrets()); err != nil {
+			return err
+		}
+	}
 	if r.prepare != nil {
 		if err := r.prepare(cfg); err != nil {
 			return err

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -13,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ncatd/ncatd/internal/home"
 )
 
 func newServiceInstall(a *app) *cobra.Command {
@@ -49,7 +49,7 @@ func newServiceInstall(a *app) *cobra.Command {
 			if err := s.makeUser(c.Context(), a); err != nil {
 				return err
 			}
-			if err := s.makeHome(); err != nil {
+			if err := s.makeHome(a); err != nil {
 				return err
 			}
 		}
@@ -135,7 +135,7 @@ func (s *service) makeUser(ctx context.Context, a *app) error {
 // none: a unit whose ReadWritePaths lead nowhere does not start. One that an
 // uninstall left to root goes to the service's user again, as systemd itself
 // does with its own.
-func (s *service) makeHome() error {
+func (s *service) makeHome(a *app) error {
 	if s.home == systemHome {
 		return nil
 	}
@@ -143,19 +143,17 @@ func (s *service) makeHome() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.home), 0o755); err != nil {
+	g, err := home.Dir(s.home).Guard()
+	if err != nil {
 		return err
 	}
-	err = os.Mkdir(s.home, 0o700)
-	switch {
-	case errors.Is(err, os.ErrExist) && uid != 0 && owner(s.home) == 0:
-		return giveAway(s.home, 0, uid, gid)
-	case errors.Is(err, os.ErrExist):
-		return nil // its owner is somebody's choice
-	case err != nil:
-		return err
+	if bad := g.Through; bad != "" || !g.Exists && g.UID != 0 && g.UID != uid {
+		if bad == "" {
+			bad = filepath.Dir(g.Path)
+		}
+		return fail(exitUsage, errString(a.t("err.service_way", s.home, bad)), a.t("hint.service_way"))
 	}
-	return os.Chown(s.home, uid, gid)
+	return makeTree(g.Path, uid, gid)
 }
 
 // ids returns the numbers of a user.
@@ -171,17 +169,6 @@ func ids(name string) (uid, gid int, err error) {
 		return 0, 0, fmt.Errorf("gid of %s: %w", name, err)
 	}
 	return uid, gid, nil
-}
-
-// giveAway makes all that belongs to one user below dir another's. Links are
-// not followed.
-func giveAway(dir string, from, uid, gid int) error {
-	return filepath.WalkDir(dir, func(p string, _ fs.DirEntry, err error) error {
-		if err != nil || owner(p) != from {
-			return err
-		}
-		return os.Lchown(p, uid, gid)
-	})
 }
 
 // replaceFile writes a file of the system atomically.

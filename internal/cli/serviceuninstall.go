@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 )
 
@@ -45,7 +46,7 @@ func newServiceUninstall(a *app) *cobra.Command {
 				return err
 			}
 		}
-		if err := a.removeHome(s.home, purge); err != nil {
+		if err := a.removeHome(ctx, s.home, purge); err != nil {
 			return err
 		}
 		// The user goes last but for the unit, which names it: what fails can be
@@ -98,35 +99,47 @@ func (a *app) removeFile(p string) error {
 
 // removeHome removes what ncatd keeps in a home if purge says so, else says
 // that it stays: the logins in it are worth more than its bytes.
-func (a *app) removeHome(home string, purge bool) error {
-	if _, err := os.Stat(home); errors.Is(err, os.ErrNotExist) {
+func (a *app) removeHome(ctx context.Context, dir string, purge bool) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if !purge {
-		a.out.say("%s", a.t("service.home_stays", home))
+		a.out.say("%s", a.t("service.home_stays", dir))
 		return nil
 	}
-	store, err := install.Open(home)
+	g, err := home.Dir(dir).Guard()
 	if err != nil {
 		return err
 	}
-	if err := store.Uninstall(true); err != nil {
-		return err
+	if a.priv.euid() == 0 && g.UID != 0 {
+		// Whatever the owner put there, it is removed with the owner's rights.
+		if err := a.uninstallAs(ctx, accountOf(g.UID, g.GID, g.Path), home.Dir(g.Path)); err != nil {
+			return err
+		}
+		_ = os.Remove(g.Path) // not empty: it holds what is not ours, and stays
+	} else {
+		store, err := install.Open(dir)
+		if err != nil {
+			return err
+		}
+		if err := store.Uninstall(true); err != nil {
+			return err
+		}
 	}
-	a.out.say("%s", a.t("service.removed", home))
+	a.out.say("%s", a.t("service.removed", dir))
 	return nil
 }
 
 // removeUser removes the user that install made. A home that stays becomes
 // root's: the next user with this number must not find it his, and the next
 // install gives it to the service's user again.
-func (a *app) removeUser(ctx context.Context, name, home string) error {
+func (a *app) removeUser(ctx context.Context, name, dir string) error {
 	uid, _, err := ids(name)
 	if err != nil {
 		return nil // somebody was here before
 	}
-	if _, err := os.Stat(home); err == nil {
-		if err := giveAway(home, uid, 0, 0); err != nil {
+	if _, err := os.Stat(dir); err == nil {
+		if err := giveAway(dir, uid, 0, 0); err != nil {
 			return err
 		}
 	}

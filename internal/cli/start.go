@@ -66,11 +66,10 @@ func newStart(a *app) *cobra.Command {
 }
 
 func (a *app) startHome(sim bool) (home.Dir, error) {
-	fallback := ".ncatd"
 	if sim {
-		fallback = simHome
+		return home.Find(a.homeFlag, a.getenv, simHome)
 	}
-	return home.Find(a.homeFlag, a.getenv, fallback)
+	return a.home()
 }
 
 // startHere runs the daemon in this process until it is told to stop.

@@ -20,6 +20,7 @@ var (
 	accountName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
 	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	hostName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+	versionName = regexp.MustCompile(`^[A-Za-z0-9+_~][A-Za-z0-9.+_~-]{0,63}$`)
 	hex         = regexp.MustCompile(`^[0-9A-Fa-f]+$`)
 	xDisplay    = regexp.MustCompile(`^[A-Za-z0-9.-]*:\d+(\.\d+)?$`)
 )
@@ -41,6 +42,11 @@ func (d *decoder) report(key, code string, args ...any) {
 	if !ok {
 		p = Place{File: d.file}
 	}
+	for _, told := range d.problems {
+		if told.Place == p && told.Key == key {
+			return // what could not be read is no value to judge
+		}
+	}
 	d.add(p, key, code, args...)
 }
 
@@ -52,6 +58,11 @@ func (d *decoder) check(c *Config) {
 	n := &c.NapCat
 	d.oneOf("napcat.update", n.Update, "notify", "auto", "off")
 	d.within("napcat.keep", float64(n.Keep), 1, 100)
+	for key, v := range map[string]string{"napcat.version": n.Version, "napcat.qq_version": n.QQVersion} {
+		if v != "" && !versionName.MatchString(v) {
+			d.report(key, "bad_version", key, v)
+		}
+	}
 	d.sha256("napcat.sha256", n.SHA256)
 	d.sha256("napcat.qq_sha256", n.QQSHA256)
 	for i, a := range n.ExtraArgs {

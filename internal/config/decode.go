@@ -42,12 +42,24 @@ func (d *decoder) document(src []byte, c *Config) {
 		return
 	}
 	d.lines = strings.Split(string(src), "\n")
-	root, p := parse(d.file, src)
-	if p != nil {
-		p.Text = d.line(p.Line)
-		d.problems = append(d.problems, *p)
+	if !d.encoding(src) {
 		return
 	}
+	root, p := parse(d.file, src)
+	if p != nil {
+		found := []Problem{*p}
+		if p.Code == "syntax" {
+			if s := slips(d.file, src, true); len(s) > 0 {
+				found = s
+			}
+		}
+		for _, p := range found {
+			p.Text = d.line(p.Line)
+			d.problems = append(d.problems, p)
+		}
+		return
+	}
+	defer d.settle(src)
 	if root == nil {
 		return
 	}
@@ -60,25 +72,6 @@ func (d *decoder) document(src []byte, c *Config) {
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:(?:while .*?)?line (\d+): )?`)
 
-var wideColon = regexp.MustCompile(`^[ -]*[A-Za-z0-9_]+ *：`)
-
-// slip looks in a text that is no YAML for what people most often get wrong, of
-// which the parser speaks in its own terms and often a line too early or late.
-func slip(file string, src []byte) *Problem {
-	n := 0
-	for line := range strings.Lines(string(src)) {
-		n++
-		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-		if i := strings.IndexByte(indent, '\t'); i >= 0 && strings.TrimSpace(line) != "" {
-			return &Problem{Place: Place{File: file, Line: n, Column: i + 1}, Code: "tab"}
-		}
-		if m := wideColon.FindString(line); m != "" {
-			return &Problem{Place: Place{File: file, Line: n, Column: len(m) - len("：") + 1}, Code: "wide_colon"}
-		}
-	}
-	return nil
-}
-
 // parse returns the root of the only document in src, nil if that is empty.
 func parse(file string, src []byte) (*yaml.Node, *Problem) {
 	dec := yaml.NewDecoder(bytes.NewReader(src))
@@ -86,9 +79,6 @@ func parse(file string, src []byte) (*yaml.Node, *Problem) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		if p := slip(file, src); p != nil {
-			return nil, p
-		}
 		m := yamlLine.FindStringSubmatch(err.Error())
 		n, _ := strconv.Atoi(m[1]) // no number: the place is the whole file
 		return nil, &Problem{Place: Place{File: file, Line: n}, Code: "syntax", Args: []any{strings.TrimPrefix(err.Error()[len(m[0]):], "yaml: ")}}
@@ -212,6 +202,9 @@ func (d *decoder) unknown(k *yaml.Node, fs []field, prefix string) {
 		names[i] = f.name
 	}
 	key := join(prefix, k.Value)
+	if d.mistyped(k, key, false) {
+		return
+	}
 	if near := Nearest(k.Value, names); near != "" {
 		d.at(k, key, "unknown_nearest", k.Value, near)
 		return
@@ -237,6 +230,9 @@ func (d *decoder) value(n, kn *yaml.Node, v reflect.Value, key string) {
 	}
 	d.mark(n, key)
 	t := v.Type()
+	if n.Kind == yaml.ScalarNode && wantsMore(t) && d.mistyped(n, key, false) {
+		return
+	}
 	switch {
 	case t == durationType, t == sizeType:
 		d.scalar(n, v, key)
@@ -257,6 +253,11 @@ func (d *decoder) value(n, kn *yaml.Node, v reflect.Value, key string) {
 	default:
 		d.scalar(n, v, key)
 	}
+}
+
+// wantsMore reports whether a type is written as a list or mapping.
+func wantsMore(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Slice || t.Kind() == reflect.Map
 }
 
 func (d *decoder) accounts(n *yaml.Node, v reflect.Value, key string) {
@@ -304,6 +305,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, key string) {
 			continue
 		}
 		d.mark(item, at)
+		if d.wideComma(item, at) {
+			continue
+		}
 		d.scalar(item, e, at)
 		out = reflect.Append(out, e)
 	}
@@ -350,6 +354,9 @@ func (d *decoder) anyMap(n *yaml.Node, v reflect.Value, key string) {
 		m[k.Value] = x
 	})
 	v.Set(reflect.ValueOf(m))
+	if strings.HasPrefix(key, "accounts.") && strings.HasSuffix(key, ".networks") {
+		d.networks(n, key)
+	}
 }
 
 func findAlias(n *yaml.Node) *yaml.Node {
@@ -368,6 +375,9 @@ func findAlias(n *yaml.Node) *yaml.Node {
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, key string) {
 	if n.Kind != yaml.ScalarNode {
 		d.at(n, key, "wrong_type", key, wantOf(v), kindOf(n))
+		return
+	}
+	if d.mistyped(n, key, v.Kind() == reflect.String) {
 		return
 	}
 	s := n.Value

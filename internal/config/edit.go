@@ -21,7 +21,7 @@ var ErrEdit = errors.New("the place cannot be edited; change the file by hand")
 func SetFile(path, key, value string) (any, error) {
 	var out any
 	err := withFileLock(path, func() error {
-		src, err := os.ReadFile(path)
+		src, err := readBounded(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read the config: %w", err)
 		}
@@ -64,7 +64,7 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 	d := newDecoder(name)
 	d.document(src, before)
 	for _, p := range d.problems {
-		if p.Code == "syntax" || p.Code == "tab" || p.Code == "wide_colon" || p.Code == "several_docs" || p.Code == "not_mapping" || p.Code == "too_large" {
+		if p.Code == "syntax" || p.Code == "tab" || p.Code == "wide_colon" || p.Code == "wide_char" || p.Code == "several_docs" || p.Code == "gbk" || p.Code == "utf16" || p.Code == "not_utf8" || p.Code == "zeroed" || p.Code == "not_mapping" || p.Code == "too_large" {
 			return nil, &Error{Problems: d.problems}
 		}
 	}

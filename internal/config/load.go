@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -29,7 +28,10 @@ var notKeys = map[string]bool{
 //
 // The error is an [*Error] with every problem; the Config is then nil.
 func Load(path string, env []string, flags map[string]string) (*Config, error) {
-	src, err := os.ReadFile(path)
+	src, err := readBounded(path)
+	if errors.Is(err, errNotRegular) {
+		return nil, &Error{Problems: []Problem{{Place: Place{File: path}, Code: "not_regular"}}}
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &Error{Problems: []Problem{{Place: Place{File: path}, Code: "read", Args: []any{err.Error()}}}}
 	}

@@ -75,6 +75,7 @@ func TestProblemsHaveTheirPlaces(t *testing.T) {
 		{"env", "accounts:\n  - env: {HOME: /x, 'A B': y, OK: 1}\n", []string{"2:11 reserved_env", "2:21 bad_env_name"}},
 		{"others", "display: tv\nnapcat: {sha256: abc, extra_args: [--no-sandbox]}\nsupervisor: {restart_at: often}\nbot: {send_rate: fast, admins: [1]}\ncontrol: {listen: \":80\"}\n",
 			[]string{"1:10 bad_display", "2:18 bad_sha256", "2:36 reserved_arg", "3:26 bad_schedule", "4:18 bad_rate", "4:33 bad_uin", "5:19 bad_listen"}},
+		{"versions", "napcat: {version: ../x, qq_version: /etc/systemd}\n", []string{"1:19 bad_version", "1:37 bad_version"}},
 		{"a zone alone", "supervisor: {restart_at: \"CRON_TZ=Asia/Shanghai\"}\n", []string{"1:26 bad_schedule"}},
 		{"no such zone", "supervisor: {restart_at: \"CRON_TZ=Asia/Shanghia 0 5 * * *\"}\n", []string{"1:26 no_zone"}},
 		{"for ever", "supervisor: {restart_at: \"@every 0s\"}\n", []string{"1:26 bad_schedule"}},

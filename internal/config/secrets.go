@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -66,22 +67,43 @@ func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 		}
 	}
 	if changed {
-		b, err := json.MarshalIndent(f, "", "  ")
-		if err != nil {
-			return nil, fmt.Errorf("encode secrets: %w", err)
-		}
-		if err := writeAtomic(path, append(b, '\n'), 0o600); err != nil {
-			return nil, fmt.Errorf("write secrets: %w", err)
+		if err := writeSecrets(path, f); err != nil {
+			return nil, err
 		}
 	}
 	return resolveSecrets(f, c, credDir)
 }
 
+// ForgetControlToken takes the control API's token out of the file, so that the
+// next [EnsureSecrets] makes a new one. What is derived from it, such as the mark
+// of our display, is new then too.
+func ForgetControlToken(path string) error {
+	f, absent, err := readSecrets(path)
+	if err != nil || absent {
+		return err
+	}
+	f.Control = ""
+	return writeSecrets(path, f)
+}
+
+func writeSecrets(path string, f secretsFile) error {
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode secrets: %w", err)
+	}
+	if err := writeAtomic(path, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write secrets: %w", err)
+	}
+	return nil
+}
+
 func readSecrets(path string) (f secretsFile, changed bool, err error) {
-	b, err := os.ReadFile(path)
+	b, err := readBounded(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		changed = true
+	case err == nil && len(bytes.Trim(b, "\x00 \t\r\n")) == 0:
+		changed = true // emptied, as by a loss of power: new tokens do as well
 	case err != nil:
 		return f, false, fmt.Errorf("read secrets: %w", err)
 	default:

@@ -28,6 +28,9 @@ type Lock struct {
 // [*LockedError] naming that process.
 func (d Dir) Acquire() (*Lock, error) {
 	path := d.LockFile()
+	if err := d.noLink(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock the home: %w", err)
 	}
@@ -42,6 +45,15 @@ func (d Dir) Acquire() (*Lock, error) {
 		return nil, errors.Join(fmt.Errorf("lock the home: %w", err), l.Unlock())
 	}
 	return &Lock{l, path}, nil
+}
+
+// noLink refuses a run folder that is a link: it may lead root to another's file.
+func (d Dir) noLink() error {
+	dir := filepath.Dir(d.LockFile())
+	if fi, err := os.Lstat(dir); err == nil && !fi.IsDir() {
+		return fmt.Errorf("lock the home: %s is not a folder; remove it", dir)
+	}
+	return nil
 }
 
 // Release empties the file and gives the lock up. The file stays: removing it
@@ -87,6 +99,9 @@ const dyingTime = 5 * time.Second
 // Holder returns the pid of the process that holds the lock, 0 if nobody does.
 // It waits like [Dir.Acquire].
 func (d Dir) Holder() (int, error) {
+	if err := d.noLink(); err != nil {
+		return 0, err
+	}
 	l, err := lockUnlessAlive(d.LockFile(), atomicfile.TryLock)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -2,6 +2,18 @@ package text
 
 // What the commands say, ask and advise.
 var commonEN = map[string]string{
+	"home.copied":                 "%s is a copy of another home: what it remembers of running processes is forgotten",
+	"home.took":                   "home %s; there are others: %s",
+	"hint.home_other":             "another is taken with --home, such as --home %s",
+	"err.home_loose":              "others than its owner can write to %s",
+	"hint.home_loose":             "chmod go-w %s",
+	"err.home_through":            "%s: %s on the way to it belongs to %s, who could put anything in its place",
+	"hint.home_through":           "give the path without that detour, or log in as the home's owner",
+	"hint.home_chown":             "if the home is that user's: chown -R %s: %s",
+	"err.home_owner":              "%s belongs to %s, and the command cannot be carried out as that user: %v",
+	"hint.home_owner":             "sudo -u %s env NCATD_HOME=%s %s",
+	"err.service_way":             "%s cannot be a service's home: %s belongs to another user",
+	"hint.service_way":            "choose a home below /var/lib or /srv, or --run-as that user",
 	"err.bad_lang":                "no such language; there are en and zh",
 	"err.unknown_flag":            "unknown flag %s",
 	"err.flag_needs_value":        "%s needs a value",
@@ -223,6 +235,18 @@ var commonEN = map[string]string{
 }
 
 var commonZH = map[string]string{
+	"home.copied":                 "%s 是另一个数据目录的副本：其中记下的运行中的进程不再算数",
+	"home.took":                   "使用数据目录 %s；另外还有：%s",
+	"hint.home_other":             "要用别的目录请加 --home，如 --home %s",
+	"err.home_loose":              "除所有者外，其他用户也能写入 %s",
+	"hint.home_loose":             "chmod go-w %s",
+	"err.home_through":            "%s：途经的 %s 属于用户 %s，该用户可以把它换成任何东西",
+	"hint.home_through":           "请直接写出真实路径，或以数据目录所有者的身份运行",
+	"hint.home_chown":             "如果数据目录是该用户的：chown -R %s: %s",
+	"err.home_owner":              "%s 属于用户 %s，但无法以该用户的身份执行：%v",
+	"hint.home_owner":             "sudo -u %s env NCATD_HOME=%s %s",
+	"err.service_way":             "%s 不能作为服务的数据目录：%s 属于别的用户",
+	"hint.service_way":            "请选 /var/lib 或 /srv 下的目录，或用 --run-as 指定该用户",
 	"err.bad_lang":                "没有这种语言，可用：en、zh",
 	"err.unknown_flag":            "未知选项 %s",
 	"err.flag_needs_value":        "选项 %s 需要一个值",

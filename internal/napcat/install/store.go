@@ -82,6 +82,11 @@ func (s *Store) previous(p pointer) (Pair, error) {
 
 // resolve makes the folders of a stored pair absolute and finds its programs.
 func (s *Store) resolve(p Pair) (Pair, error) {
+	for _, dir := range []string{p.NapCat.Dir, p.QQ.Dir} {
+		if !filepath.IsLocal(filepath.FromSlash(dir)) {
+			return Pair{}, fmt.Errorf("%w: %s names %q, which is not below %s", ErrNotInstalled, s.pointer(), dir, s.releases())
+		}
+	}
 	p.NapCat.Dir = filepath.Join(s.releases(), filepath.FromSlash(p.NapCat.Dir))
 	p.QQ.Dir = filepath.Join(s.releases(), filepath.FromSlash(p.QQ.Dir))
 	var err error
