@@ -7,27 +7,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
 func TestStateSurvives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts", "main", "state.json") // in no folder yet
-	s, err := loadState(path)
-	if err != nil || s.Marker == "" || s.SigningKey == "" {
-		t.Fatalf("%+v, %v", s, err)
+	s := napCatState{Marker: "m", SigningKey: "k", Networks: []string{"a"}}
+	store, err := account.OpenStore(path, &s, func() any { return s })
+	if err != nil {
+		t.Fatal(err)
 	}
 	s.Process = proc.Identity{PID: 42, Start: 123456789, BootID: "b"}
 	s.Started = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	s.Output, s.WebUIPort, s.WebUIKnown, s.OneBotPort, s.Main, s.UIN = 7, 6099, true, 3001, "/m", 10001
-	s.Failures = supervisor.Failures{Score: 2.5, Streak: 3}
-	s.Kicks, s.Networks = []time.Time{s.Started}, []string{"a"}
-	if err := s.save(path); err != nil {
+	s.Output, s.WebUIPort, s.WebUIKnown, s.OneBotPort, s.Main = 7, 6099, true, 3001, "/m"
+	saved := account.Saved{UIN: 10001, Failures: supervisor.Failures{Score: 2.5, Streak: 3}, Kicks: []time.Time{s.Started}}
+	if err := store.Set(saved); err != nil {
 		t.Fatal(err)
 	}
-	got, err := loadState(path)
-	if err != nil || !reflect.DeepEqual(got, s) {
-		t.Errorf("%+v, %v; want %+v", got, err, s)
+	var got napCatState
+	again, err := account.OpenStore(path, &got, nil)
+	if err != nil || !reflect.DeepEqual(got, s) || !reflect.DeepEqual(again.Saved(), saved) {
+		t.Errorf("%+v, %+v, %v; want %+v, %+v", got, again.Saved(), err, s, saved)
 	}
 	st, err := os.Stat(path)
 	if err != nil || st.Mode().Perm() != 0o600 {
@@ -36,12 +38,12 @@ func TestStateSurvives(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(left) != 0 {
 		t.Errorf("left %v, %v", left, err)
 	}
-	// A broken file is told and replaced; what it said is gone.
+	// A broken file is told; what it said is gone.
 	if err := os.WriteFile(path, []byte(`{"marker": 5`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := loadState(path); err == nil || got.Marker == "" || got.Marker == s.Marker || got.UIN != 0 {
-		t.Errorf("%+v, %v", got, err)
+	if again, err := account.OpenStore(path, &got, nil); err == nil || again.Saved().UIN != 0 {
+		t.Errorf("%+v, %v", again.Saved(), err)
 	}
 }
 

@@ -84,14 +84,15 @@ func (d *Daemon) Restart(_ context.Context, account string) error {
 // left one.
 func (d *Daemon) restartLocked(s *slot) {
 	if s.next == nil {
-		s.acc.Restart("", "")
+		s.acc.Restart()
 		return
 	}
-	old, cancel, done := s.acc, s.cancel, s.done
-	s.acc, s.next = d.newAccount(*s.next), nil
+	cancel, done := s.cancel, s.done
+	s.acc, s.host = d.newAccount(*s.next)
+	s.next = nil
 	ctx, stop := context.WithCancel(d.run)
 	s.cancel, s.done = stop, make(chan struct{})
-	acc, ended := s.acc, s.done
+	acc, host, ended := s.acc, s.host, s.done
 	d.wg.Go(func() {
 		defer close(ended)
 		cancel()
@@ -100,9 +101,7 @@ func (d *Daemon) restartLocked(s *slot) {
 			return
 		}
 		acc.Want(true)
-		if err := acc.Run(ctx); err != nil {
-			d.log.Error("account ended badly", "account", old.Name(), "err", err)
-		}
+		d.runAccount(ctx, acc, host)
 	})
 }
 
@@ -119,36 +118,36 @@ func (d *Daemon) QuickAccounts(ctx context.Context, account string) ([]api.Quick
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.acc.QuickAccounts(ctx)
+	list, err := s.host.QuickAccounts(ctx)
 	return list, s.loginError(err)
 }
 
 // LoginQuick implements [control.Backend].
 func (d *Daemon) LoginQuick(ctx context.Context, account string, uin int64) error {
-	return d.login(account, func(a *Account) error { return a.LoginQuick(ctx, uin) })
+	return d.login(account, func(n *napCat) error { return n.LoginQuick(ctx, uin) })
 }
 
 // LoginPassword implements [control.Backend].
 func (d *Daemon) LoginPassword(ctx context.Context, account string, r api.PasswordLoginRequest) error {
-	return d.login(account, func(a *Account) error { return a.LoginPassword(ctx, r.UIN, r.PasswordMD5) })
+	return d.login(account, func(n *napCat) error { return n.LoginPassword(ctx, r.UIN, r.PasswordMD5) })
 }
 
 // LoginCaptcha implements [control.Backend].
 func (d *Daemon) LoginCaptcha(ctx context.Context, account string, r api.CaptchaRequest) error {
-	return d.login(account, func(a *Account) error { return a.LoginCaptcha(ctx, r.Ticket, r.RandStr, r.SID) })
+	return d.login(account, func(n *napCat) error { return n.LoginCaptcha(ctx, r.Ticket, r.RandStr, r.SID) })
 }
 
 // LoginRefresh implements [control.Backend].
 func (d *Daemon) LoginRefresh(ctx context.Context, account string) error {
-	return d.login(account, func(a *Account) error { return a.LoginRefresh(ctx) })
+	return d.login(account, func(n *napCat) error { return n.LoginRefresh(ctx) })
 }
 
-func (d *Daemon) login(account string, step func(*Account) error) error {
+func (d *Daemon) login(account string, step func(*napCat) error) error {
 	s, err := d.slotOf(account)
 	if err != nil {
 		return err
 	}
-	return s.loginError(step(s.acc))
+	return s.loginError(step(s.host))
 }
 
 // loginError sorts what the WebUI said into the codes of the control API.

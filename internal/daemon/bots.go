@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/bot"
 	"github.com/ncatd/ncatd/internal/bot/store"
 	"github.com/ncatd/ncatd/internal/config"
@@ -139,26 +140,26 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 }
 
 // link makes the link of an account.
-func (b *bots) link(account string, emit func(LinkEvent)) Link {
+func (b *bots) link(name string, emit func(account.Fact)) *botLink {
 	d := b.d
 	l := &botLink{goal: make(chan goal, 1)}
-	logEvent := eventLog(d.log.With("account", account), d.o.Config.Log.Events)
+	logEvent := eventLog(d.log.With("account", name), d.o.Config.Log.Events)
 	l.Link = bot.New(bot.Options{
-		Account: account,
+		Account: name,
 		Bot:     b.bot,
-		Logger:  d.log.With("account", account),
-		Facts:   func(f bot.Fact) { emit(linkEvent(f)) },
+		Logger:  d.log.With("account", name),
+		Facts:   func(f bot.Fact) { tell(f, emit) },
 		Event: func(typ string, raw json.RawMessage) {
-			d.metrics.Event(account, typ)
+			d.metrics.Event(name, typ)
 			if logEvent != nil {
 				logEvent(typ, raw)
 			}
 			if d.hub.Wants("event") {
-				d.hub.Publish(api.WatchItem{Kind: "event", Account: account, Event: raw})
+				d.hub.Publish(api.WatchItem{Kind: "event", Account: name, Event: raw})
 			}
 		},
 		Called: func(action string, err error, took time.Duration) {
-			d.metrics.Call(account, action, callResult(err), took)
+			d.metrics.Call(name, action, callResult(err), took)
 		},
 	})
 	return l
@@ -178,31 +179,32 @@ func callResult(err error) string {
 	return "unknown_outcome"
 }
 
-func linkEvent(f bot.Fact) LinkEvent {
-	e := LinkEvent{SelfID: int64(f.SelfID), Online: f.Online, Interval: f.Interval, InRow: f.InRow, Text: f.Message, Err: f.Err}
+// tell says what a link's fact means for its account.
+func tell(f bot.Fact, emit func(account.Fact)) {
 	switch f.Kind {
 	case bot.Up:
-		e.Kind = LinkUp
+		emit(account.LinkUp{})
 	case bot.Ready:
-		e.Kind = LinkLifecycle
+		emit(account.LinkAccepted{SelfID: int64(f.SelfID)})
 	case bot.Beat:
-		e.Kind = LinkHeartbeat
+		emit(account.Beat{Online: f.Online, Every: f.Interval})
 	case bot.Offline:
-		e.Kind = LinkBotOffline
+		emit(account.Kicked{Text: f.Message})
 	case bot.Sends:
-		e.Kind = LinkSends
-	case bot.Down:
-		e.Kind = LinkDown
-	case bot.BadToken:
-		e.Kind, e.BadToken = LinkDown, true
+		emit(account.Unconfirmed{InRow: f.InRow})
+	case bot.Down, bot.BadToken:
+		e := account.LinkDown{Refused: f.Kind == bot.BadToken}
+		if f.Err != nil {
+			e.Err = f.Err.Error()
+		}
+		emit(e)
 	}
-	return e
 }
 
 // goal is the endpoint that a link shall be connected to; an empty URL is none.
 type goal struct{ url, token string }
 
-// botLink makes a [Link] of a bot's link: it follows wishes where that one
+// botLink makes an [account.Connection] of a bot's link: it follows wishes where that one
 // keeps a connection for as long as a call lasts.
 type botLink struct {
 	*bot.Link
@@ -210,9 +212,9 @@ type botLink struct {
 	mu   sync.Mutex
 }
 
-var _ Link = (*botLink)(nil)
+var _ account.Connection = (*botLink)(nil)
 
-// Run implements [Link].
+// Run implements [account.Connection].
 func (l *botLink) Run(ctx context.Context) error {
 	// The connection outlives the handlers, so that they can finish what they
 	// are at.
@@ -259,17 +261,17 @@ func (l *botLink) set(g goal) {
 	l.goal <- g
 }
 
-// Connect implements [Link].
+// Connect implements [account.Connection].
 func (l *botLink) Connect(url, token string) { l.set(goal{url, token}) }
 
-// Disconnect implements [Link].
+// Disconnect implements [account.Connection].
 func (l *botLink) Disconnect() { l.set(goal{}) }
 
-// Redial implements [Link].
+// Redial implements [account.Connection].
 func (l *botLink) Redial() { l.Drop() }
 
-// Stats implements [Link].
-func (l *botLink) Stats() LinkStats {
+// Stats implements [account.Connection].
+func (l *botLink) Stats() account.Stats {
 	s := l.Link.Stats()
-	return LinkStats{Events: s.Events, Calls: s.Calls, SendsFailed: s.SendsFailed, QueueDropped: s.QueueDropped}
+	return account.Stats{Events: s.Events, Calls: s.Calls, SendsFailed: s.SendsFailed, QueueDropped: s.QueueDropped}
 }

@@ -1,6 +1,6 @@
 // Package daemon puts everything together: it runs the accounts of one home,
-// serves the control API, and stops in order. [Run] is its entry; an [Account]
-// is the life of one account. It is the only package that imports nearly all
+// serves the control API, and stops in order. [Run] is its entry; napCat is what
+// an account of package account has as its host. It is the only package that imports nearly all
 // others; what it decides by itself is little: which pair of releases runs, and
 // what a reload may change.
 package daemon
@@ -19,13 +19,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/health"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/proc"
+	"github.com/ncatd/ncatd/internal/supervisor"
 	"github.com/ncatd/ncatd/internal/systemd"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -75,6 +78,7 @@ type Daemon struct {
 	ports    *Ports
 	bots     *bots
 	crashes  *crashes
+	health   *health.Registry
 	started  time.Time
 
 	run    context.Context // of the accounts; ended by the stop
@@ -91,11 +95,12 @@ type Daemon struct {
 
 // slot is one account of the config and what runs for it.
 type slot struct {
-	acc    *Account
+	acc    *account.Account
+	host   *napCat
 	cancel context.CancelFunc
 	done   chan struct{} // closed when acc.Run has returned
 	// next is the account's new config after a reload, taken at its restart.
-	next *AccountConfig
+	next *napCatConfig
 	// wanted is whether the account shall run.
 	wanted bool
 }
@@ -134,6 +139,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if c := d.crashes.snapshot(); c != nil && d.crashes.fresh {
 		o.Log.Error("ncatd had ended in a panic", "time", c.Time, "panic", c.Panic, "stack", c.Stack)
 	}
+	d.health = health.New(o.Log, d.degraded)
 	if d.bots, err = newBots(ctx, d); err != nil {
 		return err
 	}
@@ -234,33 +240,40 @@ func (d *Daemon) accountOf(id onebot.UserID) string {
 }
 
 // newSlot makes the account of c. It starts nothing.
-func (d *Daemon) newSlot(c AccountConfig, wanted bool) *slot {
-	return &slot{acc: d.newAccount(c), wanted: wanted}
+func (d *Daemon) newSlot(c napCatConfig, wanted bool) *slot {
+	s := &slot{wanted: wanted}
+	s.acc, s.host = d.newAccount(c)
+	return s
 }
 
 // startLocked runs a slot's account.
 func (d *Daemon) startLocked(s *slot) {
 	ctx, cancel := context.WithCancel(d.run)
 	s.cancel, s.done = cancel, make(chan struct{})
-	acc, done := s.acc, s.done
+	acc, host, done := s.acc, s.host, s.done
 	if s.wanted {
 		acc.Want(true)
 	}
 	d.wg.Go(func() {
 		defer close(done)
-		if err := acc.Run(ctx); err != nil {
-			d.log.Error("account ended badly", "account", acc.Name(), "err", err)
-		}
+		d.runAccount(ctx, acc, host)
 	})
 }
 
-func (d *Daemon) newAccount(c AccountConfig) *Account {
+func (d *Daemon) runAccount(ctx context.Context, acc *account.Account, host *napCat) {
+	if err := errors.Join(acc.Run(ctx), host.Close()); err != nil {
+		d.log.Error("account ended badly", "account", acc.Name(), "err", err)
+	}
+}
+
+func (d *Daemon) newAccount(c napCatConfig) (*account.Account, *napCat) {
 	name := c.Account.Name
-	return NewAccount(c, AccountDeps{
+	host := newNapCat(c, napCatDeps{
 		Logger:  d.log,
 		Display: d.display,
 		Sampler: d.sampler,
 		Ports:   d.ports,
+		Health:  d.health,
 		Pair: func(ctx context.Context, installing func(string)) (install.Pair, error) {
 			steps := new(installSteps)
 			return d.releases.pair(ctx, func(e install.Event) {
@@ -272,25 +285,38 @@ func (d *Daemon) newAccount(c AccountConfig) *Account {
 		},
 		Online:    d.releases.online,
 		NotOnline: d.releases.notOnline,
-		Link:      d.bots.link,
-		Changed:   d.changed,
 		Log: func(r api.LogRecord) {
 			if d.hub.Wants("log") {
 				d.hub.Publish(api.WatchItem{Kind: "log", Account: r.Account, Log: &r})
 			}
 		},
-		Remember: d.remember,
 	})
+	return account.New(d.accountOptions(c, host)), host
 }
 
-func (d *Daemon) accountConfig(c config.Account) AccountConfig {
+// accountOptions is what an account is made of that has host.
+func (d *Daemon) accountOptions(c napCatConfig, host *napCat) account.Options {
+	name := c.Account.Name
+	return account.Options{
+		Name: name, Policy: c.policy(), StopTimeout: c.Supervisor.StopTimeout.D(), ProbeTimeout: c.Supervisor.Health.ProbeTimeout.D(),
+		Logger: d.log.With("account", name), Store: host.store, Host: host,
+		Link:      func(emit func(account.Fact)) account.Connection { return d.bots.link(name, emit) },
+		Token:     c.OneBotToken.Reveal,
+		Say:       say,
+		Degraded:  func() []api.Degraded { return d.health.Of(name) },
+		Changed:   d.changed,
+		Restarted: func(why supervisor.Reason) { d.metrics.Restart(name, string(why)) },
+		Remember:  func(uin int64) { d.remember(name, uin) },
+	}
+}
+
+func (d *Daemon) accountConfig(c config.Account) napCatConfig {
 	cfg, secrets := d.cfg, d.secrets.Accounts[c.Name]
-	dir := d.o.Home.Account(c.Name)
-	return AccountConfig{
+	return napCatConfig{
 		Account:     c,
 		ExtraArgs:   cfg.NapCat.ExtraArgs,
 		Supervisor:  cfg.Supervisor,
-		Dir:         dir,
+		Dir:         d.o.Home.Account(c.Name),
 		LogFile:     d.o.Home.Join("accounts", c.Name, "napcat.log"),
 		LogSize:     int64(cfg.Log.MaxSize),
 		LogsAll:     int64(cfg.Log.MaxTotal),
@@ -300,16 +326,24 @@ func (d *Daemon) accountConfig(c config.Account) AccountConfig {
 	}
 }
 
-// changed takes a new snapshot of an account to whoever watches.
+// changed takes a new snapshot of an account to whatever watches.
 func (d *Daemon) changed(a api.Account, transition bool) {
 	d.hub.Publish(api.WatchItem{Kind: "state", Account: a.Name, State: &a})
-	if !transition {
-		return
+	if transition {
+		d.told()
 	}
-	if a.State == api.StateBackoff || a.State == api.StateFailed {
-		d.metrics.Restart(a.Name, a.Reason)
+}
+
+// degraded shows that the reasons why an account is degraded changed.
+func (d *Daemon) degraded(name string) {
+	d.mu.Lock()
+	slots := slices.Clone(d.slots)
+	d.mu.Unlock()
+	for _, s := range slots {
+		if name == "" || s.acc.Name() == name {
+			s.acc.Republish()
+		}
 	}
-	d.told()
 }
 
 // installed logs one step of an install for the account that waits for it.

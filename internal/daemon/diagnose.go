@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"strconv"
 	"syscall"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/output"
@@ -11,11 +13,8 @@ import (
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
-// diagnosis is the likely cause of an end, with what to do about it.
-type diagnosis struct {
-	Reason supervisor.Reason
-	Detail string
-}
+// say words a fault for the log and for people who read JSON.
+func say(f api.Fault) string { return text.Fault(text.English, f) }
 
 // causes say what the facts that explain an end mean. The fact's text is the arg
 // of a sentence that has one.
@@ -24,67 +23,62 @@ var causes = map[output.Kind]struct {
 	code   api.Code
 	arg    bool
 }{
-	output.KindMissingLib:  {reasonMissingLib, api.CodeMissingLibrary, true},
-	output.KindOldLibrary:  {reasonMissingLib, api.CodeOldLibrary, true},
-	output.KindSandbox:     {reasonCrash, api.CodeSandbox, true},
-	output.KindSmallShm:    {reasonCrash, api.CodeSmallShm, false},
-	output.KindBadOption:   {reasonBadConfig, api.CodeBadOption, true},
-	output.KindNoDisplay:   {reasonNoDisplay, api.CodeNoDisplay, false},
-	output.KindLimit:       {reasonCrash, api.CodeLimit, true},
-	output.KindDiskFull:    {reasonDiskFull, api.CodeDiskFull, false},
-	output.KindReadOnly:    {reasonDiskFull, api.CodeReadOnly, true},
-	output.KindNoMemory:    {reasonMemory, api.CodeOutOfMemory, false},
-	output.KindIllegal:     {reasonCrash, api.CodeIllegal, false},
-	output.KindNotNapCat:   {reasonNotNapCat, api.CodeNotNapCat, false},
-	output.KindStartFailed: {reasonCrash, api.CodeStartFailed, true},
-	output.KindKicked:      {reasonKicked, api.CodeKicked, true},
-	output.KindBadConfig:   {reasonBadConfig, api.CodeNapCatConfig, true},
-	output.KindDenied:      {reasonCrash, api.CodeDenied, true},
+	output.KindMissingLib:  {account.ReasonMissingLib, api.CodeMissingLibrary, true},
+	output.KindOldLibrary:  {account.ReasonMissingLib, api.CodeOldLibrary, true},
+	output.KindSandbox:     {account.ReasonCrash, api.CodeSandbox, true},
+	output.KindSmallShm:    {account.ReasonCrash, api.CodeSmallShm, false},
+	output.KindBadOption:   {account.ReasonBadConfig, api.CodeBadOption, true},
+	output.KindNoDisplay:   {account.ReasonNoDisplay, api.CodeNoDisplay, false},
+	output.KindLimit:       {account.ReasonCrash, api.CodeLimit, true},
+	output.KindDiskFull:    {account.ReasonDiskFull, api.CodeDiskFull, false},
+	output.KindReadOnly:    {account.ReasonDiskFull, api.CodeReadOnly, true},
+	output.KindNoMemory:    {account.ReasonMemory, api.CodeOutOfMemory, false},
+	output.KindIllegal:     {account.ReasonCrash, api.CodeIllegal, false},
+	output.KindNotNapCat:   {account.ReasonNotNapCat, api.CodeNotNapCat, false},
+	output.KindStartFailed: {account.ReasonCrash, api.CodeStartFailed, true},
+	output.KindKicked:      {account.ReasonKicked, api.CodeKicked, true},
+	output.KindBadConfig:   {account.ReasonBadConfig, api.CodeNapCatConfig, true},
+	output.KindDenied:      {account.ReasonCrash, api.CodeDenied, true},
 }
 
 // diagnose explains the end of a process by its exit and its last lines. Without
 // a code or a line that tells it guesses nothing.
-func diagnose(exit proc.Exit, lines []output.Line) diagnosis {
+func diagnose(exit proc.Exit, lines []output.Line) *supervisor.Fault {
 	e := output.Explain(lines)
 	how, last := howEnded(exit), lastWords(e.Telling)
-	end := func(r supervisor.Reason, why api.Fault, behind ...api.Fault) diagnosis {
-		why = why.With(behind...)
-		d := diagnosis{r, text.Fault(text.English, why)}
-		if hint := text.FaultHint(text.English, why); hint != "" {
-			d.Detail += "; " + hint
-		}
-		return d
+	end := func(r supervisor.Reason, why api.Fault, behind ...api.Fault) *supervisor.Fault {
+		return &supervisor.Fault{Cause: supervisor.Cause{Reason: r, Why: why.With(behind...)}, Weight: 1}
 	}
 	if e.Cause != nil && e.Cause.Kind == output.KindPortBusy {
-		return end(reasonPortBusy, api.Because(api.CodePortInUse, e.Cause.Port), how, last)
+		return end(account.ReasonPortBusy, api.Because(api.CodePortInUse, e.Cause.Port), how, last)
 	}
 	if e.Cause != nil {
 		c := causes[e.Cause.Kind]
 		why := api.Fault{Code: c.code}
 		if c.arg {
-			why.Args = []string{or(e.Cause.Text, "?")}
+			why.Args = []string{cmp.Or(e.Cause.Text, "?")}
 		}
 		return end(c.reason, why, how, last)
 	}
 	switch {
 	case ended(exit, e, syscall.SIGSEGV) && e.Unsupported:
-		return end(reasonUnsupportedQQ, api.Because(api.CodeCrashedOldModule), how, last)
+		return end(account.ReasonUnsupportedQQ, api.Because(api.CodeCrashedOldModule), how, last)
 	case ended(exit, e, syscall.SIGSEGV):
-		return end(reasonCrash, api.Because(api.CodeCrashedModule), how, last)
+		return end(account.ReasonCrash, api.Because(api.CodeCrashedModule), how, last)
 	case ended(exit, e, syscall.SIGILL):
-		return end(reasonCrash, api.Because(api.CodeIllegal), how, last)
+		return end(account.ReasonCrash, api.Because(api.CodeIllegal), how, last)
 	case exit.Signal == syscall.SIGKILL || exit.Code == 128+int(syscall.SIGKILL):
-		return end(reasonCrash, api.Because(api.CodeKilled), last)
+		return end(account.ReasonCrash, api.Because(api.CodeKilled), last)
 	case e.Worker && e.WorkerCode >= 0:
-		return end(reasonCrash, api.Because(api.CodeWorkerDied, strconv.Itoa(e.WorkerCode)+signalHint(e.WorkerCode)), how, last)
+		return end(account.ReasonCrash, api.Because(api.CodeWorkerDied, strconv.Itoa(e.WorkerCode)+signalHint(e.WorkerCode)), how, last)
 	case e.Worker:
-		return end(reasonCrash, api.Because(api.CodeWorkerDiedUnknown), how, last)
+		return end(account.ReasonCrash, api.Because(api.CodeWorkerDiedUnknown), how, last)
 	case e.Unsupported:
-		return end(reasonUnsupportedQQ, api.Because(api.CodeUnsupportedQQ), how, last)
+		return end(account.ReasonUnsupportedQQ, api.Because(api.CodeUnsupportedQQ), how, last)
 	case e.NoNetwork:
-		return end(reasonNoNetwork, api.Because(api.CodeNoNetworkEnded), how)
+		return end(account.ReasonNoNetwork, api.Because(api.CodeNoNetworkEnded), how)
 	}
-	return end(reasonCrash, how, last)
+	return end(account.ReasonCrash, how, last)
 }
 
 // ended reports whether a signal ended the master or the worker.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/control/api"
 )
 
@@ -65,7 +66,7 @@ func statusLine(accounts []api.Account) string {
 
 func qrOnly(accounts []api.Account) bool {
 	for _, a := range accounts {
-		if a.State == api.StateLoginRequired && a.Reason != string(reasonQR) {
+		if a.State == api.StateLoginRequired && a.Reason != string(account.ReasonQR) {
 			return false
 		}
 	}
@@ -105,7 +106,7 @@ func (d *Daemon) alive(ctx context.Context, limit time.Duration) error {
 	slots := append([]*slot(nil), d.slots...)
 	d.mu.Unlock()
 	for _, s := range slots {
-		if err := s.acc.runner.Ping(ctx); err != nil {
+		if err := s.acc.Ping(ctx); err != nil {
 			return fmt.Errorf("account %s: %w", s.acc.Name(), err)
 		}
 	}

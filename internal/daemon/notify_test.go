@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/account"
+	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
-	"github.com/ncatd/ncatd/internal/supervisor"
 	"github.com/ncatd/ncatd/internal/systemd"
 )
 
@@ -38,11 +39,19 @@ func TestStatusLine(t *testing.T) {
 	}
 }
 
-// noProcess is a driver that has nothing to drive.
-type noProcess struct{}
+// noHost is a host without a process, noLink a link that is never up.
+type (
+	noHost struct{ account.Host }
+	noLink struct{ account.Connection }
+)
 
-func (noProcess) Spawn(context.Context, uint64) error                   { return nil }
-func (noProcess) Stop(context.Context, uint64, *supervisor.Fault) error { return nil }
+func (noHost) Spawn(context.Context, *account.Life) error { return nil }
+func (noHost) Stop(context.Context, time.Duration) error  { return nil }
+func (noHost) Forget()                                    {}
+
+func (noLink) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (noLink) Disconnect()                   {}
+func (noLink) Stats() account.Stats          { return account.Stats{} }
 
 // TestStuckRunnerStarvesWatchdog freezes the runner of one of two accounts: the
 // service manager hears nothing more until it goes on.
@@ -66,15 +75,21 @@ func TestStuckRunnerStarvesWatchdog(t *testing.T) {
 	stuck, freed := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	for _, name := range []string{"lively", "frozen"} {
-		r := supervisor.NewRunner(supervisor.Options{Driver: noProcess{}, Changed: func(s supervisor.Status, _ bool) {
-			if name == "frozen" && s.State != supervisor.StateStopped {
-				once.Do(func() { close(stuck); <-freed })
-			}
-		}})
-		acc := &Account{runner: r}
-		acc.c.Account.Name = name
+		store, err := account.OpenStore(filepath.Join(t.TempDir(), "state.json"), new(struct{}), func() any { return struct{}{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		acc := account.New(account.Options{
+			Name: name, Policy: napCatConfig{Supervisor: config.Default().Supervisor}.policy(), Logger: d.log, Store: store, Host: noHost{}, Say: say, StopTimeout: time.Second,
+			Link: func(func(account.Fact)) account.Connection { return noLink{} },
+			Changed: func(a api.Account, _ bool) {
+				if name == "frozen" && a.State != api.StateStopped {
+					once.Do(func() { close(stuck); <-freed })
+				}
+			},
+		})
 		d.slots = append(d.slots, &slot{acc: acc})
-		wg.Go(func() { _ = r.Run(ctx) }) // it ends with ctx
+		wg.Go(func() { _ = acc.Run(ctx) }) // it ends with ctx
 	}
 	wg.Go(func() { d.watchdog(ctx) })
 
@@ -91,7 +106,7 @@ func TestStuckRunnerStarvesWatchdog(t *testing.T) {
 	if !heard(10 * time.Second) {
 		t.Fatal("the watchdog is not fed")
 	}
-	d.slots[1].acc.runner.Want(true, supervisor.ReasonWanted, "")
+	d.slots[1].acc.Want(true)
 	<-stuck
 	for heard(watchdog / 2) { // what was under way
 	}

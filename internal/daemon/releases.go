@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/supervisor"
@@ -26,11 +27,11 @@ var trialReasons = map[supervisor.Reason]bool{
 	supervisor.ReasonExited:      true,
 	supervisor.ReasonCrashLoop:   true,
 	supervisor.ReasonSpawnFailed: true,
-	reasonCrash:                  true,
-	reasonUnsupportedQQ:          true,
-	reasonMissingLib:             true,
-	reasonNotNapCat:              true,
-	reasonNotResponding:          true,
+	account.ReasonCrash:          true,
+	account.ReasonUnsupportedQQ:  true,
+	account.ReasonMissingLib:     true,
+	account.ReasonNotNapCat:      true,
+	account.ReasonNotResponding:  true,
 }
 
 // releases hands all accounts the pair to run: it installs what is missing, once

@@ -125,7 +125,7 @@ func (d *Daemon) reloadAccountsLocked(old, cfg *config.Config, r *api.ReloadResp
 
 // sameAccount reports whether an account started with the old config needs no
 // restart to be as next says.
-func (d *Daemon) sameAccount(old *config.Config, next AccountConfig) bool {
+func (d *Daemon) sameAccount(old *config.Config, next napCatConfig) bool {
 	i := slices.IndexFunc(old.Accounts, func(a config.Account) bool { return a.Name == next.Account.Name })
 	if i < 0 {
 		return false

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,9 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/bot"
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/health"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
 	"github.com/ncatd/ncatd/internal/napcatsim"
@@ -88,9 +92,11 @@ func installSim(dir string) (install.Pair, error) {
 type rig struct {
 	t    *testing.T
 	dir  string
-	c    AccountConfig
-	d    AccountDeps
-	acc  *Account
+	c    napCatConfig
+	d    napCatDeps
+	o    account.Options // what a test sets of them
+	acc  *account.Account
+	host *napCat
 	sim  *napcatsim.Control
 	bot  *ncat.Bot
 	stop func() error // ends Run; further calls do nothing
@@ -100,6 +106,9 @@ type rig struct {
 	logs []stamped
 	hist []api.Transition
 	seen api.Account
+	// steps are those of the logins, without repetitions.
+	steps []api.LoginStep
+	step  api.LoginStep
 }
 
 type stamped struct {
@@ -125,7 +134,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	s.Health.ProbeInterval, s.Health.ProbeTimeout, s.Health.StartTimeout = ms(300), ms(1000), ms(15000)
 	s.StopTimeout = ms(300) // the simulator takes 2 s to end in order, as NapCat does
 	acc.OneBot.Heartbeat = ms(1000)
-	r.c = AccountConfig{
+	r.c = napCatConfig{
 		Account: acc, Supervisor: s, Dir: filepath.Join(dir, "accounts", name), LogFile: filepath.Join(dir, "napcat.log"),
 		WebUIToken: "webuitoken123456", OneBotToken: "onebottoken12345", Environ: os.Environ(),
 	}
@@ -133,24 +142,11 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	if os.Getenv("NCATD_TEST_LOG") != "" {
 		w = t.Output()
 	}
-	r.d = AccountDeps{
+	r.d = napCatDeps{
 		Logger:  slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Display: launch.NewDisplay(launch.DisplayOptions{Mode: "none"}), Sampler: proc.NewSampler(), Ports: NewPorts(),
-		Pair: func(context.Context, func(string)) (install.Pair, error) { return simPair, nil },
-		Link: func(account string, emit func(LinkEvent)) Link {
-			l := &botLink{goal: make(chan goal, 1)}
-			l.Link = bot.New(bot.Options{Account: account, Bot: r.bot, Logger: slog.New(slog.DiscardHandler), Facts: func(f bot.Fact) { emit(linkEvent(f)) }})
-			return l
-		},
-		Changed: func(a api.Account, transition bool) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.seen = a
-			if transition {
-				r.hist = append(r.hist, api.Transition{Time: time.Now(), State: a.State, Reason: a.Reason, Detail: a.Detail})
-			}
-			r.cond.Broadcast()
-		},
+		Health: health.New(slog.New(slog.DiscardHandler), nil),
+		Pair:   func(context.Context, func(string)) (install.Pair, error) { return simPair, nil },
 		Log: func(rec api.LogRecord) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -165,14 +161,43 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	return r
 }
 
+func (r *rig) options(host *napCat) account.Options {
+	d := &Daemon{log: r.d.Logger, health: r.d.Health, metrics: control.NewMetrics()}
+	o := d.accountOptions(r.c, host)
+	o.Link = func(emit func(account.Fact)) account.Connection {
+		l := &botLink{goal: make(chan goal, 1)}
+		l.Link = bot.New(bot.Options{Account: r.c.Account.Name, Bot: r.bot, Logger: slog.New(slog.DiscardHandler), Facts: func(f bot.Fact) { tell(f, emit) }})
+		return l
+	}
+	o.Remember = func(int64) {}
+	if r.o.Remember != nil {
+		o.Remember = r.o.Remember
+	}
+	o.Changed = func(a api.Account, transition bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.seen = a
+		if a.Login != nil && a.Login.Step != r.step {
+			r.step = a.Login.Step
+			r.steps = append(r.steps, r.step)
+		}
+		if transition {
+			r.hist = append(r.hist, api.Transition{Time: time.Now(), State: a.State, Reason: a.Reason, Detail: a.Detail})
+		}
+		r.cond.Broadcast()
+	}
+	return o
+}
+
 // start runs the account and wishes it to run. The test ends it.
 func (r *rig) start() {
 	r.t.Helper()
-	acc := NewAccount(r.c, r.d)
-	r.acc = acc
+	host := newNapCat(r.c, r.d)
+	acc := account.New(r.options(host))
+	r.acc, r.host = acc, host
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- acc.Run(ctx) }()
+	go func() { done <- errors.Join(acc.Run(ctx), host.Close()) }()
 	var once sync.Once
 	var err error
 	r.stop = func() error {
@@ -186,7 +211,7 @@ func (r *rig) start() {
 		if err := r.stop(); err != nil {
 			r.t.Errorf("end of the account: %v", err)
 		}
-		if err := proc.Sweep(proc.Identity{}, acc.state.Marker, 5*time.Second); err != nil {
+		if err := proc.Sweep(proc.Identity{}, host.state.Marker, 5*time.Second); err != nil {
 			r.t.Error(err)
 		}
 		if r.t.Failed() {

@@ -3,6 +3,8 @@ package supervisor
 import (
 	"math"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Event is something that happened to an account: one of [SpawnBegan],
@@ -10,8 +12,10 @@ import (
 // [StopBegan] and [Exited].
 type Event interface{ event() }
 
-// SpawnBegan happens when a spawn is begun under a wish of Generation.
-type SpawnBegan struct{ Generation uint64 }
+// SpawnBegan happens when a spawn is begun for Want. One that a person asked for
+// as a restart forgets the failures before it: whoever asks has mended something,
+// or wants to see at once that it is not mended.
+type SpawnBegan struct{ Want Want }
 
 // Spawned happens when the process exists.
 type Spawned struct{}
@@ -56,7 +60,11 @@ func (s Seen) After(p Policy, e Event, now time.Time, u float64) Seen {
 	switch e := e.(type) {
 	case SpawnBegan:
 		if s.Process == Absent {
-			s = Seen{Process: Spawning, Life: s.Life + 1, Generation: e.Generation, Ending: s.Ending, Failures: s.Failures}
+			failures := s.Failures
+			if e.Want.Restart > s.Generation {
+				failures = Failures{}
+			}
+			s = Seen{Process: Spawning, Life: s.Life + 1, Generation: e.Want.Generation, Ending: s.Ending, Failures: failures}
 		}
 	case Spawned:
 		if s.Process == Spawning {
@@ -173,14 +181,11 @@ func (f Failures) after(p Policy, d time.Duration) Failures {
 }
 
 func orFault(f *Fault) *Fault {
+	ended := Because(ReasonExited, api.CodeProcessEnded)
 	if f == nil {
-		return &Fault{Reason: ReasonExited, Detail: "the process ended", Weight: 1}
+		return &Fault{Cause: ended, Weight: 1}
 	}
-	if f.Reason == "" || f.Detail == "" {
-		g := *f
-		g.Reason = orReason(g.Reason, ReasonExited)
-		g.Detail = orText(g.Detail, "the process ended: "+string(g.Reason))
-		return &g
-	}
-	return f
+	g := *f
+	g.Cause = f.Cause.or(ended)
+	return &g
 }

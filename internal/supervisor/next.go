@@ -1,9 +1,11 @@
 package supervisor
 
 import (
-	"fmt"
 	"math"
+	"slices"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // State is one word for what an account is doing.
@@ -40,11 +42,41 @@ const (
 	ReasonProcessAlive Reason = "process_alive" // started, nothing known of it yet
 )
 
+// Cause is why an account is in its state: the word that scripts match, and what
+// the catalogue makes a sentence of.
+type Cause struct {
+	Reason Reason
+	Why    api.Fault
+}
+
+// Because returns a Cause; args fill the sentence of code.
+func Because(r Reason, code api.Code, args ...any) Cause { return Cause{r, api.Because(code, args...)} }
+
+// Equal reports whether c and d say the same.
+func (c Cause) Equal(d Cause) bool { return c.Reason == d.Reason && equal(&c.Why, &d.Why) }
+
+func equal(f, g *api.Fault) bool {
+	if f == nil || g == nil {
+		return f == g
+	}
+	return f.Code == g.Code && slices.Equal(f.Args, g.Args) && equal(f.Cause, g.Cause)
+}
+
+// or returns c with what it leaves open taken from d.
+func (c Cause) or(d Cause) Cause {
+	if c.Reason == "" {
+		c.Reason = d.Reason
+	}
+	if c.Why.Code == "" {
+		c.Why = d.Why
+	}
+	return c
+}
+
 // Fault is why a process must end, did end, or could not be started. It is an
 // error, so that [Driver.Spawn] can return one.
 type Fault struct {
-	Reason Reason
-	Detail string
+	Cause
 	// Weight is what the fault adds to the failure score; 0 for an end that is
 	// nobody's failure, after which the next start is not delayed.
 	Weight float64
@@ -54,13 +86,8 @@ type Fault struct {
 	Pause time.Duration
 }
 
-// Error implements error.
-func (f *Fault) Error() string {
-	if f.Detail == "" {
-		return string(f.Reason)
-	}
-	return string(f.Reason) + ": " + f.Detail
-}
+// Error implements error. It is the reason alone; the sentence is the catalogue's.
+func (f *Fault) Error() string { return string(f.Reason) }
 
 // Policy bounds the pauses and the patience. All fields must be positive;
 // Jitter is in [0, 1).
@@ -84,9 +111,8 @@ type Want struct {
 	// Restart is the generation at which a restart was asked for: a process of
 	// an older generation is replaced. 0 is never.
 	Restart uint64
-	// Why is the reason of that restart or of the stop, Detail its sentence.
-	Why    Reason
-	Detail string
+	// Cause is why that restart or the stop is wished for.
+	Cause Cause
 }
 
 // Process is the stage of an account's process.
@@ -104,10 +130,12 @@ const (
 type Health struct {
 	// State is one of starting, login_required, connecting, online, offline;
 	// while the process is being spawned also installing.
-	State  State
-	Reason Reason
-	Detail string
+	State State
+	Cause
 }
+
+// Equal reports whether h and g say the same.
+func (h Health) Equal(g Health) bool { return h.State == g.State && h.Cause.Equal(g.Cause) }
 
 // Failures is the memory of what went wrong. It is worth saving: a supervisor
 // that starts with it does not forget a crash loop.
@@ -147,10 +175,9 @@ const (
 // Decision is what follows from the facts.
 type Decision struct {
 	Effect Effect
-	Why    *Fault // of an EffectStop
+	Stop   *Fault // of an EffectStop
 	State  State
-	Reason Reason
-	Detail string
+	Cause  Cause
 	// Wake is when the decision must be made again although nothing happened;
 	// zero is never.
 	Wake time.Time
@@ -165,7 +192,7 @@ func Next(p Policy, w Want, s Seen, now time.Time) Decision {
 	case Running:
 		return nextRunning(p, w, s, now)
 	case Stopping:
-		return Decision{State: StateStopping, Reason: s.Ending.Reason, Detail: s.Ending.Detail}
+		return Decision{State: StateStopping, Cause: s.Ending.Cause}
 	default:
 		return nextAbsent(p, w, s, now)
 	}
@@ -173,52 +200,48 @@ func Next(p Policy, w Want, s Seen, now time.Time) Decision {
 
 func nextSpawning(w Want, s Seen) Decision {
 	if !w.Running || w.Restart > s.Generation {
-		d := Decision{State: StateStopping, Reason: wanted(w), Detail: orText(w.Detail, "the start was given up because a stop was asked for")}
+		d := Decision{State: StateStopping, Cause: w.Cause.or(Because(ReasonWanted, api.CodeStartGivenUp))}
 		if !s.Cancelled {
 			d.Effect = EffectCancel
 		}
 		return d
 	}
-	d := Decision{State: StateStarting, Reason: ReasonSpawn, Detail: "the process is being started"}
+	d := Decision{State: StateStarting, Cause: s.Health.Cause.or(Because(ReasonSpawn, api.CodeProcessStarts))}
 	if s.Health.State != "" {
-		d.State, d.Reason, d.Detail = s.Health.State, orReason(s.Health.Reason, ReasonSpawn), orText(s.Health.Detail, d.Detail)
+		d.State = s.Health.State
 	}
 	return d
 }
 
 func nextRunning(p Policy, w Want, s Seen, now time.Time) Decision {
 	stop := func(f *Fault) Decision {
-		return Decision{Effect: EffectStop, Why: f, State: StateStopping, Reason: f.Reason, Detail: f.Detail}
+		return Decision{Effect: EffectStop, Stop: f, State: StateStopping, Cause: f.Cause}
 	}
 	switch {
 	case !w.Running:
-		return stop(&Fault{Reason: wanted(w), Detail: orText(w.Detail, "a stop was asked for")})
+		return stop(&Fault{Cause: w.Cause.or(Because(ReasonWanted, api.CodeStopAsked))})
 	case w.Restart > s.Generation:
-		return stop(&Fault{Reason: orReason(w.Why, ReasonRestart), Detail: orText(w.Detail, "a restart was asked for")})
+		return stop(&Fault{Cause: w.Cause.or(Because(ReasonRestart, api.CodeRestartAsked))})
 	case s.Fault != nil:
 		return stop(s.Fault)
 	}
-	d := Decision{State: s.Health.State, Reason: s.Health.Reason, Detail: s.Health.Detail}
+	d := Decision{State: s.Health.State}
 	if d.State == "" {
-		d.State, d.Reason, d.Detail = StateStarting, ReasonProcessAlive, "the process runs, nothing has been heard of it yet"
-	}
-	if d.Reason == "" {
-		d.Reason = Reason(d.State)
-	}
-	if d.Detail == "" {
-		d.Detail = "the account is " + string(d.State)
+		d.State, d.Cause = StateStarting, Because(ReasonProcessAlive, api.CodeProcessRuns)
+	} else {
+		d.Cause = s.Health.Cause.or(Because(Reason(d.State), api.CodeStateOnly, d.State))
 	}
 	if !s.Unready.IsZero() {
 		due := s.Unready.Add(p.StartTimeout)
 		if !now.Before(due) {
-			return stop(&Fault{Reason: ReasonNotReady, Weight: 1, Detail: fmt.Sprintf("not ready after %s: %s", p.StartTimeout, d.Detail)})
+			return stop(&Fault{Cause: Cause{ReasonNotReady, api.Because(api.CodeNotReadyAfter, p.StartTimeout).With(d.Cause.Why)}, Weight: 1})
 		}
 		d.Wake = due
 	}
 	if s.Health.State == StateOffline {
 		due := s.HealthAt.Add(p.OfflineTimeout)
 		if !now.Before(due) {
-			return stop(&Fault{Reason: orReason(s.Health.Reason, ReasonOffline), Weight: 1, Detail: fmt.Sprintf("still offline after %s: %s", p.OfflineTimeout, d.Detail)})
+			return stop(&Fault{Cause: Cause{d.Cause.Reason, api.Because(api.CodeOfflineAfter, p.OfflineTimeout).With(d.Cause.Why)}, Weight: 1})
 		}
 		d.Wake = due
 	}
@@ -227,43 +250,26 @@ func nextRunning(p Policy, w Want, s Seen, now time.Time) Decision {
 
 func nextAbsent(p Policy, w Want, s Seen, now time.Time) Decision {
 	if !w.Running {
-		d := Decision{State: StateStopped, Reason: wanted(w), Detail: orText(w.Detail, "not wanted to run")}
-		return d
+		return Decision{State: StateStopped, Cause: w.Cause.or(Because(ReasonWanted, api.CodeNotWanted))}
 	}
 	anew := w.Restart > s.Generation
 	if s.Ending != nil && s.Ending.Permanent && w.Generation <= s.Generation {
-		return Decision{State: StateFailed, Reason: s.Ending.Reason, Detail: s.Ending.Detail}
+		return Decision{State: StateFailed, Cause: s.Ending.Cause}
 	}
 	if now.Before(s.NotBefore) && !anew {
-		d := Decision{State: StateBackoff, Reason: ReasonExited, Detail: "waiting before the next start", Wake: s.NotBefore}
+		d := Decision{State: StateBackoff, Cause: Because(ReasonExited, api.CodeBackoff), Wake: s.NotBefore}
 		if s.Ending != nil {
-			d.Reason, d.Detail = s.Ending.Reason, s.Ending.Detail
+			d.Cause = s.Ending.Cause
 		}
 		if s.Failures.Score > p.ScoreLimit {
 			d.State = StateFailed
-			if d.Reason == "crash" || d.Reason == ReasonExited {
-				d.Reason = ReasonCrashLoop
+			if d.Cause.Reason == "crash" || d.Cause.Reason == ReasonExited {
+				d.Cause = Cause{ReasonCrashLoop, api.Because(api.CodeCrashLoop).With(d.Cause.Why)}
 			}
 		}
 		return d
 	}
-	return Decision{Effect: EffectSpawn, State: StateStarting, Reason: ReasonSpawn, Detail: "the process is being started"}
-}
-
-func wanted(w Want) Reason { return orReason(w.Why, ReasonWanted) }
-
-func orReason(r, other Reason) Reason {
-	if r == "" {
-		return other
-	}
-	return r
-}
-
-func orText(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
+	return Decision{Effect: EffectSpawn, State: StateStarting, Cause: Because(ReasonSpawn, api.CodeProcessStarts)}
 }
 
 // Pause returns how long to wait before the start that follows failure number

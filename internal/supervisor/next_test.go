@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 var testPolicy = Policy{
@@ -45,14 +47,14 @@ func TestLoop(t *testing.T) {
 				return nil
 			}
 			return &Fault{
-				Reason: Reason(rapid.SampledFrom([]string{"", "crash", "kicked"}).Draw(t, "reason")), Detail: rapid.SampledFrom([]string{"", "x"}).Draw(t, "detail"),
+				Cause:  Cause{Reason(rapid.SampledFrom([]string{"", "crash", "kicked"}).Draw(t, "reason")), api.Fault{Code: rapid.SampledFrom([]api.Code{"", "x"}).Draw(t, "code")}},
 				Weight: float64(rapid.IntRange(0, 2).Draw(t, "weight")), Permanent: rapid.IntRange(0, 9).Draw(t, "permanent") == 0,
 				Pause: time.Duration(rapid.IntRange(0, 10).Draw(t, "pause")) * time.Second,
 			}
 		})
 		after := func(e Event) { s = s.After(testPolicy, e, now, u.Draw(t, "u")) }
 		explained := func(d Decision) {
-			if d.State == "" || d.Reason == "" || d.Detail == "" {
+			if d.State == "" || d.Cause.Reason == "" || d.Cause.Why.Code == "" {
 				t.Fatalf("decision without a word: %+v for %+v", d, s)
 			}
 		}
@@ -80,17 +82,17 @@ func TestLoop(t *testing.T) {
 						t.Fatal("spawn before its time")
 					}
 					spawned = true
-					after(SpawnBegan{w.Generation})
+					after(SpawnBegan{w})
 				case EffectCancel:
 					if s.Process != Spawning || s.Cancelled {
 						t.Fatalf("cancel of %+v", s)
 					}
 					after(SpawnCancelled{})
 				case EffectStop:
-					if s.Process != Running || d.Why == nil || d.Why.Reason == "" {
+					if s.Process != Running || d.Stop == nil || d.Stop.Reason == "" {
 						t.Fatalf("stop of %+v", s)
 					}
-					after(StopBegan{d.Why})
+					after(StopBegan{d.Stop})
 				}
 				if s.Process == Stopping {
 					if d := Next(testPolicy, w, s, now); d.Effect != EffectNone {
@@ -152,17 +154,17 @@ func TestSettles(t *testing.T) {
 		if d.Effect != EffectSpawn {
 			t.Fatalf("try %d: %+v, want a spawn", i, d)
 		}
-		s = s.After(testPolicy, SpawnBegan{1}, now, 0)
+		s = s.After(testPolicy, SpawnBegan{w}, now, 0)
 		s = s.After(testPolicy, Spawned{}, now, 0)
 		now = now.Add(time.Second)
 		s = s.After(testPolicy, HealthSeen{Health{State: StateOnline}}, now, 0)
 		now = now.Add(2 * time.Second)
-		s = s.After(testPolicy, Exited{Fault: &Fault{Reason: "crash", Detail: "boom", Weight: 1}}, now, 0)
+		s = s.After(testPolicy, Exited{Fault: &Fault{Cause: Because("crash", "boom"), Weight: 1}}, now, 0)
 		d = Next(testPolicy, w, s, now)
 		if d.State == StateFailed && failedAt == 0 {
 			failedAt = i
-			if d.Reason != ReasonCrashLoop || d.Detail != "boom" {
-				t.Errorf("failed with %q %q", d.Reason, d.Detail)
+			if d.Cause.Reason != ReasonCrashLoop || d.Cause.Why.Code != api.CodeCrashLoop || d.Cause.Why.Cause == nil || d.Cause.Why.Cause.Code != "boom" {
+				t.Errorf("failed with %+v", d.Cause)
 			}
 		}
 		if d.State != StateBackoff && d.State != StateFailed {
@@ -188,7 +190,7 @@ func TestSettles(t *testing.T) {
 
 func TestHealthForgives(t *testing.T) {
 	s := Seen{Process: Running, Life: 7, Health: Health{State: StateOnline}, HealthAt: t0, Failures: Failures{Score: 6, Streak: 6}}
-	crash := Exited{Fault: &Fault{Reason: "crash", Detail: "boom", Weight: 1}}
+	crash := Exited{Fault: &Fault{Cause: Because("crash", "boom"), Weight: 1}}
 	// After one half-life half of the score is left, and the streak goes on.
 	got := s.After(testPolicy, crash, t0.Add(time.Minute), 0)
 	if got.Failures.Score != 4 || got.Failures.Streak != 7 {
@@ -207,18 +209,18 @@ func TestHealthForgives(t *testing.T) {
 func TestWaitForLoginIsNoFailure(t *testing.T) {
 	w := Want{Running: true, Generation: 1}
 	s := Seen{Process: Running, Life: 1, Generation: 1}.After(testPolicy, HealthSeen{Health{State: StateStarting}}, t0, 0)
-	s = s.After(testPolicy, HealthSeen{Health{State: StateLoginRequired, Reason: "qr"}}, t0.Add(time.Second), 0)
-	if d := Next(testPolicy, w, s, t0.Add(100*time.Hour)); d.Effect != EffectNone || d.State != StateLoginRequired || d.Reason != "qr" {
+	s = s.After(testPolicy, HealthSeen{Health{StateLoginRequired, Cause{Reason: "qr"}}}, t0.Add(time.Second), 0)
+	if d := Next(testPolicy, w, s, t0.Add(100*time.Hour)); d.Effect != EffectNone || d.State != StateLoginRequired || d.Cause.Reason != "qr" {
 		t.Errorf("after 100 hours at a QR code: %+v", d)
 	}
 	// The clock of the start begins anew after the scan.
 	at := t0.Add(100 * time.Hour)
-	s = s.After(testPolicy, HealthSeen{Health{State: StateConnecting, Reason: "accepted"}}, at, 0)
+	s = s.After(testPolicy, HealthSeen{Health{StateConnecting, Cause{Reason: "accepted"}}}, at, 0)
 	if d := Next(testPolicy, w, s, at.Add(89*time.Second)); d.Effect != EffectNone {
 		t.Errorf("stopped early: %+v", d)
 	}
 	d := Next(testPolicy, w, s, at.Add(90*time.Second))
-	if d.Effect != EffectStop || d.Why.Weight != 1 || d.Why.Reason != ReasonNotReady {
+	if d.Effect != EffectStop || d.Stop.Weight != 1 || d.Stop.Reason != ReasonNotReady {
 		t.Errorf("not stopped: %+v", d)
 	}
 }
@@ -226,9 +228,9 @@ func TestWaitForLoginIsNoFailure(t *testing.T) {
 func TestPermanentWaitsForAWish(t *testing.T) {
 	w := Want{Running: true, Generation: 3}
 	s := Seen{Process: Running, Life: 1, Generation: 3}
-	s = s.After(testPolicy, StopBegan{&Fault{Reason: "wrong_account", Detail: "x", Weight: 1, Permanent: true}}, t0, 0)
+	s = s.After(testPolicy, StopBegan{&Fault{Cause: Because("wrong_account", "x"), Weight: 1, Permanent: true}}, t0, 0)
 	s = s.After(testPolicy, Exited{}, t0, 0)
-	if d := Next(testPolicy, w, s, t0.Add(1000*time.Hour)); d.Effect != EffectNone || d.State != StateFailed || d.Reason != "wrong_account" || !d.Wake.IsZero() {
+	if d := Next(testPolicy, w, s, t0.Add(1000*time.Hour)); d.Effect != EffectNone || d.State != StateFailed || d.Cause.Reason != "wrong_account" || !d.Wake.IsZero() {
 		t.Errorf("permanent: %+v", d)
 	}
 	w.Generation = 4
@@ -238,11 +240,19 @@ func TestPermanentWaitsForAWish(t *testing.T) {
 }
 
 func TestRestartSkipsThePause(t *testing.T) {
-	s := Seen{Generation: 1, Life: 9, NotBefore: t0.Add(time.Hour), Failures: Failures{Score: 9, Streak: 9}, Ending: &Fault{Reason: "crash", Detail: "x", Weight: 1}}
+	s := Seen{Generation: 1, Life: 9, NotBefore: t0.Add(time.Hour), Failures: Failures{Score: 9, Streak: 9}, Ending: &Fault{Cause: Because("crash", "x"), Weight: 1}}
 	if d := Next(testPolicy, Want{Running: true, Generation: 1}, s, t0); d.State != StateFailed || d.Wake != t0.Add(time.Hour) {
 		t.Errorf("waiting: %+v", d)
 	}
-	if d := Next(testPolicy, Want{Running: true, Generation: 2, Restart: 2}, s, t0); d.Effect != EffectSpawn {
+	w := Want{Running: true, Generation: 2, Restart: 2}
+	if d := Next(testPolicy, w, s, t0); d.Effect != EffectSpawn {
 		t.Errorf("restart: %+v", d)
+	}
+	// Whoever asks for it does not want to wait for old failures' sake again.
+	if s := s.After(testPolicy, SpawnBegan{w}, t0, 0); s.Failures != (Failures{}) {
+		t.Errorf("a restart remembers %+v", s.Failures)
+	}
+	if s := s.After(testPolicy, SpawnBegan{Want{Running: true, Generation: 2}}, t0, 0); s.Failures.Streak != 9 {
+		t.Errorf("a try of our own forgets: %+v", s.Failures)
 	}
 }

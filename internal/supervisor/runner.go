@@ -7,11 +7,12 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Driver starts and ends the process of one account. The runner calls one
-// method at a time. Whatever the driver learns about a process it tells the
-// runner by [Runner.Health], [Runner.Fault] and [Runner.Exited].
+// method at a time, Spawn and Stop on a goroutine of their own, View on its own.
 type Driver interface {
 	// Spawn brings the process numbered life into being and returns when it
 	// runs. When it returns an error nothing of the process may be left; a
@@ -20,6 +21,18 @@ type Driver interface {
 	// Stop ends the process and returns when nothing of it is left. ctx ends
 	// only when the runner itself must return.
 	Stop(ctx context.Context, life uint64, why *Fault) error
+	// View returns how the process numbered life looks at now. The runner asks
+	// before each decision while there is a process, so that whatever changes the
+	// answer must do so within [Runner.Do]. It must not block; ctx ends with the
+	// runner.
+	View(ctx context.Context, life uint64, now time.Time) View
+}
+
+// View is how a process looks to its driver.
+type View struct {
+	Health Health    // the zero Health: nothing is known
+	Fault  *Fault    // why the process must end, nil if it need not
+	Wake   time.Time // when it may look different although nothing happens; zero: never
 }
 
 // Options are what a [Runner] is made of.
@@ -33,18 +46,22 @@ type Options struct {
 	// status; it must not block. transition is true if the state or the reason
 	// changed.
 	Changed func(s Status, transition bool)
+	// Say makes a sentence for the log; nil leaves it out.
+	Say func(api.Fault) string
 }
 
 // Status is what a [Runner] shows of itself.
 type Status struct {
 	State    State
-	Reason   Reason
-	Detail   string
+	Cause    Cause
 	Since    time.Time // when State or Reason became what they are
 	Life     uint64    // number of the present or last process
-	Restarts int       // spawns after the first
 	NextTry  time.Time // of a backoff or failed account; zero: none planned
 	Failures Failures
+}
+
+func (s Status) equal(t Status) bool {
+	return s.State == t.State && s.Cause.Equal(t.Cause) && s.Since.Equal(t.Since) && s.Life == t.Life && s.NextTry.Equal(t.NextTry) && s.Failures == t.Failures
 }
 
 // Runner keeps one account as wanted. All its methods are safe for concurrent
@@ -65,47 +82,46 @@ func NewRunner(o Options) *Runner {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Runner{o: o, ready: make(chan struct{}, 1)}
-	r.status = Status{State: StateStopped, Reason: ReasonWanted, Detail: "not wanted to run", Failures: o.Failures}
+	if o.Say == nil {
+		r.o.Say = func(api.Fault) string { return "" }
+	}
+	r.status = Status{State: StateStopped, Cause: Because(ReasonWanted, api.CodeNotWanted), Failures: o.Failures}
 	return r
 }
 
-// Want wishes for the account to run or not; why and detail explain a stop. A
-// wish that repeats the last one frees an account that failed for good.
-func (r *Runner) Want(running bool, why Reason, detail string) {
-	r.mu.Lock()
-	r.want.Generation++
-	r.want.Running, r.want.Why, r.want.Detail = running, why, detail
-	w := r.want
-	r.mu.Unlock()
-	r.post(w)
+// Want wishes for the account to run or not; why explains a stop and may be zero.
+// A wish that repeats the last one frees an account that failed for good.
+func (r *Runner) Want(running bool, why Cause) {
+	r.wish(func(w *Want) { w.Running, w.Cause = running, why })
 }
 
 // Restart wishes for a new process, at once, also of an account that waits or
-// has failed; a stopped one is started.
-func (r *Runner) Restart(why Reason, detail string) {
+// has failed; a stopped one is started. Earlier failures are forgotten.
+func (r *Runner) Restart(why Cause) {
+	r.wish(func(w *Want) { w.Running, w.Restart, w.Cause = true, w.Generation, why })
+}
+
+func (r *Runner) wish(f func(*Want)) {
 	r.mu.Lock()
 	r.want.Generation++
-	r.want.Running, r.want.Restart, r.want.Why, r.want.Detail = true, r.want.Generation, why, detail
+	f(&r.want)
 	w := r.want
 	r.mu.Unlock()
 	r.post(w)
 }
 
-type lifeEvent struct {
-	life  uint64
-	event Event
-}
-
-// Health tells how the process numbered life is. What comes too late is ignored.
-func (r *Runner) Health(life uint64, h Health) { r.post(lifeEvent{life, HealthSeen{h}}) }
-
-// Fault tells that the process numbered life must end, and why.
-func (r *Runner) Fault(life uint64, f *Fault) { r.post(lifeEvent{life, Faulted{f}}) }
+// Do has f called by the runner's goroutine, in the order of the calls of Do and
+// before its next decision. f must not block. Nothing is called once Run has
+// returned.
+func (r *Runner) Do(f func(now time.Time)) { r.post(f) }
 
 // Exited tells that nothing is left of the process numbered life, why it ended
-// and when.
-func (r *Runner) Exited(life uint64, f *Fault, at time.Time) {
-	r.post(lifeEvent{life, Exited{f, at}})
+// and when. What comes too late is ignored.
+func (r *Runner) Exited(life uint64, f *Fault, at time.Time) { r.post(exit{life, Exited{f, at}}) }
+
+type exit struct {
+	life  uint64
+	event Exited
 }
 
 // Ping returns nil as soon as Run has taken note of it: proof that the runner
@@ -146,86 +162,122 @@ func (r *Runner) take() []any {
 	return in
 }
 
+// run is what Run's goroutine owns.
+type run struct {
+	*Runner
+	seen   Seen
+	want   Want
+	effect chan Event // the end of the effect in progress
+	busy   bool       // there is one
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
 // Run obeys the wishes until ctx ends, and returns its cause. It does not end
-// the process then: who wants that wishes for it and waits for the state
+// the process then: whatever wants that wishes for it and waits for the state
 // stopped first.
 func (r *Runner) Run(ctx context.Context) error {
-	var (
-		seen   = Seen{Failures: r.o.Failures}
-		want   Want
-		effect = make(chan Event, 1) // the end of the effect in progress
-		busy   bool
-		cancel context.CancelFunc = func() {}
-		timer                     = time.NewTimer(time.Hour)
-		wg     sync.WaitGroup
-	)
-	defer wg.Wait()
+	s := &run{Runner: r, seen: Seen{Failures: r.o.Failures}, effect: make(chan Event, 1), cancel: func() {}}
+	defer s.wg.Wait()
+	defer func() { s.cancel() }()
 	// A wish made before Run is the first thing to know: without it the first
 	// state would be one that nobody asked for.
 	r.mu.Lock()
-	want = r.want
+	s.want = r.want
 	r.mu.Unlock()
-	defer func() { cancel() }()
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	apply := func(e Event) { seen = seen.After(r.o.Policy, e, time.Now(), chance()) }
 	for {
-		d := Next(r.o.Policy, want, seen, time.Now())
-		// An effect whose end is awaited is the only one in progress, except
-		// that a spawn may be told to give up.
-		for d.Effect != EffectNone && (!busy || d.Effect == EffectCancel) {
-			if old := r.Status().State; d.Effect == EffectSpawn && seen.Ending != nil && seen.Ending.Weight > 0 && old != StateBackoff && old != StateFailed {
-				// The pause may be over already; why there was one must be told
-				// all the same.
-				r.show(Decision{State: StateBackoff, Reason: seen.Ending.Reason, Detail: seen.Ending.Detail}, seen)
-			}
-			r.show(d, seen)
-			switch d.Effect {
-			case EffectSpawn:
-				apply(SpawnBegan{want.Generation})
-				busy = true
-				cancel = r.begin(ctx, &wg, seen.Life, effect)
-			case EffectCancel:
-				apply(SpawnCancelled{})
-				cancel()
-			case EffectStop:
-				apply(StopBegan{d.Why})
-				life, why := seen.Life, d.Why
-				busy = true
-				wg.Go(func() { effect <- r.stop(ctx, life, why) })
-			}
-			d = Next(r.o.Policy, want, seen, time.Now())
-		}
-		r.show(d, seen)
 		wait := time.Hour
-		if !d.Wake.IsZero() {
-			wait = max(0, time.Until(d.Wake))
+		if wake := s.obey(ctx); !wake.IsZero() {
+			wait = max(0, time.Until(wake))
 		}
 		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-timer.C:
-		case e := <-effect:
-			busy = false
-			cancel()
+		case e := <-s.effect:
+			s.busy = false
+			s.cancel()
 			if e != nil {
-				apply(e)
+				s.apply(e)
 			}
 		case <-r.ready:
 			for _, v := range r.take() {
-				switch v := v.(type) {
-				case Want:
-					want = v
-				case lifeEvent:
-					if v.life == seen.Life {
-						apply(v.event)
-					}
-				case chan struct{}:
-					close(v)
-				}
+				s.receive(v)
 			}
 		}
 	}
+}
+
+func (s *run) apply(e Event) { s.seen = s.seen.After(s.o.Policy, e, time.Now(), chance()) }
+
+func (s *run) receive(v any) {
+	switch v := v.(type) {
+	case Want:
+		s.want = v
+	case func(time.Time):
+		v(time.Now())
+	case exit:
+		if v.life == s.seen.Life {
+			s.apply(v.event)
+		}
+	case chan struct{}:
+		close(v)
+	}
+}
+
+// look takes over how the driver sees the process.
+func (s *run) look(ctx context.Context) (wake time.Time) {
+	if s.seen.Process != Spawning && s.seen.Process != Running {
+		return time.Time{}
+	}
+	v := s.o.Driver.View(ctx, s.seen.Life, time.Now())
+	if v.Health.State != "" && !v.Health.Equal(s.seen.Health) {
+		s.apply(HealthSeen{v.Health})
+	}
+	if v.Fault != nil {
+		s.apply(Faulted{v.Fault})
+	}
+	return v.Wake
+}
+
+// obey begins whatever effects are due and returns when to decide again although
+// nothing happened.
+func (s *run) obey(ctx context.Context) time.Time {
+	wake := s.look(ctx)
+	d := Next(s.o.Policy, s.want, s.seen, time.Now())
+	// An effect whose end is awaited is the only one in progress, except that a
+	// spawn may be told to give up.
+	for d.Effect != EffectNone && (!s.busy || d.Effect == EffectCancel) {
+		if old := s.Status().State; d.Effect == EffectSpawn && s.seen.Ending != nil && s.seen.Ending.Weight > 0 && old != StateBackoff && old != StateFailed {
+			// The pause may be over already; why there was one must be told all
+			// the same.
+			s.show(Decision{State: StateBackoff, Cause: s.seen.Ending.Cause}, s.seen)
+		}
+		s.show(d, s.seen)
+		switch d.Effect {
+		case EffectSpawn:
+			s.apply(SpawnBegan{s.want})
+			s.busy = true
+			s.cancel = s.begin(ctx, &s.wg, s.seen.Life, s.effect)
+		case EffectCancel:
+			s.apply(SpawnCancelled{})
+			s.cancel()
+		case EffectStop:
+			s.apply(StopBegan{d.Stop})
+			s.busy = true
+			life, why := s.seen.Life, d.Stop
+			s.wg.Go(func() { s.effect <- s.stop(ctx, life, why) })
+		}
+		d = Next(s.o.Policy, s.want, s.seen, time.Now())
+	}
+	s.show(d, s.seen)
+	if d.Wake.IsZero() || !wake.IsZero() && wake.Before(d.Wake) {
+		return wake
+	}
+	return d.Wake
 }
 
 // chance returns the part of the jitter that is taken off a pause. A little is
@@ -251,9 +303,9 @@ func (r *Runner) spawn(ctx context.Context, life uint64) Event {
 	switch {
 	case errors.As(err, &f):
 	case ctx.Err() != nil:
-		f = &Fault{Reason: ReasonWanted, Detail: "the start was given up"}
+		f = &Fault{Cause: Because(ReasonWanted, api.CodeStartGivenUp)}
 	default:
-		f = &Fault{Reason: ReasonSpawnFailed, Detail: err.Error(), Weight: 1}
+		f = &Fault{Cause: Because(ReasonSpawnFailed, api.CodeSpawnFailed, err), Weight: 1}
 	}
 	return SpawnFailed{f}
 }
@@ -272,24 +324,21 @@ func (r *Runner) stop(ctx context.Context, life uint64, why *Fault) Event {
 func (r *Runner) show(d Decision, seen Seen) {
 	r.mu.Lock()
 	old := r.status
-	s := Status{State: d.State, Reason: d.Reason, Detail: d.Detail, Since: old.Since, Life: seen.Life, Failures: seen.Failures}
-	if seen.Life > 1 {
-		s.Restarts = int(seen.Life - 1)
-	}
+	s := Status{State: d.State, Cause: d.Cause, Since: old.Since, Life: seen.Life, Failures: seen.Failures}
 	if d.State == StateBackoff || d.State == StateFailed {
 		s.NextTry = d.Wake
 	}
-	transition := old.State != s.State || old.Reason != s.Reason || old.Since.IsZero()
+	transition := old.State != s.State || old.Cause.Reason != s.Cause.Reason || old.Since.IsZero()
 	if transition {
 		s.Since = time.Now()
 	}
 	r.status = s
 	r.mu.Unlock()
-	if s == old {
+	if s.equal(old) {
 		return
 	}
 	if transition {
-		r.o.Logger.Info("state", "state", s.State, "reason", s.Reason, "detail", s.Detail)
+		r.o.Logger.Info("state", "state", s.State, "reason", s.Cause.Reason, "detail", r.o.Say(s.Cause.Why))
 	}
 	if r.o.Changed != nil {
 		r.o.Changed(s, transition)

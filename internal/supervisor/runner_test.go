@@ -20,7 +20,23 @@ type fake struct {
 	alive   int
 	most    int
 	stops   []*Fault
+	view    View // of life; of the runner's goroutine
+	life    uint64
 }
+
+func (f *fake) View(_ context.Context, life uint64, _ time.Time) View {
+	if life != f.life {
+		return View{}
+	}
+	return f.view
+}
+
+// looks makes the process numbered life look so.
+func (f *fake) looks(life uint64, v View) {
+	f.r.Do(func(time.Time) { f.life, f.view = life, v })
+}
+
+func health(s State, r Reason) View { return View{Health: Health{s, Cause{Reason: r}}} }
 
 func (f *fake) Spawn(ctx context.Context, life uint64) error {
 	f.mu.Lock()
@@ -60,7 +76,7 @@ func (f *fake) die(reason Reason) {
 	f.alive--
 	life := uint64(len(f.spawns))
 	f.mu.Unlock()
-	f.r.Exited(life, &Fault{Reason: reason, Detail: "it died", Weight: 1}, time.Now())
+	f.r.Exited(life, &Fault{Cause: Because(reason, "died"), Weight: 1}, time.Now())
 }
 
 func (f *fake) stopped() []*Fault {
@@ -119,14 +135,14 @@ func runTest(t *testing.T, f *fake, test func(r *Runner, transitions func() []St
 func TestRunnerRestartsAfterInitialPause(t *testing.T) {
 	f := &fake{}
 	runTest(t, f, func(r *Runner, transitions func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		synctest.Wait()
-		r.Health(1, Health{State: StateOnline, Reason: "online", Detail: "online"})
+		f.looks(1, health(StateOnline, "online"))
 		time.Sleep(time.Minute)
 		died := time.Now()
 		f.die("crash")
 		synctest.Wait()
-		if s := r.Status(); s.State != StateBackoff || s.Reason != "crash" || !s.NextTry.Equal(died.Add(time.Second)) {
+		if s := r.Status(); s.State != StateBackoff || s.Cause.Reason != "crash" || !s.NextTry.Equal(died.Add(time.Second)) {
 			t.Errorf("after the crash: %+v", s)
 		}
 		time.Sleep(time.Second)
@@ -134,7 +150,7 @@ func TestRunnerRestartsAfterInitialPause(t *testing.T) {
 		if f.count() != 2 || f.spawned()[1].Sub(died) != time.Second {
 			t.Errorf("spawned again after %v", f.spawned()[f.count()-1].Sub(died))
 		}
-		if s := r.Status(); s.Restarts != 1 || s.Life != 2 {
+		if s := r.Status(); s.Life != 2 {
 			t.Errorf("status %+v", s)
 		}
 		var words []State
@@ -160,14 +176,14 @@ func TestRunnerRestartsAfterInitialPause(t *testing.T) {
 func TestRunnerTenMinutesOfHealthResetThePause(t *testing.T) {
 	f := &fake{}
 	runTest(t, f, func(r *Runner, _ func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		synctest.Wait()
 		for i := range 10 {
 			f.die("crash")
 			synctest.Wait()
 			time.Sleep(time.Until(r.Status().NextTry))
 			synctest.Wait()
-			r.Health(uint64(i+2), Health{State: StateOnline})
+			f.looks(uint64(i+2), health(StateOnline, ""))
 			synctest.Wait()
 		}
 		if s := r.Status(); s.Failures.Streak != 10 || s.Failures.Score <= testPolicy.ScoreLimit {
@@ -193,12 +209,12 @@ func TestRunnerTenMinutesOfHealthResetThePause(t *testing.T) {
 func TestRunnerStopCancelsASpawn(t *testing.T) {
 	f := &fake{spawn: func(ctx context.Context, _ uint64) error { <-ctx.Done(); return ctx.Err() }}
 	runTest(t, f, func(r *Runner, _ func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		synctest.Wait()
 		if s := r.Status(); s.State != StateStarting {
 			t.Fatalf("status %+v", s)
 		}
-		r.Want(false, "", "")
+		r.Want(false, Cause{})
 		synctest.Wait()
 		if s := r.Status(); s.State != StateStopped || s.Failures.Streak != 0 {
 			t.Errorf("status %+v", s)
@@ -218,7 +234,7 @@ func TestRunnerDeathDuringSpawnIsSeen(t *testing.T) {
 		return nil
 	}
 	runTest(t, f, func(r *Runner, _ func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if s := r.Status(); s.Life != 2 || s.Failures.Streak != 1 {
@@ -230,16 +246,17 @@ func TestRunnerDeathDuringSpawnIsSeen(t *testing.T) {
 func TestRunnerFaultRestartsWithoutAPauseIfItIsNobodysFailure(t *testing.T) {
 	f := &fake{stopFor: 3 * time.Second}
 	runTest(t, f, func(r *Runner, _ func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		synctest.Wait()
-		r.Health(1, Health{State: StateOnline})
-		r.Fault(1, &Fault{Reason: "memory", Detail: "too much"})
-		r.Fault(1, &Fault{Reason: "later", Detail: "a consequence", Weight: 1})
+		f.looks(1, health(StateOnline, ""))
+		f.looks(1, View{Fault: &Fault{Cause: Because("memory", "too_much")}})
 		synctest.Wait()
-		if s := r.Status(); s.State != StateStopping || s.Reason != "memory" {
+		f.looks(1, View{Fault: &Fault{Cause: Because("later", "a_consequence"), Weight: 1}})
+		synctest.Wait()
+		if s := r.Status(); s.State != StateStopping || s.Cause.Reason != "memory" {
 			t.Errorf("status %+v", s)
 		}
-		r.Health(1, Health{State: StateOnline}) // too late, ignored
+		f.looks(1, health(StateOnline, "")) // too late, ignored
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		if s := r.Status(); s.Life != 2 || s.State != StateStarting || s.Failures.Streak != 0 {
@@ -251,9 +268,9 @@ func TestRunnerFaultRestartsWithoutAPauseIfItIsNobodysFailure(t *testing.T) {
 func TestRunnerReturnsWhileAStopHangs(t *testing.T) {
 	f := &fake{stopFor: time.Hour}
 	runTest(t, f, func(r *Runner, _ func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		synctest.Wait()
-		r.Want(false, "", "")
+		r.Want(false, Cause{})
 		synctest.Wait()
 		if s := r.Status(); s.State != StateStopping {
 			t.Errorf("status %+v", s)
@@ -264,9 +281,9 @@ func TestRunnerReturnsWhileAStopHangs(t *testing.T) {
 func TestRunnerStartTimeout(t *testing.T) {
 	f := &fake{}
 	runTest(t, f, func(r *Runner, _ func() []Status) {
-		r.Want(true, "", "")
+		r.Want(true, Cause{})
 		synctest.Wait()
-		r.Health(1, Health{State: StateConnecting, Reason: "onebot", Detail: "connecting"})
+		f.looks(1, health(StateConnecting, "onebot"))
 		time.Sleep(89 * time.Second)
 		synctest.Wait()
 		if f.count() != 1 || len(f.stopped()) != 0 {

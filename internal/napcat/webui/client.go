@@ -60,10 +60,8 @@ type Client struct {
 	token   string
 	timeout time.Duration
 	totp    func() (string, error)
-	// signingKey is Options.SigningKey, a secret.
-	signingKey string
-	log        *slog.Logger
-	session    session
+	log     *slog.Logger
+	session session
 
 	mu   sync.Mutex
 	base string
@@ -78,10 +76,9 @@ func New(baseURL, token string, o Options) *Client {
 		token:   token,
 		timeout: o.Timeout,
 		totp:    o.TOTPSecret,
-
-		signingKey: o.SigningKey,
-		log:        o.Logger,
+		log:     o.Logger,
 	}
+	c.session.signingKey = o.SigningKey
 	if c.http == nil {
 		c.http = &http.Client{
 			Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: idleConn, TLSClientConfig: c.pinned()},
@@ -111,6 +108,15 @@ func (c *Client) SetBaseURL(baseURL string) {
 		c.base = baseURL
 		c.session.unblock() // that was another server's refusal
 	}
+}
+
+// SetSigningKey says that NapCat was started again, with another signing key:
+// credentials of before are void.
+func (c *Client) SetSigningKey(key string) {
+	s := &c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signingKey, s.credential, s.minted, s.mintRefused = key, "", "", time.Time{}
 }
 
 // BaseURL returns the address in use, without a trailing slash.

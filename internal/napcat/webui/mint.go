@@ -52,10 +52,10 @@ func hashToken(token string) string {
 // the WebUI did not know the last one. The caller holds s.mu.
 func (c *Client) mintedLocked(now time.Time) string {
 	s := &c.session
-	if c.signingKey == "" || now.Sub(s.mintRefused) < mintRest {
+	if s.signingKey == "" || now.Sub(s.mintRefused) < mintRest {
 		return ""
 	}
-	s.minted = mint(c.signingKey, c.token, now.Add(-mintBack))
+	s.minted = mint(s.signingKey, c.token, now.Add(-mintBack))
 	s.credential, s.issued = s.minted, now
 	return s.minted
 }

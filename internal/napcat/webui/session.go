@@ -30,6 +30,7 @@ type session struct {
 	busy chan struct{}
 
 	mu          sync.Mutex
+	signingKey  string // Options.SigningKey, a secret
 	credential  string
 	issued      time.Time
 	logins      []time.Time // of the last hour, refused ones included

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"sync"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Ports hands out TCP ports to the accounts of one daemon, so that two of them
@@ -64,4 +66,27 @@ func free(host string, port int) bool {
 	}
 	l.Close()
 	return true
+}
+
+// choose returns the port for a server of this account: the configured one, else
+// the one it had last, else any. That the configured one is taken is told.
+func (n *napCat) choose(what, host string, configured, last int) (int, error) {
+	port, err := n.d.Ports.Choose(n.name()+"/"+what, host, configured, last)
+	if err != nil {
+		return 0, err
+	}
+	if configured != 0 && port != configured {
+		n.d.Health.Set(n.name(), api.CodePortReplaced, strconv.Itoa(configured), holder(configured), strconv.Itoa(port))
+	} else if configured != 0 {
+		n.d.Health.Clear(n.name(), api.CodePortReplaced, strconv.Itoa(configured))
+	}
+	return port, nil
+}
+
+// holder names the program that listens on a port of this machine.
+func holder(port int) string {
+	if o, ok := listener(port); ok {
+		return o.String()
+	}
+	return "?"
 }

@@ -1,0 +1,126 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/ncatd/ncatd/internal/account"
+	"github.com/ncatd/ncatd/internal/napcat/conffile"
+)
+
+func (n *napCat) oneBotPort() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.OneBotPort
+}
+
+// serverURL returns where the OneBot server is to be reached.
+func (n *napCat) serverURL() string {
+	return "ws://" + net.JoinHostPort(reachable(n.c.Account.OneBot.Host), strconv.Itoa(n.oneBotPort())) + "/"
+}
+
+func (n *napCat) oneBotServer(port int) conffile.Server {
+	c := n.c.Account.OneBot
+	return conffile.Server{Host: c.Host, Port: port, Token: n.c.OneBotToken.Reveal(), Heartbeat: c.Heartbeat.D(), ReportSelfMessage: c.ReportSelfMessage}
+}
+
+// Repair implements [account.Host]: it sets NapCat's OneBot server up anew, on
+// another port. A server that listens is left alone, whatever else is wrong. A
+// NapCat that does not answer at once is asked nothing: what waits in a frozen
+// worker is carried out when it thaws, and would close every connection then
+// (contract L.4).
+func (n *napCat) Repair(ctx context.Context, why account.Link, still func() bool) error {
+	l := n.present()
+	if l == nil || !still() {
+		return nil
+	}
+	c := n.c.Account.OneBot
+	old := n.oneBotPort()
+	if why != account.LinkBusy && listens(ctx, reachable(c.Host), old) && n.owns(old) {
+		return nil
+	}
+	port, err := n.another("onebot", c.Host, c.Port, old)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(n.workDir(), "config")
+	n.mu.Lock()
+	managed := n.state.Networks
+	n.mu.Unlock()
+	path := filepath.Join(dir, "onebot11_"+strconv.FormatInt(l.tell.UIN(), 10)+".json")
+	// It must answer now; what it answers is needed only if there is no file,
+	// since its copy lacks keys that the WebUI does not know (C.6).
+	pctx, cancel := context.WithTimeout(ctx, n.c.Supervisor.Health.ProbeTimeout.D())
+	defer cancel()
+	raw, err := n.web.OB11Config(pctx)
+	if err != nil {
+		return fmt.Errorf("napcat does not answer, nothing is changed: %w", err)
+	}
+	doc, err := conffile.Read(path)
+	if err != nil {
+		if doc, err = conffile.Parse(raw); err != nil {
+			doc = conffile.Object{}
+		}
+	}
+	managed = conffile.Network(doc, n.oneBotServer(port), n.c.Account.Networks, managed)
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if !still() || pctx.Err() != nil {
+		return nil // it came back by itself meanwhile
+	}
+	if err := n.web.SetOB11Config(pctx, body); err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err == nil {
+		if err := conffile.Write(path, doc); err != nil {
+			n.log.Warn("onebot configuration not written", "err", err)
+		}
+	}
+	n.log.Warn("onebot server set up anew", "from", old, "to", port)
+	n.note(func(s *napCatState) { s.OneBotPort, s.Networks = port, managed })
+	l.tell.Tell(account.ServerAt{URL: n.serverURL()})
+	return nil
+}
+
+// another returns a port for a server that cannot be reached at old: the
+// configured one if it is free, else any but old.
+func (n *napCat) another(what, host string, configured, old int) (int, error) {
+	for range 10 {
+		port, err := n.choose(what, host, configured, 0)
+		// Where nothing listens on the configured port the server is missing, not
+		// misplaced.
+		if err != nil || port != old || port == configured {
+			return port, err
+		}
+	}
+	return 0, errors.New("no other port is free")
+}
+
+// owns reports whether it is this account's NapCat that listens on a port of this
+// machine, as far as the system tells.
+func (n *napCat) owns(port int) bool {
+	n.mu.Lock()
+	marker := n.state.Marker
+	n.mu.Unlock()
+	o, ok := listener(port)
+	return !ok || o.marked(marker)
+}
+
+// listens reports whether somebody takes connections there now.
+func listens(ctx context.Context, host string, port int) bool {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
