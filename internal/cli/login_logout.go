@@ -16,6 +16,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 // stopWait is how long logout waits for an account to stop, beyond which
@@ -163,11 +164,10 @@ func survivor(h home.Dir, name string) int {
 		return 0
 	}
 	var st struct {
-		Process struct {
-			PID int `json:"pid"`
-		} `json:"process"`
+		Process proc.Identity `json:"process"`
 	}
-	if json.Unmarshal(b, &st) != nil || !alive(st.Process.PID) {
+	// The pid alone says nothing: after a boot it belongs to some other program.
+	if json.Unmarshal(b, &st) != nil || !proc.Alive(st.Process) {
 		return 0
 	}
 	return st.Process.PID

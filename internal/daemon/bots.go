@@ -110,6 +110,17 @@ func (b *bots) plugins() []api.Plugin {
 	return out
 }
 
+// report tells which plugins do not run.
+func (b *bots) report() {
+	for _, p := range b.bot.Plugins() {
+		if p.State == "failed" {
+			b.d.health.Set("", api.CodePluginFailed, p.ID, p.Error)
+		} else {
+			b.d.health.Clear("", api.CodePluginFailed, p.ID)
+		}
+	}
+}
+
 func (b *bots) setPlugin(ctx context.Context, id string, on bool) error {
 	err := b.bot.SetPlugin(ctx, id, on)
 	switch {

@@ -330,6 +330,7 @@ func (d *Daemon) accountConfig(c config.Account) napCatConfig {
 func (d *Daemon) changed(a api.Account, transition bool) {
 	d.hub.Publish(api.WatchItem{Kind: "state", Account: a.Name, State: &a})
 	if transition {
+		d.bots.report()
 		d.told()
 	}
 }

@@ -124,7 +124,7 @@ func newNapCat(c napCatConfig, d napCatDeps) *napCat {
 	}
 	n.state = state
 	n.web = webui.New("http://127.0.0.1:1", c.WebUIToken.Reveal(), webui.Options{
-		Timeout: c.Supervisor.Health.ProbeTimeout.D(), SigningKey: state.SigningKey, TOTPSecret: n.totpSecret, Logger: n.log,
+		Timeout: c.Supervisor.Health.ProbeTimeout.D(), SigningKey: state.SigningKey, TOTPSecret: n.totpSecret, Trust: n.trust, Logger: n.log,
 	})
 	return n
 }

@@ -108,10 +108,28 @@ func (n *napCat) another(what, host string, configured, old int) (int, error) {
 // machine, as far as the system tells.
 func (n *napCat) owns(port int) bool {
 	n.mu.Lock()
-	marker := n.state.Marker
+	root, marker := n.state.Process.PID, n.state.Marker
 	n.mu.Unlock()
 	o, ok := listener(port)
-	return !ok || o.marked(marker)
+	return !ok || o.of(root, marker)
+}
+
+// trust refuses an address of ours at which another program listens: NapCat has
+// not come up yet, or is down for a moment, and whatever took its port must not
+// get what only NapCat may know.
+func (n *napCat) trust(address string) error {
+	_, p, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(p)
+	if err != nil {
+		return err
+	}
+	if !n.owns(port) {
+		return fmt.Errorf("port %d is taken by %s", port, holder(port))
+	}
+	return nil
 }
 
 // listens reports whether somebody takes connections there now.

@@ -27,10 +27,26 @@ func (o owner) String() string {
 	return fmt.Sprintf("%s (pid %d)", o.name, o.pid)
 }
 
-// marked reports whether it is a process of the account with that marker.
-func (o owner) marked(marker string) bool {
+// maxAncestors bounds the walk from a process to its master.
+const maxAncestors = 32
+
+// of reports whether it is a process of the account whose master is root and
+// whose processes carry marker: one that descends from the master, or, where the
+// way to it is lost, one with the marker.
+func (o owner) of(root int, marker string) bool {
 	if o.pid == 0 {
 		return false
+	}
+	pid := o.pid
+	for range maxAncestors {
+		if pid == root {
+			return true
+		}
+		parent, err := proc.Parent(pid)
+		if err != nil || parent <= 1 {
+			break
+		}
+		pid = parent
 	}
 	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(o.pid), "environ"))
 	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+proc.MarkerEnv+"="+marker+"\x00"))

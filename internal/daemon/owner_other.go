@@ -7,6 +7,6 @@ type owner struct{}
 
 func (owner) String() string { return "another program" }
 
-func (owner) marked(string) bool { return true }
+func (owner) of(int, string) bool { return true }
 
 func listener(int) (owner, bool) { return owner{}, false }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,6 +46,9 @@ type Options struct {
 	// TOTPSecret returns the base32 secret of the WebUI's 2FA (webui.json's
 	// totpSecret) or "". It is called only when the WebUI asks for a code.
 	TOTPSecret func() (string, error)
+	// Trust is asked about the address of each new connection before anything is
+	// sent on it; an error closes it. nil trusts any.
+	Trust func(address string) error
 	// Logger gets one record for each login to the WebUI, at debug.
 	Logger *slog.Logger
 }
@@ -81,7 +85,7 @@ func New(baseURL, token string, o Options) *Client {
 	c.session.signingKey = o.SigningKey
 	if c.http == nil {
 		c.http = &http.Client{
-			Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: idleConn, TLSClientConfig: c.pinned()},
+			Transport: &http.Transport{DialContext: dialer(o.Trust), MaxIdleConnsPerHost: 2, IdleConnTimeout: idleConn, TLSClientConfig: c.pinned()},
 			// "/" answers 301 to the frontend; nothing under /api redirects.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
@@ -95,6 +99,22 @@ func New(baseURL, token string, o Options) *Client {
 	c.session.busy = make(chan struct{}, 1)
 	c.SetBaseURL(baseURL)
 	return c
+}
+
+// dialer dials and asks trust before anybody can send.
+func dialer(trust func(address string) error) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, network, address)
+		if err != nil || trust == nil {
+			return c, err
+		}
+		if err := trust(address); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return c, nil
+	}
 }
 
 // SetBaseURL moves the client to another address of the same NapCat, which
