@@ -254,7 +254,8 @@ func (l *life) learn(fact output.Fact) {
 	case output.KindOneBotFailed:
 		l.tell.Tell(account.ServerFailed{Text: fact.Text})
 	case output.KindPortBusy:
-		if port := l.n.oneBotPort(); fact.Text == "onebot" && (fact.Port == 0 || fact.Port == port) {
+		// Where it is not told whose port it is, the number tells.
+		if port := l.n.oneBotPort(); fact.Port == port || fact.Port == 0 && fact.Text == "onebot" {
 			l.tell.Tell(account.ServerBusy{Port: port})
 		}
 	case output.KindWebUIDead:
