@@ -1,0 +1,244 @@
+package alert
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/ncat"
+)
+
+// settle is how long a change waits for others that belong to it, so that what
+// happens together is told together.
+const settle = 250 * time.Millisecond
+
+// Options are what an [Alerter] is made of.
+type Options struct {
+	Channels []ChannelConfig
+	Rules    []Rule
+	// Store keeps the state, the outbox and the log.
+	Store ncat.Store
+	// Status returns the daemon's status now.
+	Status func() api.Status
+	Words  Words
+	// QR draws a code as a PNG.
+	QR     func(text string) ([]byte, error)
+	Call   Call
+	Logger *slog.Logger
+}
+
+// ChannelConfig is a channel as configured.
+type ChannelConfig struct {
+	Name   string
+	Kind   string
+	Fields map[string]string
+}
+
+// Alerter watches the status and tells what the rules say. Make one with [New],
+// then [Alerter.Run] it. It is safe for concurrent use.
+type Alerter struct {
+	o       Options
+	changed chan struct{}
+	senders []*sender
+
+	mu    sync.Mutex // held over a step and its write
+	state State
+}
+
+// New returns an Alerter. It starts nothing.
+func New(o Options) (*Alerter, error) {
+	a := &Alerter{o: o, changed: make(chan struct{}, 1)}
+	for _, c := range o.Channels {
+		ch, err := newChannel(c, o.Call)
+		if err != nil {
+			return nil, fmt.Errorf("alerts: channel %s: %w", c.Name, err)
+		}
+		a.senders = append(a.senders, &sender{
+			name: c.Name, kind: c.Kind, channel: ch, box: outbox{o.Store}, words: o.Words, qr: o.QR,
+			log: o.Logger.With("channel", c.Name), more: make(chan struct{}, 1), now: time.Now, trouble: a.Changed,
+		})
+	}
+	return a, nil
+}
+
+func newChannel(c ChannelConfig, call Call) (Channel, error) {
+	fields := map[string]string{}
+	list, ok := Fields(c.Kind)
+	if !ok {
+		return nil, fmt.Errorf("there is no channel kind %q", c.Kind)
+	}
+	for _, f := range list {
+		fields[f.Name] = f.Default
+		if v := c.Fields[f.Name]; v != "" {
+			fields[f.Name] = v
+		}
+	}
+	switch c.Kind {
+	case "smtp":
+		return &mailChannel{fields: fields}, nil
+	case "exec":
+		return &execChannel{command: strings.Fields(fields["command"])}, nil
+	case "qq":
+		return &qqChannel{fields: fields, call: call}, nil
+	default:
+		return newHTTP(c.Kind, fields)
+	}
+}
+
+// Changed says that the status may have changed. It never blocks.
+func (a *Alerter) Changed() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run watches and tells until ctx ends, and returns after the last try to send
+// ended.
+func (a *Alerter) Run(ctx context.Context) error {
+	box := outbox{a.o.Store}
+	st, err := box.load(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return fmt.Errorf("alerts: %w", err)
+	}
+	a.mu.Lock()
+	a.state = st
+	a.mu.Unlock()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, s := range a.senders {
+		wg.Go(func() { s.run(ctx) })
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.changed:
+			select { // let what belongs to it come
+			case <-time.After(settle):
+			case <-ctx.Done():
+				return nil
+			}
+		case <-timer.C:
+		}
+		next, err := a.step(ctx)
+		if err != nil {
+			a.o.Logger.Error("alerts not written, trying again", "err", err)
+			next = time.Now().Add(5 * time.Second)
+		}
+		if next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(max(0, time.Until(next)))
+		}
+	}
+}
+
+// step decides, writes what was decided, and lets the channels know.
+func (a *Alerter) step(ctx context.Context) (time.Time, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	seen := Observe(a.o.Status())
+	for _, s := range a.senders {
+		if c, ok := s.condition(); ok {
+			seen = append(seen, c)
+		}
+	}
+	st, messages, next := Step(a.o.Rules, a.state, seen, time.Now())
+	if err := (outbox{a.o.Store}).write(ctx, a.state, st, messages); err != nil {
+		return time.Time{}, err
+	}
+	a.state = st
+	for _, s := range a.senders {
+		if slices.ContainsFunc(messages, func(m Message) bool { return m.Channel == s.name }) {
+			s.wake()
+		}
+	}
+	return next, nil
+}
+
+// Silence keeps an account's alerts back until a time; "" is all accounts.
+func (a *Alerter) Silence(ctx context.Context, account string, until time.Time) error {
+	a.mu.Lock()
+	st := a.state
+	st.Silenced = map[string]time.Time{account: until}
+	for k, v := range a.state.Silenced {
+		if k != account {
+			st.Silenced[k] = v
+		}
+	}
+	err := (outbox{a.o.Store}).write(ctx, a.state, st, nil)
+	if err == nil {
+		a.state = st
+	}
+	a.mu.Unlock()
+	a.Changed()
+	return err
+}
+
+// Test sends a test message through a channel at once, past the outbox.
+func (a *Alerter) Test(ctx context.Context, channel string) error {
+	i := slices.IndexFunc(a.senders, func(s *sender) bool { return s.name == channel })
+	if i < 0 {
+		return fmt.Errorf("there is no channel %q", channel)
+	}
+	now := time.Now()
+	m := Message{Channel: channel, Time: now, Items: []Item{{Phase: Firing, Condition: Condition{Kind: KindTest, Since: now}}}}
+	return a.senders[i].send(ctx, m)
+}
+
+// ChannelStatus is how a channel does.
+type ChannelStatus struct {
+	Name    string
+	Kind    string
+	Waiting int // messages in the outbox
+	Failing *Error
+	Since   time.Time // of Failing
+}
+
+// Channels returns how the channels do.
+func (a *Alerter) Channels(ctx context.Context) ([]ChannelStatus, error) {
+	var all []ChannelStatus
+	for _, s := range a.senders {
+		n, err := s.box.count(ctx, s.name)
+		if err != nil {
+			return nil, err
+		}
+		c := ChannelStatus{Name: s.name, Kind: s.kind, Waiting: n}
+		c.Failing, c.Since = s.failing()
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// Open returns what is wrong now or was a moment ago, the oldest first, and the
+// silences.
+func (a *Alerter) Open() (open []Open, silenced map[string]time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, o := range a.state.Open {
+		open = append(open, *o)
+	}
+	slices.SortFunc(open, func(x, y Open) int {
+		if c := x.Condition.Since.Compare(y.Condition.Since); c != 0 {
+			return c
+		}
+		return strings.Compare(x.Condition.key(), y.Condition.key())
+	})
+	return open, a.state.Silenced
+}
+
+// Log returns the last messages that were told or tried, the newest last.
+func (a *Alerter) Log(ctx context.Context) ([]LogEntry, error) {
+	return (outbox{a.o.Store}).log(ctx)
+}

@@ -1,0 +1,241 @@
+package alert
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/ncat"
+)
+
+// codes stands for the catalogue.
+type codes struct{}
+
+func (codes) T(code string, args ...any) string {
+	return strings.TrimSpace(code + " " + fmt.Sprintln(args...))
+}
+func (codes) Fault(code string, args []string) string {
+	return strings.TrimSpace(fmt.Sprint(code, args))
+}
+
+// phone is a channel that notes what it is told and fails while broken is set.
+type phone struct {
+	mu     sync.Mutex
+	told   []Text
+	at     []time.Time
+	broken error
+}
+
+func (p *phone) Send(_ context.Context, t Text) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.broken != nil {
+		return p.broken
+	}
+	p.told, p.at = append(p.told, t), append(p.at, time.Now())
+	return nil
+}
+
+func (p *phone) breaks(err error) { p.mu.Lock(); p.broken = err; p.mu.Unlock() }
+
+func (p *phone) titles() (all []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.told {
+		all = append(all, t.Title)
+	}
+	return all
+}
+
+// rig runs an Alerter over a store with the named phones for channels.
+type rig struct {
+	*Alerter
+	mu     sync.Mutex
+	status api.Status
+	stop   func()
+}
+
+func run(t *testing.T, store ncat.Store, rules []Rule, phones map[string]*phone) *rig {
+	t.Helper()
+	r := &rig{}
+	o := Options{Rules: rules, Store: store, Words: codes{}, Logger: slog.New(slog.DiscardHandler),
+		QR:     func(text string) ([]byte, error) { return []byte("QR of " + text), nil },
+		Status: func() api.Status { r.mu.Lock(); defer r.mu.Unlock(); return r.status }}
+	for name := range phones {
+		o.Channels = append(o.Channels, ChannelConfig{Name: name, Kind: "exec", Fields: map[string]string{"command": "true"}})
+	}
+	a, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range a.senders {
+		s.channel = phones[s.name]
+	}
+	r.Alerter = a
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	r.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	return r
+}
+
+func (r *rig) set(accounts ...api.Account) {
+	r.mu.Lock()
+	r.status.Accounts = accounts
+	r.mu.Unlock()
+	r.Changed()
+}
+
+var (
+	online = api.Account{Name: "main", State: api.StateOnline}
+	waits  = api.Account{Name: "main", State: api.StateLoginRequired, Reason: "qr", Fault: api.Fault{Code: api.CodeLoginQR}, Login: &api.Login{Step: api.StepWaiting, URL: "https://txz.qq.com/p?k=1"}}
+)
+
+func TestToldWithinASecondWithTheCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &phone{}
+		r := run(t, ncat.NewMemoryStore(), []Rule{{Kinds: []Kind{KindLogin}, Channels: []string{"p"}, HoldOff: 5 * time.Second, Settle: 2 * time.Second}}, map[string]*phone{"p": p})
+		defer r.stop()
+		r.set(online)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		r.set(waits)
+		time.Sleep(20 * time.Second)
+		r.set(online)
+		time.Sleep(20 * time.Second)
+		if len(p.told) != 2 {
+			t.Fatalf("told %q", p.titles())
+		}
+		if late := p.at[0].Sub(began) - 5*time.Second; late > time.Second {
+			t.Errorf("told %s after the hold-off", late)
+		}
+		if string(p.told[0].Image) != "QR of https://txz.qq.com/p?k=1" || !strings.Contains(p.told[0].Body, "login_qr") {
+			t.Errorf("told %+v", p.told[0])
+		}
+		if p.told[1].Image != nil || !strings.Contains(p.told[1].Title, "alert.resolved") || !strings.Contains(p.told[1].Body, "20s") {
+			t.Errorf("told %+v", p.told[1])
+		}
+	})
+}
+
+func TestNothingIsLostWhenAChannelFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := &phone{}, &phone{}
+		r := run(t, ncat.NewMemoryStore(), []Rule{{Channels: []string{"a", "b"}}}, map[string]*phone{"a": a, "b": b})
+		defer r.stop()
+		a.breaks(&Error{Problem: ProblemBusy, After: 3 * time.Minute})
+		failed := api.Account{Name: "main", State: api.StateFailed, Fault: api.Fault{Code: api.CodeCrashLoop}}
+		r.set(failed)
+		time.Sleep(30 * time.Minute)
+		if got := b.titles(); len(got) != 2 || !strings.Contains(got[1], "channel_failed") {
+			t.Errorf("b was told %q", got)
+		}
+		if c, err := r.Channels(t.Context()); err != nil || c[0].Name == "a" && (c[0].Waiting != 1 || c[0].Failing == nil) {
+			t.Errorf("channels: %+v, %v", c, err)
+		}
+		a.breaks(nil)
+		time.Sleep(30 * time.Minute)
+		if got := a.titles(); len(got) != 1 || !strings.Contains(got[0], "failed") {
+			t.Errorf("a was told %q", got)
+		}
+		entries, err := r.Log(t.Context())
+		if err != nil || len(entries) < 4 {
+			t.Errorf("log of %d, %v", len(entries), err)
+		}
+		for _, e := range entries {
+			if e.Channel == "a" && e.Error == "" && e.Tries > 12 {
+				t.Errorf("%d tries in an hour, although three minutes were asked for", e.Tries)
+			}
+		}
+	})
+}
+
+// TestARestartForgetsAndDoublesNothing stops the alerter at each second of a
+// trouble and goes on with what is in the store.
+func TestARestartForgetsAndDoublesNothing(t *testing.T) {
+	for stop := range 30 {
+		synctest.Test(t, func(t *testing.T) {
+			p := &phone{}
+			store := ncat.NewMemoryStore()
+			rules := []Rule{{Kinds: []Kind{KindFailed}, Channels: []string{"p"}, HoldOff: 5 * time.Second, Settle: 5 * time.Second}}
+			failed := api.Account{Name: "main", State: api.StateFailed}
+			r := run(t, store, rules, map[string]*phone{"p": p})
+			for s := range 40 {
+				if s == stop {
+					r.stop()
+					r = run(t, store, rules, map[string]*phone{"p": p})
+				}
+				if s >= 2 && s < 15 {
+					r.set(failed)
+				} else {
+					r.set(online)
+				}
+				time.Sleep(time.Second)
+			}
+			r.stop()
+			if got := p.titles(); len(got) != 2 {
+				t.Errorf("restart at %d: told %q", stop, got)
+			}
+		})
+	}
+}
+
+func TestSilenceAndTest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &phone{}
+		r := run(t, ncat.NewMemoryStore(), []Rule{{Channels: []string{"p"}}}, map[string]*phone{"p": p})
+		defer r.stop()
+		if err := r.Silence(t.Context(), "main", time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		r.set(waits)
+		time.Sleep(59 * time.Minute)
+		if got := p.titles(); len(got) != 0 {
+			t.Errorf("told %q in a silence", got)
+		}
+		if err := r.Test(t.Context(), "p"); err != nil || len(p.titles()) != 1 {
+			t.Errorf("test: %v, told %q", err, p.titles())
+		}
+		if err := r.Test(t.Context(), "q"); err == nil {
+			t.Error("a test of no channel")
+		}
+		time.Sleep(2 * time.Minute)
+		if got := p.titles(); len(got) != 2 {
+			t.Errorf("told %q after the silence", got)
+		}
+	})
+}
+
+func TestObserve(t *testing.T) {
+	kinds := func(a api.Account) string {
+		var all []string
+		for _, c := range Observe(api.Status{Accounts: []api.Account{a}}) {
+			all = append(all, string(c.Kind))
+		}
+		return strings.Join(all, " ")
+	}
+	for want, a := range map[string]api.Account{
+		"":                     online,
+		" ":                    {State: api.StateStopped, Degraded: []api.Degraded{{Code: api.CodeDiskLow}}},
+		"offline login_needed": waits,
+		"offline failed":       {State: api.StateFailed},
+		"offline kicked":       {State: api.StateBackoff, Reason: "kicked"},
+		"disk_low store_broken plugin_failed plugin_failed degraded": {State: api.StateOnline, Degraded: []api.Degraded{
+			{Code: api.CodeDiskLow}, {Code: api.CodeJournalWrite}, {Code: api.CodePluginFailed, Args: []string{"a"}}, {Code: api.CodePluginFailed, Args: []string{"b"}}, {Code: api.CodeNoPacket}}},
+	} {
+		if got := kinds(a); got != strings.TrimSpace(want) {
+			t.Errorf("%+v: %q, want %q", a, got, want)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package alert
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+)
+
+// Observe returns what is wrong by a status of the daemon. Accounts that nobody
+// wants to run have nothing wrong.
+func Observe(st api.Status) []Condition {
+	var all []Condition
+	for _, a := range st.Accounts {
+		all = append(all, account(a)...)
+	}
+	for _, p := range st.Plugins {
+		if p.State == "failed" {
+			all = append(all, Condition{Kind: KindPlugin, Subject: p.ID, Code: string(api.CodePluginFailed), Args: []string{p.ID, p.Error}})
+		}
+	}
+	if r := st.RolledBack; r != nil {
+		all = append(all, Condition{Kind: KindRelease, Subject: r.NapCat + "/" + r.QQ, Since: r.Time, Code: string(api.CodeNewPairFailed), Args: []string{r.Reason}})
+	}
+	return all
+}
+
+func account(a api.Account) []Condition {
+	if a.State == api.StateStopped || a.State == api.StateStopping || a.State == api.StateInstalling {
+		return nil
+	}
+	var all []Condition
+	add := func(k Kind, subject string, since time.Time, f api.Fault) {
+		all = append(all, Condition{Kind: k, Account: a.Name, Subject: subject, Since: since, Code: string(f.Code), Args: f.Args, UIN: a.UIN})
+	}
+	if a.State != api.StateOnline {
+		add(KindOffline, "", a.Since, a.Fault)
+	}
+	switch {
+	case a.State == api.StateLoginRequired:
+		add(KindLogin, a.Reason, a.Since, a.Fault)
+		if a.Login.Code() {
+			all[len(all)-1].QR = a.Login.URL
+		}
+	case a.State == api.StateFailed:
+		add(KindFailed, "", a.Since, a.Fault)
+	case a.Reason == "kicked":
+		add(KindKicked, "", a.Since, a.Fault)
+	}
+	seen := map[api.Code]bool{}
+	for _, d := range a.Degraded {
+		if seen[d.Code] && d.Code != api.CodePluginFailed {
+			continue
+		}
+		seen[d.Code] = true
+		subject := string(d.Code)
+		if d.Code == api.CodePluginFailed && len(d.Args) > 0 {
+			subject = d.Args[0]
+		}
+		add(degraded(d.Code), subject, d.Since, api.Fault{Code: d.Code, Args: d.Args})
+	}
+	return all
+}
+
+func degraded(c api.Code) Kind {
+	switch {
+	case c == api.CodePluginFailed:
+		return KindPlugin
+	case slices.Contains([]api.Code{api.CodeDiskLow, api.CodeDiskReadOnly}, c):
+		return KindDisk
+	case slices.Contains([]api.Code{api.CodeStoreDamaged, api.CodeStoreLocked, api.CodeStoreWrite, api.CodeJournalWrite}, c):
+		return KindStore
+	default:
+		return KindPart
+	}
+}

@@ -1,0 +1,119 @@
+package alert
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// presets are the services that are told things over HTTP, a file each.
+//
+//go:embed presets/*.yaml
+var presets embed.FS
+
+// preset describes a service. Values of its requests are texts with the fields
+// {title}, {body}, {time}, those of the channel and, where sign is set,
+// {timestamp} and {sign}. A value whose fields are all empty is left out.
+type preset struct {
+	// Fields are what a channel of this kind is configured with: "" must be given,
+	// "optional" may be, "secret" and "optional secret" are references to secrets,
+	// anything else is the default.
+	Fields     map[string]string `yaml:"fields"`
+	Limit      int               `yaml:"limit"` // characters of title and body
+	LimitBytes bool              `yaml:"limit_bytes"`
+	TitleLimit int               `yaml:"title_limit"`
+	Sign       string            `yaml:"sign"`   // feishu, dingtalk, hmac
+	Escape     string            `yaml:"escape"` // slack
+	Text       request           `yaml:"text"`
+	Image      *request          `yaml:"image"`
+	OK         map[string]string `yaml:"ok"`    // what a yes has in its JSON
+	Words      string            `yaml:"words"` // where a no has its reason
+	Retry      string            `yaml:"retry"` // where a no has the seconds to wait
+}
+
+// request is one HTTP request. One of JSON, Form with FormJSON, and Bytes is its
+// body.
+type request struct {
+	Method   string            `yaml:"method"` // POST if empty
+	URL      string            `yaml:"url"`
+	Query    map[string]string `yaml:"query"`
+	Headers  map[string]string `yaml:"headers"`
+	JSON     map[string]any    `yaml:"json"`
+	Form     map[string]string `yaml:"form"`
+	FormJSON map[string]any    `yaml:"form_json"`
+	File     string            `yaml:"file"`  // the form's field with the picture
+	Bytes    bool              `yaml:"bytes"` // the body is the picture
+	Limit    int               `yaml:"limit"` // in place of the preset's
+	Besides  bool              `yaml:"besides"`
+}
+
+func loadPreset(kind string) (*preset, error) {
+	b, err := presets.ReadFile(path.Join("presets", path.Base(kind)+".yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("there is no channel kind %q", kind)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	p := new(preset)
+	if err := dec.Decode(p); err != nil {
+		return nil, fmt.Errorf("preset %s: %w", kind, err)
+	}
+	return p, nil
+}
+
+// Field is one thing that a channel of a kind is configured with.
+type Field struct {
+	Name     string
+	Required bool
+	Secret   bool // a reference to a secret, see [ValidSecret]
+	Default  string
+}
+
+// ChannelKinds are the kinds of channels: the presets, and smtp, exec and qq.
+func ChannelKinds() []string {
+	kinds := []string{"smtp", "exec", "qq"}
+	entries, err := presets.ReadDir("presets")
+	if err != nil {
+		return kinds
+	}
+	for _, e := range entries {
+		kinds = append(kinds, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// Fields returns what a channel of kind is configured with, sorted by name; ok
+// is false if there is no such kind.
+func Fields(kind string) (fields []Field, ok bool) {
+	specs, ok := builtin[kind]
+	if !ok {
+		p, err := loadPreset(kind)
+		if err != nil {
+			return nil, false
+		}
+		specs = p.Fields
+	}
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		spec := specs[name]
+		f := Field{Name: name, Required: spec == "" || spec == "secret", Secret: strings.HasSuffix(spec, "secret")}
+		if !f.Required && !f.Secret && spec != "optional" {
+			f.Default = spec
+		}
+		fields = append(fields, f)
+	}
+	return fields, true
+}
+
+// builtin are the fields of the channels that are no presets.
+var builtin = map[string]map[string]string{
+	"smtp": {"host": "", "port": "587", "tls": "starttls", "from": "", "to": "", "user": "optional", "password": "optional secret"},
+	"exec": {"command": ""},
+	"qq":   {"account": "", "user": "optional", "group": "optional"},
+}
