@@ -97,6 +97,9 @@ func (a *app) callParams(action string, args []string, params string, noCheck bo
 		params = string(b)
 		fallthrough
 	case params != "":
+		if err := a.utf8(params); err != nil {
+			return nil, err
+		}
 		if err := json.Unmarshal([]byte(params), &m); err != nil {
 			return nil, usagef(a, "err.params_json", err)
 		}

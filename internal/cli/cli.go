@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -206,8 +207,13 @@ func (a *app) newRoot() *cobra.Command {
 	f.StringVar(&a.configFlag, "config", "", a.t("flag.config"))
 	f.StringVar(&a.langFlag, "lang", "", a.t("flag.lang"))
 	f.StringArrayVar(&a.sets, "set", nil, a.t("flag.set"))
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
 		a.running = c
+		if c.Name() != "backup" && c.Name() != "restore" { // names of files have any bytes
+			if err := a.utf8(append(args, a.sets...)...); err != nil {
+				return err
+			}
+		}
 		if _, err := a.settings(); err != nil { // also for a command that needs none of them
 			return err
 		}
@@ -220,6 +226,17 @@ func (a *app) newRoot() *cobra.Command {
 	root.AddCommand(newCompletion(a))
 	a.localize(root)
 	return root
+}
+
+// utf8 refuses texts of another encoding (of a terminal that is set to GBK, or
+// a file from there), which would go out as replacement characters.
+func (a *app) utf8(texts ...string) error {
+	for _, s := range texts {
+		if !utf8.ValidString(s) {
+			return fail(exitUsage, errString(a.t("err.not_utf8", clip(s, 40))), a.t("hint.not_utf8"))
+		}
+	}
+	return nil
 }
 
 // t is the text of a code in the user's language. Texts and errors among args

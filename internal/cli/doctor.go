@@ -15,6 +15,8 @@ import (
 
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/doctor"
@@ -54,10 +56,15 @@ func newDoctor(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		var lines []doctorLine
+		for _, f := range r.Findings {
+			lines = append(lines, a.doctorLineOf(f))
+		}
+		lines = append(lines, a.doctorAccounts(c.Context(), h)...)
 		if json {
-			err = a.doctorJSON(r)
+			err = a.doctorJSON(r, lines)
 		} else {
-			a.doctorText(r)
+			a.doctorText(r, lines)
 		}
 		if err == nil && r.Failed() {
 			err = quiet(exitFailure)
@@ -167,13 +174,36 @@ func (a *app) doctorLineOf(f doctor.Finding) doctorLine {
 	return l
 }
 
-func (a *app) doctorJSON(r doctor.Report) error {
-	out := doctorReport{OK: !r.Failed(), Findings: []doctorLine{}, Command: r.Command, Missing: r.Missing}
+// doctorAccounts are the findings about the accounts of a daemon that runs.
+func (a *app) doctorAccounts(ctx context.Context, h home.Dir) []doctorLine {
+	cl := client.New(h.Socket())
+	defer cl.Close()
+	st, err := cl.Status(ctx)
+	if err != nil {
+		return nil // what is installed can be examined without it
+	}
+	var lines []doctorLine
+	for _, acc := range st.Accounts {
+		for _, d := range acc.Degraded {
+			lines = append(lines, doctorLine{Code: doctor.Code(d.Code), Severity: doctor.Warning,
+				Message: a.t("start.degraded", acc.Name, a.degradedText(d)), Fix: text.FaultHint(a.lang, api.Fault{Code: d.Code})})
+		}
+		if acc.Packet == api.PacketMissing {
+			lines = append(lines, doctorLine{Code: doctor.Code(api.CodeNoPacket), Severity: doctor.Warning,
+				Message: a.t("status.no_packet", acc.Name), Fix: a.t("hint.no_packet")})
+		}
+		if acc.State == api.StateFailed || acc.State == api.StateBackoff {
+			lines = append(lines, doctorLine{Code: "account", Severity: doctor.Warning,
+				Message: a.t("start.state_detail", acc.Name, a.t("state."+string(acc.State)), a.detail(acc)), Fix: text.FaultHint(a.lang, acc.Fault)})
+		}
+	}
+	return lines
+}
+
+func (a *app) doctorJSON(r doctor.Report, lines []doctorLine) error {
+	out := doctorReport{OK: !r.Failed(), Findings: append([]doctorLine{}, lines...), Command: r.Command, Missing: r.Missing}
 	if out.Missing == nil {
 		out.Missing = []string{}
-	}
-	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, a.doctorLineOf(f))
 	}
 	return a.out.json(out, false)
 }
@@ -181,15 +211,14 @@ func (a *app) doctorJSON(r doctor.Report) error {
 // doctorColours are those of the marks that stand before a finding.
 var doctorColours = map[doctor.Severity]string{doctor.OK: "32", doctor.Info: "36", doctor.Warning: "33", doctor.Error: "31"}
 
-func (a *app) doctorText(r doctor.Report) {
+func (a *app) doctorText(r doctor.Report, lines []doctorLine) {
 	errors, warnings := 0, 0
 	wide := 0
 	for s := range doctorColours {
 		wide = max(wide, runewidth.StringWidth(a.t("doctor.mark."+string(s))))
 	}
 	indent := strings.Repeat(" ", wide+2)
-	for _, f := range r.Findings {
-		l := a.doctorLineOf(f)
+	for _, l := range lines {
 		mark := runewidth.FillRight(a.t("doctor.mark."+string(l.Severity)), wide)
 		a.out.print("%s  %s", a.out.paint(doctorColours[l.Severity], mark), printable(l.Message))
 		if l.Meaning != "" {

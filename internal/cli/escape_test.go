@@ -141,3 +141,38 @@ func TestNoCommandObeysStrangers(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherEncodingsAreRefused: text of a GBK terminal goes out right or not at
+// all.
+func TestOtherEncodingsAreRefused(t *testing.T) {
+	const gbk = "\xb2\xe2\xca\xd4" // 测试
+	d := newLoginDaemon(t)
+	d.serve(t)
+	for _, args := range [][]string{
+		{"send", "--group", "1", gbk}, {"call", "send_group_msg", "group_id=1", "message=" + gbk}, {"call", "send_group_msg", "--params", `{"message":"` + gbk + `"}`},
+		{"sim", "say", "--group", "1", gbk}, {"status", "--set", "bot.admins=" + gbk},
+	} {
+		if r := d.ncatd(t, "", nil, args...); r.code != 2 || !strings.Contains(r.err, "UTF-8") {
+			t.Errorf("%q: exit %d\n%s", args, r.code, r.err)
+		}
+	}
+	if r := d.ncatd(t, `{"message":"`+gbk+`"}`, nil, "call", "send_group_msg", "--params", "-"); r.code != 2 || !strings.Contains(r.err, "UTF-8") {
+		t.Errorf("from a file: exit %d\n%s", r.code, r.err)
+	}
+}
+
+func TestDrawsBlocks(t *testing.T) {
+	for _, tt := range []struct {
+		env  []string
+		want bool
+	}{
+		{nil, true}, {[]string{"TERM=xterm-256color"}, true}, {[]string{"TERM=linux", "LANG=zh_CN.UTF-8"}, true}, {[]string{"LC_ALL=C.utf8", "LANG=C"}, true},
+		{[]string{"TERM=vt100", "LANG=C.UTF-8"}, false}, {[]string{"TERM=vt220"}, false}, {[]string{"TERM=dumb"}, false},
+		{[]string{"LANG=zh_CN.GBK"}, false}, {[]string{"LC_ALL=POSIX", "LANG=C.UTF-8"}, false}, {[]string{"LANG=C"}, false},
+	} {
+		a := &app{Deps: Deps{Env: tt.env}}
+		if got := a.drawsBlocks(); got != tt.want {
+			t.Errorf("%q: %v", tt.env, got)
+		}
+	}
+}

@@ -54,6 +54,12 @@ func (a *app) typePassword(ctx context.Context, fd int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the password: %w", err)
 	}
+	// What is typed as soon as the prompt stands there must not show.
+	restore, err := echoOff(fd)
+	if err != nil {
+		return nil, fmt.Errorf("read the password: %w", err)
+	}
+	defer restore()
 	fmt.Fprint(a.Stderr, "ncatd: "+a.t("login.password_prompt"))
 	defer fmt.Fprintln(a.Stderr)
 	type answer struct {

@@ -73,6 +73,9 @@ type watchNews struct {
 func newLoginSession(a *app, cl *client.Client, name string, o loginOptions, own bool) *loginSession {
 	s := &loginSession{a: a, cl: cl, name: name, opt: o, own: own,
 		items: make(chan watchNews), replies: make(chan func() error)}
+	if o.form == qrTerminal && a.out.outTTY && !a.drawsBlocks() {
+		o.form, s.opt.form = qrASCII, qrASCII
+	}
 	switch {
 	// NO_COLOR does not count here: black and white are the code itself, and a
 	// code that changes has to be drawn in its place.

@@ -65,7 +65,7 @@ func (a *app) printCode(acc api.Account) {
 	code, err := qrterm.New(acc.Login.URL)
 	if err == nil && a.out.outTTY {
 		cols, rows := terminalSize(a.Stdout)
-		if style, fits := code.Fit(qrterm.Style{Plain: a.getenv("TERM") == "dumb"}, cols-1, rows); fits {
+		if style, fits := a.fit(code, qrterm.Style{Plain: a.getenv("TERM") == "dumb"}, cols-1, rows); fits {
 			for _, l := range code.Lines(style) {
 				a.out.print("%s", painted(l))
 			}
@@ -73,6 +73,31 @@ func (a *app) printCode(acc api.Account) {
 		}
 	}
 	a.out.print("%s", printable(acc.Login.URL))
+}
+
+// drawsBlocks reports whether the terminal can draw half blocks: its character
+// set, as far as it is known, has them, and it is none of those that never had.
+func (a *app) drawsBlocks() bool {
+	switch term, _, _ := strings.Cut(a.getenv("TERM"), "-"); {
+	case term == "ansi", term == "dumb", term == "cons25", strings.HasPrefix(term, "vt"):
+		return false
+	}
+	for _, v := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if loc := a.getenv(v); loc != "" {
+			loc = strings.ToLower(loc)
+			return strings.Contains(loc, "utf-8") || strings.Contains(loc, "utf8")
+		}
+	}
+	return true
+}
+
+// fit chooses how to draw a code that may scroll away, in ASCII where the
+// terminal cannot draw blocks.
+func (a *app) fit(code *qrterm.Code, s qrterm.Style, cols, rows int) (qrterm.Style, bool) {
+	if s.ASCII = !a.drawsBlocks(); s.ASCII {
+		rows = 1 << 10 // a line at a time
+	}
+	return code.Fit(s, cols, rows)
 }
 
 // terminalSize returns the size of the terminal that stream is, or a common one.

@@ -25,6 +25,7 @@ type output struct {
 	errTTY bool
 	colour bool // of stdout
 	colerr bool // of stderr
+	line   bool // a passing line stands on the terminal
 }
 
 func newOutput(stdout, stderr io.Writer, lang text.Lang, getenv func(string) string) *output {
@@ -45,6 +46,7 @@ func isTerminal(stream any) bool {
 func (o *output) print(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.passed()
 	fmt.Fprintf(o.outW, format+"\n", escaped(args)...)
 }
 
@@ -108,7 +110,31 @@ func (o *output) hint(s string) {
 func (o *output) stderr(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.passed()
 	fmt.Fprintf(o.errW, format+"\n", escaped(args)...)
+}
+
+// passing shows s on a terminal until anything else is written; "" takes it away.
+func (o *output) passing(s string) {
+	if !o.colerr {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.passed()
+	if s != "" {
+		cols, _ := terminalSize(o.errW)
+		fmt.Fprint(o.errW, runewidth.Truncate("ncatd: "+printable(s), cols-1, "…"))
+		o.line = true
+	}
+}
+
+// passed takes the passing line away. The caller holds mu.
+func (o *output) passed() {
+	if o.line {
+		fmt.Fprint(o.errW, "\r\x1b[K")
+		o.line = false
+	}
 }
 
 // paint escapes s and puts it into a colour if stdout takes it.

@@ -108,15 +108,8 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	var bodyErr error
 	if r.body != nil {
 		g.Go(func() error {
-			select {
-			case <-ready:
-			case <-gctx.Done():
-				return nil
-			}
-			cl := client.New(r.home.Socket())
-			defer cl.Close()
-			bodyErr = r.body(gctx, cl)
-			if bodyErr != nil || r.once {
+			bodyErr = r.whenReady(gctx, ready)
+			if bodyErr != nil || r.once && gctx.Err() == nil {
 				cancel(errBodyDone)
 			}
 			return nil
@@ -130,4 +123,17 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 		return nil
 	}
 	return err
+}
+
+// whenReady runs body with a client of the daemon once that is ready, or
+// nothing if ctx ends before.
+func (r daemonRun) whenReady(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+	case <-ctx.Done():
+		return nil
+	}
+	cl := client.New(r.home.Socket())
+	defer cl.Close()
+	return r.body(ctx, cl)
 }

@@ -22,8 +22,12 @@ func newSim(a *app) *cobra.Command {
 		s.Short = text.Sim(a.lang, s.Name()+".short", s.Short)
 		a.simTexts(s, s.Name())
 	}
-	c.SetOut(escapingWriter{a.Stdout})
-	c.SetErr(escapingWriter{a.Stderr})
+	for _, s := range c.Commands() {
+		if !s.Hidden { // what plays QQ itself says what QQ would say
+			s.SetOut(escapingWriter{a.Stdout})
+			s.SetErr(escapingWriter{a.Stderr})
+		}
+	}
 	a.mapErrors(c)
 	return c
 }

@@ -5,12 +5,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
@@ -57,6 +61,7 @@ func (s *stages) account(acc api.Account) {
 	s.latest[acc.Name] = acc
 	a := s.a
 	if acc.State == api.StateOnline {
+		defer s.degraded(acc)
 		line := "online"
 		if s.said[acc.Name] == line {
 			return
@@ -77,6 +82,69 @@ func (s *stages) account(acc api.Account) {
 	for _, e := range events {
 		s.login(acc, e)
 	}
+}
+
+// degraded says once each why an account does less than it should.
+func (s *stages) degraded(acc api.Account) {
+	for _, d := range acc.Degraded {
+		line := s.a.t("start.degraded", acc.Name, s.a.degradedText(api.Degraded{Code: d.Code, Args: d.Args, Detail: d.Detail}))
+		if key := acc.Name + " " + line; s.said[key] == "" {
+			s.said[key] = line
+			s.a.out.say("%s", line)
+			if h := text.FaultHint(s.a.lang, api.Fault{Code: d.Code}); h != "" {
+				s.a.out.hint(h)
+			}
+		}
+	}
+}
+
+// follow shows a watch stream until each returns an error, which it returns, or
+// the stream ends; on a terminal the time until the next try counts down.
+func (s *stages) follow(ctx context.Context, cl *client.Client, each func() error) error {
+	s.init()
+	items := make(chan api.WatchItem)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return cl.Watch(gctx, "", nil, func(it api.WatchItem) error {
+			select {
+			case items <- it:
+				return nil
+			case <-gctx.Done():
+				return context.Cause(gctx)
+			}
+		})
+	})
+	g.Go(func() error {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case it := <-items:
+				if err := s.show(it); err != nil {
+					return err
+				}
+				if err := each(); err != nil {
+					return err
+				}
+			case <-tick.C:
+				s.countDown()
+			case <-gctx.Done():
+				return nil
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// countDown shows when the next tries are.
+func (s *stages) countDown() {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(s.latest)) {
+		if t := s.a.nextTry(s.latest[name]); t != "" {
+			parts = append(parts, name+": "+t)
+		}
+	}
+	s.a.out.passing(strings.Join(parts, " · "))
 }
 
 // tell prints the line of a state once, with what helps.
@@ -156,7 +224,7 @@ func (s *stages) qr(acc api.Account, url string) {
 		style, fits := qrterm.Style{Plain: !a.out.colerr, Quiet: 2}, true
 		if f, ok := a.Stderr.(*os.File); ok && a.out.errTTY {
 			if cols, rows, err := term.GetSize(int(f.Fd())); err == nil {
-				style, fits = code.Fit(style, cols, rows)
+				style, fits = a.fit(code, style, cols, rows)
 			}
 		}
 		if fits {
@@ -223,10 +291,7 @@ func (a *app) awaitAccounts(ctx context.Context, h home.Dir, o startOptions, beg
 	wctx, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
 	p := &stages{a: a, began: began, sim: o.sim}
-	err := cl.Watch(wctx, "", nil, func(it api.WatchItem) error {
-		if err := p.show(it); err != nil {
-			return err
-		}
+	err := p.follow(wctx, cl, func() error {
 		for _, acc := range p.latest {
 			if !settled(acc, o.sim && o.scanAfter >= 0) {
 				return nil

@@ -98,7 +98,7 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 				return nil
 			}
 			p := &stages{a: a, began: began, sim: o.sim, foreground: true}
-			_ = cl.Watch(dctx, "", nil, p.show) // it ends with the daemon, whose error counts
+			_ = p.follow(dctx, cl, func() error { return nil }) // it ends with the daemon, whose error counts
 			if c := context.Cause(ctx); c == errInterrupted || c == errTerminated {
 				a.out.say("%s", a.t("start.stopping"))
 			}
@@ -232,17 +232,7 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 		return err
 	}
 	defer out.Close()
-	args := []string{"start", "--home", string(h), "--yes", "--lang", string(a.lang), "--scan-after", o.scanAfter.String()}
-	if o.sim {
-		args = append(args, "--sim")
-	}
-	if a.configFlag != "" {
-		args = append(args, "--config", a.configFlag)
-	}
-	for _, s := range a.sets {
-		args = append(args, "--set", s)
-	}
-	cmd := exec.Command(exe, args...)
+	cmd := exec.Command(exe, a.detachedArgs(h, o)...)
 	cmd.Env = append(append([]string{}, a.Env...), readyEnv+"="+readyPath)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = detachedProcess()
@@ -273,6 +263,21 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 		return nil
 	}
 	return a.awaitAccounts(ctx, h, o, began, func() error { return a.childFailed(out, nil) })
+}
+
+// detachedArgs is the command line of the detached daemon.
+func (a *app) detachedArgs(h home.Dir, o startOptions) []string {
+	args := []string{"start", "--home", string(h), "--yes", "--lang", string(a.lang), "--scan-after", o.scanAfter.String()}
+	if o.sim {
+		args = append(args, "--sim")
+	}
+	if a.configFlag != "" {
+		args = append(args, "--config", a.configFlag)
+	}
+	for _, s := range a.sets {
+		args = append(args, "--set", s)
+	}
+	return args
 }
 
 // childFailed passes on what a daemon said that ended before it was ready.

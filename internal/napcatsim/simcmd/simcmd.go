@@ -208,6 +208,8 @@ func (t *target) simple(use, short string, do func(*napcatsim.Control, context.C
 	}}
 }
 
+var unescape = strings.NewReplacer("&#91;", "[", "&#93;", "]", "&#44;", ",", "&amp;", "&")
+
 func (t *target) say() *cobra.Command {
 	var r napcatsim.SayRequest
 	var asJSON bool
@@ -235,7 +237,7 @@ func (t *target) say() *cobra.Command {
 				return printJSON(cmd, out)
 			}
 			for _, a := range out.Answers {
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), a.Text); err != nil {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), plain(a.Text)); err != nil {
 					return err
 				}
 			}
@@ -253,6 +255,26 @@ func (t *target) say() *cobra.Command {
 	f.BoolVar(&r.Unheard, "unheard", false, "say it even if no OneBot client would get it")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// plain decodes the escapes of CQ code in the text of a message; its codes stay
+// as they are.
+func plain(s string) string {
+	var b strings.Builder
+	for s != "" {
+		text, rest := s, ""
+		if i := strings.Index(s, "[CQ:"); i >= 0 {
+			text, rest = s[:i], s[i:]
+		}
+		b.WriteString(unescape.Replace(text))
+		end := strings.IndexByte(rest, ']') + 1
+		if end == 0 {
+			end = len(rest) // no code after all
+		}
+		b.WriteString(rest[:end])
+		s = rest[end:]
+	}
+	return b.String()
 }
 
 func (t *target) sent() *cobra.Command {
@@ -278,7 +300,7 @@ func (t *target) sent() *cobra.Command {
 				if s.Group != 0 {
 					where = "group " + strconv.FormatInt(s.Group, 10)
 				}
-				if _, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", s.Seq, s.Time.Format(time.TimeOnly), where, strings.ReplaceAll(s.Text, "\n", `\n`)); err != nil {
+				if _, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", s.Seq, s.Time.Format(time.TimeOnly), where, strings.ReplaceAll(plain(s.Text), "\n", `\n`)); err != nil {
 					return err
 				}
 			}
