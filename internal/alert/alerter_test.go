@@ -114,8 +114,10 @@ func TestToldWithinASecondWithTheCode(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		r.set(online)
 		time.Sleep(20 * time.Second)
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if len(p.told) != 2 {
-			t.Fatalf("told %q", p.titles())
+			t.Fatalf("told %+v", p.told)
 		}
 		if late := p.at[0].Sub(began) - 5*time.Second; late > time.Second {
 			t.Errorf("told %s after the hold-off", late)
