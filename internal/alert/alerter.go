@@ -11,6 +11,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // settle is how long a change waits for others that belong to it, so that what
@@ -27,8 +28,9 @@ type Options struct {
 	Status func() api.Status
 	Words  Words
 	// QR draws a code as a PNG.
-	QR     func(text string) ([]byte, error)
-	Call   Call
+	QR func(text string) ([]byte, error)
+	// Caller returns the link of one of the daemon's own accounts.
+	Caller func(account string) (onebot.Caller, error)
 	Logger *slog.Logger
 }
 
@@ -54,7 +56,7 @@ type Alerter struct {
 func New(o Options) (*Alerter, error) {
 	a := &Alerter{o: o, changed: make(chan struct{}, 1)}
 	for _, c := range o.Channels {
-		ch, err := newChannel(c, o.Call)
+		ch, err := newChannel(c, o.Caller)
 		if err != nil {
 			return nil, fmt.Errorf("alerts: channel %s: %w", c.Name, err)
 		}
@@ -66,7 +68,7 @@ func New(o Options) (*Alerter, error) {
 	return a, nil
 }
 
-func newChannel(c ChannelConfig, call Call) (Channel, error) {
+func newChannel(c ChannelConfig, caller func(account string) (onebot.Caller, error)) (Channel, error) {
 	fields := map[string]string{}
 	list, ok := Fields(c.Kind)
 	if !ok {
@@ -84,7 +86,7 @@ func newChannel(c ChannelConfig, call Call) (Channel, error) {
 	case "exec":
 		return &execChannel{command: strings.Fields(fields["command"])}, nil
 	case "qq":
-		return &qqChannel{fields: fields, call: call}, nil
+		return &qqChannel{fields: fields, caller: caller}, nil
 	default:
 		return newHTTP(c.Kind, fields)
 	}

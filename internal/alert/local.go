@@ -3,7 +3,6 @@ package alert
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/onebot"
 )
+
+// maxQQ is how long a message of QQ may be, in characters, with room to spare.
+const maxQQ = 3000
 
 // execChannel tells things to a program: its standard input is the text, and
 // NCATD_ALERT_TITLE and NCATD_ALERT_JSON are in its environment. It is run
@@ -51,44 +55,39 @@ func (c *execChannel) Send(ctx context.Context, t Text) error {
 	}
 }
 
-// Call makes a OneBot call of one of the daemon's accounts.
-type Call func(ctx context.Context, account, action string, params json.RawMessage) error
-
 // qqChannel tells things as another of the daemon's own accounts.
 type qqChannel struct {
 	fields map[string]string
-	call   Call
+	caller func(account string) (onebot.Caller, error)
 }
 
 // Send implements [Channel].
 func (c *qqChannel) Send(ctx context.Context, t Text) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	type segment struct {
-		Type string            `json:"type"`
-		Data map[string]string `json:"data"`
-	}
-	params := map[string]any{}
-	action, target := "send_private_msg", "user_id"
-	id := c.fields["user"]
-	if g := c.fields["group"]; g != "" {
-		action, target, id = "send_group_msg", "group_id", g
-	}
-	n, err := strconv.ParseInt(id, 10, 64)
+	caller, err := c.caller(c.fields["account"])
 	if err != nil {
-		return &Error{Problem: ProblemConfig, Detail: "user or group is no QQ number"}
+		return &Error{Problem: ProblemConfig, Detail: err.Error()}
 	}
-	params[target] = n
-	message := []segment{{"text", map[string]string{"text": shorten(t.Title+"\n"+t.Body, 3000, utf8.RuneCountInString)}}}
+	client := onebot.NewClient(caller)
+	message := onebot.Message{onebot.Text(shorten(t.Title+"\n"+t.Body, maxQQ, utf8.RuneCountInString))}
 	if t.Image != nil {
-		message = append(message, segment{"image", map[string]string{"file": "base64://" + base64.StdEncoding.EncodeToString(t.Image)}})
+		message = append(message, onebot.ImageBytes(t.Image))
 	}
-	params["message"] = message
-	raw, err := json.Marshal(params)
+	to := c.fields["group"]
+	if to == "" {
+		to = c.fields["user"]
+	}
+	id, err := strconv.ParseInt(to, 10, 64)
+	switch {
+	case err != nil:
+		return &Error{Problem: ProblemConfig, Detail: "user or group is no QQ number"}
+	case c.fields["group"] != "":
+		_, err = client.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: onebot.GroupID(id), Message: message})
+	default:
+		_, err = client.SendPrivateMsg(ctx, onebot.SendPrivateMsgParams{UserID: onebot.UserID(id), Message: message})
+	}
 	if err != nil {
-		return problem(err)
-	}
-	if err := c.call(ctx, c.fields["account"], action, raw); err != nil {
 		return problem(err)
 	}
 	return nil
