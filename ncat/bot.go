@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -57,8 +58,14 @@ type core struct {
 // Option configures a Bot at [New].
 type Option func(*core)
 
-// WithLogger sets where the bot logs; without it nothing is logged.
-func WithLogger(l *slog.Logger) Option { return func(c *core) { c.log = l } }
+// WithLogger sets where the bot logs; nil for nowhere. Without it warnings and
+// errors go to standard error.
+func WithLogger(l *slog.Logger) Option {
+	if l == nil {
+		l = slog.New(slog.DiscardHandler)
+	}
+	return func(c *core) { c.log = l }
+}
 
 // WithQueue sets how many events of one chat may wait; 1024 without it. All
 // chats together may have 16 times that.
@@ -86,7 +93,7 @@ func WithDrain(d time.Duration) Option { return func(c *core) { c.drain = d } }
 // New returns a Bot without handlers. It starts nothing.
 func New(opts ...Option) *Bot {
 	c := &core{
-		log:     slog.New(slog.DiscardHandler),
+		log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		queue:   1024,
 		workers: 4096,
 		warn:    5 * time.Second,

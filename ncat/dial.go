@@ -3,8 +3,6 @@ package ncat
 import (
 	"context"
 	"crypto/tls"
-	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -16,6 +14,10 @@ import (
 // ErrBadToken ends [Bot.Dial]: the endpoint refused the token, so that dialling
 // again is useless.
 var ErrBadToken = rpc.ErrBadToken
+
+// ErrBadAddress ends [Bot.Dial] and [Bot.DialHTTP]: the address or the token can
+// never work. Its text shows an address that could.
+var ErrBadAddress = rpc.ErrBadAddress
 
 // DialOption configures one [Bot.Dial].
 type DialOption func(*dialOptions)
@@ -45,7 +47,8 @@ func WithSharedDisk() DialOption { return func(o *dialOptions) { o.shared = true
 // until ctx ends, whose cause it returns. It connects again when the link is
 // lost: an endpoint on this machine within half a second of its return, another
 // one within some seconds. Only a refused token ends it, with an error that
-// wraps [ErrBadToken]. token may be empty.
+// wraps [ErrBadToken], and an address that can never work ([ErrBadAddress]). token
+// may be empty; it is sent to the endpoint at url only, wherever that may redirect.
 //
 // Several Dials of one Bot may run at the same time, one for each account.
 func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) error {
@@ -56,8 +59,18 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
 	s := b.NewSession("", r)
 	s.sharedDisk = do.shared
-	r.Options.Event = s.feed
-	r.Up, r.Down = s.linkLog(url)
+	connected, down := s.linkLog("url", rpc.Redact(url))
+	// NapCat takes every connection and refuses the token afterwards: a first event
+	// says that it was right. Up, Down and Event run on one goroutine.
+	told := false
+	r.Up, r.Down = func() { told = false }, down
+	r.Options.Event = func(frame []byte) {
+		if !told {
+			told = true
+			connected()
+		}
+		s.Feed(frame)
+	}
 	return s.runWith(ctx, r.Run)
 }
 
@@ -79,7 +92,7 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 	}
 	s := b.NewSession("", h)
 	s.sharedDisk = do.shared
-	log, down := s.linkLog(url)
+	log, down := s.linkLog("url", rpc.Redact(url))
 	up := func() { // there is no lifecycle event to tell
 		log()
 		if s.journal != nil {
@@ -87,56 +100,8 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 		}
 	}
 	return s.runWith(ctx, func(ctx context.Context) error {
-		return h.KeepEvents(ctx, up, down, s.feed)
+		return h.KeepEvents(ctx, up, down, func(frame []byte) { s.Feed(frame) })
 	})
-}
-
-// Serve runs the bot for every OneBot host that connects to ln by reverse
-// WebSocket (NapCat's websocketClients, contract E.4), on any path, until ctx
-// ends, whose cause it returns. Each connection is an account of its own. Hosts
-// whose token is not token are refused; an empty one accepts everybody. Serve
-// closes ln.
-func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...DialOption) error {
-	var do dialOptions
-	for _, o := range opts {
-		o(&do)
-	}
-	var links sync.WaitGroup
-	srv := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(b.core.log.Handler(), slog.LevelDebug),
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			links.Add(1)
-			defer links.Done()
-			var s *Session
-			c, err := rpc.Accept(w, r, rpc.Options{
-				Token: token, Logger: b.core.log, CallTimeout: do.callTimeout,
-				Event: func(frame []byte) { s.Feed(frame) },
-			})
-			if err != nil {
-				b.core.log.Warn("connection refused", "remote", r.RemoteAddr, "error", err)
-				return
-			}
-			s = b.NewSession("", c)
-			s.sharedDisk = do.shared
-			s.self.Store(int64(rpc.SelfID(r)))
-			up, down := s.linkLog(r.RemoteAddr)
-			up()
-			down(s.runWith(ctx, c.Run))
-		}),
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	var err error
-	select {
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		_ = srv.Close()
-		<-served
-	case err = <-served:
-	}
-	links.Wait()
-	return err
 }
 
 // Webhook returns a handler for the events that a OneBot host posts (NapCat's
@@ -148,21 +113,18 @@ func (b *Bot) Webhook(secret, url, token string) (handler http.Handler, run func
 	return &rpc.Webhook{Secret: secret, Event: func(_ onebot.UserID, frame []byte) { s.Feed(frame) }}, s.Run
 }
 
-// feed is Feed for a link of ours.
-func (s *Session) feed(frame []byte) { s.Feed(frame) }
-
 // linkLog returns what logs the ups and downs of a link. A failure that repeats
 // itself several times a second is said once.
-func (s *Session) linkLog(url string) (up func(), down func(error)) {
+func (s *Session) linkLog(key, where string) (up func(), down func(error)) {
 	var last string
 	up = func() {
 		last = ""
-		s.log.Info("connected", "url", rpc.Redact(url))
+		s.log.Info("connected", key, where)
 	}
 	down = func(err error) {
 		if text := err.Error(); text != last {
 			last = text
-			s.log.Warn("not connected", "url", rpc.Redact(url), "error", err)
+			s.log.Warn("not connected", key, where, "error", err)
 		}
 	}
 	return up, down

@@ -42,8 +42,13 @@ type hook struct {
 }
 
 // OnStart registers h to be called when the bot begins to run, before any
-// handler, once for all accounts. Its error is logged. ctx ends after 30 s.
+// handler, once for all accounts. Its error is logged. ctx ends after 30 s. There
+// is no account yet: a call fails with [ErrNoAccount]. What needs one belongs into
+// a handler of [onebot.Lifecycle].
 func (b *Bot) OnStart(h func(ctx context.Context, b *Bot) error) {
+	if h == nil {
+		panic("ncat: OnStart: the function is nil")
+	}
 	l := &b.core.life
 	l.changing.Lock()
 	defer l.changing.Unlock()
@@ -53,6 +58,9 @@ func (b *Bot) OnStart(h func(ctx context.Context, b *Bot) error) {
 // OnStop registers h to be called when the bot has ended, after the last handler
 // returned. Calls fail then. Its error is logged. ctx ends after 10 s.
 func (b *Bot) OnStop(h func(ctx context.Context, b *Bot) error) {
+	if h == nil {
+		panic("ncat: OnStop: the function is nil")
+	}
 	l := &b.core.life
 	l.changing.Lock()
 	defer l.changing.Unlock()

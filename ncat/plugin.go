@@ -121,8 +121,8 @@ type pluginSlot struct {
 // ErrNoPlugin says that no plugin has an id.
 var ErrNoPlugin = errors.New("no such plugin")
 
-// AddPlugin adds plugins to the bot. It panics if an id is bad or taken, or if
-// the bot runs.
+// AddPlugin adds plugins to the bot. It panics if one is nil, if an id is bad or
+// taken, or if the bot runs.
 func (b *Bot) AddPlugin(plugins ...Plugin) {
 	l := &b.core.life
 	l.changing.Lock()
@@ -132,7 +132,10 @@ func (b *Bot) AddPlugin(plugins ...Plugin) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, p := range plugins {
+	for i, p := range plugins {
+		if p == nil {
+			panic(fmt.Sprintf("ncat: AddPlugin: plugin %d is nil", i+1))
+		}
 		id := p.ID()
 		if id == "" || strings.ContainsFunc(id, func(r rune) bool {
 			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')

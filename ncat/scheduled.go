@@ -47,6 +47,9 @@ func CatchUp() ScheduleOption { return func(s *Scheduled) { s.catchUp = true } }
 // restart. Runs of one schedule never overlap; times that go by during a run are
 // left out. An error or panic of run is logged and the next run comes as usual.
 func (b *Bot) Schedule(name, spec string, run func(ctx context.Context, b *Bot) error, opts ...ScheduleOption) (*Scheduled, error) {
+	if run == nil {
+		return nil, fmt.Errorf("schedule %s: the function to run is nil", name)
+	}
 	s := &Scheduled{b: b, o: b.owner(), name: name, run: run, loc: time.Local}
 	for _, f := range opts {
 		f(s)

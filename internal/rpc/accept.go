@@ -17,28 +17,40 @@ import (
 // Accept takes the connection of a reverse WebSocket client, NapCat dialling us
 // (contract E.4), and returns it to be Run. A token that is not Options.Token is
 // answered with 403 and an error that wraps [ErrBadToken]; an empty one accepts
-// everybody. NapCat tries again by itself after some seconds.
+// everybody but pages of other origins. NapCat tries again by itself after some seconds.
 func Accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	o.setDefaults()
 	if o.Token != "" {
-		got := r.URL.Query().Get("access_token")
-		if got == "" {
-			got = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		}
-		if subtle.ConstantTimeCompare([]byte(got), []byte(o.Token)) != 1 {
+		if subtle.ConstantTimeCompare([]byte(givenToken(r)), []byte(o.Token)) != 1 {
+			w.Header().Set("Connection", "close")
 			http.Error(w, "bad token", http.StatusForbidden)
 			return nil, fmt.Errorf("accept %s: %w", r.RemoteAddr, ErrBadToken)
 		}
 	}
 	h := &hijacked{ResponseWriter: w}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // of the Origin header, which only browsers send
+		// Browsers send an Origin, and any page that one shows may try to connect.
+		// Where no token keeps it out, its origin does.
+		InsecureSkipVerify: o.Token != "",
 		CompressionMode:    websocket.CompressionDisabled,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accept %s: %w", r.RemoteAddr, err)
 	}
 	return newConn(ws, h.wire, o), nil
+}
+
+// givenToken returns the token of a request: access_token in the query, else
+// Authorization as Bearer or Token, in any case, or the bare token.
+func givenToken(r *http.Request) string {
+	if token := r.URL.Query().Get("access_token"); token != "" {
+		return token
+	}
+	given := strings.TrimSpace(r.Header.Get("Authorization"))
+	if scheme, token, ok := strings.Cut(given, " "); ok && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Token")) {
+		return strings.TrimSpace(token)
+	}
+	return given
 }
 
 // SelfID returns the account that a reverse connection or a webhook request

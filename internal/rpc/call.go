@@ -285,6 +285,9 @@ func (p *pending) finish(action string, result any) error {
 // finish turns an answer, which frame is the whole of, into a call's result,
 // which may keep a frame longer than maxKept.
 func (r *reply) finish(action string, frame []byte, result any) error {
+	if r.odd != "" {
+		return fmt.Errorf("%s: the answer's %s is of a wrong type: %w", action, r.odd, onebot.ErrUnknownOutcome)
+	}
 	if r.refused() {
 		return &onebot.Error{
 			Action: action, RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),

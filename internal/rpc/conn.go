@@ -132,16 +132,13 @@ var _ onebot.Streamer = (*Conn)(nil)
 // Dial connects to a forward WebSocket endpoint at rawURL (ws or wss; http and
 // https are taken for them) and returns once the upgrade was answered. NapCat
 // checks the token after that, so that a bad one shows in Run. ctx bounds
-// dialling only. No error holds the token.
+// dialling only. No error holds the token. An address that can never work gives
+// an error that wraps [ErrBadAddress]; redirects are not followed.
 func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 	o.setDefaults()
-	u, err := url.Parse(rawURL)
+	u, err := endpointURL(rawURL, "ws", "wss", "http", "https")
 	if err != nil {
-		var ue *url.Error
-		if errors.As(err, &ue) { // its text repeats the URL, which may hold a token
-			err = ue.Err
-		}
-		return nil, fmt.Errorf("parse endpoint URL: %w", err)
+		return nil, err
 	}
 	header := o.Header.Clone()
 	if header == nil {
@@ -159,13 +156,8 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		u.RawQuery = q.Encode()
 	}
 	shown := u.Redacted()
-	switch {
-	case token == "":
-	case headerSafe(token):
-		header.Set("Authorization", "Bearer "+token)
-	default:
-		q.Set("access_token", token)
-		u.RawQuery = q.Encode()
+	if err := authorize(header, token); err != nil {
+		return nil, fmt.Errorf("dial %s: %w", shown, err)
 	}
 	var under *wire
 	transport := &http.Transport{
@@ -182,7 +174,7 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 	}
 	defer transport.CloseIdleConnections()
 	ws, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{
-		HTTPClient:      &http.Client{Transport: transport},
+		HTTPClient:      &http.Client{Transport: transport, CheckRedirect: noRedirects},
 		HTTPHeader:      header,
 		CompressionMode: websocket.CompressionDisabled,
 	})
@@ -194,22 +186,15 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		if errors.As(err, &ue) {
 			err = ue.Err
 		}
+		if elsewhere := redirected(resp); elsewhere != nil {
+			err = elsewhere
+		}
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		return nil, fmt.Errorf("dial %s: %w", shown, err)
 	}
 	return newConn(ws, under, o), nil
-}
-
-// headerSafe reports whether a token survives in a header field.
-func headerSafe(token string) bool {
-	for i := 0; i < len(token); i++ {
-		if token[i] <= ' ' || token[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 func newConn(ws *websocket.Conn, w *wire, o Options) *Conn {
@@ -332,7 +317,7 @@ func (c *Conn) handle(frame []byte) error {
 		}
 		if r.retCode == 1403 && nothing(r.echo) {
 			return fmt.Errorf("%w: %w", ErrBadToken, &onebot.Error{
-				RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
+				Action: "connect", RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording),
 				Raw: append([]byte(nil), frame...),
 			})
 		}
@@ -376,7 +361,7 @@ func (c *Conn) pings(ctx context.Context) error {
 func Redact(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return "(not a URL)"
+		return "an address that cannot be read"
 	}
 	q := u.Query()
 	if q.Has("access_token") {

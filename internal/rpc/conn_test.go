@@ -150,12 +150,14 @@ func TestTokenTravelsInTheHeaderAndNotInErrors(t *testing.T) {
 		{"", "abc", "Bearer abc "},
 		{"?access_token=def&x=1", "", "Bearer def x=1"},
 		{"?access_token=wrong", "right", "Bearer right "},
-		{"", "密码", " access_token=%E5%AF%86%E7%A0%81"},
 	} {
 		dial(t, url+tc.query, rpc.Options{Token: tc.token})
 		if got := <-headers; got != tc.want {
 			t.Errorf("got %q, want %q", got, tc.want)
 		}
+	}
+	if _, err := rpc.Dial(t.Context(), url, rpc.Options{Token: "密码"}); !errors.Is(err, rpc.ErrBadAddress) || strings.Contains(err.Error(), "密码") {
+		t.Errorf("a token that no header carries: %v", err)
 	}
 	for _, u := range []string{"ws://127.0.0.1:1/?access_token=hunter2", "ws://[::1/?access_token=hunter2"} {
 		if _, err := rpc.Dial(t.Context(), u, rpc.Options{Token: "hunter2"}); err == nil || strings.Contains(err.Error(), "hunter2") {

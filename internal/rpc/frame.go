@@ -23,6 +23,7 @@ type reply struct {
 	wording []byte // still quoted
 	echo    []byte // as it came, nil when absent
 	stream  bool   // stream is "stream-action"
+	odd     string // which of status and retcode is of a wrong type
 }
 
 // refused reports whether the answer says that the action failed. "async" is
@@ -59,10 +60,14 @@ func classify(frame []byte) (kind, reply) {
 		case "status":
 			if val[0] == '"' {
 				r.status = val[1 : len(val)-1]
+			} else {
+				r.odd = "status"
 			}
 		case "retcode":
 			if n, ok := number(bytes.Trim(val, `"`)); ok {
 				r.retCode = int(n)
+			} else {
+				r.odd = "retcode"
 			}
 			if k == garbage {
 				k = answer

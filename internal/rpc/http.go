@@ -30,7 +30,8 @@ type HTTP struct {
 	CallTimeout time.Duration
 	// MaxFrame is the largest answer, packet or event accepted; 0: 64 MiB.
 	MaxFrame int
-	// Client makes the requests; nil: http.DefaultClient.
+	// Client makes the requests, but follows no redirect; nil: one like
+	// http.DefaultClient.
 	Client *http.Client
 }
 
@@ -134,12 +135,17 @@ func (h *HTTP) Events(ctx context.Context, up func(), event func(frame []byte)) 
 			if k, _ := classify(data); k == eventFrame {
 				event(bytes.Clone(data))
 			}
-			data = data[:0]
+			if data = data[:0]; cap(data) > maxKept {
+				data = nil
+			}
 			continue
 		}
 		if text, ok := bytes.CutPrefix(line, []byte("data:")); ok {
 			if len(data) > 0 {
 				data = append(data, '\n')
+			}
+			if len(data)+len(text) > h.maxFrame() {
+				return fmt.Errorf("read events: %w: an event of more than %d bytes", ErrTooLarge, h.maxFrame())
 			}
 			data = append(data, bytes.TrimPrefix(text, []byte(" "))...)
 		}
@@ -173,6 +179,9 @@ func (h *HTTP) do(ctx context.Context, method, path string, body []byte) (*http.
 	if body != nil {
 		in = bytes.NewReader(body)
 	}
+	if _, err := endpointURL(h.URL, "http", "https"); err != nil {
+		return nil, fmt.Errorf("%w: %w", onebot.ErrNotSent, err)
+	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(h.URL, "/")+path, in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", onebot.ErrNotSent, err)
@@ -180,20 +189,22 @@ func (h *HTTP) do(ctx context.Context, method, path string, body []byte) (*http.
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	switch {
-	case h.Token == "":
-	case headerSafe(h.Token):
-		req.Header.Set("Authorization", "Bearer "+h.Token)
-	default:
-		q := req.URL.Query()
-		q.Set("access_token", h.Token)
-		req.URL.RawQuery = q.Encode()
+	if err := authorize(req.Header, h.Token); err != nil {
+		return nil, fmt.Errorf("%w: %w", onebot.ErrNotSent, err)
 	}
-	client := h.Client
-	if client == nil {
-		client = http.DefaultClient
+	client := http.Client{CheckRedirect: noRedirects}
+	if h.Client != nil {
+		client = *h.Client
+		client.CheckRedirect = noRedirects
 	}
-	return client.Do(req)
+	resp, err := client.Do(req)
+	if err == nil {
+		if err = redirected(resp); err != nil {
+			resp.Body.Close()
+			return nil, err
+		}
+	}
+	return resp, err
 }
 
 // cause returns what to say of a request that failed, without its URL, which

@@ -52,7 +52,8 @@ type Redialer struct {
 
 var _ onebot.Streamer = (*Redialer)(nil)
 
-// Run returns the cause of ctx, or an error that wraps [ErrBadToken].
+// Run returns the cause of ctx, or an error that wraps [ErrBadToken] or
+// [ErrBadAddress].
 func (r *Redialer) Run(ctx context.Context) error {
 	return redial(ctx, r.URL, r.Down, r.once)
 }
@@ -74,7 +75,7 @@ func redial(ctx context.Context, rawURL string, down func(error), once func(cont
 		if down != nil {
 			down(err)
 		}
-		if errors.Is(err, ErrBadToken) {
+		if errors.Is(err, ErrBadToken) || errors.Is(err, ErrBadAddress) {
 			return err
 		}
 		bound := longest

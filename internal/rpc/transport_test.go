@@ -257,7 +257,7 @@ func TestWebhook(t *testing.T) {
 		io.WriteString(mac, body)
 		return "sha1=" + hex.EncodeToString(mac.Sum(nil))
 	}
-	const event = `{"time":1,"self_id":10001,"post_type":"notice"}`
+	event := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"notice"}`, time.Now().Unix())
 	for _, tc := range []struct {
 		body, signature string
 		want            int
@@ -267,7 +267,8 @@ func TestWebhook(t *testing.T) {
 		{event, sign("other", event), 403},
 		{event, "sha1=zz", 403},
 		{`{"a":1}`, sign("secret", `{"a":1}`), 400},
-		{strings.Repeat("x", 2000), "", 413},
+		{strings.Repeat("x", 2000), "", 401},
+		{strings.Repeat("x", 2000), sign("secret", "x"), 413},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, strings.NewReader(tc.body))
 		if err != nil {

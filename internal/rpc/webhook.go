@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -26,42 +29,71 @@ type Webhook struct {
 	// MaxFrame is the largest event accepted; 0: 64 MiB.
 	MaxFrame int64
 
-	mu sync.Mutex // one event at a time
+	slots atomic.Int32 // posts that are being read
+	large atomic.Int32 // those of more than smallPost among them
+
+	mu   sync.Mutex // one event at a time; guards the field below
+	seen map[[sha1.Size]byte]time.Time
 }
 
-// ServeHTTP implements [http.Handler]. It answers 204, or 401 for a missing and
-// 403 for a wrong signature, 400 for what is no event, 413 and 405.
+// Bounds on posts whose signature has not been checked yet, which needs their
+// whole body.
+const (
+	// maxPosts is how many are read at the same time. NapCat posts one after the
+	// other.
+	maxPosts = 32
+	// smallPost is how long all but one of them may be: 32 MiB and one event of
+	// the largest size is what strangers can make us hold.
+	smallPost = 1 << 20
+	// postTime is how long a post may take to arrive.
+	postTime = 30 * time.Second
+	// replayWindow is how far the time of a signed event may be from ours. Within
+	// it a post that comes again is known by its signature.
+	replayWindow = 10 * time.Minute
+	// maxSeen is how many signatures are remembered. With more within the window
+	// the oldest goes.
+	maxSeen = 1 << 14
+)
+
+// ServeHTTP implements [http.Handler]. It answers 204, also to an event that came
+// before; 401 for a missing signature and 403 for a wrong one or one for an event
+// of more than ten minutes ago; 400 for what is no event; 405, 413; 503 for more
+// posts at once than any NapCat makes.
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "events are posted", http.StatusMethodNotAllowed)
 		return
 	}
-	limit := h.MaxFrame
-	if limit <= 0 {
-		limit = 64 << 20
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			http.Error(w, "event too large", http.StatusRequestEntityTooLarge)
-		} else {
-			http.Error(w, "event not read", http.StatusBadRequest)
-		}
-		return
-	}
+	var sum []byte
 	if h.Secret != "" {
 		text, ok := strings.CutPrefix(r.Header.Get("X-Signature"), "sha1=")
 		if !ok {
-			http.Error(w, "signature missing", http.StatusUnauthorized)
+			refuse(w, "signature missing", http.StatusUnauthorized)
 			return
 		}
-		got, err := hex.DecodeString(text)
+		var err error
+		if sum, err = hex.DecodeString(text); err != nil || len(sum) != sha1.Size {
+			refuse(w, "signature wrong", http.StatusForbidden)
+			return
+		}
+	}
+	if h.slots.Add(1) > maxPosts {
+		h.slots.Add(-1)
+		refuse(w, "too many posts at once", http.StatusServiceUnavailable)
+		return
+	}
+	body, status := h.body(w, r)
+	h.slots.Add(-1)
+	if status != 0 {
+		refuse(w, "event not read", status)
+		return
+	}
+	if h.Secret != "" {
 		mac := hmac.New(sha1.New, []byte(h.Secret))
 		mac.Write(body)
-		if err != nil || !hmac.Equal(got, mac.Sum(nil)) {
-			http.Error(w, "signature wrong", http.StatusForbidden)
+		if !hmac.Equal(sum, mac.Sum(nil)) {
+			refuse(w, "signature wrong", http.StatusForbidden)
 			return
 		}
 	}
@@ -70,7 +102,88 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.Secret != "" {
+		switch fresh, old := h.freshLocked([sha1.Size]byte(sum), body, time.Now()); {
+		case old:
+			refuse(w, "event too old", http.StatusForbidden)
+			return
+		case !fresh:
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
 	h.Event(SelfID(r), body)
-	h.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// refuse answers with an error and ends the connection.
+func refuse(w http.ResponseWriter, text string, status int) {
+	w.Header().Set("Connection", "close")
+	http.Error(w, text, status)
+}
+
+// body reads a post; status is 0 or why it cannot be.
+func (h *Webhook) body(w http.ResponseWriter, r *http.Request) (_ []byte, status int) {
+	limit := h.MaxFrame
+	if limit <= 0 {
+		limit = 64 << 20
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(postTime)) // a recorder of a test has none
+	in := http.MaxBytesReader(w, r.Body, limit)
+	var b bytes.Buffer
+	_, err := io.CopyN(&b, in, smallPost)
+	if err == nil { // there may be more
+		if h.large.Add(1) > 1 {
+			h.large.Add(-1)
+			return nil, http.StatusServiceUnavailable
+		}
+		defer h.large.Add(-1)
+		_, err = io.Copy(&b, in)
+	}
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, http.StatusRequestEntityTooLarge
+	case err != nil && err != io.EOF:
+		return nil, http.StatusBadRequest
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	return b.Bytes(), 0
+}
+
+// freshLocked notes a signed event. It is not fresh if it came before; old if it
+// may have come before and been forgotten.
+func (h *Webhook) freshLocked(sum [sha1.Size]byte, body []byte, now time.Time) (fresh, old bool) {
+	var at int64
+	topLevel(body, func(key, val []byte) {
+		if string(key) == "time" {
+			at, _ = number(val)
+		}
+	})
+	if d := now.Sub(time.Unix(at, 0)); d > replayWindow || d < -replayWindow {
+		return false, true
+	}
+	if _, ok := h.seen[sum]; ok {
+		return false, false
+	}
+	if h.seen == nil {
+		h.seen = map[[sha1.Size]byte]time.Time{}
+	}
+	if len(h.seen) >= maxSeen {
+		var first [sha1.Size]byte
+		oldest := now
+		for s, t := range h.seen {
+			if now.Sub(t) > 2*replayWindow {
+				delete(h.seen, s)
+			} else if t.Before(oldest) {
+				first, oldest = s, t
+			}
+		}
+		if len(h.seen) >= maxSeen {
+			delete(h.seen, first)
+		}
+	}
+	h.seen[sum] = now
+	return true, false
 }

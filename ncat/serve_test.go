@@ -1,0 +1,166 @@
+package ncat_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// A host may use two connections, one for events and one for calls.
+func TestServeEventAndAPIApart(t *testing.T) {
+	b, result := ponger()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Serve(ctx, ln, "secret") }()
+	connect := func(role string) *websocket.Conn {
+		ws, _, err := websocket.Dial(ctx, "ws://"+ln.Addr().String(), &websocket.DialOptions{HTTPHeader: http.Header{
+			"Authorization": {"token secret"}, "X-Self-Id": {"10001"}, "X-Client-Role": {role},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ws.CloseNow() })
+		return ws
+	}
+	events := connect("Event")
+	eventually(t, "the account", func() bool { return b.For(10001) != nil })
+	say(t, events, groupFrame(1, 0))
+	if err := next(t, result); !errors.Is(err, onebot.ErrNotSent) {
+		t.Errorf("without a connection for calls: %v", err)
+	}
+	api := connect("API")
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		for {
+			_, frame, err := api.Read(ctx)
+			if err != nil {
+				return
+			}
+			var q struct{ Echo json.RawMessage }
+			_ = json.Unmarshal(frame, &q)
+			_ = api.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"status":"ok","retcode":0,"data":{"message_id":424242},"echo":%s}`, q.Echo))
+		}
+	}()
+	eventually(t, "a call", func() bool { return b.For(10001).Call(ctx, "get_status", nil, nil) == nil })
+	say(t, events, groupFrame(1, 1))
+	if err := next(t, result); err != nil {
+		t.Error(err)
+	}
+	if n := len(b.Accounts()); n != 1 {
+		t.Errorf("%d accounts", n)
+	}
+	cancel()
+	if err := next(t, ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("Serve returned %v", err)
+	}
+	<-answered
+}
+
+// The log says that the bot is connected when the token was right, not before.
+func TestConnectedIsSaidWhenTheTokenWasRight(t *testing.T) {
+	var mu sync.Mutex
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), nil))
+	text := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.String()
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var right bool
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.CloseNow()
+		if !right {
+			_ = ws.Write(r.Context(), websocket.MessageText, []byte(`{"status":"failed","retcode":1403,"data":null,"message":"","wording":"","echo":null}`))
+			return
+		}
+		_ = ws.Write(r.Context(), websocket.MessageText, []byte(`{"time":1,"self_id":10001,"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}`))
+		_, _, _ = ws.Read(r.Context())
+	})}
+	go func() { _ = srv.Serve(ln) }()
+	defer srv.Close()
+	url := "ws://" + ln.Addr().String()
+	err = ncat.New(ncat.WithLogger(logger)).Dial(t.Context(), url, "guess")
+	if !errors.Is(err, ncat.ErrBadToken) || strings.Contains(err.Error(), ": :") {
+		t.Errorf("got %v", err)
+	}
+	if strings.Contains(text(), "msg=connected") {
+		t.Errorf("the log says connected:\n%s", text())
+	}
+	right = true
+	dial(t, ncat.New(ncat.WithLogger(logger)), url)
+	eventually(t, "the log to say so", func() bool { return strings.Contains(text(), "msg=connected url=ws://127.0.0.1") })
+}
+
+func TestWrongUseIsNamed(t *testing.T) {
+	b := ncat.New()
+	named := func(what string, f func()) {
+		t.Helper()
+		defer func() {
+			t.Helper()
+			if text, ok := recover().(string); !ok || !strings.HasPrefix(text, "ncat: "+what) {
+				t.Errorf("%s: %q", what, text)
+			}
+		}()
+		f()
+	}
+	named("AddPlugin", func() { b.AddPlugin(nil) })
+	named("OnStart", func() { b.OnStart(nil) })
+	named("OnStop", func() { b.OnStop(nil) })
+	if _, err := b.Schedule("daily", "@daily", nil); err == nil || !strings.Contains(err.Error(), "schedule daily: the function") {
+		t.Errorf("a schedule without a function: %v", err)
+	}
+	if err := b.Serve(t.Context(), nil, ""); err == nil || !strings.Contains(err.Error(), "net.Listen") {
+		t.Errorf("Serve without a listener: %v", err)
+	}
+	for _, url := range []string{"", "127.0.0.1:3001", "ftp://x"} {
+		if err := b.Dial(t.Context(), url, ""); !errors.Is(err, ncat.ErrBadAddress) || !strings.Contains(err.Error(), "ws://") {
+			t.Errorf("Dial %q: %v", url, err)
+		}
+		if err := b.DialHTTP(t.Context(), url, ""); !errors.Is(err, ncat.ErrBadAddress) || !strings.Contains(err.Error(), "http://") {
+			t.Errorf("DialHTTP %q: %v", url, err)
+		}
+	}
+	called := make(chan error, 1)
+	b.OnStart(func(ctx context.Context, b *ncat.Bot) error {
+		called <- b.Call(ctx, "get_status", nil, nil)
+		return nil
+	})
+	s := b.NewSession("", instant{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	if err := next(t, called); !errors.Is(err, ncat.ErrNoAccount) || !errors.Is(err, onebot.ErrNotSent) {
+		t.Errorf("a call in OnStart: %v", err)
+	}
+	cancel()
+	next(t, ended)
+}
