@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 )
 
@@ -173,6 +174,17 @@ func TestDrawsBlocks(t *testing.T) {
 		a := &app{Deps: Deps{Env: tt.env}}
 		if got := a.drawsBlocks(); got != tt.want {
 			t.Errorf("%q: %v", tt.env, got)
+		}
+	}
+}
+
+// TestSimulatedQQIsNotEscaped: what plays QQ writes the controls that QQ writes,
+// which the daemon reads; what people run escapes them.
+func TestSimulatedQQIsNotEscaped(t *testing.T) {
+	a, _ := tree(text.English)
+	for _, c := range newSim(a).Commands() {
+		if _, escapes := c.OutOrStdout().(escapingWriter); escapes == c.Hidden {
+			t.Errorf("sim %s: escapes %v", c.Name(), escapes)
 		}
 	}
 }
