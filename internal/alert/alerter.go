@@ -48,8 +48,9 @@ type Alerter struct {
 	changed chan struct{}
 	senders []*sender
 
-	mu    sync.Mutex // held over a step and its write
-	state State
+	mu     sync.Mutex // held over a step and its write
+	state  State
+	loaded bool // state is what the store has
 }
 
 // New returns an Alerter. It starts nothing.
@@ -103,17 +104,15 @@ func (a *Alerter) Changed() {
 // Run watches and tells until ctx ends, and returns after the last try to send
 // ended.
 func (a *Alerter) Run(ctx context.Context) error {
-	box := outbox{a.o.Store}
-	st, err := box.load(ctx)
+	a.mu.Lock()
+	err := a.load(ctx)
+	a.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
 		return fmt.Errorf("alerts: %w", err)
 	}
-	a.mu.Lock()
-	a.state = st
-	a.mu.Unlock()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, s := range a.senders {
@@ -146,6 +145,18 @@ func (a *Alerter) Run(ctx context.Context) error {
 	}
 }
 
+// load reads the state from the store, once.
+func (a *Alerter) load(ctx context.Context) error {
+	if a.loaded {
+		return nil
+	}
+	st, err := (outbox{a.o.Store}).load(ctx)
+	if err == nil {
+		a.state, a.loaded = st, true
+	}
+	return err
+}
+
 // step decides, writes what was decided, and lets the channels know.
 func (a *Alerter) step(ctx context.Context) (time.Time, error) {
 	a.mu.Lock()
@@ -172,6 +183,10 @@ func (a *Alerter) step(ctx context.Context) (time.Time, error) {
 // Silence keeps an account's alerts back until a time; "" is all accounts.
 func (a *Alerter) Silence(ctx context.Context, account string, until time.Time) error {
 	a.mu.Lock()
+	if err := a.load(ctx); err != nil {
+		a.mu.Unlock()
+		return err
+	}
 	st := a.state
 	st.Silenced = map[string]time.Time{account: until}
 	for k, v := range a.state.Silenced {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"mime"
 	"net"
@@ -148,6 +149,7 @@ func TestPresets(t *testing.T) {
 			t.Setenv("TOK", "s3cret:x")
 			t.Setenv("SIG", "sig")
 			t.Setenv("URL", base+"/hook")
+			c.fields = maps.Clone(c.fields)
 			c.fields["base"] = base
 			if _, ok := c.fields["url"]; ok && c.fields["url"] == "" {
 				c.fields["url"] = base + "/hook"
