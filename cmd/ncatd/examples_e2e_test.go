@@ -131,6 +131,11 @@ var scenes = map[string]scene{
 			"ncatd config get accounts.main.uin", "ncatd config set accounts.main.uin 10001", "ncatd config set bot.prefixes '/,!'",
 			"ncatd uninstall"),
 		[]example{{line: "ncatd uninstall --purge", answer: "y\n"}})},
+	"an installation that exists": {noConfig: true, examples: slices.Concat(
+		plain("+ mkdir -p ~/Napcat/config", "+ touch ~/Napcat/napcat.mjs", "+ echo '{}' > ~/Napcat/config/onebot11_10001.json",
+			`+ printf 'services:\n  napcat:\n    image: mlikiowa/napcat-docker\n    volumes:\n      - ./config:/app/napcat/config\n' > docker-compose.yml`, "+ cp -r ~/Napcat/config .",
+			"ncatd import --dry-run", "ncatd import --dry-run docker-compose.yml"),
+		[]example{{line: "ncatd import ~/Napcat", answer: "n\n", exit: []int{1}}})},
 	"an empty home": {noConfig: true, examples: slices.Concat(
 		plain("ncatd init", "+ rm n/ncatd.yaml", "ncatd init --uin 10001", "ncatd version", "ncatd version --json",
 			"ncatd completion bash > /etc/bash_completion.d/ncatd", `ncatd completion zsh > "${fpath[1]}/_ncatd"`, "ncatd completion fish > ~/.config/fish/completions/ncatd.fish",

@@ -155,22 +155,31 @@ func TestTextsGetTheirArguments(t *testing.T) {
 // TestFaultsGetTheirArguments does so for the codes that go over the wire.
 func TestFaultsGetTheirArguments(t *testing.T) {
 	pkgs := append([]string{}, users(t, "github.com/ncatd/ncatd/internal/control/api")...)
+	n := 0
 	for _, p := range load(t, pkgs...) {
 		p.calls(func(name string, call *ast.CallExpr) {
 			if name != "Because" || len(call.Args) == 0 || call.Ellipsis.IsValid() {
 				return
 			}
-			code, ok := p.word(call.Args[0])
+			args := call.Args
+			if named, ok := p.info.Types[args[0]].Type.(*types.Named); ok && named.Obj().Name() == "Reason" {
+				args = args[1:] // supervisor.Because: a reason before the code
+			}
+			code, ok := p.word(args[0])
 			if !ok {
 				return
 			}
+			n++
 			at := p.fset.Position(call.Pos())
 			if !Has("fault." + code) {
 				t.Errorf("%s: no text for the fault %q", at, code)
-			} else if want := arity(faultEN["fault."+code]); want != len(call.Args)-1 {
-				t.Errorf("%s: fault %s takes %d arguments and gets %d", at, code, want, len(call.Args)-1)
+			} else if want := arity(faultEN["fault."+code]); want != len(args)-1 {
+				t.Errorf("%s: fault %s takes %d arguments and gets %d", at, code, want, len(args)-1)
 			}
 		})
+	}
+	if n < 40 {
+		t.Errorf("only %d uses were found", n)
 	}
 	for code := range faultEN {
 		if hint, ok := strings.CutPrefix(code, "hint."); ok {
@@ -263,7 +272,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 						words[s] = true
 					}
 				case *ast.BinaryExpr:
-					if s, ok := p.word(x.X); ok && x.Op == token.ADD && strings.HasSuffix(s, ".") {
+					if s, ok := p.word(x.X); ok && x.Op == token.ADD && (strings.HasSuffix(s, ".") || strings.Contains(s, ".") && strings.HasSuffix(s, "_")) {
 						heads = append(heads, s)
 					}
 				}

@@ -4,7 +4,7 @@ package text
 var importEN = map[string]string{
 	"cmd.import.short":   "Move in from another installation of NapCat, with its logins",
 	"cmd.import.long":    "Find an installation of NapCat (shell installer, Docker and compose files, AppImage, NapCat-Desktop, NcatBot, go-cqhttp or a bare NapCat.Shell folder), show what can be taken, ask, copy it, write ncatd.yaml with a reason for each line and start. The old installation is only read. If the account does not come online, everything is as before.",
-	"cmd.import.example": "ncatd import --dry-run\nncatd import ~/Napcat\nncatd import --yes --stop docker-compose.yml",
+	"cmd.import.example": "ncatd import --dry-run\nncatd import ~/Napcat\nncatd import --dry-run docker-compose.yml",
 
 	"flag.import_dry":      "only show what would be taken",
 	"flag.import_stop":     "stop the old one first",
@@ -56,7 +56,7 @@ var importEN = map[string]string{
 var importZH = map[string]string{
 	"cmd.import.short":   "从其他 NapCat 安装迁入，保留登录",
 	"cmd.import.long":    "找到已有的 NapCat 安装（一键脚本、Docker 和 compose 文件、AppImage、NapCat-Desktop、NcatBot、go-cqhttp 或单独的 NapCat.Shell 目录），列出可以带走的内容，询问后复制，写好逐行注明来由的 ncatd.yaml，然后启动。原安装只读取、不改动。账号没有上线时，一切恢复原样。",
-	"cmd.import.example": "ncatd import --dry-run\nncatd import ~/Napcat\nncatd import --yes --stop docker-compose.yml",
+	"cmd.import.example": "ncatd import --dry-run\nncatd import ~/Napcat\nncatd import --dry-run docker-compose.yml",
 
 	"flag.import_dry":      "只列出会带走什么",
 	"flag.import_stop":     "先停止原来的 NapCat",

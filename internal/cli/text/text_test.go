@@ -52,7 +52,7 @@ func indexed(s string) bool { return strings.Contains(s, "%[") }
 func TestReasonsHaveTexts(t *testing.T) {
 	reason := regexp.MustCompile(`(?i)\breason\w*\s+(?:supervisor\.)?Reason\s*=\s*"(\w+)"`)
 	n := 0
-	for _, dir := range []string{"../../supervisor", "../../daemon"} {
+	for _, dir := range []string{"../../supervisor", "../../account"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
