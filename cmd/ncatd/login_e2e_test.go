@@ -355,7 +355,7 @@ func TestLoginAlone(t *testing.T) {
 	nothingRuns()
 
 	a = s.login("") // by ticket
-	a.succeeds("online")
+	a.succeeds("quick online")
 	nothingRuns()
 
 	out, errs, code := s.run("", "login", "--list")

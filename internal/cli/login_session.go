@@ -219,6 +219,8 @@ func (s *loginSession) take(ctx context.Context, n watchNews) (done bool, err er
 				return true, err
 			}
 			s.shown = api.Account{} // what the daemon says now counts
+		} else if acc.Login != nil { // what did not work before is no news of this login
+			s.shown.Login = &api.Login{Failed: acc.Login.Failed}
 		}
 		s.name = acc.Name
 		return s.account(ctx, acc)

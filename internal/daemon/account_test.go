@@ -27,11 +27,16 @@ import (
 func TestAccountComesOnlineByQR(t *testing.T) {
 	t.Parallel()
 	o := quickSim()
-	o.ScanAfter = d(1000)
+	off := napcatsim.Off
+	o.ScanAfter = &off
 	r := newRig(t, "main", o)
 	var remembered int64
 	r.o.Remember = func(uin int64) { r.mu.Lock(); remembered = uin; r.mu.Unlock() }
 	r.start()
+	r.await("a QR code", 10*time.Second, func(a api.Account) bool { return a.State == api.StateLoginRequired && a.Login.Code() })
+	if err := r.sim.Scan(t.Context(), napcatsim.DefaultUIN); err != nil {
+		t.Fatal(err)
+	}
 	a := r.online()
 	if a.UIN != napcatsim.DefaultUIN || a.Nickname != napcatsim.DefaultNick || a.PIDs.NapCat == 0 || a.Login != nil || a.WebUIURL == "" || a.OneBotURL == "" || a.Restarts != 0 {
 		t.Errorf("%+v", a)
