@@ -63,7 +63,7 @@ func (b *Bot) Serve(ctx context.Context, ln net.Listener, token string, opts ...
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		_ = srv.Close()
-		<-served
+		_ = <-served
 	case err = <-served:
 	}
 	v.links.Wait()

@@ -4,16 +4,16 @@ package onebot
 // that this package does not know.
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (e *PrivateMessage) UnmarshalJSON(b []byte) error { return decodeObject(b, e) }
+func (m *PrivateMessage) UnmarshalJSON(b []byte) error { return decodeObject(b, m) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (e *PrivateMessage) MarshalJSON() ([]byte, error) { return encodeObject(nil, e), nil }
+func (m *PrivateMessage) MarshalJSON() ([]byte, error) { return encodeObject(nil, m), nil }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
-func (e *GroupMessage) UnmarshalJSON(b []byte) error { return decodeObject(b, e) }
+func (m *GroupMessage) UnmarshalJSON(b []byte) error { return decodeObject(b, m) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
-func (e *GroupMessage) MarshalJSON() ([]byte, error) { return encodeObject(nil, e), nil }
+func (m *GroupMessage) MarshalJSON() ([]byte, error) { return encodeObject(nil, m), nil }
 
 // UnmarshalJSON implements [encoding/json.Unmarshaler].
 func (e *Lifecycle) UnmarshalJSON(b []byte) error { return decodeObject(b, e) }

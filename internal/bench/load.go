@@ -133,7 +133,7 @@ func onStage(ctx context.Context, args []string, total, window int, f func(conte
 	go func() { served <- srv.Serve(ln) }()
 	defer func() {
 		_ = srv.Close()
-		<-served
+		_ = <-served
 	}()
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, args[0], append(slices.Clone(args[1:]), "ws://"+ln.Addr().String()+"/")...)

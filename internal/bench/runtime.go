@@ -74,8 +74,8 @@ func p99(d []int64) float64 {
 }
 
 // block lets the handler of the tenth chat block.
-func (s *stage) block(ctx context.Context) error {
-	return s.ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
+func (e *stage) block(ctx context.Context) error {
+	return e.ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
 		`{"self_id":10001,"user_id":30001,"time":%d,"message_id":7,"message_seq":7,"real_id":7,"real_seq":"7","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"block","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"block"}}],"message_format":"array","post_type":"message","group_id":%d,"group_name":"blocked"}`,
 		time.Now().Unix(), 700000001+blockedChats-1))
 }

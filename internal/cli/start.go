@@ -255,7 +255,7 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 		return a.childFailed(out, err)
 	case <-ctx.Done():
 		_ = cmd.Process.Signal(os.Interrupt)
-		<-died
+		_ = <-died
 		return context.Cause(ctx)
 	}
 	a.out.say("%s", a.t("start.ready", a.Version, cmd.Process.Pid))

@@ -35,19 +35,6 @@ func plainOf(r rune) string {
 	return ""
 }
 
-// narrow writes s with plain letters and punctuation.
-func narrow(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if p := plainOf(r); p != "" {
-			b.WriteString(p)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
 // slips looks in a text for what people most often get wrong, of which the parser
 // speaks in its own terms and often a line too early or late. broken says that
 // the text is no YAML: then quotes and other punctuation count as well.

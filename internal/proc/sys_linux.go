@@ -107,11 +107,11 @@ func (h *host) awaitExit(id Identity, done <-chan struct{}) error {
 				continue
 			}
 			f.Close()
-			<-ended //nolint:errcheck // closing made it return
+			_ = <-ended // closing made it return
 			return nil
 		case <-done:
 			f.Close()
-			<-ended //nolint:errcheck // closing made it return
+			_ = <-ended // closing made it return
 			return errReleased
 		}
 	}

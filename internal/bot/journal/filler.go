@@ -322,7 +322,8 @@ func (f *Filler) Begin(ctx context.Context, e onebot.Event) {
 	}
 }
 
-// End: see Begin.
+// End is called when the handling that [Filler.Begin] announced is over; more says
+// that further events of the chat wait.
 func (f *Filler) End(ctx context.Context, e onebot.Event, more bool) {
 	if m, ok := markOf(e); ok {
 		f.o.Book.end(ctx, f.id(), f.o.ChatOf(e), m, more)

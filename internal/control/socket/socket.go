@@ -88,7 +88,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if err := checkPeer(c); err != nil {
-			c.Close()
+			_ = c.Close()
 			continue
 		}
 		return c, nil
