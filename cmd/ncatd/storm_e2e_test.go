@@ -86,7 +86,7 @@ func TestConfigSetKilled(t *testing.T) {
 		t.Errorf("killed %d of %d, changed %d times: nothing was tried", killed, times, changed)
 	}
 	// What a killed one left is in nobody's way, and gone with a later one.
-	left, err := filepath.Glob(filepath.Join(work, ".ncatd.yaml.*.tmp"))
+	left, err := filepath.Glob(filepath.Join(work, ".ncatd.yaml[0-9]*"))
 	if err != nil {
 		t.Fatal(err)
 	}

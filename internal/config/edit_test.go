@@ -89,7 +89,7 @@ func TestSetFileMendsAndRefusesToBreak(t *testing.T) {
 	if err != nil || c.Accounts[0].UIN != 3889001001 {
 		t.Fatalf("after adopting: %+v, %v", c, err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*.tmp")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*[0-9]")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
