@@ -16,18 +16,23 @@ import (
 )
 
 // lostWithin is how soon after the loss of a link all of its calls must have
-// ended: far sooner than by their deadline, which is 30 s off. On a machine with
-// nothing else to do it takes some 20 ms.
-const lostWithin = 5 * time.Second
+// ended. The race detector makes each of them cost several times as much.
+const lostWithin = 50 * time.Millisecond * slowdown
 
 // The link is cut in the middle of 10,000 concurrent calls. What each of them
-// says must fit what became of it.
+// says must fit what became of it, every time. How long the last one took is
+// held to lostWithin in the best of some rounds, so that a machine that is busy
+// with other things does not decide.
 func TestLinkCutEndsEveryCallAtOnce(t *testing.T) {
-	took := cutInTheMiddle(t)
-	t.Logf("the last call ended %v after the cut", took)
-	if took > lostWithin {
-		t.Errorf("the last call ended %v after the cut", took)
+	var took []time.Duration
+	for range 10 {
+		took = append(took, cutInTheMiddle(t))
+		if took[len(took)-1] <= lostWithin || t.Failed() {
+			t.Logf("the last call ended %v after the cut", took)
+			return
+		}
 	}
+	t.Errorf("the last call ended %v after the cut, want %v at most", took, lostWithin)
 }
 
 // cutInTheMiddle lets 10,000 calls start at once. The peer takes 7,500 of them,
