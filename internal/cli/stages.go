@@ -195,6 +195,7 @@ func (s *stages) how(acc api.Account) string {
 func (s *stages) login(acc api.Account, e loginEvent) {
 	switch e.Event {
 	case "quick":
+		delete(s.codes, acc.Name) // no code has to do with this login
 		s.a.out.say("%s", s.a.t("start.quick", acc.Name))
 	case "accepted":
 		if s.codes[acc.Name] != "" {

@@ -53,3 +53,33 @@ func TestStages(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyScannedForAQuickLogin: a code of an earlier login is not what a later
+// one by ticket was accepted for.
+func TestNobodyScannedForAQuickLogin(t *testing.T) {
+	var errs bytes.Buffer
+	a := &app{lang: text.English, Deps: Deps{Stderr: &errs}}
+	a.out = newOutput(&bytes.Buffer{}, &errs, a.lang, a.getenv)
+	s := &stages{a: a, began: time.Now()}
+	show := func(state api.State, login *api.Login) {
+		t.Helper()
+		if err := s.show(api.WatchItem{State: &api.Account{Name: "main", State: state, Login: login}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	login := func() {
+		show(api.StateConnecting, &api.Login{Step: api.StepAccepted})
+		show(api.StateOnline, nil)
+	}
+	show(api.StateLoginRequired, &api.Login{Step: api.StepWaiting, URL: "https://txz.qq.com/p?k=1", Seq: 1})
+	login()
+	const scanned = "the QR code was scanned"
+	if strings.Count(errs.String(), scanned) != 1 {
+		t.Fatalf("a scan is not told:\n%s", errs.String())
+	}
+	show(api.StateStarting, &api.Login{Step: api.StepQuick, UIN: 1})
+	login()
+	if strings.Count(errs.String(), scanned) != 1 {
+		t.Errorf("a scan is told that was none:\n%s", errs.String())
+	}
+}
