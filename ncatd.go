@@ -63,7 +63,7 @@ func Run(b *ncat.Bot, args []string) int {
 				LoadSecrets: func(c *config.Config) (*config.Secrets, error) {
 					return config.EnsureSecrets(o.Home.Secrets(), c, os.Getenv("CREDENTIALS_DIRECTORY"))
 				},
-				Version: o.Version, Log: o.Log, LogLevel: o.LogLevel, Only: o.Only, Environ: env,
+				Version: o.Version, Log: o.Log, LogLevel: o.LogLevel, LogLost: o.LogLost, Only: o.Only, Environ: env,
 				Bot: b, Ready: o.Ready, Reload: o.Reload, Dump: o.Dump,
 			})
 		},

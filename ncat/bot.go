@@ -49,6 +49,7 @@ type core struct {
 	backfill         Backfill
 	empty            bool // see WithEmptyMessages
 	unfinished       func(Unfinished)
+	trouble          func(part string, err error)
 
 	mu       sync.Mutex    // guards the fields below
 	sessions []*Session    // running ones
@@ -89,6 +90,24 @@ func WithHandlerDeadline(d time.Duration) Option { return func(c *core) { c.dead
 // WithDrain sets how long running handlers may go on after the bot was asked to
 // end, before their context is cancelled; 5 s without it.
 func WithDrain(d time.Duration) Option { return func(c *core) { c.drain = d } }
+
+// The parts of a bot that [WithTrouble] is told of.
+const (
+	PartJournal     = "journal"     // what was handled cannot be written down or read
+	PartPermissions = "permissions" // who may do what cannot be read
+)
+
+// WithTrouble sets who is told why a part of the bot does not do what it should,
+// and, with a nil error, that it does again. f may be called from several
+// goroutines, and must return at once. The bot goes on all the same; without
+// permissions only its admins may do what [Need] guards.
+func WithTrouble(f func(part string, err error)) Option { return func(c *core) { c.trouble = f } }
+
+func (c *core) tell(part string, err error) {
+	if c.trouble != nil {
+		c.trouble(part, err)
+	}
+}
 
 // New returns a Bot without handlers. It starts nothing.
 func New(opts ...Option) *Bot {

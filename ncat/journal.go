@@ -14,12 +14,8 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-const (
-	// journalSpace is the owner of the journal in the store.
-	journalSpace = "ncat.journal"
-	// rememberFor is how long a chat is remembered in which nobody writes.
-	rememberFor = 24 * time.Hour
-)
+// rememberFor is how long a chat is remembered in which nobody writes.
+const rememberFor = 24 * time.Hour
 
 // book returns what the sessions of the bot remember of messages.
 func (c *core) book() *journal.Book {
@@ -27,6 +23,7 @@ func (c *core) book() *journal.Book {
 	defer c.mu.Unlock()
 	if c.messages == nil {
 		c.messages = journal.NewBook(c.log, c.backfill.Chats)
+		c.messages.Watch(func(err error) { c.tell(PartJournal, err) })
 	}
 	return c.messages
 }
@@ -80,7 +77,7 @@ func (s *Session) loadJournal(ctx context.Context) {
 	b := s.core.book()
 	var disk journal.Disk
 	if s.core.stores.lasting() {
-		disk = &journalDisk{s.core.stores.space(journalSpace)}
+		disk = &journalDisk{s.core.stores.space(journal.Space)}
 	}
 	first, err := b.Load(ctx, disk)
 	if err != nil {
@@ -242,6 +239,14 @@ var _ journal.Disk = (*journalDisk)(nil)
 // wrote survives the process at once and the machine a little later.
 type soonStore interface {
 	UpdateSoon(ctx context.Context, fn func(Tx) error) error
+}
+
+// Epoch implements [journal.Disk].
+func (d *journalDisk) Epoch() uint64 {
+	if s, ok := d.store.(interface{ Epoch() uint64 }); ok {
+		return s.Epoch()
+	}
+	return 0
 }
 
 // Load implements [journal.Disk].

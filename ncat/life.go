@@ -76,9 +76,7 @@ func (l *life) begin(ctx context.Context) {
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	if l.core.stores.lasting() {
-		if err := l.core.perms.load(ctx); err != nil {
-			l.core.log.Error("permissions cannot be read", "error", err)
-		}
+		l.core.perms.keepLoading(l.ctx)
 	}
 	self := l.core.registry.self
 	self.begin(l.ctx)
@@ -102,6 +100,7 @@ func (l *life) end() {
 	}
 	l.hooks(l.stops, stopTimeout, "stop hook failed")
 	l.cancel(errBotEnds)
+	l.core.perms.loading.Wait()
 }
 
 func (l *life) hooks(hooks []hook, d time.Duration, failed string) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -162,6 +163,9 @@ type permissions struct {
 	mu       sync.RWMutex // guards the fields below
 	rules    map[Rule]bool
 	loaded   bool
+
+	unread  atomic.Bool // the store has rules that could not be read
+	loading sync.WaitGroup
 }
 
 func (p *permissions) isAdmin(id onebot.UserID) bool {
@@ -179,6 +183,37 @@ func (p *permissions) load(ctx context.Context) error {
 	return p.loadLocked(ctx)
 }
 
+// loadAgain is how long after a failure the rules are read again.
+const loadAgain = 2 * time.Second
+
+// keepLoading reads the rules, and goes on trying until ctx ends if they cannot be
+// read.
+func (p *permissions) keepLoading(ctx context.Context) {
+	err := p.load(ctx)
+	if err == nil {
+		return
+	}
+	p.unread.Store(true)
+	p.core.log.Error("permissions cannot be read; only admins may do what needs one", "error", err)
+	p.core.tell(PartPermissions, err)
+	p.loading.Go(func() {
+		t := time.NewTicker(loadAgain)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+			}
+			if p.load(ctx) == nil {
+				p.core.log.Info("permissions can be read again")
+				p.core.tell(PartPermissions, nil)
+				return
+			}
+		}
+	})
+}
+
 func (p *permissions) loadLocked(ctx context.Context) error {
 	p.mu.RLock()
 	loaded := p.loaded
@@ -193,6 +228,7 @@ func (p *permissions) loadLocked(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loaded = true
+	p.unread.Store(false)
 	p.rules = map[Rule]bool{}
 	for _, e := range entries {
 		p.putLocked(e.Value, true)
@@ -261,6 +297,9 @@ func (p *permissions) may(_ *Bot, m onebot.MessageEvent, reg *registration) bool
 	msg, group := m.Msg(), ChatOf(m).Group
 	if p.isAdmin(msg.UserID) {
 		return true
+	}
+	if p.unread.Load() { // what was denied is not known
+		return false
 	}
 	for _, role := range reg.cmd.needs {
 		switch role {

@@ -282,9 +282,7 @@ func visible(f Facts) any {
 // save writes down what must outlive ncatd, if it changed.
 func (a *Account) save(old Facts) {
 	if s := a.facts.Saved(); !reflect.DeepEqual(s, old.Saved()) {
-		if err := a.o.Store.Set(s); err != nil {
-			a.log.Warn("account state not saved", "err", err)
-		}
+		_ = a.o.Store.Set(s) // it tells of what fails
 	}
 }
 
@@ -312,9 +310,7 @@ func (a *Account) changed(s supervisor.Status, transition bool) {
 	}
 	a.mu.Unlock()
 	if a.save(old); transition {
-		if err := a.o.Store.Save(); err != nil {
-			a.log.Warn("account state not saved", "err", err)
-		}
+		_ = a.o.Store.Save() // it tells of what fails
 	}
 	a.publish(transition)
 }

@@ -18,16 +18,20 @@ import (
 type Store struct {
 	path string
 
-	mu    sync.Mutex
-	saved Saved
-	host  func() any
+	told func(error)
+
+	mu     sync.Mutex // guards the fields below
+	saved  Saved
+	host   func() any
+	failed bool // the last save
 }
 
 // OpenStore reads the file at path, the host's part into host. Without a file, or
 // with one that makes no sense, both are empty; the latter is told. Later saves
-// ask state for the host's part.
-func OpenStore(path string, host any, state func() any) (*Store, error) {
-	s := &Store{path: path, host: state}
+// ask state for the host's part. told hears why a save failed, each time, and nil
+// when one succeeds again; it must return at once.
+func OpenStore(path string, host any, state func() any, told func(error)) (*Store, error) {
+	s := &Store{path: path, host: state, told: told}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -66,7 +70,25 @@ func (s *Store) Save() error {
 	return s.saveLocked()
 }
 
+// Retry saves if the last save failed.
+func (s *Store) Retry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed {
+		_ = s.saveLocked() // told again
+	}
+}
+
 func (s *Store) saveLocked() error {
+	err := s.writeLocked()
+	if err != nil || s.failed {
+		s.told(err)
+	}
+	s.failed = err != nil
+	return err
+}
+
+func (s *Store) writeLocked() error {
 	all := make(map[string]json.RawMessage)
 	for _, part := range []any{s.saved, s.host()} {
 		b, err := json.Marshal(part)

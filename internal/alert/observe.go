@@ -68,7 +68,7 @@ func degraded(c api.Code) Kind {
 		return KindPlugin
 	case slices.Contains([]api.Code{api.CodeDiskLow, api.CodeDiskReadOnly}, c):
 		return KindDisk
-	case slices.Contains([]api.Code{api.CodeStoreDamaged, api.CodeStoreLocked, api.CodeStoreWrite, api.CodeJournalWrite}, c):
+	case slices.Contains([]api.Code{api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten, api.CodeStoreLocked, api.CodeStoreWrite, api.CodeJournalWrite}, c):
 		return KindStore
 	default:
 		return KindPart

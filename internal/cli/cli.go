@@ -60,6 +60,9 @@ type DaemonOptions struct {
 	Log        *slog.Logger
 	// LogLevel lets a reload change the level of Log.
 	LogLevel *slog.LevelVar
+	// LogLost tries whether a log file that failed works again, and returns how
+	// many lines were lost as long as it does not.
+	LogLost func() int
 	// Only, if not empty, is the one account to run; the others stay stopped.
 	Only string
 	// Ready is called once, when the control API listens and the accounts are

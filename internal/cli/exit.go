@@ -172,7 +172,10 @@ func (a *app) explain(err error) (msg, hint string) {
 		return msg, hint
 	}
 	var pe *fs.PathError
-	if errors.As(err, &pe) && (errors.Is(pe.Err, fs.ErrPermission) || errors.Is(pe.Err, syscall.EROFS)) {
+	if errors.As(err, &pe) && errors.Is(pe.Err, syscall.EROFS) {
+		return a.t("err.read_only", pe.Path), a.t("hint.read_only")
+	}
+	if errors.As(err, &pe) && errors.Is(pe.Err, fs.ErrPermission) {
 		return a.t("err.no_permission", pe.Path), a.t("hint.no_permission")
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -84,7 +84,7 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	}
 	level := new(slog.LevelVar)
 	level.Set(logfile.Level(cfg.Log.Level))
-	log, closeLog := a.logger(r.home, cfg, level, r.quiet)
+	log, lost, closeLog := a.logger(r.home, cfg, level, r.quiet)
 	defer closeLog()
 	reload, dump, stopSignals := hangups()
 	defer stopSignals()
@@ -96,7 +96,7 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	g.Go(func() error {
 		err := a.StartDaemon(dctx, DaemonOptions{
 			Home: r.home, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
-			Version: a.Version, Log: log, LogLevel: level, Only: r.only,
+			Version: a.Version, Log: log, LogLevel: level, LogLost: lost, Only: r.only,
 			Ready:  func() { close(ready) },
 			Reload: reload, Dump: dump,
 		})

@@ -165,8 +165,9 @@ func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say boo
 }
 
 // logger returns the daemon's logger: always the file in the home, besides it
-// the journal under systemd, and stderr where no terminal shows the stages.
-func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet bool) (*slog.Logger, func()) {
+// the journal under systemd, and stderr where no terminal shows the stages. lost
+// is the file's [logfile.Writer.Lost].
+func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet bool) (log *slog.Logger, lost func() int, end func()) {
 	w := logfile.NewWriter(h.Join("logs", "ncatd.log"), int64(cfg.Log.MaxSize), int64(cfg.Log.MaxTotal), logfile.Lost(cfg.Log.Format))
 	handlers := []slog.Handler{logfile.Handler(w, cfg.Log.Format, level)}
 	closers := []io.Closer{w}
@@ -183,7 +184,7 @@ func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet
 			handlers = append(handlers, logfile.Handler(a.Stderr, cfg.Log.Format, level))
 		}
 	}
-	return slog.New(logfile.Fan(handlers...)), func() {
+	return slog.New(logfile.Fan(handlers...)), w.Lost, func() {
 		for _, c := range closers {
 			c.Close()
 		}
@@ -193,11 +194,6 @@ func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet
 // startDetached starts this program again without a terminal and returns when
 // it is ready and its accounts need nobody, or says why not.
 func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) error {
-	if pid, err := h.Holder(); err != nil {
-		return err
-	} else if pid != 0 {
-		return &home.LockedError{PID: pid, Path: h.LockFile()}
-	}
 	extra, err := a.startSettings(h, o)
 	if err != nil {
 		return err
@@ -206,7 +202,13 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 	if err != nil {
 		return err
 	}
-	if err := h.Make(); err != nil {
+	// What keeps a daemon from starting is said here, in the words that it would
+	// have for a terminal: it may have no place to leave them.
+	lock, err := h.Acquire()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(h.Make(), lock.Release()); err != nil {
 		return err
 	}
 	if !o.sim {

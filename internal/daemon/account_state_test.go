@@ -15,7 +15,7 @@ import (
 func TestStateSurvives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts", "main", "state.json") // in no folder yet
 	s := napCatState{Marker: "m", SigningKey: "k", Networks: []string{"a"}}
-	store, err := account.OpenStore(path, &s, func() any { return s })
+	store, err := account.OpenStore(path, &s, func() any { return s }, func(error) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestStateSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got napCatState
-	again, err := account.OpenStore(path, &got, nil)
+	again, err := account.OpenStore(path, &got, nil, nil)
 	if err != nil || !reflect.DeepEqual(got, s) || !reflect.DeepEqual(again.Saved(), saved) {
 		t.Errorf("%+v, %+v, %v; want %+v, %+v", got, again.Saved(), err, s, saved)
 	}
@@ -42,7 +42,7 @@ func TestStateSurvives(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"marker": 5`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := account.OpenStore(path, &got, nil); err == nil || again.Saved().UIN != 0 {
+	if again, err := account.OpenStore(path, &got, nil, nil); err == nil || again.Saved().UIN != 0 {
 		t.Errorf("%+v, %v", again.Saved(), err)
 	}
 }

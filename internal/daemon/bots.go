@@ -30,7 +30,7 @@ type bots struct {
 }
 
 func newBots(_ context.Context, d *Daemon) (*bots, error) {
-	b := &bots{d: d, bot: d.o.Bot, store: store.NewLazy(d.o.Home.Join("data", "ncatd.db"))}
+	b := &bots{d: d, bot: d.o.Bot, store: d.openStore()}
 	if b.bot == nil {
 		b.bot = ncat.New()
 	}
@@ -48,7 +48,7 @@ func newBots(_ context.Context, d *Daemon) (*bots, error) {
 			d.log.Warn("the last crash cannot be kept", "err", err)
 		}
 	}
-	b.bot.Apply(ncat.WithUnfinished(unfinished), ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
+	b.bot.Apply(ncat.WithUnfinished(unfinished), ncat.WithTrouble(d.trouble), ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
 		ncat.WithStore(b.store.Space), ncat.WithSendRate(n, per),
 		ncat.WithChatSendRate(chatN, chatPer), ncat.WithSendPolicy(ncat.SendPolicy(c.SendPolicy)), ncat.WithHandlerDeadline(c.HandlerDeadline.D()),
 		ncat.WithBackfill(ncat.Backfill{

@@ -49,6 +49,9 @@ type Options struct {
 	Version     string
 	Log         *slog.Logger
 	LogLevel    *slog.LevelVar
+	// LogLost tries whether a log that failed works again, and returns how many
+	// lines were lost as long as it does not. nil is allowed.
+	LogLost func() int
 	// Hub is what watchers hear from; the log's handler may publish to it too.
 	Hub *control.Hub
 	// Only, if not empty, is the one account to run.
@@ -79,6 +82,7 @@ type Daemon struct {
 	bots     *bots
 	crashes  *crashes
 	health   *health.Registry
+	ailing   chan struct{} // 1 slot: health changed
 	started  time.Time
 
 	run    context.Context // of the accounts; ended by the stop
@@ -139,6 +143,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if c := d.crashes.snapshot(); c != nil && d.crashes.fresh {
 		o.Log.Error("ncatd had ended in a panic", "time", c.Time, "panic", c.Panic, "stack", c.Stack)
 	}
+	d.ailing = make(chan struct{}, 1)
 	d.health = health.New(o.Log, d.degraded)
 	if d.bots, err = newBots(ctx, d); err != nil {
 		return err
@@ -196,6 +201,8 @@ func (d *Daemon) serve() error {
 	side.Go(func() { d.signals(d.run) })
 	side.Go(func() { d.watchdog(d.run) })
 	side.Go(func() { newUpdates(d).run(d.run) })
+	side.Go(func() { d.tend(d.run) })
+	side.Go(func() { d.showHealth(d.run) })
 	if err := d.alive(d.run, readyTimeout); err != nil && d.run.Err() == nil {
 		d.log.Warn("an account is slow to begin", "err", err)
 	}
@@ -335,13 +342,28 @@ func (d *Daemon) changed(a api.Account, transition bool) {
 	}
 }
 
-// degraded shows that the reasons why an account is degraded changed.
-func (d *Daemon) degraded(name string) {
-	d.mu.Lock()
-	slots := slices.Clone(d.slots)
-	d.mu.Unlock()
-	for _, s := range slots {
-		if name == "" || s.acc.Name() == name {
+// degraded notes that the reasons why an account is degraded changed. Whatever
+// finds such a thing may hold any lock.
+func (d *Daemon) degraded(string) {
+	select {
+	case d.ailing <- struct{}{}:
+	default:
+	}
+}
+
+// showHealth takes changes of what is degraded to whatever watches, until ctx
+// ends.
+func (d *Daemon) showHealth(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.ailing:
+		}
+		d.mu.Lock()
+		slots := slices.Clone(d.slots)
+		d.mu.Unlock()
+		for _, s := range slots {
 			s.acc.Republish()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -115,7 +116,7 @@ func newNapCat(c napCatConfig, d napCatDeps) *napCat {
 	n.logs = logfile.NewWriter(c.LogFile, c.LogSize, c.LogsAll, logfile.LostPlain)
 	var state napCatState
 	var err error
-	if n.store, err = account.OpenStore(filepath.Join(c.Dir, "state.json"), &state, n.saved); err != nil {
+	if n.store, err = account.OpenStore(filepath.Join(c.Dir, "state.json"), &state, n.saved, n.savedState); err != nil {
 		n.log.Warn("account state not read, beginning anew", "err", err)
 		state = napCatState{}
 	}
@@ -154,6 +155,25 @@ func (n *napCat) saved() any {
 	return n.state
 }
 
+// savedState shows whether state.json can be written.
+func (n *napCat) savedState(err error) {
+	if err == nil {
+		n.d.Health.Clear(n.name(), api.CodeStateWrite)
+		return
+	}
+	n.d.Health.Set(n.name(), api.CodeStateWrite, err.Error())
+}
+
+// tend looks again at what failed.
+func (n *napCat) tend() {
+	n.store.Retry()
+	if lost := n.logs.Lost(); lost > 0 {
+		n.d.Health.Set(n.name(), api.CodeLogLost, napcatLog, strconv.Itoa(lost))
+	} else {
+		n.d.Health.Clear(n.name(), api.CodeLogLost, napcatLog)
+	}
+}
+
 // update changes the state and saves it. A failed save is returned; the change
 // holds in memory all the same.
 func (n *napCat) update(f func(*napCatState)) error {
@@ -165,9 +185,7 @@ func (n *napCat) update(f func(*napCatState)) error {
 
 // note is update for changes that are not worth failing for.
 func (n *napCat) note(f func(*napCatState)) {
-	if err := n.update(f); err != nil {
-		n.log.Warn("account state not saved", "err", err)
-	}
+	_ = n.update(f) // the store tells of what fails
 }
 
 func (n *napCat) name() string    { return n.c.Account.Name }

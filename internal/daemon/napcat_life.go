@@ -115,7 +115,7 @@ func (l *life) finish(ctx context.Context, timeout time.Duration) error {
 		return nil
 	}
 	l.end()
-	for {
+	for tries := 1; ; tries++ {
 		err := l.proc.Stop(ctx, timeout)
 		if err == nil {
 			break
@@ -123,7 +123,9 @@ func (l *life) finish(ctx context.Context, timeout time.Duration) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		l.n.log.Error("napcat does not end", "err", err)
+		if tries&(tries-1) == 0 { // each time costs seconds at best
+			l.n.log.Error("napcat does not end", "err", err, "tries", tries)
+		}
 		timeout = 0
 	}
 	l.finished = true

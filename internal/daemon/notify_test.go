@@ -75,7 +75,7 @@ func TestStuckRunnerStarvesWatchdog(t *testing.T) {
 	stuck, freed := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	for _, name := range []string{"lively", "frozen"} {
-		store, err := account.OpenStore(filepath.Join(t.TempDir(), "state.json"), new(struct{}), func() any { return struct{}{} })
+		store, err := account.OpenStore(filepath.Join(t.TempDir(), "state.json"), new(struct{}), func() any { return struct{}{} }, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func New(log *slog.Logger, changed func(account string)) *Registry {
 // account has one reason, whose arguments are those of the last report.
 func parted(code api.Code) bool {
 	switch code {
-	case api.CodePluginFailed, api.CodeJournalGap, api.CodeStoreDamaged, api.CodeStoreLocked, api.CodeDiskLow, api.CodeDiskReadOnly, api.CodePortReplaced:
+	case api.CodePluginFailed, api.CodeJournalGap, api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten, api.CodeDiskLow, api.CodeDiskReadOnly, api.CodeLogLost, api.CodePortReplaced:
 		return true
 	}
 	return false

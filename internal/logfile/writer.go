@@ -57,26 +57,45 @@ func NewWriter(path string, maxSize, maxTotal int64, note func(lost int) []byte)
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.lost > 0 && w.now().Before(w.retry) {
+	if !w.worksLocked() {
 		w.lost++
 		return len(p), nil
 	}
-	if w.lost > 0 && w.note != nil {
-		if w.writeLocked(w.note(w.lost)) != nil {
-			w.failLocked()
-			return len(p), nil
-		}
-		w.lost = 0
-	}
 	if w.writeLocked(p) != nil {
-		w.failLocked()
+		w.lost++
+		w.retry = w.now().Add(retryAfter)
 	}
 	return len(p), nil
 }
 
-func (w *Writer) failLocked() {
-	w.lost++
-	w.retry = w.now().Add(retryAfter)
+// Lost tries whether a log that failed can be written again, and returns how many
+// lines are missing as long as it cannot.
+func (w *Writer) Lost() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.worksLocked()
+	return w.lost
+}
+
+// worksLocked reports whether the log can be written, as far as is known. In one
+// that failed the missing lines are told first.
+func (w *Writer) worksLocked() bool {
+	switch {
+	case w.lost == 0:
+		return true
+	case w.now().Before(w.retry):
+		return false
+	}
+	var note []byte
+	if w.note != nil {
+		note = w.note(w.lost)
+	}
+	if w.writeLocked(note) != nil {
+		w.retry = w.now().Add(retryAfter)
+		return false
+	}
+	w.lost = 0
+	return true
 }
 
 func (w *Writer) writeLocked(p []byte) error {

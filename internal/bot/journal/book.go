@@ -43,6 +43,9 @@ type Disk interface {
 	// nothing. With sync it is on the disk when it returns, else it only outlives
 	// the process.
 	Write(ctx context.Context, put, gone []Record, sync bool) error
+	// Epoch advances when what was written may be gone, so that all of it has to
+	// be written again.
+	Epoch() uint64
 }
 
 // Lost is a message that handlers had begun with when an earlier process ended.
@@ -72,6 +75,8 @@ type Book struct {
 	synced   time.Time
 	failing  error
 	failures int
+	told     func(error) // see Watch; nil: nobody
+	epoch    uint64      // of the disk, when all that is known was written
 
 	redelivered, givenUp atomic.Uint64
 }
@@ -114,6 +119,9 @@ func (b *Book) Load(ctx context.Context, disk Disk) (first bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.disk, b.loaded, b.born = disk, true, time.Now().Unix()
+	if disk != nil {
+		b.epoch = disk.Epoch()
+	}
 	for _, r := range records {
 		a := b.accountLocked(r.Self)
 		if r.Chat == (Chat{}) {
@@ -133,6 +141,11 @@ func (b *Book) Load(ctx context.Context, disk Disk) (first bool, err error) {
 		}
 		b.givenUp.Add(uint64(len(givenUp)))
 	}
+	if err != nil { // it works again when it was written
+		b.failing = err
+		b.marked++
+		b.tellLocked(err)
+	}
 	return true, err
 }
 
@@ -150,11 +163,12 @@ func (b *Book) Counts() (redelivered, givenUp uint64) {
 	return b.redelivered.Load(), b.givenUp.Load()
 }
 
-// Err returns why the book cannot be written now; nil: it can.
-func (b *Book) Err() error {
+// Watch has f told why the book cannot be written, and nil when it can again. f
+// must return at once.
+func (b *Book) Watch(f func(error)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.failing
+	b.told = f
 }
 
 func (b *Book) accountLocked(self onebot.UserID) *account {
@@ -262,13 +276,36 @@ func (b *Book) commit(ctx context.Context) {
 func (b *Book) Retry(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.disk != nil && b.writing == nil && b.written < b.marked {
+	if b.disk == nil || b.writing != nil {
+		return
+	}
+	b.renewLocked()
+	if b.written < b.marked {
 		b.writeLocked(ctx)
+	}
+}
+
+// renewLocked marks everything as changed if another disk has taken the place of
+// the one that was written to.
+func (b *Book) renewLocked() {
+	epoch := b.disk.Epoch()
+	if epoch == b.epoch {
+		return
+	}
+	b.epoch = epoch
+	for _, a := range b.accounts {
+		a.stamped = 0
+		for _, c := range a.chats.Keys() {
+			if l, ok := a.chats.Peek(c); ok {
+				b.touchLocked(a, c, l)
+			}
+		}
 	}
 }
 
 // writeLocked writes what changed. It lets go of the lock meanwhile.
 func (b *Book) writeLocked(ctx context.Context) {
+	b.renewLocked()
 	put, gone, undo := b.batchLocked()
 	upto, disk := b.marked, b.disk
 	now := time.Now()
@@ -288,15 +325,23 @@ func (b *Book) writeLocked(ctx context.Context) {
 			b.log.Error("the journal of messages cannot be written; after a crash messages may be handled twice", "error", err)
 		}
 		b.failing = err
+		b.tellLocked(err)
 		return
 	}
 	if b.failing != nil {
 		b.log.Info("the journal of messages is written again", "failures", b.failures)
 		b.failing, b.failures = nil, 0
+		b.tellLocked(nil)
 	}
 	b.written = upto
 	if full {
 		b.synced = now
+	}
+}
+
+func (b *Book) tellLocked(err error) {
+	if b.told != nil {
+		b.told(err)
 	}
 }
 

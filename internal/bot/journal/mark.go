@@ -16,6 +16,9 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
+// Space is the name of the store that a journal is kept in.
+const Space = "ncat.journal"
+
 // Chat is a group if User is 0, else a private chat with User, which is a
 // temporary session if Group says where it came from.
 type Chat struct {

@@ -13,7 +13,7 @@ import (
 
 func TestLazy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "ncatd.db")
-	l := store.NewLazy(path)
+	l := store.NewLazy(path, store.Options{})
 	s := l.Space("a")
 	if _, ok, err := ncat.Get[int](t.Context(), s, "k"); ok || err != nil {
 		t.Errorf("Get of nothing: %v %v", ok, err)
@@ -33,7 +33,7 @@ func TestLazy(t *testing.T) {
 	if err := ncat.Put(t.Context(), s, "k", 8); err == nil {
 		t.Error("Put after Close")
 	}
-	again := store.NewLazy(path)
+	again := store.NewLazy(path, store.Options{})
 	defer again.Close()
 	if v, ok, err := ncat.Get[int](t.Context(), again.Space("a"), "k"); v != 7 || !ok || err != nil {
 		t.Errorf("Get after opening again: %v %v %v", v, ok, err)

@@ -42,6 +42,8 @@ type DB struct {
 	// By whoever has the connection for writing:
 	swept  time.Time
 	synced bool // a commit waits for the disk
+
+	files []named // see moved
 }
 
 const schema = `
@@ -78,12 +80,17 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		db.Close()
 		return nil, fmt.Errorf("opening the store %s: %w", path, err)
 	}
+	db.remember()
 	return db, nil
 }
 
+// busyTimeout is how long a lock of another program is waited for: less than
+// whoever writes has time, so that the lock is what it hears of.
+const busyTimeout = 4 * time.Second
+
 func open(path string, readOnly bool) (*sql.DB, error) {
 	q := url.Values{}
-	q.Add("_pragma", "busy_timeout(10000)")
+	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()))
 	q.Add("_pragma", "journal_mode(WAL)")
 	q.Add("_pragma", "synchronous(FULL)")
 	q.Add("_pragma", "cache_size(-1024)")

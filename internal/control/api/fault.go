@@ -166,14 +166,17 @@ const (
 
 // The codes of why an account is degraded.
 const (
-	CodeStoreDamaged   Code = "store_damaged"   // file, what was done
+	CodeStoreDamaged   Code = "store_damaged"   // file it was set aside as, when the backup was made that is in its place
+	CodeStoreEmptied   Code = "store_emptied"   // file it was set aside as; there is no backup
+	CodeStoreRewritten Code = "store_rewritten" // file it was set aside as; nothing is lost
 	CodeStoreLocked    Code = "store_locked"    // file
 	CodeStoreWrite     Code = "store_write"     // error
 	CodeJournalWrite   Code = "journal_write"   // error
 	CodeJournalGap     Code = "journal_gap"     // chat, how many are missing at least
+	CodeStateWrite     Code = "state_write"     // error
 	CodeDiskLow        Code = "disk_low"        // folder, MiB free
 	CodeDiskReadOnly   Code = "disk_read_only"  // folder
-	CodeLogLost        Code = "log_lost"        // lines
+	CodeLogLost        Code = "log_lost"        // log, lines
 	CodePluginFailed   Code = "plugin_failed"   // plugin, error
 	CodePermissions    Code = "permissions"     // error
 	CodePortReplaced   Code = "port_replaced"   // port, who holds it, port taken instead
