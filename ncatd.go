@@ -63,6 +63,9 @@ func Run(b *ncat.Bot, args []string) int {
 				LoadSecrets: func(c *config.Config) (*config.Secrets, error) {
 					return config.EnsureSecrets(o.Home.Secrets(), c, os.Getenv("CREDENTIALS_DIRECTORY"))
 				},
+				RenewSecrets: func(c *config.Config, account string) (*config.Secrets, error) {
+					return config.RenewSecrets(o.Home.Secrets(), c, account, os.Getenv("CREDENTIALS_DIRECTORY"))
+				},
 				Version: o.Version, Log: o.Log, LogLevel: o.LogLevel, LogLost: o.LogLost, Only: o.Only, Environ: env,
 				Bot: b, Ready: o.Ready, Reload: o.Reload, Dump: o.Dump,
 			})

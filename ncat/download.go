@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -138,10 +139,11 @@ func (b *Bot) DownloadFile(ctx context.Context, path string, seg onebot.Segment,
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{f.Sync, f.Close, func() error { return os.Rename(f.Name(), path) }} {
-		if err := step(); err != nil {
-			return nil, fmt.Errorf("download: %w", err)
-		}
+	if err = f.Close(); err == nil {
+		err = atomicfile.Move(f.Name(), path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("download: %w", err)
 	}
 	return d, nil
 }

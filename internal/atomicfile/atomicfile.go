@@ -1,6 +1,6 @@
 // Package atomicfile is the one way to write a file of ours, and to lock one.
 // [Write] replaces a file so that whoever reads it, or loses power, has the old
-// content or the new; [OpenFile] opens one that is written in place, such as a
+// content or the new, and [Move] does for what is too large for that; [OpenFile] opens one that is written in place, such as a
 // log; [TryLock] and [WaitLock] lock. None of them follows a link in the place of
 // the file: somebody else may have planted it.
 package atomicfile
@@ -52,6 +52,47 @@ func write(path string, b []byte, perm fs.FileMode) error {
 	}
 	if err != nil {
 		return errors.Join(err, f.Cleanup())
+	}
+	return syncDir(root)
+}
+
+// Move puts the file tmp in the place of path, in the same folder: its content is
+// on disk before its name is, and its name when Move returns. It is for what
+// cannot be handed to [Write] as a whole. A superuser's file belongs as there.
+func Move(tmp, path string) error {
+	if err := move(tmp, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func move(tmp, path string) error {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	from, to := filepath.Base(tmp), filepath.Base(path)
+	fi, err := root.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return &fs.PathError{Op: "move", Path: tmp, Err: fs.ErrInvalid}
+	}
+	f, err := root.OpenFile(from, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if err == nil {
+		err = keepOwner(root, to, f)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := root.Rename(from, to); err != nil {
+		return err
 	}
 	return syncDir(root)
 }

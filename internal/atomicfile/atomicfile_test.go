@@ -91,6 +91,33 @@ func TestNothingIsWrittenThroughALink(t *testing.T) {
 	}
 }
 
+// TestMove: what was written elsewhere in the folder takes the place of a file or
+// of a link, and of nothing if it is a link itself.
+func TestMove(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for name, text := range map[string]string{"tmp": "ours", "target": "theirs"} {
+		if err := os.WriteFile(at(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("target", at("link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(at("link"), at("x")); err == nil {
+		t.Error("a link was moved")
+	}
+	if err := Move(at("tmp"), at("link")); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, at("link")) != "ours" || read(t, at("target")) != "theirs" {
+		t.Errorf("%q, %q", read(t, at("link")), read(t, at("target")))
+	}
+	if err := Move(at("tmp"), at("x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("moved twice: %v", err)
+	}
+}
+
 func TestWriteIntoWhatIsNoFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := Write(filepath.Join(dir, "none", "x"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {

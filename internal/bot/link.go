@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -78,6 +79,9 @@ type Options struct {
 	Called func(action string, err error, took time.Duration)
 	// CallTimeout ends a call whose context has no deadline; 0: 30 s.
 	CallTimeout time.Duration
+	// Trust is asked about a new connection before the token is sent on it; an
+	// error ends it. Nil trusts any.
+	Trust func(net.Conn) error
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
@@ -125,7 +129,7 @@ func (l *Link) Connect(ctx context.Context, url, token string) error {
 	r := &rpc.Redialer{
 		URL: url,
 		Options: rpc.Options{
-			Token: token, Event: l.event, CallTimeout: l.o.CallTimeout, Logger: l.o.Logger,
+			Token: token, Event: l.event, CallTimeout: l.o.CallTimeout, Trust: l.o.Trust, Logger: l.o.Logger,
 		},
 		Up: func() {
 			l.ready.Store(false)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/home"
 )
 
@@ -56,7 +57,7 @@ func newServiceInstall(a *app) *cobra.Command {
 		if err := os.MkdirAll(filepath.Dir(s.unit), 0o755); err != nil {
 			return err
 		}
-		if err := replaceFile(s.unit, []byte(s.text()), 0o644); err != nil {
+		if err := atomicfile.Write(s.unit, []byte(s.text()), 0o644); err != nil {
 			return err
 		}
 		a.out.say("%s", a.t("service.wrote", s.unit))
@@ -115,7 +116,7 @@ func (s *service) placeProgram() (copied bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := replaceFile(systemExe, b, 0o755); err != nil {
+	if err := atomicfile.Write(systemExe, b, 0o755); err != nil {
 		return false, err
 	}
 	s.exe, s.copied = systemExe, systemExe
@@ -169,30 +170,4 @@ func ids(name string) (uid, gid int, err error) {
 		return 0, 0, fmt.Errorf("gid of %s: %w", name, err)
 	}
 	return uid, gid, nil
-}
-
-// replaceFile writes a file of the system atomically.
-func replaceFile(path string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

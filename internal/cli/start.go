@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/control/socket"
@@ -229,7 +230,7 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 	}
 	defer l.Close()
 	outPath := h.Join("logs", detachedLog)
-	out, err := os.OpenFile(outPath, os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
+	out, err := atomicfile.OpenFile(outPath, os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}

@@ -181,7 +181,7 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := first.Accounts["main"]
-	for _, s := range []Secret{first.Control, m.WebUI, m.OneBot, m.JWT} {
+	for _, s := range []Secret{first.Control, m.WebUI, m.OneBot} {
 		if len(s) != tokenLength || strings.Trim(string(s), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 			t.Errorf("token %q", s.Reveal())
 		}
@@ -220,7 +220,7 @@ func TestSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := got.Accounts["main"]; got.Control != "from-cred" || a.WebUI != "configured" || a.OneBot != "o" || a.PasswordMD5 != "p" || a.JWT != m.JWT {
+	if a := got.Accounts["main"]; got.Control != "from-cred" || a.WebUI != "configured" || a.OneBot != "o" || a.PasswordMD5 != "p" {
 		t.Error("the order of the sources is wrong")
 	}
 	if b, err := os.ReadFile(path); err != nil || strings.Contains(string(b), "from-cred") || strings.Contains(string(b), "configured") {
@@ -236,6 +236,47 @@ func TestSecrets(t *testing.T) {
 	}
 	if _, err := EnsureSecrets(path, c, ""); err == nil {
 		t.Error("a broken file was replaced: its tokens would be lost")
+	}
+}
+
+// TestRenewSecrets: one account's generated tokens are new, what somebody chose and
+// what is another's stays.
+func TestRenewSecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.json")
+	c := Default()
+	c.Accounts = []Account{DefaultAccount("a"), DefaultAccount("b")}
+	c.Accounts[0].WebUI.Token = "configured"
+	was, err := EnsureSecrets(path, c, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := RenewSecrets(path, c, "a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := EnsureSecrets(path, c, ""); err != nil || !reflect.DeepEqual(kept, is) {
+		t.Errorf("not kept: %v", err)
+	}
+	if a := is.Accounts["a"]; a.OneBot == was.Accounts["a"].OneBot || a.OneBot == "" || a.WebUI != "configured" {
+		t.Error("a has its old token, or lost what was chosen")
+	}
+	if is.Control != was.Control || is.Accounts["b"] != was.Accounts["b"] {
+		t.Error("others changed too")
+	}
+	// A planted link is replaced, and its target stays.
+	target := path + ".target"
+	if err := errors.Join(os.Rename(path, target), os.Symlink(target, path)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RenewSecrets(path, c, "b", ""); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(target); err != nil || string(after) != string(before) {
+		t.Errorf("written through a link: %v", err)
 	}
 }
 

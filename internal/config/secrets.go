@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // tokenLength is the length of a generated token: 32 of 62 letters and digits
@@ -27,7 +29,6 @@ type Secrets struct {
 type AccountSecrets struct {
 	WebUI  Secret // NapCat's WebUI token
 	OneBot Secret // access token of the WebSocket server
-	JWT    Secret // NapCat's jwtSecret
 	// PasswordMD5 comes from a credential only and is never written.
 	PasswordMD5 Secret
 }
@@ -62,7 +63,7 @@ func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 			m = map[string]string{}
 			f.Accounts[a.Name] = m
 		}
-		for _, k := range []string{"webui", "onebot", "jwt"} {
+		for _, k := range []string{"webui", "onebot"} {
 			m[k] = fill(m[k])
 		}
 	}
@@ -72,6 +73,20 @@ func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 		}
 	}
 	return resolveSecrets(f, c, credDir)
+}
+
+// RenewSecrets is [EnsureSecrets] after it took the tokens of one account out of
+// the file. What a credential or the config says stays.
+func RenewSecrets(path string, c *Config, account, credDir string) (*Secrets, error) {
+	f, _, err := readSecrets(path)
+	if err != nil {
+		return nil, err
+	}
+	delete(f.Accounts, account)
+	if err := writeSecrets(path, f); err != nil {
+		return nil, err
+	}
+	return EnsureSecrets(path, c, credDir)
 }
 
 // ForgetControlToken takes the control API's token out of the file, so that the
@@ -91,7 +106,10 @@ func writeSecrets(path string, f secretsFile) error {
 	if err != nil {
 		return fmt.Errorf("encode secrets: %w", err)
 	}
-	if err := writeAtomic(path, append(b, '\n'), 0o600); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write secrets: %w", err)
+	}
+	if err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write secrets: %w", err)
 	}
 	return nil
@@ -142,7 +160,6 @@ func resolveSecrets(f secretsFile, c *Config, credDir string) (*Secrets, error) 
 		s.Accounts[a.Name] = AccountSecrets{
 			WebUI:       pick(a.WebUI.Token, n+".webui", m["webui"]),
 			OneBot:      pick(a.OneBot.Token, n+".onebot", m["onebot"]),
-			JWT:         pick("", n+".jwt", m["jwt"]),
 			PasswordMD5: pick("", n+".password_md5", ""),
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
 	"slices"
 	"strconv"
@@ -151,7 +152,7 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 }
 
 // link makes the link of an account.
-func (b *bots) link(name string, emit func(account.Fact)) *botLink {
+func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) error) *botLink {
 	d := b.d
 	l := &botLink{goal: make(chan goal, 1)}
 	logEvent := eventLog(d.log.With("account", name), d.o.Config.Log.Events)
@@ -160,6 +161,7 @@ func (b *bots) link(name string, emit func(account.Fact)) *botLink {
 		Bot:     b.bot,
 		Logger:  d.log.With("account", name),
 		Facts:   func(f bot.Fact) { tell(f, emit) },
+		Trust:   trust,
 		Event: func(typ string, raw json.RawMessage) {
 			d.metrics.Event(name, typ)
 			if logEvent != nil {

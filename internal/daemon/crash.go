@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/ncat"
@@ -41,7 +42,7 @@ type crashes struct {
 func newCrashes(h home.Dir, account func(onebot.UserID) string) (*crashes, error) {
 	c := &crashes{account: account, text: h.Join("logs", "crash.txt"), path: h.Join("logs", "last-crash.json")}
 	err := c.takeUp()
-	f, e := os.OpenFile(c.text, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, e := atomicfile.OpenFile(c.text, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if e != nil {
 		return c, errors.Join(err, e)
 	}
@@ -89,11 +90,7 @@ func (c *crashes) save() error {
 	if err != nil {
 		return err
 	}
-	tmp := c.path + ".new"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, c.path)
+	return atomicfile.Write(c.path, b, 0o600)
 }
 
 // lost names a message that was being handled when the process before this one

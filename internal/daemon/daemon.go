@@ -46,9 +46,11 @@ type Options struct {
 	Secrets    *config.Secrets
 	// LoadSecrets brings the tokens of the accounts of a new config.
 	LoadSecrets func(*config.Config) (*config.Secrets, error)
-	Version     string
-	Log         *slog.Logger
-	LogLevel    *slog.LevelVar
+	// RenewSecrets is LoadSecrets after new tokens were made for one account.
+	RenewSecrets func(c *config.Config, account string) (*config.Secrets, error)
+	Version      string
+	Log          *slog.Logger
+	LogLevel     *slog.LevelVar
 	// LogLost tries whether a log that failed works again, and returns how many
 	// lines were lost as long as it does not. nil is allowed.
 	LogLost func() int
@@ -292,6 +294,7 @@ func (d *Daemon) newAccount(c napCatConfig) (*account.Account, *napCat) {
 		},
 		Online:    d.releases.online,
 		NotOnline: d.releases.notOnline,
+		NewTokens: func() (tokens, error) { return d.newTokens(name) },
 		Log: func(r api.LogRecord) {
 			if d.hub.Wants("log") {
 				d.hub.Publish(api.WatchItem{Kind: "log", Account: r.Account, Log: &r})
@@ -307,8 +310,8 @@ func (d *Daemon) accountOptions(c napCatConfig, host *napCat) account.Options {
 	return account.Options{
 		Name: name, Policy: c.policy(), StopTimeout: c.Supervisor.StopTimeout.D(), ProbeTimeout: c.Supervisor.Health.ProbeTimeout.D(),
 		Logger: d.log.With("account", name), Store: host.store, Host: host,
-		Link:      func(emit func(account.Fact)) account.Connection { return d.bots.link(name, emit) },
-		Token:     c.OneBotToken.Reveal,
+		Link:      func(emit func(account.Fact)) account.Connection { return d.bots.link(name, emit, host.trust) },
+		Token:     func() string { return host.secrets().oneBot.Reveal() },
 		Say:       say,
 		Degraded:  func() []api.Degraded { return d.health.Of(name) },
 		Changed:   d.changed,
@@ -331,6 +334,19 @@ func (d *Daemon) accountConfig(c config.Account) napCatConfig {
 		OneBotToken: secrets.OneBot,
 		Environ:     systemd.Scrub(d.o.Environ),
 	}
+}
+
+// newTokens makes new tokens for an account.
+func (d *Daemon) newTokens(name string) (tokens, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := d.o.RenewSecrets(d.cfg, name)
+	if err != nil {
+		return tokens{}, err
+	}
+	d.secrets = s
+	a := s.Accounts[name]
+	return tokens{webUI: a.WebUI, oneBot: a.OneBot}, nil
 }
 
 // changed takes a new snapshot of an account to whatever watches.

@@ -55,6 +55,8 @@ type napCatDeps struct {
 	Pair func(ctx context.Context, installing func(detail string)) (install.Pair, error)
 	// Online is told that an account came online with a pair.
 	Online func(install.Pair)
+	// NewTokens makes new tokens, but for those that somebody chose, and keeps them.
+	NewTokens func() (tokens, error)
 	// NotOnline is told that a process ended by a fault before the account was
 	// ever online with this pair's process. It may roll back; then it returns
 	// true, and the next start is not delayed.
@@ -73,14 +75,18 @@ type napCat struct {
 	web    *webui.Client  // one for all processes: NapCat limits logins
 	bg     sync.WaitGroup // ends of processes being dealt with
 
-	mu    sync.Mutex
-	state napCatState
-	fresh bool // no process was looked for yet: the first spawn may adopt
-	life  *life
-	pair  install.Pair // of the last process
+	mu     sync.Mutex
+	tokens tokens
+	state  napCatState
+	fresh  bool // no process was looked for yet: the first spawn may adopt
+	life   *life
+	pair   install.Pair // of the last process
 }
 
 var _ account.Host = (*napCat)(nil)
+
+// tokens are what NapCat's servers ask for.
+type tokens struct{ webUI, oneBot config.Secret }
 
 // napCatState is the NapCat's part of accounts/NAME/state.json.
 type napCatState struct {
@@ -105,8 +111,11 @@ type napCatState struct {
 	// Quick says that the master was started for a quick login of the account.
 	Quick bool `json:"quick,omitempty"`
 	// SigningKey signs the WebUI credentials of this process.
-	SigningKey string   `json:"signing_key"`
-	Networks   []string `json:"networks,omitempty"` // adapters taken from the config
+	SigningKey string `json:"signing_key"`
+	// Stranger says that another program listened on a port of this process, and
+	// may have been told its tokens: the next process has new ones.
+	Stranger bool     `json:"stranger,omitempty"`
+	Networks []string `json:"networks,omitempty"` // adapters taken from the config
 }
 
 // newNapCat returns a NapCat that does not run yet. An earlier ncatd's state that
@@ -123,7 +132,7 @@ func newNapCat(c napCatConfig, d napCatDeps) *napCat {
 	if state.Marker == "" {
 		state.Marker = rand.Text()
 	}
-	n.state = state
+	n.state, n.tokens = state, tokens{webUI: c.WebUIToken, oneBot: c.OneBotToken}
 	n.web = webui.New("http://127.0.0.1:1", c.WebUIToken.Reveal(), webui.Options{
 		Timeout: c.Supervisor.Health.ProbeTimeout.D(), SigningKey: state.SigningKey, TOTPSecret: n.totpSecret, Trust: n.trust, Logger: n.log,
 	})

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/ncatd/ncatd/internal/account"
+	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/napcat/conffile"
 )
 
@@ -25,9 +26,9 @@ func (n *napCat) serverURL() string {
 	return "ws://" + net.JoinHostPort(reachable(n.c.Account.OneBot.Host), strconv.Itoa(n.oneBotPort())) + "/"
 }
 
-func (n *napCat) oneBotServer(port int) conffile.Server {
+func (n *napCat) oneBotServer(port int, token config.Secret) conffile.Server {
 	c := n.c.Account.OneBot
-	return conffile.Server{Host: c.Host, Port: port, Token: n.c.OneBotToken.Reveal(), Heartbeat: c.Heartbeat.D(), ReportSelfMessage: c.ReportSelfMessage}
+	return conffile.Server{Host: c.Host, Port: port, Token: token.Reveal(), Heartbeat: c.Heartbeat.D(), ReportSelfMessage: c.ReportSelfMessage}
 }
 
 // Repair implements [account.Host]: it sets NapCat's OneBot server up anew, on
@@ -68,7 +69,10 @@ func (n *napCat) Repair(ctx context.Context, why account.Link, still func() bool
 			doc = conffile.Object{}
 		}
 	}
-	managed = conffile.Network(doc, n.oneBotServer(port), n.c.Account.Networks, managed)
+	if listens(ctx, reachable(c.Host), old) && !n.owns(old) {
+		n.renewTokens() // the WebUI's is that of the process, and new with the next
+	}
+	managed = conffile.Network(doc, n.oneBotServer(port, n.secrets().oneBot), n.c.Account.Networks, managed)
 	body, err := json.Marshal(doc)
 	if err != nil {
 		return err
@@ -107,29 +111,67 @@ func (n *napCat) another(what, host string, configured, old int) (int, error) {
 // owns reports whether it is this account's NapCat that listens on a port of this
 // machine, as far as the system tells.
 func (n *napCat) owns(port int) bool {
-	n.mu.Lock()
-	root, marker := n.state.Process.PID, n.state.Marker
-	n.mu.Unlock()
 	o, ok := listener(port)
-	return !ok || o.of(root, marker)
+	if !ok {
+		return true
+	}
+	ours, err := o.of(n.mark())
+	return ours || err != nil
 }
 
-// trust refuses an address of ours at which another program listens: NapCat has
+func (n *napCat) mark() (root int, marker string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.Process.PID, n.state.Marker
+}
+
+// trust refuses a connection at whose other end another program is: NapCat has
 // not come up yet, or is down for a moment, and whatever took its port must not
 // get what only NapCat may know.
-func (n *napCat) trust(address string) error {
-	_, p, err := net.SplitHostPort(address)
-	if err != nil {
+func (n *napCat) trust(c net.Conn) error {
+	o, ok, err := server(c)
+	if err != nil || !ok {
 		return err
 	}
-	port, err := strconv.Atoi(p)
+	ours, err := o.of(n.mark())
 	if err != nil {
-		return err
+		return fmt.Errorf("look at who listens at %s: %w", c.RemoteAddr(), err)
 	}
-	if !n.owns(port) {
-		return fmt.Errorf("port %d is taken by %s", port, holder(port))
+	if ours {
+		return nil
 	}
-	return nil
+	n.mu.Lock()
+	known := n.state.Stranger
+	n.mu.Unlock()
+	if !known {
+		n.log.Warn("another program listens on NapCat's port; it is told nothing", "address", c.RemoteAddr().String(), "program", o.String())
+		n.note(func(s *napCatState) { s.Stranger = true })
+	}
+	return fmt.Errorf("%s is taken by %s", c.RemoteAddr(), o)
+}
+
+// secrets returns the tokens that hold now.
+func (n *napCat) secrets() tokens {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.tokens
+}
+
+// renewTokens makes new tokens where another program may know the old ones. If
+// that fails the old ones stay.
+func (n *napCat) renewTokens() {
+	if n.d.NewTokens == nil {
+		return
+	}
+	t, err := n.d.NewTokens()
+	if err != nil {
+		n.log.Warn("tokens not renewed", "err", err)
+		return
+	}
+	n.mu.Lock()
+	n.tokens = t
+	n.mu.Unlock()
+	n.log.Info("tokens renewed: another program had the port")
 }
 
 // listens reports whether somebody takes connections there now.

@@ -69,10 +69,14 @@ func (n *napCat) start(ctx context.Context, tell *account.Life, pair install.Pai
 	if err != nil {
 		return err
 	}
+	if st.Stranger || c.WebUI.Port != 0 && webPort != c.WebUI.Port || c.OneBot.Port != 0 && botPort != c.OneBot.Port {
+		n.renewTokens()
+	}
+	token := n.secrets()
 	res, err := conffile.Apply(filepath.Join(n.workDir(), "config"), conffile.Settings{
 		UIN:      uin,
-		WebUI:    conffile.WebUI{Host: c.WebUI.Host, Port: webPort, Token: n.c.WebUIToken.Reveal()},
-		OneBot:   n.oneBotServer(botPort),
+		WebUI:    conffile.WebUI{Host: c.WebUI.Host, Port: webPort, Token: token.webUI.Reveal()},
+		OneBot:   n.oneBotServer(botPort, token.oneBot),
 		Networks: c.Networks, Managed: st.Networks,
 		NapCat: filepath.Join(filepath.Dir(pair.NapCatMain), "config", "napcat.json"),
 	})
@@ -100,7 +104,7 @@ func (n *napCat) start(ctx context.Context, tell *account.Life, pair install.Pai
 	}); err != nil {
 		return diskFault(err)
 	}
-	n.web.SetSigningKey(n.signingKey())
+	n.web.SetKeys(token.webUI.Reveal(), n.signingKey())
 	l := n.newLife(ctx, tell, pair, screen.Lost)
 	l.quickStarted = quick
 	process, err := launch.Start(n.spec(l, pair, uin, quick, screen))
@@ -164,13 +168,13 @@ func (n *napCat) take(l *life, p *launch.Process) {
 // spec says how to run qq for this account.
 func (n *napCat) spec(l *life, pair install.Pair, uin int64, quick bool, screen launch.Screen) launch.Spec {
 	n.mu.Lock()
-	st := n.state
+	st, token := n.state, n.tokens
 	n.mu.Unlock()
 	args := []string{"--no-sandbox"}
 	set := map[string]string{
 		"HOME":                        n.home(),
 		"NAPCAT_WORKDIR":              n.workDir(),
-		"NAPCAT_WEBUI_SECRET_KEY":     n.c.WebUIToken.Reveal(),
+		"NAPCAT_WEBUI_SECRET_KEY":     token.webUI.Reveal(),
 		"NAPCAT_WEBUI_JWT_SECRET_KEY": st.SigningKey,
 		"NCATD_NAPCAT_MAIN":           pair.NapCatMain,
 	}
@@ -192,7 +196,7 @@ func (n *napCat) spec(l *life, pair install.Pair, uin int64, quick bool, screen 
 		Path: pair.QQExe, Args: append(args, n.c.ExtraArgs...), Dir: n.workDir(),
 		Env:    launch.Environ(n.c.Environ, set, n.c.Account.Login.PasswordMD5Env),
 		Marker: st.Marker, Output: filepath.Join(n.c.Dir, "output"), Log: n.logs,
-		Secrets: []string{n.c.WebUIToken.Reveal(), n.c.OneBotToken.Reveal(), st.SigningKey},
+		Secrets: []string{token.webUI.Reveal(), token.oneBot.Reveal(), st.SigningKey},
 		Logger:  n.log,
 	}}
 }

@@ -166,7 +166,7 @@ func (r *rig) options(host *napCat) account.Options {
 	o := d.accountOptions(r.c, host)
 	o.Link = func(emit func(account.Fact)) account.Connection {
 		l := &botLink{goal: make(chan goal, 1)}
-		l.Link = bot.New(bot.Options{Account: r.c.Account.Name, Bot: r.bot, Logger: slog.New(slog.DiscardHandler), Facts: func(f bot.Fact) { tell(f, emit) }})
+		l.Link = bot.New(bot.Options{Account: r.c.Account.Name, Bot: r.bot, Trust: host.trust, Logger: slog.New(slog.DiscardHandler), Facts: func(f bot.Fact) { tell(f, emit) }})
 		return l
 	}
 	o.Remember = func(int64) {}

@@ -67,6 +67,9 @@ type Options struct {
 	MaxFrame int
 	// TLS configures wss endpoints. Nil: the system's roots.
 	TLS *tls.Config
+	// Trust is asked about a new connection before anything is sent on it; an
+	// error ends it and the attempt to dial. No proxy is used then. Nil trusts any.
+	Trust func(net.Conn) error
 	// Logger gets odd frames at debug. Nil: none.
 	Logger *slog.Logger
 }
@@ -168,9 +171,17 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 			if err != nil {
 				return nil, err
 			}
+			if o.Trust != nil {
+				if err := o.Trust(conn); err != nil {
+					return nil, errors.Join(err, conn.Close())
+				}
+			}
 			under = newWire(conn)
 			return under, nil
 		},
+	}
+	if o.Trust != nil {
+		transport.Proxy = nil // it would be what is asked about
 	}
 	defer transport.CloseIdleConnections()
 	ws, resp, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{

@@ -9,7 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 var (
@@ -70,13 +71,10 @@ func backup(ctx context.Context, db *sql.DB, path string, overwrite bool) error 
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", tmp); err != nil {
 		return fmt.Errorf("backup to %s: %w", path, err)
 	}
-	if err := syncFile(tmp); err != nil {
-		return fmt.Errorf("backup to %s: %w", path, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := atomicfile.Move(tmp, path); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 // Restore puts the backup at from in the place of the store at path, which no
@@ -93,15 +91,13 @@ func Restore(ctx context.Context, from, path string) (kept string, err error) {
 		return "", fmt.Errorf("restore: %s: %w: a part of it is in %s-wal", from, ErrNoBackup, filepath.Base(from))
 	}
 	tmp := path + ".restore"
+	remove(tmp) // of one that was interrupted
 	defer remove(tmp)
 	if err := copyFile(from, tmp); err != nil {
 		return "", fmt.Errorf("restore: %w", err)
 	}
 	if err := sound(ctx, tmp); err != nil {
 		return "", fmt.Errorf("restore: %s: %w: %w", from, ErrNoBackup, err)
-	}
-	if err := syncFile(tmp); err != nil {
-		return "", fmt.Errorf("restore: %w", err)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		kept = path + ".before-restore"
@@ -119,10 +115,10 @@ func Restore(ctx context.Context, from, path string) (kept string, err error) {
 			}
 		}
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := atomicfile.Move(tmp, path); err != nil {
 		return "", fmt.Errorf("restore: %w", err)
 	}
-	return kept, syncDir(filepath.Dir(path))
+	return kept, nil
 }
 
 // sound wants that the file at path is a store whose integrity is beyond doubt.
@@ -176,7 +172,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -197,26 +193,4 @@ func rename(from, to string) error {
 		return err
 	}
 	return nil
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
-}
-
-// syncDir makes renames in a folder last. Windows has no such call.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

@@ -14,6 +14,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/ncat"
 )
 
@@ -250,11 +251,6 @@ func (l *Lazy) copyOpenLocked(ctx context.Context, to string) (free func(), err 
 // swapLocked puts the store at tmp in the place of the present one, which goes to
 // aside, or nowhere. Whenever it is interrupted, one of both is there.
 func (l *Lazy) swapLocked(tmp, aside string) error {
-	if tmp != "" {
-		if err := syncFile(tmp); err != nil {
-			return err
-		}
-	}
 	if l.db != nil {
 		_ = l.db.Close() // it is damaged, or deleted
 		l.db = nil
@@ -274,11 +270,9 @@ func (l *Lazy) swapLocked(tmp, aside string) error {
 		os.Remove(l.path + suffix)
 	}
 	if tmp != "" {
-		if err := os.Rename(tmp, l.path); err != nil {
-			return err
-		}
+		return atomicfile.Move(tmp, l.path)
 	}
-	return syncDir(filepath.Dir(l.path))
+	return nil
 }
 
 // mendLocked replaces an open store that turned out to be damaged: by what is in
@@ -498,13 +492,7 @@ func (l *Lazy) backup(ctx context.Context, db *DB) {
 		err = sound(ctx, tmp)
 	}
 	if err == nil {
-		err = syncFile(tmp)
-	}
-	if err == nil {
-		err = os.Rename(tmp, to)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(to))
+		err = atomicfile.Move(tmp, to)
 	}
 	if err != nil {
 		if ctx.Err() == nil {

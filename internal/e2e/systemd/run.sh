@@ -1,9 +1,10 @@
 #!/bin/bash
 # Boots a Debian with a real systemd in a container and tries the service there:
 #
-#	run.sh NCATD
+#	run.sh NCATD POISON
 #
-# NCATD is the program, statically linked. Needs root, Debian's packages
+# NCATD is the program, POISON one whose bot ends its process (internal/e2e/poison),
+# both statically linked. Needs root, Debian's packages
 # debootstrap and systemd-container, and, the first time, the mirror that apt
 # uses here. The Debian tree is kept in $NCATD_E2E_CACHE (default: ncatd-e2e in
 # the user's cache folder); everything else is temporary. Without a network of
@@ -12,9 +13,10 @@
 # cannot be tried.
 set -euo pipefail
 ncatd=$(realpath "$1")
+poison=$(realpath "$2")
 here=$(dirname "$(realpath "$0")")
 cache=${NCATD_E2E_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ncatd-e2e}
-boot_limit=300 # seconds a boot with its tests may take
+boot_limit=400 # seconds a boot with its tests may take
 
 skip() {
 	echo "skipped: $*"
@@ -30,7 +32,7 @@ unshare -mpn true 2>/dev/null || skip "no namespaces may be made here"
 
 # The tree: of the release and from the mirror that apt uses here.
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-tree=$cache/systemd-$codename-1
+tree=$cache/systemd-$codename-2
 if [ ! -e "$tree" ]; then
 	target=$(apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 		awk -v c="$codename" '$1 == c { print $2, $3 }' | sort -u)
@@ -43,7 +45,7 @@ if [ ! -e "$tree" ]; then
 	chmod 755 "$new"
 	echo "--- debootstrap $codename"
 	if ! timeout -k 10 600 debootstrap --variant=minbase --components="$components" \
-		--include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,procps,xvfb,xauth \
+		--include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,procps,sudo,xvfb,xauth \
 		"$codename" "$new" "$mirror" >"$cache/debootstrap.log" 2>&1; then
 		rm -rf "$new"
 		tail -3 "$cache/debootstrap.log"
@@ -73,7 +75,9 @@ mount -t overlay overlay -o "lowerdir=$tree,upperdir=$work/upper,workdir=$work/w
 	cp -a --reflink=auto "$tree/." "$root"
 
 install -m 755 "$ncatd" "$root/usr/local/bin/ncatd"
+install -m 755 "$poison" "$root/usr/local/sbin/poison"
 install -m 755 "$here/inside.sh" "$root/usr/local/sbin/e2e-inside"
+install -m 644 "$here/strangers.sh" "$root/usr/local/sbin/e2e-strangers"
 : >"$root/etc/machine-id"
 echo e2e >"$root/etc/hostname"
 install -m 644 "$here/e2e.service" "$root/etc/systemd/system/e2e.service"

@@ -3,6 +3,7 @@ package install
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,9 +61,12 @@ func (s *Store) Uninstall(purge bool) error {
 		return fmt.Errorf("uninstall: %w", err)
 	}
 	if purge {
-		// Not empty: it holds what is not ours, and stays.
+		// Not empty: it holds what is not ours, and stays. In a folder that is not
+		// the user's, such as /var/lib, the empty home is whose that is to remove.
 		if rest, err := os.ReadDir(s.home); err == nil && len(rest) == 0 {
-			return os.Remove(s.home)
+			if err := os.Remove(s.home); err != nil && !errors.Is(err, fs.ErrPermission) {
+				return err
+			}
 		}
 	}
 	return nil

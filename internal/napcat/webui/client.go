@@ -46,9 +46,9 @@ type Options struct {
 	// TOTPSecret returns the base32 secret of the WebUI's 2FA (webui.json's
 	// totpSecret) or "". It is called only when the WebUI asks for a code.
 	TOTPSecret func() (string, error)
-	// Trust is asked about the address of each new connection before anything is
-	// sent on it; an error closes it. nil trusts any.
-	Trust func(address string) error
+	// Trust is asked about each new connection before anything is sent on it; an
+	// error closes it. nil trusts any.
+	Trust func(net.Conn) error
 	// Logger gets one record for each login to the WebUI, at debug.
 	Logger *slog.Logger
 }
@@ -61,15 +61,15 @@ type Options struct {
 // context.Cause(ctx) when ctx ended first.
 type Client struct {
 	http    *http.Client
-	token   string
 	timeout time.Duration
 	totp    func() (string, error)
 	log     *slog.Logger
 	session session
 
-	mu   sync.Mutex
-	base string
-	pin  Pin
+	mu    sync.Mutex
+	token string
+	base  string
+	pin   Pin
 }
 
 // New returns a client of the WebUI at baseURL, such as "http://127.0.0.1:6099",
@@ -102,14 +102,14 @@ func New(baseURL, token string, o Options) *Client {
 }
 
 // dialer dials and asks trust before anybody can send.
-func dialer(trust func(address string) error) func(ctx context.Context, network, address string) (net.Conn, error) {
+func dialer(trust func(net.Conn) error) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		var d net.Dialer
 		c, err := d.DialContext(ctx, network, address)
 		if err != nil || trust == nil {
 			return c, err
 		}
-		if err := trust(address); err != nil {
+		if err := trust(c); err != nil {
 			c.Close()
 			return nil, err
 		}
@@ -130,9 +130,12 @@ func (c *Client) SetBaseURL(baseURL string) {
 	}
 }
 
-// SetSigningKey says that NapCat was started again, with another signing key:
-// credentials of before are void.
-func (c *Client) SetSigningKey(key string) {
+// SetKeys says that NapCat was started again, with another signing key and maybe
+// another token: credentials of before are void.
+func (c *Client) SetKeys(token, key string) {
+	c.mu.Lock()
+	c.token = token
+	c.mu.Unlock()
 	s := &c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,6 +147,12 @@ func (c *Client) BaseURL() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.base
+}
+
+func (c *Client) secret() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.token
 }
 
 // Close drops idle connections. The client stays usable.

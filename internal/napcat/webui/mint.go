@@ -55,7 +55,7 @@ func (c *Client) mintedLocked(now time.Time) string {
 	if s.signingKey == "" || now.Sub(s.mintRefused) < mintRest {
 		return ""
 	}
-	s.minted = mint(s.signingKey, c.token, now.Add(-mintBack))
+	s.minted = mint(s.signingKey, c.secret(), now.Add(-mintBack))
 	s.credential, s.issued = s.minted, now
 	return s.minted
 }

@@ -180,7 +180,7 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 // login asks for a credential (C.3). It counts every attempt that may have
 // reached the WebUI.
 func (c *Client) login(ctx context.Context) (string, error) {
-	body := map[string]string{"hash": hashToken(c.token)}
+	body := map[string]string{"hash": hashToken(c.secret())}
 	var out struct {
 		Credential string `json:"Credential"`
 		Require2FA bool   `json:"require2FA"`

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,13 +17,13 @@ func TestNothingIsSentToAStranger(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer srv.Close()
 	stranger := errors.New("not ours")
-	var address string
-	c := New(srv.URL, "webuitoken123456", Options{SigningKey: "key", Trust: func(a string) error { address = a; return stranger }})
+	var address net.Addr
+	c := New(srv.URL, "webuitoken123456", Options{SigningKey: "key", Trust: func(c net.Conn) error { address = c.RemoteAddr(); return stranger }})
 	_, err := c.CheckLoginStatus(t.Context())
 	if KindOf(err) != KindUnreachable || !errors.Is(err, stranger) {
 		t.Errorf("error %v", err)
 	}
-	if asked.Load() != 0 || "http://"+address != srv.URL {
+	if asked.Load() != 0 || "http://"+address.String() != srv.URL {
 		t.Errorf("asked %d times at %q", asked.Load(), address)
 	}
 }
@@ -58,7 +59,7 @@ func TestANewProcessHasANewKey(t *testing.T) {
 	c := New(srv.URL, "webuitoken123456", Options{SigningKey: "first"})
 	var keys []string
 	for _, key := range []string{"first", "second"} {
-		c.SetSigningKey(key)
+		c.SetKeys("webuitoken123456", key)
 		if _, err := c.CheckLoginStatus(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	getter "github.com/hashicorp/go-getter/v2"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // partInfo is kept beside a part: whose bytes it holds.
@@ -124,7 +126,7 @@ func (f *Fetcher) transfer(ctx context.Context, file File, t trial, report func(
 	if err != nil {
 		return "", 0, from, err
 	}
-	if err := os.WriteFile(f.info(file), b, 0o644); err != nil {
+	if err := atomicfile.Write(f.info(file), b, 0o644); err != nil {
 		return "", 0, from, &localError{err}
 	}
 	h := sha256.New()
