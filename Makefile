@@ -117,7 +117,7 @@ api: ## write down the exported API anew, in api/
 	$(GO) test -count=1 -run '^TestAPI$$' . -args -update-api
 
 check: generate ## generated code is fresh
-	git diff --exit-code -- onebot
+	git diff --exit-code -- onebot internal/script
 
 cross: ## build for every supported platform into dist/
 	@mkdir -p dist

@@ -94,6 +94,7 @@ var rules = map[string]rule{
 	"internal/logfile":           {allow: []string{"internal/atomicfile", "internal/control/api"}, why: "a log knows its records and no more"},
 	"internal/totp":              {allow: none, third: none, why: "six digits need an HMAC and a clock"},
 	"internal/systemd":           {allow: none, why: "the service manager is spoken to by a leaf"},
+	"internal/script":            {allow: []string{"internal/schedule", "internal/script", "ncat", "onebot"}, third: []string{"modernc.org/quickjs", "github.com/evanw/esbuild", "github.com/fsnotify/fsnotify", "github.com/google/uuid", "go.yaml.in/yaml/v3"}, why: "scripts stand on the public SDK like any plugin; they know no daemon and no NapCat"},
 	"internal/schedule":          {allow: none, third: []string{"github.com/robfig/cron/v3"}, why: "when something is due is a question of texts and clocks"},
 	"internal/onebotgen":         {allow: none, why: "the generator must run before what it generates builds"},
 	"internal/napcat/importer":   {allow: none, third: []string{"github.com/titanous/json5", "go.yaml.in/yaml/v3", "github.com/ncatd/ncatd/internal/config"}, why: "it reads other programs' folders and writes into a home that nobody uses yet"},

@@ -26,6 +26,7 @@ type Bot struct {
 	core *core
 	s    *Session // nil in what New returned
 	own  *owner   // of what is registered through it; nil: the bot itself
+	next *staging // where it registers instead, during [Host.Replace]
 	api  *onebot.Client
 }
 

@@ -179,9 +179,13 @@ const commandPriority = 100
 func (b *Bot) addCommand(name string, spec *argSpec, call commandCall, opts []HandlerOption) *Registration {
 	reg := newCommand(b.owner(), name, spec, call, opts)
 	c, r := reg.cmd, &b.core.registry
+	if b.next != nil {
+		b.next.commands = append(b.next.commands, reg)
+		return &Registration{reg: r, r: reg}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if taken := r.takenLocked(c); taken != nil {
+	if taken := r.takenLocked(c, nil); taken != nil {
 		panic(fmt.Sprintf("ncat: command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner)))
 	}
 	r.pickLocked()
@@ -231,9 +235,18 @@ func (c *command) names() [][]string {
 	return all
 }
 
-// takenLocked returns the command that has a name of c already.
-func (r *registry) takenLocked(c *command) *registration {
-	for _, x := range r.commands {
+// takenLocked returns the command, of those that count, that has a name of c
+// already.
+func (r *registry) takenLocked(c *command, counts func(*registration) bool) *registration {
+	list := r.commands
+	if counts != nil {
+		list = slices.DeleteFunc(slices.Clone(list), func(x *registration) bool { return !counts(x) })
+	}
+	return takenOf(list, c)
+}
+
+func takenOf(list []*registration, c *command) *registration {
+	for _, x := range list {
 		for _, n := range x.cmd.names() {
 			if slices.ContainsFunc(c.names(), func(m []string) bool { return slices.EqualFunc(n, m, strings.EqualFold) }) {
 				return x

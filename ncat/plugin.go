@@ -130,23 +130,31 @@ func (b *Bot) AddPlugin(plugins ...Plugin) {
 	if l.running > 0 {
 		panic("ncat: AddPlugin while the bot runs")
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for i, p := range plugins {
 		if p == nil {
 			panic(fmt.Sprintf("ncat: AddPlugin: plugin %d is nil", i+1))
 		}
-		id := p.ID()
-		if id == "" || strings.ContainsFunc(id, func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
-		}) {
-			panic(fmt.Sprintf("ncat: %q is no id for a plugin", id))
+		if err := l.insert(p); err != nil {
+			panic("ncat: " + err.Error())
 		}
-		if slices.ContainsFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id }) {
-			panic(fmt.Sprintf("ncat: plugin %s is there twice", id))
-		}
-		l.slots = append(l.slots, &pluginSlot{p: p, on: true, state: PluginStopped})
 	}
+}
+
+// insert appends a plugin that does not run yet.
+func (l *life) insert(p Plugin) error {
+	id := p.ID()
+	if id == "" || strings.ContainsFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
+	}) {
+		return fmt.Errorf("%q is no id for a plugin", id)
+	}
+	if slices.ContainsFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id }) {
+		return fmt.Errorf("plugin %s is there twice: %w", id, ErrPluginTaken)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slots = append(l.slots, &pluginSlot{p: p, on: true, state: PluginStopped})
+	return nil
 }
 
 // Plugins returns how the plugins stand, in the order in which they were added.

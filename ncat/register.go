@@ -229,7 +229,11 @@ func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerO
 	for _, o := range opts {
 		o(reg)
 	}
-	b.core.registry.add(reg)
+	if b.next != nil {
+		b.next.regs = append(b.next.regs, reg)
+	} else {
+		b.core.registry.add(reg)
+	}
 	return &Registration{reg: &b.core.registry, r: reg}
 }
 

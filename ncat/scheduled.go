@@ -60,6 +60,13 @@ func (b *Bot) Schedule(name, spec string, run func(ctx context.Context, b *Bot) 
 	}
 	s.label = "schedule " + name
 	o := s.o
+	if b.next != nil {
+		if name == "" || slices.ContainsFunc(b.next.schedules, func(x *Scheduled) bool { return x.name == name }) {
+			return nil, fmt.Errorf("schedule %q: the name is empty or taken", name)
+		}
+		b.next.schedules = append(b.next.schedules, s)
+		return s, nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if name == "" || slices.ContainsFunc(o.schedules, func(x *Scheduled) bool { return x.name == name }) {

@@ -2,7 +2,8 @@
 // action of NapCat its params, its result and its method on Client. It reads
 // schema/actions.json, the facts as NapCat publishes them, and
 // schema/overrides.yaml, where they are wrong or silent and what people want to
-// know. It writes nothing else and knows nothing of any transport.
+// know. For package script it writes the table of those methods and what scripts'
+// editors read of them. It writes nothing else and knows nothing of any transport.
 //
 //	go generate ./onebot
 package main
@@ -16,8 +17,13 @@ import (
 
 func main() {
 	dir := flag.String("dir", ".", "directory of package onebot")
+	script := flag.String("script", "../internal/script", "directory of package script")
 	flag.Parse()
-	if err := run(*dir); err != nil {
+	err := run(*dir)
+	if err == nil {
+		err = runScript(*dir, *script)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "onebotgen:", err)
 		os.Exit(1)
 	}
@@ -49,8 +55,39 @@ func run(dir string) error {
 	return nil
 }
 
+// runScript writes what package script has of the protocol.
+func runScript(dir, script string) error {
+	files, err := generateScript(dir)
+	if err != nil {
+		return err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(script, filepath.FromSlash(name)), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generateScript returns the generated files of package script by name.
+func generateScript(dir string) (map[string][]byte, error) {
+	m, err := load(filepath.Join(dir, "schema"))
+	if err != nil {
+		return nil, err
+	}
+	return m.emitScript(dir)
+}
+
 // generate returns the generated files by name.
 func generate(schemaDir string) (map[string][]byte, error) {
+	m, err := load(schemaDir)
+	if err != nil {
+		return nil, err
+	}
+	return m.emit()
+}
+
+func load(schemaDir string) (*model, error) {
 	s, err := loadSchema(filepath.Join(schemaDir, "actions.json"))
 	if err != nil {
 		return nil, err
@@ -59,9 +96,5 @@ func generate(schemaDir string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModel(s, o)
-	if err != nil {
-		return nil, err
-	}
-	return m.emit()
+	return newModel(s, o)
 }

@@ -33,6 +33,22 @@ func TestGeneratedCodeIsFresh(t *testing.T) {
 	}
 }
 
+func TestScriptFilesAreFresh(t *testing.T) {
+	files, err := generateScript(pkg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 2 {
+		t.Errorf("%d files", len(files))
+	}
+	for name, want := range files {
+		got, err := os.ReadFile(filepath.Join("../script", filepath.FromSlash(name)))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the schema gives: run make generate (%v)", name, err)
+		}
+	}
+}
+
 func TestGenerationIsReproducible(t *testing.T) {
 	a, err := generate(filepath.Join(pkg, "schema"))
 	if err != nil {

@@ -1,0 +1,158 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"modernc.org/quickjs"
+)
+
+// engine is one JavaScript realm. It belongs to one goroutine, but for
+// Interrupt.
+type engine interface {
+	// Load runs the module source, which is called name in stacks. What the
+	// module exports is handed to the prelude when it has run, which may be later.
+	Load(name, source string, budget time.Duration) (spent time.Duration, err error)
+	// Enter calls the prelude's entry with args and runs whatever became due by
+	// it, for at most budget.
+	Enter(budget time.Duration, args ...any) (result any, spent time.Duration, err error)
+	// Call is Enter without what becomes due by it.
+	Call(budget time.Duration, args ...any) (result any, spent time.Duration, err error)
+	// Interrupt ends what runs now.
+	Interrupt()
+	Close() error
+}
+
+// The ways in which a machine ends by itself.
+var (
+	errCPU    = errors.New("over its time")
+	errMemory = errors.New("out of memory")
+	errBroken = errors.New("the engine failed")
+	errStuck  = errors.New("stuck in a built-in function")
+)
+
+// hostFunc answers what the script asks of Go, on the engine's goroutine.
+type hostFunc func(args []any) (any, error)
+
+// stackSlots bounds how deep calls nest: the Go stack that they take stays below
+// 16 MiB.
+const stackSlots = 2500
+
+type quickEngine struct {
+	vm     *quickjs.VM
+	entry  quickjs.Value
+	loaded map[string]string
+	lost   bool // it may only be dropped
+}
+
+// newEngine returns an engine in which the prelude has run.
+func newEngine(memory int64, host hostFunc) (*quickEngine, error) {
+	vm, err := quickjs.NewVM()
+	if err != nil {
+		return nil, fmt.Errorf("new engine: %w", err)
+	}
+	q := &quickEngine{vm: vm, loaded: map[string]string{}}
+	vm.SetMemoryLimit(uintptr(memory))
+	vm.SetMaxStackSize(stackSlots)
+	vm.SetGCThreshold(1 << 20)
+	vm.SetModuleLoader(func(_ *quickjs.VM, name string) (string, error) {
+		if src, ok := q.loaded[name]; ok {
+			return src, nil
+		}
+		return "", fmt.Errorf("no module %q: what a plugin imports must be named by a literal", name)
+	}, func(_ *quickjs.VM, _, name string) (string, error) { return name, nil })
+	if err := vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
+		q.entry, err = vm.EvalValue(preludeSource(), quickjs.EvalGlobal)
+	}
+	if err == nil && q.entry.IsUndefined() {
+		err = errors.New("the prelude has no entry")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prelude: %w", err), vm.Close())
+	}
+	return q, nil
+}
+
+func (q *quickEngine) Load(name, source string, budget time.Duration) (time.Duration, error) {
+	q.loaded[name] = source
+	defer delete(q.loaded, name)
+	_, spent, err := q.Enter(budget, "load", name)
+	return spent, err
+}
+
+func (q *quickEngine) Call(budget time.Duration, args ...any) (any, time.Duration, error) {
+	return q.enter(budget, false, args)
+}
+
+func (q *quickEngine) Enter(budget time.Duration, args ...any) (any, time.Duration, error) {
+	return q.enter(budget, true, args)
+}
+
+func (q *quickEngine) enter(budget time.Duration, due bool, args []any) (result any, spent time.Duration, err error) {
+	if q.lost {
+		return nil, 0, errBroken
+	}
+	start := time.Now()
+	defer func() {
+		if v := recover(); v != nil {
+			q.lost = true
+			err = fmt.Errorf("%w: %v", errBroken, v)
+		}
+		spent = time.Since(start)
+		if spent >= budget {
+			err = errCPU
+		}
+	}()
+	if err := q.vm.SetEvalTimeout(budget); err != nil {
+		return nil, 0, err
+	}
+	result, err = q.entry.Call(quickjs.UndefinedValue, args...)
+	if err != nil {
+		return nil, 0, engineError(err)
+	}
+	for due {
+		left := budget - time.Since(start)
+		if left <= 0 {
+			return nil, 0, errCPU
+		}
+		if err := q.vm.SetEvalTimeout(left); err != nil {
+			return nil, 0, err
+		}
+		n, err := q.vm.ExecutePendingJobs()
+		if err != nil {
+			return nil, 0, engineError(err)
+		}
+		if n < 1<<20 { // so many it runs at once
+			return result, 0, nil
+		}
+	}
+	return result, 0, nil
+}
+
+// engineError tells what ends a machine from what a script throws. Where there
+// is no memory left for an error, null is thrown.
+func engineError(err error) error {
+	switch text := err.Error(); {
+	case strings.Contains(text, "out of memory") || text == "null":
+		return errMemory
+	case strings.Contains(text, "InternalError: interrupted"):
+		return errCPU
+	}
+	var e *quickjs.Error
+	if errors.As(err, &e) {
+		return &thrown{Name: e.Name, Message: e.Message, Stack: e.Stack}
+	}
+	return err
+}
+
+func (q *quickEngine) Interrupt() { q.vm.Interrupt() }
+
+func (q *quickEngine) Close() error {
+	if q.lost {
+		return q.vm.Close()
+	}
+	q.entry.Free()
+	return q.vm.Close()
+}

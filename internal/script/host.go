@@ -1,0 +1,416 @@
+package script
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// maxText bounds what one call hands over, in either direction.
+const maxText = 24 << 20
+
+// host answers the prelude. It runs on the machine's goroutine, inside of the
+// engine. What begins with ! is an error to be thrown.
+func (m *machine) host(args []any) (any, error) {
+	a := arguments(args)
+	switch op := a.text(0); op {
+	case "call":
+		return m.call(a.int(1), a.text(2), a.text(3)), nil
+	case "settle":
+		m.settled(a.int(1), a.text(2), a.text(3))
+	case "loaded":
+		m.loaded = true
+		if text := a.text(1); text != "" {
+			m.loadErr = m.thrown(text)
+		}
+	case "log":
+		m.logLine(a.text(1), a.text(2))
+	case "unhandled":
+		m.unhandled(a.text(1), m.thrown(a.text(2)))
+	case "timer":
+		return m.timer(a.int(1), a.float(2), a.flag(3)), nil
+	case "clear":
+		m.clearTimer(a.int(1))
+	default:
+		out, err := m.ask(op, a)
+		if err != nil {
+			return "!" + faultOf(err), nil
+		}
+		return out, nil
+	}
+	return nil, nil
+}
+
+// arguments are those of a call from the engine; what is missing or of another
+// type is zero.
+type arguments []any
+
+func (a arguments) text(i int) string {
+	if i < len(a) {
+		s, _ := a[i].(string)
+		return s
+	}
+	return ""
+}
+
+func (a arguments) float(i int) float64 {
+	if i < len(a) {
+		switch n := a[i].(type) {
+		case int:
+			return float64(n)
+		case int32:
+			return float64(n)
+		case int64:
+			return float64(n)
+		case float64:
+			return n
+		}
+	}
+	return 0
+}
+
+func (a arguments) int(i int) int { return int(a.float(i)) }
+
+func (a arguments) flag(i int) bool {
+	if i < len(a) {
+		v, _ := a[i].(bool)
+		return v
+	}
+	return false
+}
+
+// ask answers a question at once.
+func (m *machine) ask(op string, a arguments) (any, error) {
+	switch op {
+	case "register":
+		return nil, m.register(a.text(1), a.text(2))
+	case "uuid":
+		return uuid.NewString(), nil
+	case "random":
+		n := a.int(1)
+		if n < 0 || n > 65536 {
+			return nil, &argumentError{"at most 65536 random bytes at once"}
+		}
+		b := make([]byte, n)
+		_, _ = rand.Read(b) // never fails
+		return base64.StdEncoding.EncodeToString(b), nil
+	case "url":
+		return parseURL(a.text(1), a.text(2))
+	case "utf8":
+		b, err := base64.StdEncoding.DecodeString(a.text(1))
+		if err != nil {
+			return nil, err
+		}
+		if a.flag(2) && !utf8.Valid(b) {
+			return nil, &argumentError{"the bytes are no UTF-8"}
+		}
+		return strings.ToValidUTF8(string(b), "\ufffd"), nil
+	case "is_admin":
+		id, err := onebot.ParseUserID(a.text(1))
+		b := m.outer.bot()
+		return err == nil && b != nil && b.IsAdmin(id), nil
+	case "accounts":
+		return m.accounts()
+	case "perm_has", "perm_rules":
+		return m.permission(op, a)
+	case "tx_get", "tx_put", "tx_delete", "tx_scan":
+		return m.transact(op, a)
+	}
+	return nil, fmt.Errorf("no such request: %s", op)
+}
+
+func (m *machine) accounts() (any, error) {
+	ids := []onebot.UserID{}
+	if b := m.outer.bot(); b != nil {
+		for _, x := range b.Accounts() {
+			ids = append(ids, x.Self())
+		}
+	}
+	return jsonText(ids)
+}
+
+func jsonText(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func parseURL(text, base string) (string, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err == nil && base != "" {
+		var b *url.URL
+		if b, err = url.Parse(base); err == nil {
+			u = b.ResolveReference(u)
+		}
+	}
+	if err != nil || u.Scheme == "" {
+		return "", &argumentError{fmt.Sprintf("%q is no URL", short(text))}
+	}
+	p := map[string]any{"protocol": u.Scheme + ":", "hostname": strings.ToLower(u.Hostname()), "port": u.Port(), "pathname": u.EscapedPath(),
+		"search": "", "hash": "", "username": u.User.Username(), "password": "", "slashes": u.Host != "" || u.Scheme == "file"}
+	if pw, ok := u.User.Password(); ok {
+		p["password"] = pw
+	}
+	if u.RawQuery != "" {
+		p["search"] = "?" + u.RawQuery
+	}
+	if u.Fragment != "" {
+		p["hash"] = "#" + u.EscapedFragment()
+	}
+	if u.Host != "" && u.Path == "" {
+		p["pathname"] = "/"
+	}
+	if port := u.Port(); port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" {
+		p["port"] = ""
+	}
+	if u.Opaque != "" {
+		p["pathname"] = u.Opaque
+	}
+	return jsonText(p)
+}
+
+func short(s string) string {
+	if len(s) > 120 {
+		return strings.ToValidUTF8(s[:120], "") + "…"
+	}
+	return s
+}
+
+// thrown reads what the prelude's describe wrote, with its places in the source.
+func (m *machine) thrown(text string) error {
+	t := new(thrown)
+	if err := json.Unmarshal([]byte(text), t); err != nil {
+		return err
+	}
+	return m.located(t)
+}
+
+// located gives the stack of what was thrown the places of the source.
+func (m *machine) located(err error) error {
+	var t *thrown
+	if errors.As(err, &t) {
+		c := *t
+		c.Stack = m.source.stack(m.info.file, t.Stack)
+		return &c
+	}
+	return err
+}
+
+func (m *machine) settled(id int, status, text string) {
+	switch status {
+	case "stop":
+		m.settle(id, "", ncat.Stop)
+	case "ok":
+		m.settle(id, text, nil)
+	default:
+		err := m.thrown(text)
+		t := m.turns[id]
+		var th *thrown
+		if t != nil && errors.As(err, &th) && th.Name == "InternalError" && strings.Contains(th.Message, "out of memory") {
+			m.settle(id, "", m.outOfMemory(t))
+			m.end(m.outOfMemory(t))
+			return
+		}
+		m.settle(id, "", err)
+		m.outer.failed(m, err, scoreFailed)
+	}
+}
+
+// logBudget bounds how many lines a script writes: burst at once, and so many a
+// second.
+type logBudget struct {
+	left, dropped int
+	since         time.Time
+}
+
+const logBurst = 100
+
+// take reports whether one more line may be written, and how many were not
+// before it.
+func (l *logBudget) take() (dropped int, ok bool) {
+	if now := time.Now(); now.Sub(l.since) >= time.Second {
+		l.left, l.since = logBurst, now
+		dropped, l.dropped = l.dropped, 0
+	}
+	if l.left == 0 {
+		l.dropped++
+		return 0, false
+	}
+	l.left--
+	return dropped, true
+}
+
+func (m *machine) logLine(level, text string) {
+	dropped, ok := m.lines.take()
+	if dropped > 0 {
+		m.log.Warn("script writes too much", "plugin", m.info.ID, "lines_left_out", dropped)
+	}
+	if !ok {
+		return
+	}
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	const most = 8 << 10
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	m.log.Log(m.ctx, levels[level], text, "plugin", m.info.ID)
+}
+
+// unhandled logs a call that failed and for which the script does not wait.
+func (m *machine) unhandled(op string, err error) {
+	if _, ok := m.lines.take(); ok && m.ctx.Err() == nil {
+		m.log.Error("a call that nobody awaits failed", "plugin", m.info.ID, "call", op, "error", err)
+	}
+}
+
+// timer sets a timer; an error is returned as text.
+func (m *machine) timer(id int, ms float64, every bool) any {
+	if len(m.timers) >= m.limits.Timers {
+		return "!" + faultOf(m.over(overLimit("timers", "more than %d timers are set", m.limits.Timers)))
+	}
+	const longest = 1 << 31 // ms, 24 days, as in browsers
+	d := max(time.Duration(min(max(ms, 0), longest)*float64(time.Millisecond)), time.Millisecond)
+	var fire func()
+	fire = func() {
+		m.push(job{do: func() {
+			t, ok := m.timers[id]
+			if !ok {
+				return // cleared meanwhile
+			}
+			if every {
+				t.Reset(d)
+			} else {
+				delete(m.timers, id)
+			}
+			turn := m.newTurn("a timer", m.ctx)
+			turn.b = m.outer.bot()
+			m.slice(job{turn: turn, args: []any{"timer", id, turn.id}})
+		}})
+	}
+	m.timers[id] = time.AfterFunc(d, fire)
+	return nil
+}
+
+func (m *machine) clearTimer(id int) {
+	if t, ok := m.timers[id]; ok {
+		t.Stop()
+		delete(m.timers, id)
+	}
+}
+
+// over counts a limit that the present turn ran into, once for each turn.
+func (m *machine) over(err *limitError) error {
+	if m.now != nil && !m.now.over {
+		m.now.over = true
+		m.log.Error("script is over a limit", "plugin", m.info.ID, "in", m.now.what, "error", err)
+		m.outer.failed(m, err, scoreOver)
+	}
+	return err
+}
+
+// request is one call on its way.
+type request struct {
+	m      *machine
+	id     int
+	turn   *turn
+	op     string
+	params json.RawMessage
+}
+
+// call begins a call of the script. What it returns is an error, or nil.
+func (m *machine) call(id int, op, params string) any {
+	if len(params) > maxText {
+		return faultOf(m.over(overLimit("size", "%d bytes are too much for one call", len(params))))
+	}
+	m.mu.Lock()
+	full := m.calls >= m.limits.Calls
+	if !full {
+		m.calls++
+	}
+	m.mu.Unlock()
+	if full {
+		return faultOf(m.over(overLimit("calls", "more than %d calls are on their way", m.limits.Calls)))
+	}
+	t := m.now
+	if t == nil {
+		t = m.newTurn("a call", m.ctx)
+	}
+	t.pending++
+	r := &request{m: m, id: id, turn: t, op: op, params: json.RawMessage(params)}
+	if op == "store_tx" {
+		m.push(job{turn: t, do: r.transaction})
+		return nil
+	}
+	prev, mine := t.sends, chan struct{}(nil)
+	if sends[op] {
+		mine = make(chan struct{})
+		t.sends = mine
+	}
+	m.wg.Go(func() {
+		ctx, stop := r.context()
+		defer stop()
+		if prev != nil {
+			select { // what was written first goes first, whether it is awaited or not
+			case <-prev:
+			case <-ctx.Done():
+			}
+		}
+		out, err := r.do(ctx)
+		if mine != nil {
+			close(mine)
+		}
+		r.end(out, err)
+	})
+	return nil
+}
+
+// sends are the calls that write messages, whose order is that of the script.
+var sends = map[string]bool{"reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}
+
+// context returns the context of the call: that of what the script handles, as
+// long as the machine lives.
+func (r *request) context() (context.Context, func()) {
+	base := r.turn.ctx
+	if base == nil {
+		base = r.m.ctx
+	}
+	ctx, cancel := context.WithCancelCause(base)
+	stop := context.AfterFunc(r.m.ctx, func() { cancel(context.Cause(r.m.ctx)) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+// end hands the outcome to the script.
+func (r *request) end(out any, err error) {
+	text := ""
+	if err == nil && out != nil {
+		if text, err = jsonText(out); err == nil && len(text) > maxText {
+			err = overLimit("size", "an answer of %d bytes is too much", len(text))
+		}
+	}
+	if err != nil {
+		text = faultOf(err)
+	}
+	m := r.m
+	m.push(job{do: func() {
+		m.mu.Lock()
+		m.calls--
+		m.mu.Unlock()
+		m.slice(job{turn: r.turn, args: []any{"done", r.id, err == nil, text}})
+		if t := r.turn; t.pending > 0 {
+			t.pending--
+			m.finish(t)
+		}
+	}})
+}

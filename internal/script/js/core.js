@@ -1,0 +1,413 @@
+// The core of what a script stands on: calls to Go, errors, events, handlers. It
+// runs before the plugin, in the plugin's own realm, and keeps what it needs of
+// the built-in objects, so that a plugin which changes those harms itself only.
+const host = globalThis.__host;
+delete globalThis.__host;
+const { parse, stringify } = JSON;
+const setProto = Object.setPrototypeOf;
+const isArray = Array.isArray;
+const TURN = Symbol("turn");
+const calls = new Map(), timers = new Map(), handlers = new Map(), callbacks = new Map();
+let lastID = 0, plugin = {}, exported = {}, config = {};
+
+// Errors, in the words of the Go packages.
+class NcatError extends Error {
+  constructor(message, more) {
+    super(message);
+    if (more) for (const k of ["action", "retcode", "wording", "verdict", "cause", "maybeDone", "limit"]) if (more[k] !== undefined) this[k] = more[k];
+  }
+  get name() { return this.constructor.name; }
+}
+const errors = { NcatError };
+const named = (names, Base) => { for (const n of names) errors[n] = { [n]: class extends Base {} }[n]; };
+named(["OneBotError", "NotSentError", "UnknownOutcomeError", "NoAnswerError", "CancelledError", "TooFastError", "TooLargeError",
+  "LocalAddressError", "ContentTypeError", "NoAttachmentError", "NoAccountError", "BadAddressError", "HandlerDeadlineError",
+  "LimitError", "DeniedError", "UnloadedError", "ArgumentError"], NcatError);
+named(["RefusedError", "UnconfirmedError", "UnsupportedError", "BadParamsError", "NoPacketError", "MutedError", "NotMemberError"], errors.OneBotError);
+const makeError = (f) => {
+  const e = new (errors[f.class] ?? NcatError)(f.message, f);
+  return e;
+};
+
+// stop is what a handler returns that keeps its event from the handlers after it.
+const stop = Symbol("stop");
+
+// describe makes of whatever was thrown what Go is told. It may be an object
+// whose getters throw.
+function describe(e) {
+  const out = { name: "Error", message: "", stack: "" };
+  try {
+    if (e === null || (typeof e !== "object" && typeof e !== "function")) {
+      out.name = "thrown";
+      out.message = typeof e === "symbol" ? "a symbol" : e === null ? "null" : `${e}`;
+      return out;
+    }
+    out.name = `${e.name}`;
+    out.message = `${e.message}`;
+    out.stack = `${e.stack ?? ""}`;
+    if (e.callStack) out.stack += e.callStack;
+  } catch {
+    out.message ||= "an error that cannot be read";
+  }
+  return out;
+}
+
+// Call is the promise of a call. One that fails although nobody waits for it is
+// logged.
+class Call extends Promise {
+  static get [Symbol.species]() { return Promise; }
+  awaited = false;
+  then(a, b) {
+    this.awaited = true;
+    return super.then(a, b);
+  }
+}
+function call(op, params, packet) {
+  const id = ++lastID, entry = { packet, stack: undefined };
+  const p = new Call((ok, fail) => { entry.ok = ok; entry.fail = fail; });
+  entry.promise = p;
+  const text = stringify(params ?? {});
+  calls.set(id, entry);
+  const refused = host("call", id, op, text);
+  if (refused !== null && refused !== undefined) {
+    calls.delete(id);
+    const e = makeError(parse(refused));
+    entry.fail(e);
+    if (!p.awaited) queueMicrotask(() => p.awaited || host("unhandled", op, stringify(describe(e))));
+  }
+  if (op !== "timer") entry.stack = new Error().stack;
+  return p;
+}
+function done(id, ok, text) {
+  const c = calls.get(id);
+  if (c === undefined) return;
+  calls.delete(id);
+  const v = text === "" ? undefined : parse(text);
+  if (ok) return c.ok(v);
+  const e = makeError(v);
+  Object.defineProperty(e, "callStack", { value: c.stack });
+  c.fail(e);
+  if (!c.promise.awaited) host("unhandled", "call", stringify(describe(e)));
+}
+const sync = (op, ...args) => {
+  const r = host(op, ...args);
+  if (typeof r === "string" && r[0] === "!") throw makeError(parse(r.slice(1)));
+  return r;
+};
+
+// settle tells Go how a handler ended.
+function settle(turn, v) {
+  const fail = (e) => {
+    host("settle", turn, "error", stringify(describe(e)));
+  };
+  const end = (r) => { host("settle", turn, r === stop ? "stop" : "ok", ""); };
+  if (v !== null && typeof v === "object" && typeof v.then === "function") Promise.prototype.then.call(Promise.resolve(v), end, fail);
+  else end(v);
+}
+function run(turn, f) {
+  let v;
+  try {
+    v = f();
+  } catch (e) {
+    host("settle", turn, "error", stringify(describe(e)));
+    return;
+  }
+  settle(turn, v);
+}
+
+// Events.
+const ref = (m) => ({ turn: m[TURN], ref: { self_id: m.self_id, message_type: m.message_type, sub_type: m.sub_type, group_id: m.group_id,
+  user_id: m.user_id, message_id: m.message_id, post_type: m.post_type, request_type: m.request_type, flag: m.flag, target_id: m.target_id } });
+class Event {
+  get bot() { return new Bot(this.self_id); }
+  get chat() {
+    if (this.group_id && !(this.message_type === "private")) return { group: this.group_id };
+    return this.user_id ? { user: this.user_id, group: this.group_id || undefined } : undefined;
+  }
+  waitFor(filter, options) { return call("wait_for", { ...ref(this), filter: specOf(filter), options }).then(wrap); }
+}
+class Message extends Event {
+  get text() { let s = ""; for (const x of this.message) if (x.type === "text") s += x.data.text; return s; }
+  get isGroup() { return this.message_type === "group"; }
+  get fromSelf() { return this.post_type === "message_sent" || this.user_id === this.self_id; }
+  get replyTo() { return this.first("reply")?.data.id; }
+  first(type) { return this.message.find((s) => s.type === type); }
+  all(type) { return this.message.filter((s) => s.type === type); }
+  mentions(id) { return this.message.some((s) => s.type === "at" && s.data.qq === `${id ?? this.self_id}`); }
+  reply(...content) { return call("reply", { ...ref(this), content: contents(content) }); }
+  quote(...content) { return call("quote", { ...ref(this), content: contents(content) }); }
+  mention(...content) { return call("mention", { ...ref(this), content: contents(content) }); }
+  ask(question, options) { return call("ask", { ...ref(this), question: question == null ? undefined : contents([question]), options: askOptions(options) }).then(wrap); }
+  choose(question, choices, options) { return call("choose", { ...ref(this), text: `${question}`, choices, options: askOptions(options) }); }
+  confirm(question, options) { return call("confirm", { ...ref(this), text: `${question}`, options: askOptions(options) }); }
+  recall() { return this.bot.recall(this.message_id); }
+  react(emoji, on = true) { return this.bot.react(this.message_id, emoji, on); }
+}
+class Request extends Event {
+  approve() { return call("approve", ref(this)); }
+  reject(reason = "") { return call("reject", { ...ref(this), reason }); }
+}
+function wrap(e) {
+  const post = e.post_type;
+  setProto(e, post === "message" || post === "message_sent" ? Message.prototype : post === "request" ? Request.prototype : Event.prototype);
+  return e;
+}
+function event(id, turn, text, args) {
+  const h = handlers.get(id);
+  run(turn, () => {
+    const e = wrap(parse(text));
+    e[TURN] = turn;
+    return h(e, args === "" ? undefined : parse(args));
+  });
+}
+const askOptions = (o) => o && { ...o, where: o.where && specOf(o.where) };
+
+// Filters. They run in Go, before the script hears of an event.
+class Filter {
+  constructor(spec) { this.spec = spec; }
+  and(...f) { return allOf(this, ...f); }
+  or(...f) { return anyOf(this, ...f); }
+  not() { return not(this); }
+}
+const filter = (op) => (...args) => new Filter({ op, args });
+const filters = {};
+for (const [name, op] of Object.entries({ textIs: "text_is", hasPrefix: "has_prefix", hasSuffix: "has_suffix", keyword: "keyword",
+  inGroup: "in_group", inPrivate: "in_private", fromUser: "from_user", mentionsMe: "mentions_me", toMe: "to_me", isReply: "is_reply",
+  hasSegment: "has_segment", byAdmin: "by_admin", byGroupAdmin: "by_group_admin", byGroupOwner: "by_group_owner", notSelf: "not_self",
+  during: "during", ofType: "type" })) filters[name] = filter(op);
+filters.matches = (re) => new Filter({ op: "matches", args: typeof re === "string" ? [re, ""] : [re.source, re.flags] });
+const allOf = filters.allOf = (...f) => new Filter({ op: "all", of: f.map(specOf) });
+const anyOf = filters.anyOf = (...f) => new Filter({ op: "any", of: f.map(specOf) });
+const not = filters.not = (f) => new Filter({ op: "not", of: [specOf(f)] });
+function specOf(f) {
+  if (f instanceof Filter) return f.spec;
+  if (isArray(f)) return allOf(...f).spec;
+  throw new errors.ArgumentError("a filter is made by textIs, inGroup and the like, so that it can run before the script");
+}
+
+// Handlers.
+function register(kind, spec, h, what) {
+  if (typeof h !== "function") throw new errors.ArgumentError(`${what}: the handler is no function`);
+  const id = ++lastID;
+  sync("register", kind, stringify({ ...spec, id }));
+  handlers.set(id, h);
+  return id;
+}
+function options(o = {}) {
+  const { where, ...rest } = o;
+  return { ...rest, where: where === undefined ? undefined : specOf(where) };
+}
+function on(type, a, b, c) {
+  let f, h = a, o = b;
+  if (typeof a !== "function") [f, h, o] = [a, b, c];
+  const opts = options(o);
+  if (f !== undefined) opts.where = opts.where ? { op: "all", of: [specOf(f), opts.where] } : specOf(f);
+  register("on", { type, ...opts }, h, `on("${type}")`);
+}
+const onOf = (type) => (...args) => on(type, ...args);
+function onMatch(re, h, o) {
+  const spec = typeof re === "string" ? [re, ""] : [re.source, re.flags];
+  register("on", { type: "message", match: spec, ...options(o) }, h, "onMatch");
+}
+function command(name, a, b, c) {
+  let args, h = a, o = b;
+  if (typeof a !== "function") [args, h, o] = [a, b, c];
+  if (typeof h !== "function") throw new errors.ArgumentError(`command ${name}: the handler is no function`);
+  const fields = Object.entries(args ?? {}).map(([key, x]) => {
+    if (!(x instanceof Arg)) throw new errors.ArgumentError(`command ${name}: argument ${key} is made by arg.text(), arg.int() and the like`);
+    return { key, ...x.spec };
+  });
+  const dates = fields.filter((f) => f.kind === "time").map((f) => f.key);
+  const g = (m, v = {}) => {
+    for (const k of dates) if (v[k] !== undefined) v[k] = isArray(v[k]) ? v[k].map((t) => new Date(t)) : new Date(v[k]);
+    return h(m, v);
+  };
+  register("command", { name, args: fields, ...options(o) }, g, `command ${name}`);
+}
+class Arg { constructor(spec) { this.spec = spec; } }
+const arg = {};
+for (const kind of ["text", "int", "float", "bool", "duration", "time", "user", "group", "message", "segment", "image", "record", "video", "file", "face", "at", "rest", "content"])
+  arg[kind] = (o = {}) => new Arg({ ...o, kind, default: o.default === undefined ? undefined : `${o.default}` });
+arg.choice = (choices, o = {}) => new Arg({ ...o, kind: "text", enum: choices });
+
+function schedule(name, spec, h, o) {
+  register("schedule", { name, spec, ...o }, h, `schedule ${name}`);
+}
+
+// Content of messages.
+function contents(list) {
+  return list.flatMap((c) => c === null || c === undefined ? [] : isArray(c) ? contents(c) : typeof c === "object" ? [c instanceof Date ? c.toISOString() : c] : [`${c}`]);
+}
+const seg = (type, data) => ({ type, data });
+function source(s) {
+  if (s instanceof Uint8Array) return { base64: toBase64(s) };
+  if (s instanceof ArrayBuffer) return { base64: toBase64(new Uint8Array(s)) };
+  if (typeof s !== "string") throw new errors.ArgumentError("what is sent is a URL, a file of the plugin or bytes");
+  if (/^https?:/i.test(s)) return { url: s };
+  if (s.startsWith("base64://")) return { base64: s.slice(9) };
+  return { path: s };
+}
+const media = (type) => (s, o = {}) => ({ type, media: { ...source(s), name: o.name, summary: o.summary, sticker: o.sticker, thumb: o.thumb === undefined ? undefined : source(o.thumb) } });
+const segments = {
+  text: (s) => seg("text", { text: `${s}` }), at: (id) => seg("at", { qq: `${id}` }), atAll: () => seg("at", { qq: "all" }),
+  face: (id) => seg("face", { id: `${id}` }), quote: (m) => seg("reply", { id: `${typeof m === "object" ? m.message_id : m}` }),
+  dice: () => seg("dice", {}), rps: () => seg("rps", {}), json: (v) => seg("json", { data: typeof v === "string" ? v : stringify(v) }),
+  markdown: (s) => seg("markdown", { content: s }), image: media("image"), voice: media("record"), video: media("video"), file: media("file"),
+  node: (id) => seg("node", { id: `${id}` }),
+  nodeOf: (user, nickname, ...content) => seg("node", { user_id: `${user}`, nickname, content: contents(content).map((c) => typeof c === "string" ? seg("text", { text: c }) : c) }),
+};
+
+// The bot and the API.
+class Api {
+  constructor(self) { this.self = self; }
+  call(action, params, packet) { return call("call", { self: this.self, name: action, params }, packet); }
+}
+class Bot {
+  constructor(self) { this.self = self; }
+  get api() { return new Api(this.self); }
+  send(chat, ...content) { return call("send", { self: this.self, chat, content: contents(content) }); }
+  sendGroup(id, ...content) { return this.send({ group: id }, ...content); }
+  sendPrivate(id, ...content) { return this.send({ user: id }, ...content); }
+  forward(chat, ...ids) { return call("forward", { self: this.self, chat, ids }); }
+  sendForward(chat, ...nodes) { return call("send_forward", { self: this.self, chat, content: contents(nodes) }); }
+  recall(id) { return call("recall", { self: this.self, message_id: id }); }
+  react(id, emoji, on = true) { return call("react", { self: this.self, message_id: id, emoji: `${emoji}`, on }); }
+  kick(group, user, block = false) { return call("kick", { self: this.self, group, user, on: block }); }
+  ban(group, user, duration) { return call("ban", { self: this.self, group, user, duration }); }
+  isAdmin(user) { return sync("is_admin", `${user}`); }
+  waitFor(f, options) { return call("wait_for", { self: this.self, filter: specOf(f), options }).then(wrap); }
+  download(segment, options) { return call("download", { self: this.self, segment, options }).then((d) => ({ ...d, base64: undefined, bytes: fromBase64(d.base64) })); }
+  get accounts() { return parse(sync("accounts")).map((id) => new Bot(id)); }
+}
+const bot = new Bot();
+
+// The store.
+const storeOf = {
+  get: (key) => call("store_get", { key }).then((r) => r?.value),
+  put: (key, value, o) => call("store_put", { key, value, ttl: o?.ttl }),
+  delete: (...keys) => call("store_delete", { keys }),
+  scan: (prefix = "") => call("store_scan", { prefix }),
+  transaction(f) {
+    const id = ++lastID;
+    const r = {};
+    callbacks.set(id, () => {
+      try {
+        const v = f(tx);
+        if (v !== null && typeof v === "object" && typeof v.then === "function") throw new errors.ArgumentError("a transaction must not wait: its function returns no promise");
+        r.value = v;
+      } catch (e) {
+        r.thrown = e;
+        throw e;
+      }
+    });
+    return call("store_tx", { id }).then(() => r.value, (e) => { throw r.thrown ?? e; }).finally(() => callbacks.delete(id));
+  },
+  update(key, f) {
+    return storeOf.transaction((tx) => {
+      const v = f(tx.get(key));
+      tx.put(key, v);
+      return v;
+    });
+  },
+};
+const tx = {
+  get(key) { const r = sync("tx_get", key); return r === "" ? undefined : parse(r); },
+  put(key, value, o) { sync("tx_put", key, stringify(value), stringify(o?.ttl ?? 0)); },
+  delete(key) { sync("tx_delete", key); },
+  scan(prefix = "") { return parse(sync("tx_scan", prefix)); },
+};
+
+// Permissions.
+const permissions = { has: (role, scope = {}) => sync("perm_has", role, stringify(scope)), rules: () => parse(sync("perm_rules")) };
+for (const n of ["grant", "revoke", "allowCommand", "denyCommand", "grantCommand", "revokeCommand", "allowPlugin", "denyPlugin", "grantPlugin", "revokePlugin"])
+  permissions[n] = (target, scope = {}) => call("perm", { name: n, target, scope });
+
+// Timers.
+function timer(f, ms, every, args) {
+  if (typeof f !== "function") throw new TypeError("a timer needs a function");
+  const id = ++lastID;
+  sync("timer", id, Number(ms) || 0, every);
+  timers.set(id, { f, args, every });
+  return id;
+}
+globalThis.setTimeout = (f, ms, ...args) => timer(f, ms, false, args);
+globalThis.setInterval = (f, ms, ...args) => timer(f, ms, true, args);
+globalThis.clearTimeout = globalThis.clearInterval = (id) => { if (timers.delete(id)) host("clear", id); };
+globalThis.queueMicrotask ??= (f) => { Promise.resolve().then(f); };
+function fire(id, turn) {
+  const t = timers.get(id);
+  if (t === undefined) return host("settle", turn, "ok", "");
+  if (!t.every) timers.delete(id);
+  run(turn, () => t.f(...t.args));
+}
+
+// The log.
+function show(v, depth = 0) {
+  switch (typeof v) {
+    case "string": return depth ? stringify(v) : v;
+    case "function": return `[function ${v.name}]`;
+    case "symbol": case "undefined": case "bigint": return String(v);
+  }
+  if (v === null || typeof v !== "object") return String(v);
+  try {
+    if (v instanceof Error) return `${v.name}: ${v.message}\n${v.stack ?? ""}`;
+    if (depth > 3) return "…";
+    if (isArray(v)) return `[${v.slice(0, 100).map((x) => show(x, depth + 1)).join(", ")}${v.length > 100 ? ", …" : ""}]`;
+    if (v instanceof Map || v instanceof Set) return `${v.constructor.name} ${show([...v], depth + 1)}`;
+    return `{${Object.entries(v).slice(0, 100).map(([k, x]) => `${k}: ${show(x, depth + 1)}`).join(", ")}}`;
+  } catch { return "[an object that cannot be read]"; }
+}
+const log = (level) => (...args) => { host("log", level, args.map((a) => show(a)).join(" ")); };
+globalThis.console = { log: log("info"), info: log("info"), debug: log("debug"), trace: log("debug"), warn: log("warn"), error: log("error") };
+
+// lifecycle runs what the plugin exports for the moments of its life.
+function lifecycle(turn, name, state) {
+  const f = exported[name];
+  if (f === undefined) return host("settle", turn, "ok", "");
+  if (name !== "onReload") return run(turn, () => f(state === "" ? undefined : parse(state)));
+  let v;
+  try {
+    v = f();
+  } catch (e) { return host("settle", turn, "error", stringify(describe(e))); }
+  Promise.resolve(v).then((s) => host("settle", turn, "ok", s === undefined ? "" : stringify(s)), (e) => host("settle", turn, "error", stringify(describe(e))));
+}
+function transaction(id) {
+  try {
+    callbacks.get(id)();
+    return "";
+  } catch (e) {
+    return stringify(describe(e));
+  }
+}
+function load(name) {
+  import(name).then((ns) => {
+    for (const n of ["onLoad", "onReload", "onUnload"]) {
+      if (ns[n] !== undefined && typeof ns[n] !== "function") throw new errors.ArgumentError(`${n} is exported but is no function`);
+      exported[n] = ns[n];
+    }
+  }).then(() => host("loaded", ""), (e) => host("loaded", stringify(describe(e))));
+}
+function entry(kind, a, b, c, d) {
+  switch (kind) {
+    case "event": return event(a, b, c, d);
+    case "done": return done(a, b, c);
+    case "timer": return fire(a, b);
+    case "run": return run(b, () => handlers.get(a)(bot));
+    case "packet": { const p = calls.get(a)?.packet; if (p) p(parse(b)); return; }
+    case "tx": return transaction(a);
+    case "lifecycle": return lifecycle(a, b, c);
+    case "load": return load(a);
+    case "setup": return setup(parse(a));
+  }
+}
+function setup(s) {
+  plugin = Object.freeze(s.plugin);
+  config = s.config;
+  for (const n of s.actions) Api.prototype[n] = function (params, packet) { return call("api", { self: this.self, name: n, params }, packet); };
+  const all = {
+    on, onMatch, onMessage: onOf("message"), onGroup: onOf("message.group"), onPrivate: onOf("message.private"), onNotice: onOf("notice"),
+    onRequest: onOf("request"), command, onCommand: command, arg, schedule, ...filters, ...segments, bot, api: bot.api, store: storeOf,
+    permissions, stop, plugin, config, errors, ...errors,
+  };
+  Object.defineProperty(globalThis, Symbol.for("ncat"), { value: Object.freeze(all) });
+}

@@ -1,0 +1,117 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// location is where a plugin lies: a file of the folder of all plugins, or a
+// folder of its own in there.
+type location struct {
+	name string // without the extension
+	root string // the folder of what it is built from
+	file string // within root; "" for a plugin with a folder, whose manifest says it
+	dir  string // its own folder; "" for a plugin of one file
+}
+
+// sourceExts are what plugins are written in.
+var sourceExts = []string{".ts", ".mts", ".js", ".mjs"}
+
+// locate returns the plugin that lies at path, a file or folder.
+func locate(path string) (location, bool) {
+	base := filepath.Base(path)
+	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "node_modules" {
+		return location{}, false
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return location{}, false
+	}
+	if info.IsDir() {
+		if !isPluginDir(path) {
+			return location{}, false
+		}
+		return location{name: base, root: path, dir: path}, true
+	}
+	ext := filepath.Ext(base)
+	name := strings.TrimSuffix(base, ext)
+	if !slices.Contains(sourceExts, ext) || strings.HasSuffix(name, ".d") || strings.HasSuffix(name, ".test") {
+		return location{}, false
+	}
+	return location{name: name, root: filepath.Dir(path), file: base}, true
+}
+
+// isPluginDir tells a plugin's folder from one that holds a plugin's data.
+func isPluginDir(path string) bool {
+	names := []string{manifestName}
+	for _, ext := range sourceExts {
+		names = append(names, "main"+ext)
+	}
+	return slices.ContainsFunc(names, func(n string) bool {
+		_, err := os.Stat(filepath.Join(path, n))
+		return err == nil
+	})
+}
+
+// discover returns the plugins of a folder, by name.
+func discover(dir string) ([]location, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []location
+	for _, e := range entries {
+		if l, ok := locate(filepath.Join(dir, e.Name())); ok {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+func (l location) path() string {
+	if l.dir != "" {
+		return l.dir
+	}
+	return filepath.Join(l.root, l.file)
+}
+
+func (l location) bundleName() string { return l.name + ".plugin.js" }
+
+func (l location) manifest() (Manifest, error) {
+	if l.dir == "" {
+		m := Manifest{ID: l.name, Version: "0"}
+		return m, checkID(m.ID)
+	}
+	return readManifest(l.dir, l.name)
+}
+
+// main returns the file with which the plugin begins, within root.
+func (l location) main(m Manifest) (string, error) {
+	if l.file != "" {
+		return l.file, nil
+	}
+	if m.Main != "main.ts" {
+		return m.Main, nil
+	}
+	for _, ext := range sourceExts {
+		if _, err := os.Stat(filepath.Join(l.dir, "main"+ext)); err == nil {
+			return "main" + ext, nil
+		}
+	}
+	return "", &buildError{[]Problem{{File: m.Main, Text: "the file does not exist", Hint: fmt.Sprintf("write it, or name another under main in %s", manifestName)}}}
+}
+
+func (l location) build(m Manifest) (*bundle, error) {
+	main, err := l.main(m)
+	if err != nil {
+		return nil, err
+	}
+	return build(l.root, main, l.dir == "")
+}

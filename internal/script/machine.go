@@ -1,0 +1,372 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// machine runs one version of a plugin: one engine and the goroutine that runs
+// it. Everything enters the engine as a job of its queue.
+type machine struct {
+	info   pluginInfo
+	limits Limits
+	log    *slog.Logger
+	source *sourceMap // nil: places are those of the bundle
+	outer  outside
+	wg     sync.WaitGroup // the loop and the calls on their way
+
+	ctx    context.Context // ends with the machine; its cause says why
+	cancel context.CancelCauseFunc
+
+	mu        sync.Mutex // guards the fields below
+	queue     []job
+	events    int // of them, and of those that have not ended, events
+	closed    bool
+	wake      chan struct{} // capacity 1
+	calls     int
+	interrupt func()
+	quiet     chan struct{}   // closed when events gets to 0; nil if nobody waits for that
+	talks     context.Context // ends when another version takes over
+	endTalks  context.CancelCauseFunc
+
+	loop
+}
+
+// loop is what only the machine's goroutine touches, but for busy.
+type loop struct {
+	eng      engine
+	turns    map[int]*turn
+	lastTurn int
+	now      *turn // on whose account the engine runs
+	timers   map[int]*time.Timer
+	specs    []spec // registered while it was loaded
+	loaded   bool
+	loadErr  error
+	tx       ncat.Tx
+	lines    logBudget
+	watchdog *time.Timer
+	stuck    atomic.Bool
+}
+
+// outside is what a machine needs of the plugin it belongs to.
+type outside interface {
+	// bot is the plugin's host, nil before it is set up.
+	bot() *ncat.Bot
+	// failed is told of what counts against the plugin.
+	failed(m *machine, err error, score float64)
+	granted() Grants
+}
+
+// job is one entry into the engine.
+type job struct {
+	turn *turn
+	args []any
+	do   func() // in place of entering
+}
+
+// turn is one reason for which the engine runs: an event, a timer, a run of a
+// schedule. What it sets off, calls and their ends, is on its account.
+type turn struct {
+	id      int
+	what    string
+	ctx     context.Context
+	b       *ncat.Bot
+	event   onebot.Event
+	spent   time.Duration
+	settled bool
+	pending int           // calls that have not ended
+	sends   chan struct{} // closed when the last send was written
+	result  string
+	err     error
+	done    chan struct{} // closed when it settled and nothing is pending
+	counts  bool          // against the depth of the queue
+	over    bool          // it ran into a limit, which is counted once
+}
+
+func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *sourceMap, o outside) *machine {
+	ctx, cancel := context.WithCancelCause(info.ctx)
+	talks, endTalks := context.WithCancelCause(ctx)
+	return &machine{talks: talks, endTalks: endTalks,
+		info: info, limits: limits, log: log, source: source, outer: o, ctx: ctx, cancel: cancel,
+		wake: make(chan struct{}, 1),
+		loop: loop{turns: map[int]*turn{}, timers: map[int]*time.Timer{}},
+	}
+}
+
+// start runs the engine with the plugin's module and returns when the module has
+// run, with what it registered. The machine must be stopped in any case.
+func (m *machine) start(ctx context.Context, module string) ([]spec, error) {
+	ready := make(chan error, 1)
+	m.wg.Go(func() { m.run(module, ready) })
+	t := time.NewTimer(m.limits.Setup)
+	defer t.Stop()
+	select {
+	case err := <-ready:
+		return m.specs, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-t.C:
+		return nil, overLimit("setup", "not ready after %v: something that the plugin awaits at its top level does not end", m.limits.Setup)
+	}
+}
+
+func (m *machine) run(module string, ready chan<- error) {
+	eng, err := newEngine(m.limits.Memory, m.host)
+	if err != nil {
+		m.end(err)
+		ready <- err
+		return
+	}
+	m.mu.Lock()
+	m.interrupt = eng.Interrupt
+	m.mu.Unlock()
+	m.eng = eng
+	defer m.close()
+	load := m.newTurn("the plugin's top level", m.ctx)
+	m.slice(job{turn: load, args: []any{"setup", m.info.setup}})
+	if m.ctx.Err() == nil {
+		m.now = load
+		m.guard(m.limits.CPU)
+		spent, err := m.eng.Load(m.info.file, module, m.limits.CPU)
+		load.spent += spent
+		m.unguard()
+		m.after(load, err)
+	}
+	told := false
+	tell := func() {
+		if told || !m.loaded && m.ctx.Err() == nil {
+			return
+		}
+		told = true
+		if m.ctx.Err() != nil {
+			ready <- context.Cause(m.ctx)
+			return
+		}
+		ready <- m.loadErr
+	}
+	tell()
+	for {
+		j, ok := m.next()
+		if !ok {
+			tell()
+			return
+		}
+		m.slice(j)
+		tell()
+	}
+}
+
+// next waits for a job.
+func (m *machine) next() (job, bool) {
+	for {
+		m.mu.Lock()
+		if m.ctx.Err() != nil {
+			m.mu.Unlock()
+			return job{}, false
+		}
+		if len(m.queue) > 0 {
+			j := m.queue[0]
+			m.queue[0] = job{}
+			m.queue = m.queue[1:]
+			m.mu.Unlock()
+			return j, true
+		}
+		m.queue = nil
+		m.mu.Unlock()
+		select {
+		case <-m.wake:
+		case <-m.ctx.Done():
+			return job{}, false
+		}
+	}
+}
+
+// push appends a job, unless the machine ended.
+func (m *machine) push(j job) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pushLocked(j)
+}
+
+func (m *machine) pushLocked(j job) bool {
+	if m.closed {
+		return false
+	}
+	m.queue = append(m.queue, j)
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// slice enters the engine for one job.
+func (m *machine) slice(j job) {
+	if j.do != nil {
+		m.now = j.turn
+		j.do()
+		m.now = nil
+		return
+	}
+	t := j.turn
+	if _, live := m.turns[t.id]; !live {
+		t.spent = 0 // what goes on after its end, such as a promise kept for later
+	}
+	m.now = t
+	left := m.limits.CPU - t.spent
+	m.guard(left)
+	_, spent, err := m.eng.Enter(left, j.args...)
+	m.unguard()
+	t.spent += spent
+	m.after(t, err)
+	m.now = nil
+}
+
+// after deals with how a slice ended.
+func (m *machine) after(t *turn, err error) {
+	switch {
+	case err == nil:
+	case m.stuck.Load():
+		// Told already, by the watchdog.
+	case errors.Is(err, errCPU):
+		m.end(overLimit("cpu", "%s took more than %v and was ended", t.what, m.limits.CPU))
+	case errors.Is(err, errMemory):
+		m.end(m.outOfMemory(t))
+	case errors.Is(err, errBroken):
+		m.end(err)
+	default:
+		m.fail(t, m.located(err))
+	}
+}
+
+func (m *machine) outOfMemory(t *turn) error {
+	return overLimit("memory", "%s took more than %d MiB of memory and was ended", t.what, m.limits.Memory>>20)
+}
+
+// stuckGrace is how long after its budget an engine that cannot be interrupted
+// is given up.
+const stuckGrace = 2 * time.Second
+
+// guard watches a slice from outside: a built-in function that loops without
+// running any code of the script sees no interrupt.
+func (m *machine) guard(budget time.Duration) {
+	if m.watchdog == nil {
+		m.watchdog = time.AfterFunc(budget+stuckGrace, func() {
+			m.stuck.Store(true)
+			m.end(fmt.Errorf("%w; its goroutine is left behind until it returns", errStuck))
+		})
+		return
+	}
+	m.watchdog.Reset(budget + stuckGrace)
+}
+
+func (m *machine) unguard() { m.watchdog.Stop() }
+
+// newTurn returns a turn that begins now. It is called on the loop.
+func (m *machine) newTurn(what string, ctx context.Context) *turn {
+	m.lastTurn++
+	t := &turn{id: m.lastTurn, what: what, ctx: ctx, done: make(chan struct{})}
+	m.turns[t.id] = t
+	return t
+}
+
+// abandon ends a turn for which nobody waits any more.
+func (m *machine) abandon(t *turn, err error) {
+	if m.turns[t.id] == t {
+		t.settled, t.err, t.pending = true, err, 0
+		m.finish(t)
+	}
+}
+
+// errGone says that the machine had ended before something could reach it.
+var errGone = errors.New("this version of the plugin has ended")
+
+// settle is told by the script that a turn's handler returned.
+func (m *machine) settle(id int, result string, err error) {
+	t := m.turns[id]
+	if t == nil || t.settled {
+		return
+	}
+	t.settled, t.result, t.err = true, result, err
+	m.finish(t)
+}
+
+// finish ends a turn of which nothing is left.
+func (m *machine) finish(t *turn) {
+	if !t.settled || t.pending > 0 {
+		return
+	}
+	delete(m.turns, t.id)
+	if t.counts {
+		m.mu.Lock()
+		if m.events--; m.events == 0 && m.quiet != nil {
+			close(m.quiet)
+			m.quiet = nil
+		}
+		m.mu.Unlock()
+	}
+	close(t.done)
+}
+
+// fail logs an error for which nobody waits.
+func (m *machine) fail(t *turn, err error) {
+	m.log.Error("script failed", "plugin", m.info.ID, "in", t.what, "error", err)
+	m.outer.failed(m, err, scoreFailed)
+}
+
+// end ends the machine, with err as the cause. Unless it was ended on purpose it
+// counts against the plugin.
+func (m *machine) end(err error) {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return
+	}
+	m.closed, m.queue = true, nil
+	m.mu.Unlock()
+	m.cancel(err)
+	if !errors.Is(err, errUnloaded) {
+		m.outer.failed(m, err, scoreKilled)
+	}
+}
+
+// errUnloaded is why a machine ended that was asked to.
+var errUnloaded = errors.New("the plugin was unloaded")
+
+// close gives back what the loop has.
+func (m *machine) close() {
+	for _, t := range m.timers {
+		t.Stop()
+	}
+	clear(m.timers)
+	if m.watchdog != nil {
+		m.watchdog.Stop()
+	}
+	if err := m.eng.Close(); err != nil {
+		m.log.Error("engine does not close", "plugin", m.info.ID, "error", err)
+	}
+}
+
+// stop ends the machine and waits until nothing of it is left, but for an engine
+// that is stuck.
+func (m *machine) stop() {
+	m.end(errUnloaded)
+	if m.stuck.Load() {
+		return
+	}
+	m.mu.Lock()
+	interrupt := m.interrupt
+	m.mu.Unlock()
+	if interrupt != nil {
+		interrupt()
+	}
+	m.wg.Wait()
+}

@@ -1,0 +1,336 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+)
+
+// Environment is what plugins get from where they run.
+type Environment struct {
+	Log    *slog.Logger
+	Limits Limits
+	// Grants returns what the operator gave to a plugin, Section its part of the
+	// configuration.
+	Grants  func(id string) Grants
+	Section func(id string) map[string]any
+	// Report is told when a plugin's newest version cannot run, or why it was
+	// ended, with nil when that is over.
+	Report func(id string, err error)
+}
+
+// Plugin is a script as an [ncat.Plugin].
+type Plugin struct {
+	env   *Environment
+	where location
+	id    string
+
+	score   score
+	running atomic.Pointer[version]  // for whoever asks without waiting
+	acts    atomic.Pointer[ncat.Bot] // likewise; nil unless it runs or is being set up
+
+	changing sync.Mutex // orders loads; guards the fields below
+	prepared *bundle // taken by the next load
+	host     *ncat.Host
+	life     context.Context // of its machines; nil unless it runs
+
+	gate    sync.RWMutex // held for writing while one version takes over from another; guards the fields below
+	current *version
+	changed chan struct{} // closed when current changes
+
+	mu       sync.Mutex // guards the fields below
+	err      error      // of the newest version, if that does not run
+	version  string
+	loads    int
+	draining sync.WaitGroup
+}
+
+var (
+	_ ncat.PluginCloser   = (*Plugin)(nil)
+	_ ncat.PluginDepender = (*Plugin)(nil)
+)
+
+func newPlugin(env *Environment, where location) *Plugin {
+	p := &Plugin{env: env, where: where, id: where.name, version: "0", changed: make(chan struct{})}
+	if m, err := where.manifest(); err == nil {
+		p.id, p.version = m.ID, m.Version
+	}
+	return p
+}
+
+// ID implements [ncat.Plugin].
+func (p *Plugin) ID() string { return p.id }
+
+// Version implements [ncat.Plugin].
+func (p *Plugin) Version() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version
+}
+
+// DependsOn implements [ncat.PluginDepender].
+func (p *Plugin) DependsOn() []string {
+	m, err := p.where.manifest()
+	if err != nil {
+		return nil // Setup says so
+	}
+	return m.Needs
+}
+
+// Prepare bundles the plugin ahead of the next load, such as its Setup in a bubble
+// of package synctest, in which the bundler's goroutines must not begin.
+func (p *Plugin) Prepare() error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	m, err := p.where.manifest()
+	if err == nil {
+		p.prepared, err = p.where.build(m)
+	}
+	return err
+}
+
+// Setup implements [ncat.Plugin].
+func (p *Plugin) Setup(ctx context.Context, h *ncat.Host) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	p.host, p.life = h, context.WithoutCancel(ctx)
+	p.acts.Store(h.Bot)
+	v, err := p.load(ctx, nil)
+	if err == nil {
+		if _, err = v.lifecycle(ctx, p.env.Limits.Setup, "onLoad", ""); err == nil {
+			err = v.bind(h)
+		}
+		if err != nil {
+			v.m.stop()
+		}
+	}
+	p.told(err)
+	if err != nil {
+		p.forget()
+		return err
+	}
+	p.install(v)
+	return nil
+}
+
+// Close implements [ncat.PluginCloser].
+func (p *Plugin) Close(ctx context.Context) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	v := p.install(nil)
+	if v != nil {
+		v.unload(ctx)
+	}
+	p.draining.Wait()
+	p.forget()
+	return nil
+}
+
+func (p *Plugin) forget() {
+	p.host, p.life = nil, nil
+	p.acts.Store(nil)
+}
+
+// install makes v the present version and returns the one before.
+func (p *Plugin) install(v *version) *version {
+	p.gate.Lock()
+	defer p.gate.Unlock()
+	return p.installLocked(v)
+}
+
+func (p *Plugin) installLocked(v *version) *version {
+	old := p.current
+	p.current = v
+	p.running.Store(v)
+	close(p.changed)
+	p.changed = make(chan struct{})
+	if v != nil {
+		p.mu.Lock()
+		p.version = v.manifest.Version
+		p.loads++
+		p.mu.Unlock()
+	}
+	return old
+}
+
+// load bundles the plugin, or takes an earlier bundle, and starts a machine with
+// it.
+func (p *Plugin) load(ctx context.Context, again *version) (*version, error) {
+	v := &version{p: p}
+	if again != nil {
+		v.manifest, v.bundle = again.manifest, again.bundle
+	} else {
+		var err error
+		if v.manifest, err = p.where.manifest(); err != nil {
+			return nil, err
+		}
+		if v.manifest.ID != p.id {
+			return nil, fmt.Errorf("%s: the id changed from %s to %s; remove the plugin and add it again", manifestName, p.id, v.manifest.ID)
+		}
+		v.bundle, p.prepared = p.prepared, nil
+		if v.bundle == nil {
+			if v.bundle, err = p.where.build(v.manifest); err != nil {
+				return nil, err
+			}
+		}
+	}
+	config, err := v.manifest.settings(p.env.Section(p.id))
+	if err != nil {
+		return nil, err
+	}
+	info := pluginInfo{Manifest: v.manifest, Dir: p.where.dir, file: p.where.bundleName(), ctx: p.life}
+	info.setup, err = jsonText(map[string]any{
+		"actions": apiNames(), "config": config,
+		"plugin": map[string]any{"id": v.manifest.ID, "version": v.manifest.Version, "description": v.manifest.Description},
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.m = newMachine(info, p.env.Limits, p.env.Log, v.bundle.source, p)
+	if v.specs, err = v.m.start(ctx, v.bundle.code); err != nil {
+		v.m.stop()
+		return nil, err
+	}
+	return v, nil
+}
+
+// Reload puts the version that lies on the disk in the place of the present one.
+// On error that one goes on.
+func (p *Plugin) Reload(ctx context.Context) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if p.life == nil {
+		return errNotRunning
+	}
+	v, err := p.load(ctx, nil)
+	if err == nil {
+		err = p.takeOver(ctx, v)
+	}
+	p.told(err)
+	return err
+}
+
+var errNotRunning = errors.New("the plugin does not run")
+
+// takeOver lets v take over from the present version between two events.
+func (p *Plugin) takeOver(ctx context.Context, v *version) error {
+	p.gate.Lock()
+	old := p.current
+	state := ""
+	var err error
+	if old != nil && old.m.ctx.Err() == nil {
+		if state, err = old.lifecycle(ctx, p.env.Limits.Unload, "onReload", ""); err != nil {
+			p.env.Log.Error("state of the plugin is lost", "plugin", p.id, "error", err)
+			state = ""
+		}
+	}
+	if _, err = v.lifecycle(ctx, p.env.Limits.Unload, "onLoad", state); err == nil {
+		err = p.host.Replace(v.bind)
+	}
+	if err != nil {
+		p.gate.Unlock()
+		v.m.stop()
+		return err
+	}
+	p.installLocked(v)
+	p.gate.Unlock()
+	if old != nil {
+		life := p.life
+		p.draining.Go(func() { old.unload(life) })
+	}
+	return nil
+}
+
+// told keeps and reports whether the newest version runs.
+func (p *Plugin) told(err error) {
+	p.mu.Lock()
+	same := p.err == nil && err == nil
+	p.err = err
+	p.mu.Unlock()
+	if !same {
+		p.report(err)
+	}
+}
+
+func (p *Plugin) report(err error) {
+	if p.env.Report != nil {
+		p.env.Report(p.id, err)
+	}
+}
+
+// Err returns why the newest version of the plugin does not run, nil if it does.
+func (p *Plugin) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// bot implements outside.
+func (p *Plugin) bot() *ncat.Bot { return p.acts.Load() }
+
+func (p *Plugin) granted() Grants { return p.env.Grants(p.id) }
+
+// failed implements outside: it counts a failure, makes a machine anew that was
+// ended, and switches the plugin off when it fails all the time.
+func (p *Plugin) failed(m *machine, err error, n float64) {
+	over := p.score.add(n)
+	v := p.running.Load()
+	if v == nil || v.m != m {
+		return // being set up, or on its way out
+	}
+	if n >= scoreKilled {
+		p.env.Log.Error("plugin was ended", "plugin", p.id, "error", err)
+		p.report(err)
+	}
+	switch {
+	case over || errors.Is(err, errStuck):
+		reason := fmt.Errorf("switched off, because it fails all the time: %w", err)
+		if errors.Is(err, errStuck) {
+			reason = fmt.Errorf("switched off: %w", err)
+		}
+		p.report(reason)
+		go p.switchOff(reason) // the caller is the machine that ends
+	case m.ctx.Err() != nil:
+		go p.remake(v) // waited for by Close, which takes the same lock
+	}
+}
+
+func (p *Plugin) switchOff(reason error) {
+	p.changing.Lock()
+	h := p.host
+	p.changing.Unlock()
+	if h != nil {
+		h.Fail(reason)
+	}
+}
+
+// remakePause keeps a plugin that is ended again and again from eating a
+// processor.
+const remakePause = 100 * time.Millisecond
+
+// remake makes the machine of v, which was ended, anew.
+func (p *Plugin) remake(v *version) {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if p.life == nil || p.running.Load() != v {
+		return
+	}
+	t := time.NewTimer(remakePause)
+	<-t.C
+	next, err := p.load(p.life, v)
+	if err == nil {
+		err = p.takeOver(p.life, next)
+	}
+	if err != nil {
+		go p.switchOff(fmt.Errorf("switched off, because it cannot be made anew: %w", err))
+		return
+	}
+	p.env.Log.Info("plugin was made anew", "plugin", p.id)
+	p.report(p.Err())
+}

@@ -1,0 +1,114 @@
+package script
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// sourceMap finds the places of a plugin's source from those of its bundle.
+type sourceMap struct {
+	files []string
+	lines [][]mapping // by line of the bundle
+}
+
+// mapping is where a piece of a line of the bundle comes from, all from 0.
+type mapping struct{ column, file, line, sourceColumn int }
+
+const vlqDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+// parseSourceMap reads version 3 of the format.
+func parseSourceMap(b []byte) (*sourceMap, error) {
+	var raw struct {
+		Sources  []string `json:"sources"`
+		Mappings string   `json:"mappings"`
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return nil, fmt.Errorf("source map: %w", err)
+	}
+	m := &sourceMap{files: raw.Sources}
+	var at mapping
+	for line := range strings.SplitSeq(raw.Mappings, ";") {
+		at.column = 0
+		var row []mapping
+		for seg := range strings.SplitSeq(line, ",") {
+			n := vlq(seg)
+			if len(n) > 0 {
+				at.column += n[0]
+			}
+			if len(n) >= 4 {
+				at.file, at.line, at.sourceColumn = at.file+n[1], at.line+n[2], at.sourceColumn+n[3]
+				row = append(row, at)
+			}
+		}
+		m.lines = append(m.lines, row)
+	}
+	return m, nil
+}
+
+// vlq decodes the numbers of one segment.
+func vlq(s string) []int {
+	var out []int
+	n, shift := 0, 0
+	for i := range len(s) {
+		d := strings.IndexByte(vlqDigits, s[i])
+		if d < 0 {
+			return nil
+		}
+		n |= (d & 31) << shift
+		if shift += 5; d&32 != 0 {
+			continue
+		}
+		v := n >> 1
+		if n&1 == 1 {
+			v = -v
+		}
+		out = append(out, v)
+		n, shift = 0, 0
+	}
+	return out
+}
+
+// find returns the place in the source of one in the bundle, all from 1.
+func (m *sourceMap) find(line, column int) (file string, sourceLine, sourceColumn int, ok bool) {
+	if m == nil || line < 1 || line > len(m.lines) {
+		return "", 0, 0, false
+	}
+	row := m.lines[line-1]
+	i := sort.Search(len(row), func(i int) bool { return row[i].column > column-1 }) - 1
+	if i < 0 || row[i].file >= len(m.files) {
+		return "", 0, 0, false
+	}
+	return strings.TrimPrefix(m.files[row[i].file], "ncat:"), row[i].line + 1, row[i].sourceColumn + 1, true
+}
+
+var frame = regexp.MustCompile(`^\s*at (?:(.*?) \()?([^()\s]+?):(\d+)(?::(\d+))?\)?$`)
+
+// stack rewrites a stack: frames of the bundle, whose name is bundle, get their
+// places in the source, those of the prelude are left out.
+func (m *sourceMap) stack(bundle, stack string) string {
+	var out []string
+	for line := range strings.SplitSeq(stack, "\n") {
+		f := frame.FindStringSubmatch(line)
+		if f == nil || f[2] != bundle {
+			continue
+		}
+		n, _ := strconv.Atoi(f[3])
+		col, _ := strconv.Atoi(f[4])
+		place := bundle + ":" + f[3] + ":" + f[4]
+		if file, l, c, ok := m.find(n, max(col, 1)); ok {
+			place = fmt.Sprintf("%s:%d:%d", file, l, c)
+		}
+		if name := f[1]; name != "" && name != "<anonymous>" && name != "<eval>" {
+			place += " in " + name
+		}
+		if at := "    at " + place; !slices.Contains(out, at) {
+			out = append(out, at)
+		}
+	}
+	return strings.Join(out, "\n")
+}

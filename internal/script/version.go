@@ -1,0 +1,242 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// version is one version of a plugin: its source, its machine and what it
+// registered.
+type version struct {
+	p        *Plugin
+	m        *machine
+	manifest Manifest
+	bundle   *bundle
+	specs    []spec
+	unloaded sync.Once
+}
+
+// errReplaced is why a conversation of a plugin ended whose next version took
+// over.
+var errReplaced = errors.New("a new version of the plugin took over")
+
+// lifecycle calls what the script exports for a moment of its life.
+func (v *version) lifecycle(ctx context.Context, d time.Duration, name, state string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d, overLimit("time", "%s did not end within %v", name, d))
+	defer cancel()
+	m := v.m
+	t := &turn{what: name, ctx: ctx, b: v.p.bot(), done: make(chan struct{})}
+	ok := m.push(job{do: func() {
+		m.begin(t)
+		m.slice(job{turn: t, args: []any{"lifecycle", t.id, name, state}})
+	}})
+	if !ok {
+		return "", errGone
+	}
+	return m.wait(ctx, t)
+}
+
+// begin lets a turn begin, on the loop.
+func (m *machine) begin(t *turn) {
+	m.lastTurn++
+	t.id = m.lastTurn
+	m.turns[t.id] = t
+}
+
+// unload ends the version: timers and conversations at once, what is being
+// handled and onUnload within the limit.
+func (v *version) unload(ctx context.Context) {
+	v.unloaded.Do(func() {
+		m := v.m
+		m.endTalks(errReplaced)
+		limit := time.Now().Add(m.limits.Unload)
+		ctx, cancel := context.WithDeadline(ctx, limit)
+		defer cancel()
+		m.push(job{do: m.endTimers})
+		m.idle(ctx)
+		if _, err := v.lifecycle(ctx, max(time.Until(limit), m.limits.Unload/4), "onUnload", ""); err != nil && m.ctx.Err() == nil {
+			m.log.Error("plugin does not unload cleanly", "plugin", m.info.ID, "error", err)
+		}
+		m.stop()
+	})
+}
+
+// endTimers ends all timers, on the loop.
+func (m *machine) endTimers() {
+	for id := range m.timers {
+		m.clearTimer(id)
+	}
+	m.limits.Timers = 0
+}
+
+// idle waits until no event is being handled.
+func (m *machine) idle(ctx context.Context) {
+	for {
+		m.mu.Lock()
+		n, quiet := m.events, m.quiet
+		if n > 0 && quiet == nil {
+			quiet = make(chan struct{})
+			m.quiet = quiet
+		}
+		m.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			return
+		case <-m.ctx.Done():
+			return
+		}
+	}
+}
+
+// counterpart returns what in v answers to s of another version, nil if nothing
+// does.
+func (v *version) counterpart(old *version, s *spec) *spec {
+	var same *spec
+	nth := old.nth(s)
+	for i := range v.specs {
+		x := &v.specs[i]
+		if x.kind != s.kind {
+			continue
+		}
+		if s.kind != "on" {
+			if x.Name == s.Name && reflect.DeepEqual(x.Args, s.Args) {
+				return x
+			}
+			continue
+		}
+		if x.Type != s.Type {
+			continue
+		}
+		if reflect.DeepEqual(x.Where, s.Where) && reflect.DeepEqual(x.Match, s.Match) {
+			return x
+		}
+		if v.nth(x) == nth {
+			same = x
+		}
+	}
+	return same
+}
+
+// nth returns the how manieth of its type s is in v.
+func (v *version) nth(s *spec) int {
+	n := 0
+	for i := range v.specs {
+		if x := &v.specs[i]; x == s {
+			return n
+		} else if x.kind == s.kind && x.Type == s.Type {
+			n++
+		}
+	}
+	return n
+}
+
+// handle lets the present version handle what v was registered for. An event
+// that found v in its place although a newer version took over is that one's.
+func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e onebot.Event, args string) error {
+	kind, rest := "run", []any(nil)
+	if e != nil {
+		raw, err := eventJSON(e)
+		if err != nil {
+			return err
+		}
+		kind, rest = "event", []any{string(raw), args}
+	}
+	for {
+		p.gate.RLock()
+		cur, changed := p.current, p.changed
+		at := s
+		if cur != nil && cur != v {
+			if at = cur.counterpart(v, s); at == nil || !passes(at, b, e) {
+				p.gate.RUnlock()
+				return nil
+			}
+		}
+		if cur == nil {
+			p.gate.RUnlock()
+			return errGone
+		}
+		t := &turn{what: at.what(e), ctx: ctx, b: b, event: e, done: make(chan struct{}), counts: true}
+		err := cur.m.submit(t, kind, at.ID, rest)
+		p.gate.RUnlock()
+		if !errors.Is(err, errGone) {
+			if err == nil {
+				_, err = cur.m.wait(ctx, t)
+			}
+			return err
+		}
+		select { // it was ended a moment ago and is being made anew
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// passes asks the filter of a spec to which an event was redirected.
+func passes(s *spec, b *ncat.Bot, e onebot.Event) bool {
+	if e == nil || s.Where == nil {
+		return true
+	}
+	f, err := s.Where.filter()
+	return err == nil && f(b, e)
+}
+
+// what names what a turn is about, for the log.
+func (s *spec) what(e onebot.Event) string {
+	switch s.kind {
+	case "command":
+		return "command " + s.Name
+	case "schedule":
+		return "schedule " + s.Name
+	}
+	return fmt.Sprintf("handler %s", s.Name)
+}
+
+// submit queues the beginning of a turn.
+func (m *machine) submit(t *turn, kind string, handler int, rest []any) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errGone
+	}
+	if m.events >= m.limits.Queue {
+		err := overLimit("queue", "%d events wait for the plugin; %s was left out", m.limits.Queue, t.what)
+		go m.outer.failed(m, err, scoreOver) // it may take the lock that is held here
+		return err
+	}
+	m.events++
+	m.pushLocked(job{do: func() {
+		m.begin(t)
+		m.slice(job{turn: t, args: append([]any{kind, handler, t.id}, rest...)})
+	}})
+	return nil
+}
+
+// wait waits for a turn and for the calls it set off.
+func (m *machine) wait(ctx context.Context, t *turn) (string, error) {
+	select {
+	case <-t.done:
+		return t.result, t.err
+	case <-ctx.Done():
+		m.push(job{do: func() { m.abandon(t, context.Cause(ctx)) }})
+		return "", context.Cause(ctx)
+	case <-m.ctx.Done():
+		select {
+		case <-t.done:
+			return t.result, t.err
+		default:
+			return "", context.Cause(m.ctx)
+		}
+	}
+}
