@@ -36,7 +36,7 @@ type Plugin struct {
 	acts    atomic.Pointer[ncat.Bot] // likewise; nil unless it runs or is being set up
 
 	changing sync.Mutex // orders loads; guards the fields below
-	prepared *bundle // taken by the next load
+	prepared *bundle    // taken by the next load
 	host     *ncat.Host
 	life     context.Context // of its machines; nil unless it runs
 
