@@ -50,7 +50,7 @@ store-kills: ## kill -9 in the middle of 1,000 store updates, KILLS (50) times: 
 journal-kills: ## a bot killed with -9 at random moments, a message every 50 ms, KILLS (100) times: each answered once
 	NCATD_JOURNAL_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledBotAnswersOnce ./ncat/sqlite
 
-bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor
+bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor: PASS or FAIL
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/pingpong ./examples/pingpong
@@ -58,7 +58,7 @@ bench: ## CPU per event, latency and memory of examples/pingpong beside the bare
 	$(GO) test -run '^$$' -bench BenchmarkEvent -benchtime 20000x ./ncat
 	$(MAKE) bench-idle bench-spawn
 
-bench-runtime: ## ten chats, one blocked for 30 s: p99 of the others; memory after 1,000,000 events
+bench-runtime: ## thirty chats, one with a slow handler: p99 of the others; memory after 1,000,000 events
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
 	bin/bench $(BENCHFLAGS) runtime

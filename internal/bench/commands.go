@@ -10,18 +10,11 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// blockEnv tells how long the command "block" blocks its chat.
-const blockEnv = "NCATD_BENCH_BLOCK"
-
-// commands is a bot with 200 commands, of which "ping N" is one and "block"
-// another.
-func commands(ctx context.Context, url string) {
-	blockFor, err := time.ParseDuration(os.Getenv(blockEnv))
-	if err != nil {
-		blockFor = *block
-	}
+// commands is a bot with n commands, of which "ping N" is one, and another,
+// "slow", that waits.
+func commands(ctx context.Context, n int, url string) error {
 	b := ncat.New(ncat.WithPrefixes(""))
-	for n := range 198 {
+	for n := range n - 1 {
 		b.OnCommand(fmt.Sprintf("command%d", n), func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 			_, err := b.Reply(ctx, m, "done")
 			return err
@@ -34,8 +27,8 @@ func commands(ctx context.Context, url string) {
 		_, err := b.Reply(ctx, m, fmt.Sprintf("pong %d", a.N))
 		return err
 	})
-	b.OnCommand("block", func(ctx context.Context, _ *ncat.Bot, _ onebot.MessageEvent) error {
-		t := time.NewTimer(blockFor)
+	b.OnCommand("slow", func(ctx context.Context, _ *ncat.Bot, _ onebot.MessageEvent) error {
+		t := time.NewTimer(slowFor)
 		defer t.Stop()
 		select {
 		case <-t.C:
@@ -43,8 +36,9 @@ func commands(ctx context.Context, url string) {
 		}
 		return nil
 	})
-	if err := b.Dial(ctx, url, os.Getenv("WS_TOKEN")); ctx.Err() == nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	err := b.Dial(ctx, url, os.Getenv("WS_TOKEN"))
+	if ctx.Err() != nil {
+		return nil
 	}
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/coder/websocket"
 
@@ -13,12 +12,11 @@ import (
 
 // floor is the least a bot can do: the reply is written by the goroutine that
 // read the message, nothing is decoded and answers are thrown away.
-func floor(ctx context.Context, url string) {
+func floor(ctx context.Context, url string) error {
 	ctx = context.WithoutCancel(ctx) // a context with an end costs a timer per frame
 	ws, _, err := websocket.Dial(ctx, url, nil)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		return err
 	}
 	ws.SetReadLimit(64 << 20)
 	var send action
@@ -26,7 +24,7 @@ func floor(ctx context.Context, url string) {
 	for {
 		_, b, err := ws.Read(ctx)
 		if err != nil {
-			return
+			return nil
 		}
 		n, ok := between(b, `"ping `, '"')
 		if !ok {

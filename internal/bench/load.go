@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +25,10 @@ const (
 	connectTimeout = 20 * time.Second
 	replyTimeout   = 20 * time.Second // without any reply at all
 	settle         = 500 * time.Millisecond
-	warmUp         = 2000 // messages of the closed loop that do not count
 )
+
+// firstGroup is the first of the groups that messages come from.
+const firstGroup = 700000001
 
 // load is what is sent to a bot: messages as fast as window allows, or rate of
 // them a second.
@@ -34,21 +36,39 @@ type load struct {
 	messages, window, rate, groups int
 }
 
-// result is what was measured: microseconds and MiB.
+// result is what was measured of one turn: microseconds and MiB.
 type result struct {
 	cpu, p50, p99 float64
 	rss           float64
-	lost, doubled int
+	lost          int
 }
 
 // endpoint plays the OneBot host for one bot.
 type endpoint struct {
 	ready   chan *websocket.Conn
-	sent    []atomic.Int64 // by number, Unix nanoseconds
-	took    []atomic.Int64 // by number, nanoseconds; 0: no reply yet
-	replies atomic.Int64
 	doubled atomic.Int64
-	slots   chan struct{} // nil in the open loop
+
+	mu    sync.Mutex // guards the fields below
+	first int        // number of sent[0]
+	sent  []time.Time
+	took  []time.Duration // 0: no reply yet
+	open  int             // messages without a reply
+	slots chan struct{}   // nil in the open loop
+	done  chan struct{}   // closed when open is 0
+}
+
+// begin makes room for the next messages of a turn and returns the number of the
+// first.
+func (e *endpoint) begin(l load) (first int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.first += len(e.sent)
+	e.sent, e.took, e.open = make([]time.Time, l.messages), make([]time.Duration, l.messages), l.messages
+	e.slots, e.done = nil, make(chan struct{})
+	if l.window > 0 {
+		e.slots = make(chan struct{}, l.window)
+	}
+	return e.first
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +91,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		e.count(b)
+		e.count(b, time.Now())
 		var q struct{ Echo json.RawMessage }
 		if json.Unmarshal(b, &q) != nil || q.Echo == nil {
 			continue
@@ -81,32 +101,39 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // count notes a reply.
-func (e *endpoint) count(b []byte) {
+func (e *endpoint) count(b []byte, now time.Time) {
 	text, ok := between(b, `pong `, '"')
 	if !ok {
 		return
 	}
 	n, err := strconv.Atoi(string(text))
-	if err != nil || n < 0 || n >= len(e.took) {
+	if err != nil {
 		return
 	}
-	if !e.took[n].CompareAndSwap(0, max(time.Now().UnixNano()-e.sent[n].Load(), 1)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n -= e.first
+	if n < 0 || n >= len(e.took) || e.took[n] != 0 {
 		e.doubled.Add(1)
 		return
 	}
-	e.replies.Add(1)
+	e.took[n] = max(now.Sub(e.sent[n]), 1)
+	if e.open--; e.open == 0 {
+		close(e.done)
+	}
 	if e.slots != nil {
 		<-e.slots
 	}
 }
 
 func (e *endpoint) send(ctx context.Context, ws *websocket.Conn, n, groups int) error {
-	group := 700000001 + n%groups
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"self_id":10001,"user_id":30001,"time":%d,"message_id":%d,"message_seq":%[2]d,"real_id":%[2]d,"real_seq":"%d","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member","title":""},"raw_message":"ping %[3]d","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"ping %[3]d"}}],"message_format":"array","post_type":"message","group_id":%d,"group_name":"Group %[4]d"}`,
+	group := firstGroup + n%groups
+	b := fmt.Appendf(nil, `{"self_id":10001,"user_id":30001,"time":%d,"message_id":%d,"message_seq":%[2]d,"real_id":%[2]d,"real_seq":"%d","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member","title":""},"raw_message":"ping %[3]d","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"ping %[3]d"}}],"message_format":"array","post_type":"message","group_id":%d,"group_name":"Group %[4]d"}`,
 		time.Now().Unix(), 1_000_000+n, n, group)
-	e.sent[n].Store(time.Now().UnixNano())
-	return ws.Write(ctx, websocket.MessageText, b.Bytes())
+	e.mu.Lock()
+	e.sent[n-e.first] = time.Now()
+	e.mu.Unlock()
+	return ws.Write(ctx, websocket.MessageText, b)
 }
 
 // stage is one bot under test, connected.
@@ -116,14 +143,11 @@ type stage struct {
 	proc *process.Process
 }
 
-// onStage starts a bot, with room for total messages, calls f and ends the bot.
-func onStage(ctx context.Context, args []string, total, window int, f func(context.Context, *stage) error) error {
+// onStage starts a bot, calls f and ends the bot.
+func onStage(ctx context.Context, args []string, f func(context.Context, *stage) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	e := &endpoint{ready: make(chan *websocket.Conn, 1), sent: make([]atomic.Int64, total), took: make([]atomic.Int64, total)}
-	if window > 0 {
-		e.slots = make(chan struct{}, window)
-	}
+	e := &endpoint{ready: make(chan *websocket.Conn, 1)}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -138,7 +162,8 @@ func onStage(ctx context.Context, args []string, total, window int, f func(conte
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, args[0], append(slices.Clone(args[1:]), "ws://"+ln.Addr().String()+"/")...)
 	cmd.Stderr = &stderr
-	cmd.Env = append(os.Environ(), "WS_TOKEN=", blockEnv+"="+block.String())
+	cmd.Env = append(os.Environ(), "WS_TOKEN=")
+	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -148,6 +173,8 @@ func onStage(ctx context.Context, args []string, total, window int, f func(conte
 	select {
 	case ws = <-e.ready:
 	case <-time.After(connectTimeout):
+		cancel()
+		_ = cmd.Wait()
 		return fmt.Errorf("no connection in %v; stderr: %s", connectTimeout, stderr.String())
 	}
 	defer ws.CloseNow()
@@ -159,104 +186,83 @@ func onStage(ctx context.Context, args []string, total, window int, f func(conte
 	return f(ctx, &stage{e, ws, proc})
 }
 
-// measure runs one bot under one load.
-func measure(ctx context.Context, args []string, l load) (r result, err error) {
-	first := 0
-	if l.window > 0 {
-		first = warmUp
-	}
-	err = onStage(ctx, args, first+l.messages, l.window, func(ctx context.Context, s *stage) error {
-		r, err = s.measure(ctx, first, l)
-		return err
-	})
-	return r, err
-}
-
-func (e *stage) measure(ctx context.Context, first int, l load) (result, error) {
-	ws, proc, total := e.ws, e.proc, first+l.messages
-	if first > 0 {
-		if err := e.closedLoop(ctx, ws, 0, first, l.groups); err != nil {
-			return result{}, err
-		}
-	}
-	before, err := proc.Times()
+// measure runs one load.
+func (s *stage) measure(ctx context.Context, l load) (result, error) {
+	before, err := cpuTime(s.proc)
 	if err != nil {
 		return result{}, err
 	}
-	if l.window > 0 {
-		err = e.closedLoop(ctx, ws, first, total, l.groups)
-	} else {
-		err = e.openLoop(ctx, ws, 0, total, l)
-	}
+	took, err := s.run(ctx, l)
 	if err != nil {
 		return result{}, err
 	}
-	after, err := proc.Times()
+	after, err := cpuTime(s.proc)
 	if err != nil {
 		return result{}, err
 	}
-	mem, err := proc.MemoryInfo()
+	mem, err := s.proc.MemoryInfo()
 	if err != nil {
 		return result{}, err
 	}
-	var lat []int64
-	for i := range e.took[first:] {
-		if d := e.took[first+i].Load(); d > 0 {
-			lat = append(lat, d)
-		}
-	}
-	if len(lat) == 0 {
+	if len(took) == 0 {
 		return result{}, errors.New("no reply at all")
 	}
-	slices.Sort(lat)
-	quantile := func(q float64) float64 { return float64(lat[int(q*float64(len(lat)-1))]) / 1e3 }
 	return result{
-		cpu: (after.User + after.System - before.User - before.System) * 1e6 / float64(len(lat)),
-		p50: quantile(.5), p99: quantile(.99),
+		cpu: float64((after - before).Nanoseconds()) / 1e3 / float64(len(took)),
+		p50: quantile(took, .5), p99: quantile(took, .99),
 		rss:  float64(mem.RSS) / (1 << 20),
-		lost: l.messages - len(lat), doubled: int(e.doubled.Load()),
+		lost: l.messages - len(took),
 	}, nil
 }
 
-// closedLoop sends the messages from..to-1, as many at once as there are slots,
-// and waits for all replies.
-func (e *endpoint) closedLoop(ctx context.Context, ws *websocket.Conn, from, to, groups int) error {
-	for n := from; n < to; n++ {
-		select {
-		case e.slots <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(replyTimeout):
-			return fmt.Errorf("no reply in %v, %d of %d so far", replyTimeout, e.replies.Load(), n)
+// run sends the messages of one load and returns, sorted, how long those took
+// that were answered.
+func (s *stage) run(ctx context.Context, l load) ([]time.Duration, error) {
+	first, start := s.begin(l), time.Now()
+	for i := range l.messages {
+		if s.slots == nil {
+			time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(l.rate))))
+		} else if err := s.slot(ctx); err != nil {
+			return nil, err
 		}
-		if err := e.send(ctx, ws, n, groups); err != nil {
-			return err
+		if err := s.send(ctx, s.ws, first+i, l.groups); err != nil {
+			return nil, err
 		}
 	}
-	return e.wait(ctx, int64(to))
+	select {
+	case <-s.done:
+	case <-time.After(replyTimeout): // what is missing is lost
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	took := slices.DeleteFunc(slices.Clone(s.took), func(d time.Duration) bool { return d == 0 })
+	slices.Sort(took)
+	return took, nil
 }
 
-// openLoop sends the messages from..to-1, l.rate a second, whatever becomes of
-// them.
-func (e *endpoint) openLoop(ctx context.Context, ws *websocket.Conn, from, to int, l load) error {
-	start := time.Now()
-	for n := from; n < to; n++ {
-		time.Sleep(time.Until(start.Add(time.Duration(n-from) * time.Second / time.Duration(l.rate))))
-		if err := e.send(ctx, ws, n, l.groups); err != nil {
-			return err
-		}
+// slot waits until one more message may be outstanding.
+func (s *stage) slot(ctx context.Context) error {
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	default:
 	}
-	return e.wait(ctx, int64(to))
+	t := time.NewTimer(replyTimeout)
+	defer t.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return fmt.Errorf("no reply in %v", replyTimeout)
+	}
 }
 
-// wait waits for the replies that are still out. What does not come is found
-// as lost later.
-func (e *endpoint) wait(ctx context.Context, want int64) error {
-	for d := time.Now().Add(replyTimeout); e.replies.Load() < want && time.Now().Before(d); {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return nil
+// quantile returns, in microseconds, what the fraction q of the sorted took is
+// within.
+func quantile(took []time.Duration, q float64) float64 {
+	return float64(took[int(q*float64(len(took)-1))].Nanoseconds()) / 1e3
 }

@@ -4,110 +4,108 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/coder/websocket"
 )
 
 const (
-	blockedChats = 10   // of them one is blocked
-	blockedMost  = 1.20 // times the p99 of the others without it
-	memoryMost   = 25.0 // MiB that memory may grow by
-	memoryWarm   = 20_000
+	chats      = 30 // of them one has a slow handler
+	slowFor    = 300 * time.Millisecond
+	memoryWarm = 20_000 // events before the first look at memory
+	memoryOne  = 49_000 // events of each further look
 )
 
-// runtimeRun measures what a bot that runs for long and has bad handlers does to
-// its good ones.
-func runtimeRun(ctx context.Context, args []string) error {
-	return errors.Join(blocked(ctx, args), memory(ctx, args))
-}
-
-// blocked compares the latency in nine chats while the handler of a tenth blocks
-// with that in as much time in which none does, in one bot.
-func blocked(ctx context.Context, args []string) error {
-	per := int(block.Seconds() * float64(*rate))
-	warm := *rate
-	var took [2][]int64 // without, with
-	err := onStage(ctx, args, warm+2*per, 0, func(ctx context.Context, s *stage) error {
-		l := load{rate: *rate, groups: blockedChats - 1}
-		if err := s.openLoop(ctx, s.ws, 0, warm, l); err != nil {
-			return err
-		}
-		for i := range took {
-			if i == 1 {
-				if err := s.block(ctx); err != nil {
+// slowHandler compares the latency in 29 chats while the handler of the thirtieth
+// keeps waiting, as one that asks a web service does, with the latency while it
+// has nothing to do. The three take turns in one bot.
+func slowHandler(ctx context.Context, args []string) error {
+	return onStage(ctx, args, func(ctx context.Context, s *stage) error {
+		every := []time.Duration{0, 500 * time.Millisecond, 2 * time.Second}
+		results := make([][]result, len(every))
+		for round := range *rounds + 1 {
+			for i := range every {
+				i = (i + round) % len(every)
+				r, err := s.beside(ctx, every[i])
+				if err != nil {
 					return err
 				}
-			}
-			from := warm + i*per
-			if err := s.openLoop(ctx, s.ws, from, from+per, l); err != nil {
-				return err
-			}
-			for n := from; n < from+per; n++ {
-				d := s.took[n].Load()
-				if d == 0 {
-					d = math.MaxInt64 // lost
+				if round > 0 { // the first warms up
+					results[i] = append(results[i], r)
 				}
-				took[i] = append(took[i], d)
 			}
 		}
-		return nil
+		fmt.Printf("%d chats, %d messages/s, p99 without a slow handler: %.0f us\n", chats, *rate, median(results[0], p99))
+		var errs []error
+		for i := 1; i < len(every); i++ {
+			fmt.Printf("one waits %v every %v: p99 of the others %.0f us\n", slowFor, every[i], median(results[i], p99))
+			errs = append(errs, verdict(fmt.Sprintf("p99 beside a handler that waits every %v, times without it", every[i]), ratio(results[i], results[0], p99), mostOthers, ""))
+			for _, r := range results[i] {
+				if r.lost > 0 {
+					errs = append(errs, fmt.Errorf("%d messages lost", r.lost))
+				}
+			}
+		}
+		return errors.Join(errs...)
 	})
-	if err != nil {
-		return err
-	}
-	a, b := p99(took[0]), p99(took[1])
-	fmt.Fprintf(os.Stdout, "%d chats, one blocked for %v: p99 of the others %.0f us, without it %.0f us, %.2f times (at most %.2f)\n",
-		blockedChats, *block, b/1e3, a/1e3, b/a, blockedMost)
-	if b/a > blockedMost {
-		return errors.New("a blocked handler slows the others down")
-	}
-	return nil
 }
 
-func p99(d []int64) float64 {
-	slices.Sort(d)
-	return float64(d[int(.99*float64(len(d)-1))])
+// beside measures the other chats for twice -time while the slow handler is
+// asked again and again; never with 0.
+func (s *stage) beside(ctx context.Context, every time.Duration) (result, error) {
+	span := 2 * *length
+	asking, stop := context.WithCancel(ctx)
+	asked := make(chan error, 1)
+	go func() { asked <- s.askSlow(asking, every) }()
+	r, err := s.measure(ctx, load{messages: int(span.Seconds() * float64(*rate)), rate: *rate, groups: chats - 1})
+	stop()
+	return r, errors.Join(err, <-asked)
 }
 
-// block lets the handler of the tenth chat block.
-func (e *stage) block(ctx context.Context) error {
-	return e.ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil,
-		`{"self_id":10001,"user_id":30001,"time":%d,"message_id":7,"message_seq":7,"real_id":7,"real_seq":"7","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"block","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"block"}}],"message_format":"array","post_type":"message","group_id":%d,"group_name":"blocked"}`,
-		time.Now().Unix(), 700000001+blockedChats-1))
+// askSlow sends what the slow handler waits for, until ctx ends.
+func (s *stage) askSlow(ctx context.Context, every time.Duration) error {
+	if every == 0 {
+		return nil
+	}
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		if err := s.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, fmt.Appendf(nil,
+			`{"self_id":10001,"user_id":30001,"time":%d,"message_id":7,"message_seq":7,"real_id":7,"real_seq":"7","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"slow","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"slow"}}],"message_format":"array","post_type":"message","group_id":%d,"group_name":"slow"}`,
+			time.Now().Unix(), firstGroup+chats-1)); err != nil {
+			return err
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // memory compares the memory after many events with that after the first ones.
 func memory(ctx context.Context, args []string) error {
-	total := max(*events, memoryWarm+1)
-	return onStage(ctx, args, total, *window, func(ctx context.Context, s *stage) error {
-		var start, most, end float64
-		const looks = 20
-		for i, from := 0, 0; i <= looks; i++ {
-			to := memoryWarm + (total-memoryWarm)*i/looks
-			if err := s.closedLoop(ctx, s.ws, from, to, *groups); err != nil {
-				return err
+	return onStage(ctx, args, func(ctx context.Context, s *stage) error {
+		var start, most, end result
+		lost := 0
+		for done := 0; done < max(*events, memoryWarm+1); {
+			n := memoryWarm
+			if done > 0 {
+				n = min(memoryOne, *events-done)
 			}
-			from = to
-			m, err := s.proc.MemoryInfo()
+			r, err := s.measure(ctx, load{messages: n, window: *window, groups: *groups})
 			if err != nil {
 				return err
 			}
-			end = float64(m.RSS) / (1 << 20)
-			if i == 0 {
-				start = end
+			if done == 0 {
+				start, most = r, r
 			}
-			most = max(most, end)
+			if end = r; end.rss > most.rss {
+				most = end
+			}
+			done, lost = done+n, lost+r.lost
 		}
-		lost := int64(total) - s.replies.Load()
-		fmt.Fprintf(os.Stdout, "%d events: RSS %.1f MiB after the first %d, %.1f MiB at the end, %.1f MiB at most (at most %.0f MiB above the start), %d lost\n",
-			total, start, memoryWarm, end, most, memoryMost, lost)
-		if most-start > memoryMost || lost != 0 {
-			return errors.New("memory grows, or messages were lost")
-		}
-		return nil
+		fmt.Printf("%d events: RSS %.1f MiB after the first %d, %.1f MiB at the end, %.1f MiB at most\n", *events, start.rss, memoryWarm, end.rss, most.rss)
+		return errors.Join(verdict("growth of memory", most.rss-start.rss, mostGrowth, " MiB"), verdict("messages lost", float64(lost), 0, ""))
 	})
 }

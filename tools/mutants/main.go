@@ -78,6 +78,7 @@ func run(ctx context.Context, plan string, n int, seed uint64, least float64, na
 		return err
 	}
 	all = append(byHand, all...)
+	started := time.Now()
 	results := make([]outcome, len(all))
 	var wg sync.WaitGroup
 	var print sync.Mutex
@@ -105,7 +106,9 @@ func run(ctx context.Context, plan string, n int, seed uint64, least float64, na
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return score(all, results, least)
+	err = score(all, results, least)
+	fmt.Printf("%d mutants in %v\n", len(all), time.Since(started).Round(time.Second))
+	return err
 }
 
 // draw reads the plan and picks n places of each of its lines.
@@ -211,22 +214,19 @@ func try(ctx context.Context, m mutant) outcome {
 	if os.WriteFile(changed, m.text, 0o600) != nil || os.WriteFile(overlay, b, 0o600) != nil {
 		return invalid
 	}
-	if command(ctx, "build", "-overlay", overlay, "./"+filepath.Dir(m.file)) != nil {
-		return invalid
-	}
-	args := append([]string{"test", "-overlay", overlay, "-vet=off", "-failfast", "-short", "-timeout", testLimit.String()}, m.tests...)
-	if command(ctx, args...) != nil {
-		return killed
-	}
-	return lived
-}
-
-func command(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*testLimit)
 	defer cancel()
+	args := append([]string{"test", "-overlay", overlay, "-vet=off", "-failfast", "-short", "-timeout", testLimit.String()}, m.tests...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.WaitDelay = time.Second
-	return cmd.Run()
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return lived
+	case bytes.Contains(out, []byte("[build failed]")) || bytes.Contains(out, []byte("[setup failed]")):
+		return invalid
+	}
+	return killed
 }
 
 // score prints how many mutants of each group were noticed.
