@@ -4,10 +4,7 @@
 //
 //	func main() {
 //		b := ncat.New()
-//		b.OnPrivate(func(ctx context.Context, b *ncat.Bot, m *onebot.PrivateMessage) error {
-//			_, err := b.Reply(ctx, m, "你好")
-//			return err
-//		})
+//		b.OnText("你好", ncat.Say("你好！"))
 //		log.Fatal(ncatd.Main(b))
 //	}
 //

@@ -98,8 +98,3 @@ func (b *Bot) Backfill(ctx context.Context) (int, error) {
 	}
 	return n, nil
 }
-
-// OnBackfilled sets who is told of each message that was missed and fetched,
-// before it is handed to the bot: f must return at once and not change the event. It
-// must be called before Run.
-func (s *Session) OnBackfilled(f func(onebot.Event)) { s.told = f }

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -217,7 +218,7 @@ func TestGap(t *testing.T) {
 		h.Event(p.write(chats[2], alice, "after"))
 		h.Pass(time.Minute)
 		r.want(t, "p after")
-		if s := h.Session.Stats(); s.Backfilled != 21 || s.Duplicates != 1 || s.Dropped != 0 {
+		if s := botlink.Of(h.Bot()).Session().Stats(); s.Backfilled != 21 || s.Duplicates != 1 || s.Dropped != 0 {
 			t.Errorf("%+v", s)
 		}
 
@@ -240,7 +241,7 @@ func TestGapBetweenSessions(t *testing.T) {
 		for _, text := range []string{"first", "second"} {
 			h := &ncattest.Harness{Caller: &ncattest.Caller{}}
 			p.attach(h)
-			s := b.NewSession("", h.Caller)
+			s := botlink.Of(b).NewSession("", h.Caller, botlink.Options{})
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan struct{})
 			go func() { s.Run(ctx); close(ended) }()
@@ -546,7 +547,7 @@ func TestLinkBeforeRun(t *testing.T) {
 		b.OnMessage(r.handle)
 		h := &ncattest.Harness{Caller: &ncattest.Caller{}}
 		p.attach(h)
-		s := b.NewSession("", h.Caller)
+		s := botlink.Of(b).NewSession("", h.Caller, botlink.Options{})
 		s.Deliver(&onebot.Lifecycle{EventBase: ncattest.Base(onebot.PostMeta), SubType: "connect"})
 		s.Deliver(p.write(chat, alice, "early"))
 		s.Deliver(p.write(other, alice, "early"))

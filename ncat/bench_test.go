@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -43,11 +44,11 @@ func BenchmarkEvent(b *testing.B) {
 			}
 			done := make(chan struct{}, 1)
 			bot.OnGroup(func(ctx context.Context, bot *ncat.Bot, m *onebot.GroupMessage) error {
-				_, err := bot.Reply(ctx, m, "pong")
+				err := bot.Reply(ctx, m, "pong")
 				done <- struct{}{}
 				return err
 			})
-			s := bot.NewSession("", instant{})
+			s := botlink.Of(bot).NewSession("", instant{}, botlink.Options{})
 			ctx, cancel := context.WithCancel(b.Context())
 			ended := make(chan struct{})
 			go func() { s.Run(ctx); close(ended) }()
@@ -72,12 +73,12 @@ func BenchmarkCommand(b *testing.B) {
 			done := make(chan struct{}, 1)
 			for i := range n {
 				bot.OnCommand(fmt.Sprintf("ping%d", i), func(ctx context.Context, bot *ncat.Bot, m onebot.MessageEvent) error {
-					_, err := bot.Reply(ctx, m, "pong")
+					err := bot.Reply(ctx, m, "pong")
 					done <- struct{}{}
 					return err
 				})
 			}
-			s := bot.NewSession("", instant{})
+			s := botlink.Of(bot).NewSession("", instant{}, botlink.Options{})
 			ctx, cancel := context.WithCancel(b.Context())
 			ended := make(chan struct{})
 			go func() { s.Run(ctx); close(ended) }()

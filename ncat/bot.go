@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/bot/journal"
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -24,7 +25,7 @@ var ErrNoAccount = errors.New("no account to act for")
 // with [New]. It is safe for concurrent use.
 type Bot struct {
 	core *core
-	s    *Session // nil in what New returned
+	s    *session // nil in what New returned
 	own  *owner   // of what is registered through it; nil: the bot itself
 	next *staging // where it registers instead, during [Host.Replace]
 	api  *onebot.Client
@@ -53,7 +54,7 @@ type core struct {
 	trouble          func(part string, err error)
 
 	mu       sync.Mutex    // guards the fields below
-	sessions []*Session    // running ones
+	sessions []*session    // running ones
 	messages *journal.Book // nil before the first session; see book
 }
 
@@ -126,16 +127,43 @@ func New(opts ...Option) *Bot {
 	b := &Bot{core: c}
 	b.api = onebot.NewClient(b)
 	c.bot = b
-	b.Apply(opts...)
+	b.apply(opts...)
 	return b
 }
 
-// Apply changes options after [New]. The runtime uses it to bring in the
-// configuration; it must not be called while an account runs the bot.
-func (b *Bot) Apply(opts ...Option) {
+func (b *Bot) apply(opts ...Option) {
 	for _, o := range opts {
 		o(b.core)
 	}
+}
+
+// What the daemon and the tests need of a bot goes through package botlink, so
+// that authors see what is for them.
+func init() {
+	botlink.Register(func(b *Bot) botlink.Runtime[*Bot] { return botRuntime{b} }, (*Bot).apply)
+}
+
+// botRuntime implements [botlink.Runtime].
+type botRuntime struct{ b *Bot }
+
+func (r botRuntime) NewSession(name string, c onebot.Caller, o botlink.Options) botlink.Session[*Bot] {
+	s := r.b.newSession(name, c)
+	s.sharedDisk, s.told = o.SharedDisk, o.Backfilled
+	return s
+}
+
+func (r botRuntime) Session() botlink.Session[*Bot] {
+	if s := r.b.session(); s != nil {
+		return s
+	}
+	return nil
+}
+
+func (r botRuntime) ChoosePlugins(enabled func(id string) bool) {
+	l := &r.b.core.life
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.choice = enabled
 }
 
 // API returns the client with one method for every action.
@@ -214,7 +242,7 @@ func (b *Bot) Stream(ctx context.Context, action string, params any, packet func
 var _ onebot.Streamer = (*Bot)(nil)
 
 // session returns the account's session, or the only one there is.
-func (b *Bot) session() *Session {
+func (b *Bot) session() *session {
 	if b.s != nil {
 		return b.s
 	}
@@ -226,14 +254,14 @@ func (b *Bot) session() *Session {
 	return nil
 }
 
-func (c *core) add(s *Session) {
+func (c *core) add(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sessions = append(c.sessions, s)
 }
 
-func (c *core) remove(s *Session) {
+func (c *core) remove(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sessions = slices.DeleteFunc(c.sessions, func(x *Session) bool { return x == s })
+	c.sessions = slices.DeleteFunc(c.sessions, func(x *session) bool { return x == s })
 }

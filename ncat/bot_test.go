@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -36,7 +37,7 @@ func TestOrderWithinAChatAndChatsInParallel(t *testing.T) {
 		inside[m.GroupID] = true
 		seen[m.GroupID] = append(seen[m.GroupID], m.Text())
 		mu.Unlock()
-		if _, err := b.Reply(ctx, m, "pong"); err != nil {
+		if err := b.Reply(ctx, m, "pong"); err != nil {
 			t.Error(err)
 		}
 		mu.Lock()
@@ -77,7 +78,7 @@ func TestManyCallsFromOneHandler(t *testing.T) {
 			wg.Go(func() { _, errs[i] = b.SendGroup(ctx, 7, "x") })
 		}
 		wg.Wait()
-		_, err := b.Reply(ctx, m, "done")
+		err := b.Reply(ctx, m, "done")
 		result <- errors.Join(append(errs, err)...)
 		return nil
 	})
@@ -101,7 +102,7 @@ func TestHandlersMayHoldALockOverACall(t *testing.T) {
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 		mu.Lock()
 		defer mu.Unlock()
-		_, err := b.Reply(ctx, m, "pong")
+		err := b.Reply(ctx, m, "pong")
 		done.Add(1)
 		return err
 	})
@@ -123,7 +124,7 @@ func TestManyBlockedChats(t *testing.T) {
 	answered := make(chan error, 1)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 		if m.GroupID > chats {
-			_, err := b.Reply(ctx, m, "pong")
+			err := b.Reply(ctx, m, "pong")
 			answered <- err
 			return nil
 		}
@@ -169,17 +170,17 @@ func TestPrioritiesStopFiltersAndMiddleware(t *testing.T) {
 	b.OnGroup(handler("low", nil), ncat.Priority(-1))
 	removed := b.OnGroup(handler("removed", nil))
 	b.OnGroup(handler("first", nil))
-	b.OnGroup(handler("second", errors.New("no matter")), ncat.With(func(next ncat.Handler) ncat.Handler {
+	b.OnGroup(handler("second", errors.New("no matter")), ncat.Wrap(func(next ncat.Handler) ncat.Handler {
 		return func(ctx context.Context, b *ncat.Bot, e onebot.Event) error { note("with"); return next(ctx, b, e) }
 	}))
 	b.OnGroup(handler("high", nil), ncat.Priority(5))
 	b.OnGroup(handler("filtered", nil), ncat.Where(func(b *ncat.Bot, e onebot.Event) bool { return false }))
 	b.OnPrivate(func(context.Context, *ncat.Bot, *onebot.PrivateMessage) error { note("private"); return nil })
-	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e onebot.Event) error { note("any"); return ncat.Stop }, ncat.Priority(-2))
+	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e onebot.Event) error { note("any"); return ncat.ErrStop }, ncat.Priority(-2))
 	b.OnMessage(func(context.Context, *ncat.Bot, onebot.MessageEvent) error { note("never"); return nil }, ncat.Priority(-3))
 	removed.Remove()
 
-	s := b.NewSession("main", noCalls{})
+	s := botlink.Of(b).NewSession("main", noCalls{}, botlink.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { s.Run(ctx); end <- struct{}{} }()
 	s.Feed(groupFrame(1, 1))
@@ -197,7 +198,7 @@ func TestPrioritiesStopFiltersAndMiddleware(t *testing.T) {
 func TestSendForms(t *testing.T) {
 	rec := &recorder{}
 	b := ncat.New()
-	bot := b.NewSession("", rec).Bot()
+	bot := botlink.Of(b).NewSession("", rec, botlink.Options{}).Bot()
 	e, err := onebot.Decode(groupFrame(5, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -208,22 +209,30 @@ func TestSendForms(t *testing.T) {
 	bot.Quote(ctx, m, "q")
 	bot.Mention(ctx, m, "hi")
 	bot.SendPrivate(ctx, 9, "p")
+	ncat.Say("n=", 7)(ctx, bot, m)
+	ncat.SayFunc(func(m onebot.MessageEvent) any { return m.Msg().UserID })(ctx, bot, m)
+	if err := ncat.SayFunc(func(onebot.MessageEvent) any { return nil })(ctx, bot, m); err != nil {
+		t.Error(err)
+	}
 	want := []string{
 		`send_group_msg {"group_id":"5","message":[{"type":"text","data":{"text":"a"}},{"type":"face","data":{"id":"1"}},{"type":"text","data":{"text":"b"}}]}`,
 		`send_group_msg {"group_id":"5","message":[{"type":"reply","data":{"id":"2"}},{"type":"text","data":{"text":"q"}}]}`,
 		`send_group_msg {"group_id":"5","message":[{"type":"at","data":{"qq":"2"}},{"type":"text","data":{"text":" "}},{"type":"text","data":{"text":"hi"}}]}`,
 		`send_private_msg {"user_id":"9","message":[{"type":"text","data":{"text":"p"}}]}`,
+		`send_group_msg {"group_id":"5","message":[{"type":"text","data":{"text":"n="}},{"type":"text","data":{"text":"7"}}]}`,
+		`send_group_msg {"group_id":"5","message":[{"type":"text","data":{"text":"2"}}]}`,
 	}
 	if !slices.Equal(rec.calls, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(rec.calls, "\n"), strings.Join(want, "\n"))
 	}
-	for _, bad := range []func() (onebot.MessageID, error){
-		func() (onebot.MessageID, error) { return bot.Reply(ctx, m, struct{}{}) },
-		func() (onebot.MessageID, error) { return bot.Reply(ctx, m) },
-		func() (onebot.MessageID, error) { return bot.Reply(ctx, m, "") },
-		func() (onebot.MessageID, error) { return bot.Send(ctx, ncat.Chat{}, "x") },
+	for _, bad := range []func() error{
+		func() error { return bot.Reply(ctx, m, struct{}{}) },
+		func() error { return bot.Reply(ctx, m) },
+		func() error { return bot.Reply(ctx, m, "") },
+		func() error { return ncat.Say(nil)(ctx, bot, m) },
+		func() error { _, err := bot.Send(ctx, ncat.Chat{}, "x"); return err },
 	} {
-		if _, err := bad(); !errors.Is(err, onebot.ErrNotSent) {
+		if err := bad(); !errors.Is(err, onebot.ErrNotSent) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -263,8 +263,7 @@ func (c *command) run(ctx context.Context, b *Bot, reg *registration, m onebot.M
 		return nil // the prefixes or the commands changed just now
 	}
 	say := func(text string) error {
-		_, err := b.Reply(ctx, m, text)
-		return err
+		return b.Reply(ctx, m, text)
 	}
 	if !b.core.perms.may(b, m, reg) {
 		return say(b.text("denied"))

@@ -237,8 +237,7 @@ func answerHelp(ctx context.Context, b *Bot, e onebot.Event) error {
 	if !ok {
 		return nil
 	}
-	_, err := b.Reply(ctx, m, ix.answer(b, m, at))
-	return err
+	return b.Reply(ctx, m, ix.answer(b, m, at))
 }
 
 func (ix *commandIndex) answer(b *Bot, m onebot.MessageEvent, at place) string {

@@ -10,17 +10,8 @@ import (
 )
 
 // message joins what callers hand to Reply and its kin.
-func message(head, content []any) (onebot.Message, error) {
-	msg := make(onebot.Message, 0, len(head)+len(content))
-	for _, parts := range [2][]any{head, content} {
-		for _, p := range parts {
-			var err error
-			if msg, err = appendContent(msg, p); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return msg, nil
+func message(content []any) (onebot.Message, error) {
+	return appendContent(make(onebot.Message, 0, len(content)), content)
 }
 
 func appendContent(msg onebot.Message, p any) (onebot.Message, error) {

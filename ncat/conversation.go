@@ -105,7 +105,7 @@ func (b *Bot) ask(ctx context.Context, m onebot.MessageEvent, question any, o *a
 		} else {
 			content = []any{question}
 		}
-		if _, err := b.Reply(ctx, m, content...); err != nil {
+		if err := b.Reply(ctx, m, content...); err != nil {
 			return nil, err
 		}
 	}
@@ -199,13 +199,13 @@ type talks struct {
 
 // talkKey is where somebody waits; the zero Chat is anywhere.
 type talkKey struct {
-	s    *Session
+	s    *session
 	chat Chat
 }
 
 type waiter struct {
 	t      *talks
-	s      *Session
+	s      *session
 	key    talkKey
 	filter Filter
 	got    chan onebot.Event // 1 slot

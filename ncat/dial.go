@@ -28,20 +28,20 @@ type dialOptions struct {
 	shared      bool
 }
 
-// WithCallTimeout sets after how long a call ends whose context has no
+// CallTimeout sets after how long a call ends whose context has no
 // deadline; 30 s without it.
-func WithCallTimeout(d time.Duration) DialOption {
+func CallTimeout(d time.Duration) DialOption {
 	return func(o *dialOptions) { o.callTimeout = d }
 }
 
-// WithTLS configures the connection to a wss endpoint.
-func WithTLS(c *tls.Config) DialOption { return func(o *dialOptions) { o.tls = c } }
+// TLSConfig configures the connection to a wss endpoint.
+func TLSConfig(c *tls.Config) DialOption { return func(o *dialOptions) { o.tls = c } }
 
-// WithSharedDisk says that the endpoint sees the files of this machine under the
+// SharedDisk says that the endpoint sees the files of this machine under the
 // same paths and may read them, as a NapCat does that runs on this machine, as
 // the same user and in no container. [Path] is then passed on as a path; without
 // it, what is sent is brought to NapCat and attachments are fetched from it.
-func WithSharedDisk() DialOption { return func(o *dialOptions) { o.shared = true } }
+func SharedDisk() DialOption { return func(o *dialOptions) { o.shared = true } }
 
 // Dial runs the bot against the OneBot 11 forward WebSocket at url (ws or wss)
 // until ctx ends, whose cause it returns. It connects again when the link is
@@ -57,7 +57,7 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 		o(&do)
 	}
 	r := &rpc.Redialer{URL: url, Options: rpc.Options{Token: token, Logger: b.core.log, CallTimeout: do.callTimeout, TLS: do.tls}}
-	s := b.NewSession("", r)
+	s := b.newSession("", r)
 	s.sharedDisk = do.shared
 	connected, down := s.linkLog("url", rpc.Redact(url))
 	// NapCat takes every connection and refuses the token afterwards: a first event
@@ -90,7 +90,7 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 		defer tr.CloseIdleConnections()
 		h.Client = &http.Client{Transport: tr}
 	}
-	s := b.NewSession("", h)
+	s := b.newSession("", h)
 	s.sharedDisk = do.shared
 	log, down := s.linkLog("url", rpc.Redact(url))
 	up := func() { // there is no lifecycle event to tell
@@ -109,13 +109,13 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 // must be signed with secret unless it is empty. The handler is of use while run
 // runs.
 func (b *Bot) Webhook(secret, url, token string) (handler http.Handler, run func(ctx context.Context) error) {
-	s := b.NewSession("", &rpc.HTTP{URL: url, Token: token})
+	s := b.newSession("", &rpc.HTTP{URL: url, Token: token})
 	return &rpc.Webhook{Secret: secret, Event: func(_ onebot.UserID, frame []byte) { s.Feed(frame) }}, s.Run
 }
 
 // linkLog returns what logs the ups and downs of a link. A failure that repeats
 // itself several times a second is said once.
-func (s *Session) linkLog(key, where string) (up func(), down func(error)) {
+func (s *session) linkLog(key, where string) (up func(), down func(error)) {
 	var last string
 	up = func() {
 		last = ""
@@ -132,7 +132,7 @@ func (s *Session) linkLog(key, where string) (up func(), down func(error)) {
 
 // runWith runs the session and its link until one of them ends. The link
 // outlives ctx, so that handlers can finish what they are at.
-func (s *Session) runWith(ctx context.Context, link func(context.Context) error) error {
+func (s *session) runWith(ctx context.Context, link func(context.Context) error) error {
 	linkCtx, endLink := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endLink(nil)
 	ctx, cancel := context.WithCancelCause(ctx)

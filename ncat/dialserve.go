@@ -101,7 +101,7 @@ func (v *reverse) accept(w http.ResponseWriter, r *http.Request, event func(fram
 
 // serveEvents runs the session of a connection with events.
 func (v *reverse) serveEvents(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	var s *Session
+	var s *session
 	c := v.accept(w, r, func(frame []byte) { s.Feed(frame) })
 	if c == nil {
 		return
@@ -111,7 +111,7 @@ func (v *reverse) serveEvents(ctx context.Context, w http.ResponseWriter, r *htt
 	if roleOf(r) == "event" {
 		caller = &apart{v: v, self: self}
 	}
-	s = v.b.NewSession("", caller)
+	s = v.b.newSession("", caller)
 	s.sharedDisk = v.do.shared
 	s.self.Store(int64(self))
 	up, down := s.linkLog("remote", r.RemoteAddr)

@@ -7,7 +7,7 @@
 //		if m.Text() != "ping" {
 //			return nil
 //		}
-//		_, err := b.Reply(ctx, m, "pong")
+//		err := b.Reply(ctx, m, "pong")
 //		return err
 //	})
 //	log.Fatal(b.Dial(ctx, "ws://127.0.0.1:3001", token))
@@ -22,7 +22,7 @@
 // interface; [Bot.OnGroup], [Bot.OnPrivate] and [Bot.OnMessage] are short forms.
 // Events of one chat are handled one after the other in the order they came,
 // chats in parallel. Within one event, handlers run by [Priority], then in the
-// order they were registered; one that returns [Stop] keeps the event from the
+// order they were registered; one that returns [ErrStop] keeps the event from the
 // rest. A handler may take its time and may call whatever it likes. Its error
 // and its panic are logged, counted and handed to [Bot.OnError]; neither
 // disturbs anything else.
@@ -40,7 +40,7 @@
 //
 // [OnMatch] hands over the groups of a regular expression. A [Middleware] stands
 // around all handlers ([Bot.Use]), those of a plugin (Use of its [Host]), or a
-// single one ([With]).
+// single one ([Wrap]).
 //
 // # Commands
 //

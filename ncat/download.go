@@ -68,16 +68,16 @@ func OnlyTypes(types ...string) DownloadOption {
 	return func(o *downloadOptions) { o.types = types }
 }
 
-// WithHTTPClient sets what fetches web addresses; without it a client that asks
+// HTTPClient sets what fetches web addresses; without it a client that asks
 // public addresses only, see [AllowLocal].
-func WithHTTPClient(c *http.Client) DownloadOption {
+func HTTPClient(c *http.Client) DownloadOption {
 	return func(o *downloadOptions) { o.client = c }
 }
 
 // AllowLocal lets a download fetch from web addresses of this machine and of
 // private networks, which otherwise it does not: the address is in a message, and
 // whoever wrote that must not choose what the bot's machine asks its neighbours.
-// It has no effect beside [WithHTTPClient].
+// It has no effect beside [HTTPClient].
 func AllowLocal() DownloadOption { return func(o *downloadOptions) { o.local = true } }
 
 // ErrLocalAddress ends a download from an address that [AllowLocal] would allow.

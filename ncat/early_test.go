@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -30,7 +31,7 @@ func TestEventsBeforePluginsAreSetUp(t *testing.T) {
 			return nil
 		})
 	}})
-	s := b.NewSession("", &talker{})
+	s := botlink.Of(b).NewSession("", &talker{}, botlink.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

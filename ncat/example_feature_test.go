@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -40,7 +41,7 @@ func (s stage) Call(_ context.Context, action string, params, result any) error 
 // before is answered.
 func perform(b *ncat.Bot, lines ...string) {
 	st := stage{make(chan struct{}, 1)}
-	s := b.NewSession("", st)
+	s := botlink.Of(b).NewSession("", st, botlink.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { _ = s.Run(ctx); close(ended) }()
@@ -64,8 +65,7 @@ func ExampleCommand() {
 	}
 	b := ncat.New(ncat.WithLanguage("en"))
 	ncat.Command(b, "roll", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a rollArgs) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf("%d dice of %d sides, %q", a.Times, a.Sides, a.Note))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%d dice of %d sides, %q", a.Times, a.Sides, a.Note))
 	}, ncat.Alias("r"), ncat.Help("roll dice"))
 	perform(b, "/roll", `/r 20 -n3 for "luck"`, "/roll many", "/rol")
 	// Output:
@@ -89,8 +89,7 @@ func ExampleCommand() {
 func ExampleHelp() {
 	b := ncat.New(ncat.WithLanguage("en"))
 	answer := func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "done")
-		return err
+		return b.Reply(ctx, m, "done")
 	}
 	b.OnCommand("vote start", answer, ncat.Help("begin a vote"))
 	b.OnCommand("vote stop", answer, ncat.Help("end it"), ncat.Need(ncat.RoleGroupAdmin)) // not in private
@@ -117,8 +116,7 @@ func ExampleBot_Ask() {
 		if err != nil {
 			return err
 		}
-		_, err = b.Reply(ctx, m, drinks[n], " for ", who.Msg().Text())
-		return err
+		return b.Reply(ctx, m, drinks[n], " for ", who.Msg().Text())
 	})
 	perform(b, "/order", "阿明", "2")
 	// Output:
@@ -137,8 +135,7 @@ func ExampleOnMatch() {
 	b := ncat.New()
 	busy := ncat.InGroup().And(ncat.MentionsMe().Not())
 	ncat.OnMatch(b, `^(\d+)\s*([+*])\s*(\d+)$`, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, g []string) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf("%s and %s, by %s", g[1], g[3], g[2]))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%s and %s, by %s", g[1], g[3], g[2]))
 	}, ncat.Where(busy.Not(), ncat.NotSelf()))
 	perform(b, "2 * 21")
 	// Output:
@@ -152,15 +149,13 @@ func ExampleBot_Use() {
 	b.Use(func(next ncat.Handler) ncat.Handler {
 		return func(ctx context.Context, b *ncat.Bot, e onebot.Event) error {
 			if m, ok := e.(onebot.MessageEvent); ok && m.Msg().UserID == 20002 {
-				_, err := b.Reply(ctx, m, "not you again")
-				return err
+				return b.Reply(ctx, m, "not you again")
 			}
 			return next(ctx, b, e)
 		}
 	})
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "hello")
-		return err
+		return b.Reply(ctx, m, "hello")
 	})
 	perform(b, "hi")
 	// Output:
@@ -174,7 +169,7 @@ func ExampleBot_OnError() {
 	b.OnError(func(ctx context.Context, b *ncat.Bot, e onebot.Event, err error) {
 		var p *ncat.PanicError
 		if m, ok := e.(onebot.MessageEvent); ok {
-			_, _ = b.Reply(ctx, m, fmt.Sprintf("sorry: %v (a panic: %v)", err, errors.As(err, &p)))
+			_ = b.Reply(ctx, m, fmt.Sprintf("sorry: %v (a panic: %v)", err, errors.As(err, &p)))
 		}
 	})
 	b.OnMessage(func(context.Context, *ncat.Bot, onebot.MessageEvent) error { panic("no tea left") }, ncat.Named("tea"))
@@ -207,8 +202,7 @@ func (counter) Setup(ctx context.Context, h *ncat.Host) error {
 		if err != nil {
 			return err
 		}
-		_, err = b.Reply(ctx, m, fmt.Sprintf("%d %s", n, conf.Word))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%d %s", n, conf.Word))
 	})
 	return nil
 }
@@ -250,8 +244,7 @@ func ExampleParseSchedule() {
 func ExampleImage() {
 	b := ncat.New()
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "look: ", ncat.Image(ncat.Bytes([]byte("a picture"))))
-		return err
+		return b.Reply(ctx, m, "look: ", ncat.Image(ncat.Bytes([]byte("a picture"))))
 	})
 	perform(b, "show me")
 	// Output:
@@ -270,14 +263,12 @@ func ExampleBot_DownloadFile() {
 		name := fmt.Sprintf("picture-%d", m.Msg().MessageID) // not a name that somebody else chose
 		d, err := b.DownloadFile(ctx, name, img, ncat.MaxSize(5<<20), ncat.OnlyTypes("image/"))
 		if errors.Is(err, ncat.ErrTooLarge) {
-			_, err = b.Quote(ctx, m, "5 MiB at most, please")
-			return err
+			return b.Quote(ctx, m, "5 MiB at most, please")
 		}
 		if err != nil {
 			return err
 		}
-		_, err = b.Quote(ctx, m, fmt.Sprintf("kept %d bytes of %s", d.Size, d.Type))
-		return err
+		return b.Quote(ctx, m, fmt.Sprintf("kept %d bytes of %s", d.Size, d.Type))
 	})
 }
 
@@ -298,8 +289,7 @@ func ExampleBot_Forward() {
 func ExampleBot_Permissions() {
 	b := ncat.New(ncat.WithLanguage("en"), ncat.WithAdmins(20002))
 	b.OnCommand("publish", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "published")
-		return err
+		return b.Reply(ctx, m, "published")
 	}, ncat.Need("editor"))
 	if err := b.Permissions().Grant(context.Background(), "editor", ncat.Scope{Group: 700000001, User: 20003}); err != nil {
 		fmt.Println(err)

@@ -18,8 +18,7 @@ func Example() {
 		if m.Text() != "测试" {
 			return nil
 		}
-		_, err := b.Reply(ctx, m, "NcatBot 测试成功喵~")
-		return err
+		return b.Reply(ctx, m, "NcatBot 测试成功喵~")
 	})
 	log.Fatal(b.Dial(context.Background(), "ws://127.0.0.1:3001", os.Getenv("WS_TOKEN")))
 }
@@ -43,7 +42,7 @@ func ExampleOn() {
 		if err := b.API().SetGroupWholeBan(ctx, onebot.SetGroupWholeBanParams{GroupID: m.GroupID, Enable: new(true)}); err != nil {
 			return err
 		}
-		return ncat.Stop // nobody else shall answer it
+		return ncat.ErrStop // nobody else shall answer it
 	}, ncat.Where(fromOwner), ncat.Priority(10), ncat.Named("quiet"))
 }
 

@@ -17,7 +17,7 @@ import (
 // A FIFO in the place of media ends at once: nobody writes into it.
 func TestFIFOAsMedia(t *testing.T) {
 	b := ncat.New()
-	dialWorld(t, b, ncat.WithSharedDisk())
+	dialWorld(t, b, ncat.SharedDisk())
 	path := filepath.Join(t.TempDir(), "pipe.png")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // handle runs the handlers for one event.
-func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
+func (s *session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
 		if h.pick {
@@ -43,7 +43,7 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 			q.cancel.Store(nil)
 			(*cancel)(nil)
 		}
-		if errors.Is(err, Stop) {
+		if errors.Is(err, ErrStop) {
 			return
 		}
 		if err != nil {
@@ -56,7 +56,7 @@ func (s *Session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 }
 
 // passes asks the filters of a handler.
-func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool) {
+func (s *session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			ok = false
@@ -76,7 +76,7 @@ func (s *Session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool
 var errGoexit = errors.New("handler ended its goroutine")
 
 // call runs one handler and turns its panic into an error.
-func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
+func (s *session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) (err error) {
 	returned := false
 	defer func() {
 		q.running.Store(nil)
@@ -98,7 +98,7 @@ func (s *Session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e 
 }
 
 // report counts and tells a handler's error.
-func (s *Session) report(ctx context.Context, t *table, h *bound, e onebot.Event, err error) {
+func (s *session) report(ctx context.Context, t *table, h *bound, e onebot.Event, err error) {
 	attrs := []any{"handler", h.name, "event", fmt.Sprintf("%T", e), "error", err}
 	if h.owner.id != "" {
 		attrs = append(attrs, "plugin", h.owner.id)
@@ -117,7 +117,7 @@ func (s *Session) report(ctx context.Context, t *table, h *bound, e onebot.Event
 }
 
 // hook runs one error hook; its panic is logged and goes no further.
-func (s *Session) hook(ctx context.Context, hook func(context.Context, *Bot, onebot.Event, error), e onebot.Event, err error) {
+func (s *session) hook(ctx context.Context, hook func(context.Context, *Bot, onebot.Event, error), e onebot.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.panics.Add(1)
@@ -129,7 +129,7 @@ func (s *Session) hook(ctx context.Context, hook func(context.Context, *Bot, one
 
 // enter returns the context for one handler of o, nil if o was stopped. done
 // must be called when the handler has returned, unless it is nil.
-func (o *owner) enter(ctx context.Context, s *Session) (context.Context, func()) {
+func (o *owner) enter(ctx context.Context, s *session) (context.Context, func()) {
 	if o.id == "" {
 		return ctx, nil // the bot itself: it ends with the session
 	}
@@ -162,7 +162,7 @@ const (
 )
 
 // watch reports slow handlers and ends overdue ones until ctx ends.
-func (s *Session) watch(ctx context.Context) {
+func (s *session) watch(ctx context.Context) {
 	warn, deadline := s.core.warn, s.core.deadline
 	least := warn
 	if warn < 0 || deadline > 0 && deadline < warn {
@@ -206,7 +206,7 @@ func (s *Session) watch(ctx context.Context) {
 
 // endOverdueLocked cancels the handler r that runs in q and, with leave, lets the
 // chat go on without it.
-func (s *Session) endOverdueLocked(q *chatQueue, r *registration, leave bool) {
+func (s *session) endOverdueLocked(q *chatQueue, r *registration, leave bool) {
 	attrs := []any{"handler", r.name, "plugin", r.owner.id, "group_id", int64(q.chat.Group), "user_id", int64(q.chat.User)}
 	if cancel := q.cancel.Load(); cancel != nil && !q.overdue {
 		q.overdue = true

@@ -30,7 +30,7 @@ func (c *core) book() *journal.Book {
 
 // newJournal returns what stands in the way of a session's events; nil if nothing
 // is remembered.
-func (s *Session) newJournal() *journal.Filler {
+func (s *session) newJournal() *journal.Filler {
 	o := s.core.backfill
 	if o.Mode == BackfillOff {
 		return nil
@@ -46,7 +46,7 @@ func (s *Session) newJournal() *journal.Filler {
 }
 
 // deliverMissed hands on what the journal held back or fetched.
-func (s *Session) deliverMissed(e onebot.Event) {
+func (s *session) deliverMissed(e onebot.Event) {
 	if Backfilled(nil, e) {
 		s.events.Add(1)
 		if s.told != nil {
@@ -70,7 +70,7 @@ type Unfinished struct {
 func WithUnfinished(f func(Unfinished)) Option { return func(c *core) { c.unfinished = f } }
 
 // loadJournal reads what an earlier process saw, and says what it left undone.
-func (s *Session) loadJournal(ctx context.Context) {
+func (s *session) loadJournal(ctx context.Context) {
 	if s.journal == nil {
 		return
 	}
@@ -101,7 +101,7 @@ func (s *Session) loadJournal(ctx context.Context) {
 
 // runJournal fills gaps until ctx ends. The function that it returns waits for
 // that, and then brings what is not on disk yet there.
-func (s *Session) runJournal(ctx context.Context) (wait func()) {
+func (s *session) runJournal(ctx context.Context) (wait func()) {
 	if s.journal == nil {
 		return func() {}
 	}
@@ -118,24 +118,24 @@ func (s *Session) runJournal(ctx context.Context) (wait func()) {
 
 // note remembers a message as waiting for handlers, and reports false if it had
 // its turn already.
-func (s *Session) note(e onebot.Event) bool { return s.journal == nil || s.journal.Note(e) }
+func (s *session) note(e onebot.Event) bool { return s.journal == nil || s.journal.Note(e) }
 
 // forget takes a message back that was noted and will not be handled.
-func (s *Session) forget(e onebot.Event) {
+func (s *session) forget(e onebot.Event) {
 	if s.journal != nil {
 		s.journal.Forget(e)
 	}
 }
 
 // settled notes that nothing more is to be done with a message.
-func (s *Session) settled(e onebot.Event) {
+func (s *session) settled(e onebot.Event) {
 	if s.journal != nil {
 		s.journal.Settle(e)
 	}
 }
 
 // handleNoted is handle, with notes before and after it that outlive the process.
-func (s *Session) handleNoted(ctx context.Context, q *chatQueue, e onebot.Event) {
+func (s *session) handleNoted(ctx context.Context, q *chatQueue, e onebot.Event) {
 	if s.journal == nil {
 		s.handle(ctx, q, e)
 		return
@@ -151,7 +151,7 @@ func (s *Session) handleNoted(ctx context.Context, q *chatQueue, e onebot.Event)
 }
 
 // historian asks an account's host about its chats.
-type historian struct{ s *Session }
+type historian struct{ s *session }
 
 var _ journal.Host = (*historian)(nil)
 
@@ -315,7 +315,7 @@ type dropLog struct {
 }
 
 // drop counts an event that will not be handled.
-func (s *Session) drop(chat Chat, why string) {
+func (s *session) drop(chat Chat, why string) {
 	n := s.dropped.Add(1)
 	s.drops.mu.Lock()
 	defer s.drops.mu.Unlock()
@@ -327,7 +327,7 @@ func (s *Session) drop(chat Chat, why string) {
 
 // startJournalLocked lets what came before the session ran wait for what is
 // missing before it, and notes the rest.
-func (s *Session) startJournalLocked() {
+func (s *session) startJournalLocked() {
 	if s.journal == nil {
 		return
 	}

@@ -18,10 +18,10 @@ func TestHandlerLockedToItsThread(t *testing.T) {
 	b := ncat.New()
 	done := make(chan error, 100)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "free")
+		err := b.Reply(ctx, m, "free")
 		runtime.LockOSThread()
 		if err == nil {
-			_, err = b.Reply(ctx, m, "locked")
+			err = b.Reply(ctx, m, "locked")
 		}
 		if m.GroupID%2 == 0 {
 			defer runtime.UnlockOSThread()

@@ -67,7 +67,7 @@ func URL(url string) Source { return Source{url: url} }
 // inside a node by [Bot.SendForward], it is brought to NapCat first. If NapCat
 // shares the bot's disk, as under ncatd, it is told the path of a [Path]; all
 // else travels inside the message or, above 64 KiB, by stream upload, whose use
-// of memory does not depend on the size. See [WithSharedDisk] for bots that
+// of memory does not depend on the size. See [SharedDisk] for bots that
 // run by Dial.
 //
 // A Media is safe for concurrent use, and can be sent again and again unless it
@@ -348,10 +348,6 @@ func (b *Bot) sharesDisk() bool {
 	s := b.session()
 	return s != nil && s.sharedDisk
 }
-
-// ShareDisk says that the account's NapCat sees the files of this machine under
-// the same paths and may read them. It must be called before Run.
-func (s *Session) ShareDisk() { s.sharedDisk = true }
 
 // placeAll returns msg with its media, also those within nodes, brought to
 // NapCat. msg itself stays as it is.

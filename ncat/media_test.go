@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/internal/napcatsim/action"
 	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
@@ -67,7 +68,7 @@ func TestMediaArrives(t *testing.T) {
 		b := ncat.New()
 		var opts []ncat.DialOption
 		if shared {
-			opts = append(opts, ncat.WithSharedDisk())
+			opts = append(opts, ncat.SharedDisk())
 		}
 		w := dialWorld(t, b, opts...)
 		friend := onebot.UserID(w.Friends()[0].UIN)
@@ -168,7 +169,7 @@ func TestMediaThatDoesNotArriveIsNotSent(t *testing.T) {
 		}
 		return `{"message_id":1}`, nil
 	}}
-	bot := ncat.New().NewSession("", c).Bot()
+	bot := botlink.Of(ncat.New()).NewSession("", c, botlink.Options{}).Bot()
 	dir := t.TempDir()
 	empty := filepath.Join(dir, "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -237,8 +238,7 @@ func TestMediaSegments(t *testing.T) {
 		sent = string(m.Message)
 		return `{"message_id":1}`, err
 	}}
-	s := ncat.New().NewSession("", c)
-	s.ShareDisk()
+	s := botlink.Of(ncat.New()).NewSession("", c, botlink.Options{SharedDisk: true})
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.png")
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
@@ -299,7 +299,7 @@ func TestDownload(t *testing.T) {
 		b := ncat.New()
 		var opts []ncat.DialOption
 		if shared {
-			opts = append(opts, ncat.WithSharedDisk())
+			opts = append(opts, ncat.SharedDisk())
 		}
 		w := dialWorld(t, b, opts...)
 		disk := filepath.Join(t.TempDir(), "k.png")

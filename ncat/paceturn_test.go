@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -22,7 +23,7 @@ func TestATurnThatIsNotTakenIsGivenBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := ncat.New(opts...).NewSession("", instant{})
+				s := botlink.Of(ncat.New(opts...)).NewSession("", instant{}, botlink.Options{})
 				send := func(patience time.Duration) error {
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					defer cancel()

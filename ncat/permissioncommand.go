@@ -124,8 +124,7 @@ func (a permScope) scope(m onebot.MessageEvent) Scope {
 // permissionChange carries out a change of one rule and says what came of it.
 func permissionChange(ctx context.Context, b *Bot, m onebot.MessageEvent, verb, kind string, on bool, what string, a permScope) error {
 	say := func(format string, args ...any) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf(format, args...))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf(format, args...))
 	}
 	target, mistake := b.permissionTarget(what, kind)
 	if mistake != "" && on {
@@ -255,8 +254,7 @@ func permissionRoles(ctx context.Context, b *Bot, m onebot.MessageEvent, _ struc
 	if len(lines) == 0 {
 		lines = append(lines, b.text("perm.noroles"))
 	}
-	_, err := b.Reply(ctx, m, strings.Join(lines, "\n"))
-	return err
+	return b.Reply(ctx, m, strings.Join(lines, "\n"))
 }
 
 // rulesPage is how many rules one page has.
@@ -282,8 +280,7 @@ func permissionList(ctx context.Context, b *Bot, m onebot.MessageEvent, a permLi
 	if pages > 1 {
 		shown = append(slices.Clone(shown), fmt.Sprintf(b.text("perm.page"), page, pages))
 	}
-	_, err := b.Reply(ctx, m, strings.Join(shown, "\n"))
-	return err
+	return b.Reply(ctx, m, strings.Join(shown, "\n"))
 }
 
 // ruleText returns what a rule is about.

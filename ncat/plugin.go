@@ -77,16 +77,6 @@ func WithPluginConfig(section func(id string, into any) error) Option {
 	}
 }
 
-// WithPluginChoice sets which plugins run as long as nobody switched them with
-// [Bot.SetPlugin]; without it all do.
-func WithPluginChoice(enabled func(id string) bool) Option {
-	return func(c *core) {
-		c.life.mu.Lock()
-		defer c.life.mu.Unlock()
-		c.life.choice = enabled
-	}
-}
-
 // The states of a plugin.
 const (
 	PluginRunning  = "running"

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -78,7 +79,7 @@ func TestFullQueueIsCounted(t *testing.T) {
 		<-leave
 		return nil
 	})
-	s := b.NewSession("", noCalls{})
+	s := botlink.Of(b).NewSession("", noCalls{}, botlink.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { s.Run(ctx); close(ended) }()
@@ -106,7 +107,7 @@ func TestSlowAndStuckHandlersAreNamed(t *testing.T) {
 	defer close(never)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error { <-never; return nil }, ncat.Named("stuck"))
 	b.OnPrivate(func(ctx context.Context, b *ncat.Bot, m *onebot.PrivateMessage) error { return nil })
-	s := b.NewSession("", noCalls{})
+	s := botlink.Of(b).NewSession("", noCalls{}, botlink.Options{})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -129,7 +130,7 @@ func TestHandlersFinishBeforeTheLinkEnds(t *testing.T) {
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 		close(started)
 		<-ending.Done()
-		_, err := b.Reply(ctx, m, "last words")
+		err := b.Reply(ctx, m, "last words")
 		result <- err
 		return nil
 	})
@@ -154,7 +155,7 @@ func TestEndingInterruptsCalls(t *testing.T) {
 	b := ncat.New(ncat.WithDrain(20 * time.Millisecond))
 	result := make(chan error, 1)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "x")
+		err := b.Reply(ctx, m, "x")
 		result <- err
 		return err
 	})
@@ -177,7 +178,7 @@ func TestHandlersDeadline(t *testing.T) {
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		defer cancel()
-		_, err := b.Reply(ctx, m, "x")
+		err := b.Reply(ctx, m, "x")
 		result <- err
 		return nil
 	})

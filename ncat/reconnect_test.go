@@ -22,7 +22,7 @@ func TestLossAndReconnect(t *testing.T) {
 	b := ncat.New(ncat.WithBackfill(ncat.Backfill{Mode: ncat.BackfillOff})) // whose calls would count
 	result := make(chan error, 1)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "x")
+		err := b.Reply(ctx, m, "x")
 		result <- err
 		return nil
 	})
@@ -89,8 +89,7 @@ func TestSeveralAccounts(t *testing.T) {
 	hosts := []*host{newHost(t), newHost(t)}
 	got := make(chan string, 2)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "pong")
-		return err
+		return b.Reply(ctx, m, "pong")
 	})
 	for i, h := range hosts {
 		h.answer = func(string, json.RawMessage) string { got <- fmt.Sprint(i); return "null" }

@@ -15,9 +15,9 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// Stop is returned by a handler that dealt with an event, to keep it from the
+// ErrStop is returned by a handler that dealt with an event, to keep it from the
 // handlers that would come after it. It is no failure.
-var Stop = errors.New("event dealt with")
+var ErrStop = errors.New("event dealt with")
 
 // Handler handles one event of any type. ctx ends when the account's bot is
 // asked to end or the handler's plugin is switched off.
@@ -46,8 +46,8 @@ func Where(filters ...Filter) HandlerOption {
 	return func(r *registration) { r.filters = append(r.filters, filters...) }
 }
 
-// With wraps one handler in middleware, the first outermost.
-func With(mw ...Middleware) HandlerOption {
+// Wrap wraps one handler in middleware, the first outermost.
+func Wrap(mw ...Middleware) HandlerOption {
 	return func(r *registration) { r.middleware = append(r.middleware, mw...) }
 }
 
@@ -91,7 +91,7 @@ type owner struct {
 
 	mu        sync.Mutex // guards the fields below
 	stopped   error      // the cause; nil while it runs
-	cancels   map[*Session]context.CancelCauseFunc
+	cancels   map[*session]context.CancelCauseFunc
 	opened    bool            // its schedules run
 	ctx       context.Context // of its goroutines
 	cancel    context.CancelCauseFunc
@@ -101,7 +101,7 @@ type owner struct {
 }
 
 func newOwner(id string) *owner {
-	return &owner{id: id, cancels: map[*Session]context.CancelCauseFunc{}}
+	return &owner{id: id, cancels: map[*session]context.CancelCauseFunc{}}
 }
 
 // bound is one registration ready to run: wrapped in all middleware.
@@ -252,7 +252,13 @@ func (b *Bot) OnMessage(h func(ctx context.Context, b *Bot, m onebot.MessageEven
 	return On(b, h, opts...)
 }
 
-// Use wraps every handler in middleware, the first outermost, around what [With]
+// OnText registers h for messages whose text, without surrounding white space, is
+// text; see [TextIs] and [Keyword] for other filters.
+func (b *Bot) OnText(text string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent) error, opts ...HandlerOption) *Registration {
+	return On(b, h, append([]HandlerOption{Where(TextIs(text))}, opts...)...)
+}
+
+// Use wraps every handler in middleware, the first outermost, around what [Wrap]
 // adds to single handlers. A plugin's Use wraps the plugin's handlers only.
 func (b *Bot) Use(mw ...Middleware) {
 	r := &b.core.registry

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -92,7 +93,7 @@ func TestPaceOfAnAccount(t *testing.T) {
 		for i := range 1100 {
 			s.send(h, ncat.Group(onebot.GroupID(800000000+i)), fmt.Sprint(i))
 		}
-		st := h.Session.Stats()
+		st := botlink.Of(h.Bot()).Session().Stats()
 		if st.Paced != 1024 || st.Refused != 1100-1-1024 {
 			t.Errorf("%+v", st)
 		}
@@ -121,7 +122,7 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never = make(chan struct{})
 		b := ncat.New(ncat.WithHandlerDeadline(time.Minute), ncat.WithDrain(time.Second))
-		b.Apply(ncat.WithLogger(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		botlink.Apply(b, ncat.WithLogger(slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
 			logMu.Lock()
 			defer logMu.Unlock()
 			return log.Write(p)
@@ -144,7 +145,7 @@ func TestHandlerThatNeverReturns(t *testing.T) {
 			return nil
 		}, ncat.Named("stubborn"))
 		h := &ncattest.Harness{Caller: &ncattest.Caller{}}
-		s := b.NewSession("", h.Caller)
+		s := botlink.Of(b).NewSession("", h.Caller, botlink.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
@@ -198,7 +199,7 @@ func TestHundredCallsAtOnce(t *testing.T) {
 	b := ncat.New()
 	results := make(chan error, 300)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "x")
+		err := b.Reply(ctx, m, "x")
 		results <- err
 		return err
 	})
@@ -206,7 +207,7 @@ func TestHundredCallsAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
-				_, err := b.Reply(ctx, m, "x")
+				err := b.Reply(ctx, m, "x")
 				results <- err
 			})
 		}
@@ -244,7 +245,7 @@ func TestOrderBesideASlowHandler(t *testing.T) {
 			slow <- m.Text()
 			return nil
 		}
-		if _, err := b.Reply(ctx, m, "x"); err != nil {
+		if err := b.Reply(ctx, m, "x"); err != nil {
 			return err
 		}
 		fast <- m.Text()
@@ -320,7 +321,7 @@ func TestPluginSwitchesItselfOff(t *testing.T) {
 			default:
 				t.Errorf("%s: not closed", text)
 			}
-			if s := h.Session.Stats(); s.Errors != 0 || s.Panics != 0 {
+			if s := botlink.Of(h.Bot()).Session().Stats(); s.Errors != 0 || s.Panics != 0 {
 				t.Errorf("%s: %+v", text, s)
 			}
 		})

@@ -46,5 +46,5 @@ func Every(d time.Duration) Schedule { return schedule.Every(d) }
 // same.
 func Daily(hour, minute int, loc *time.Location) Schedule { return schedule.Daily(hour, minute, loc) }
 
-// At returns the schedule that is due once, at t.
-func At(t time.Time) Schedule { return schedule.At(t) }
+// Once returns the schedule that is due once, at t.
+func Once(t time.Time) Schedule { return schedule.At(t) }

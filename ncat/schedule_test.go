@@ -25,7 +25,7 @@ func TestSchedulesKeepStep(t *testing.T) {
 		{hourly, 150 * time.Minute, 3 * time.Hour},
 		{hourly, -time.Second, time.Hour}, // it was set back a little: not again
 		{hourly, -48 * time.Hour, -47 * time.Hour},
-		{At(from), time.Second, 0},
+		{Once(from), time.Second, 0},
 	} {
 		got := after(c.s, from, from.Add(c.late))
 		if got.IsZero() != (c.want == 0) || !got.IsZero() && !got.Equal(from.Add(c.want)) {

@@ -30,8 +30,8 @@ type Scheduled struct {
 // ScheduleOption configures one schedule.
 type ScheduleOption func(*Scheduled)
 
-// In sets the time zone of a schedule; time.Local without it.
-func In(loc *time.Location) ScheduleOption { return func(s *Scheduled) { s.loc = loc } }
+// InZone sets the time zone of a schedule; time.Local without it.
+func InZone(loc *time.Location) ScheduleOption { return func(s *Scheduled) { s.loc = loc } }
 
 // Jitter delays each run by a random time of up to d.
 func Jitter(d time.Duration) ScheduleOption { return func(s *Scheduled) { s.jitter = max(d, 0) } }
@@ -218,7 +218,7 @@ func (s *Scheduled) once(ctx context.Context) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	if err := s.run(ctx, s.b); !errors.Is(err, Stop) {
+	if err := s.run(ctx, s.b); !errors.Is(err, ErrStop) {
 		return err
 	}
 	return nil

@@ -7,35 +7,55 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// Reply sends content into the chat that m came from and returns the new
-// message's id. content is any mix of [onebot.Segment], [*Media], [onebot.Message],
-// lists of these, and what becomes plain text: strings, numbers, bools, errors,
-// times, durations and whatever is a [fmt.Stringer].
-func (b *Bot) Reply(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
-	return b.Send(ctx, ChatOf(m), content...)
+// Reply sends content into the chat that m came from. content is any mix of
+// [onebot.Segment], [*Media], [onebot.Message], lists of these, and what becomes
+// plain text: strings, numbers, bools, errors, times, durations and whatever is a
+// [fmt.Stringer]. The id of the new message, for a later recall, is what [Bot.Send]
+// returns: b.Send(ctx, ncat.ChatOf(m), …).
+func (b *Bot) Reply(ctx context.Context, m onebot.MessageEvent, content ...any) error {
+	_, err := b.Send(ctx, ChatOf(m), content...)
+	return err
 }
 
 // Quote is Reply with m quoted.
-func (b *Bot) Quote(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
-	msg, err := message([]any{onebot.Quote(m)}, content)
-	if err != nil {
-		return 0, err
-	}
-	return b.send(ctx, ChatOf(m), msg)
+func (b *Bot) Quote(ctx context.Context, m onebot.MessageEvent, content ...any) error {
+	_, err := b.Send(ctx, ChatOf(m), onebot.Quote(m), content)
+	return err
 }
 
 // Mention is Reply with the sender of m mentioned first; in a private chat it is
 // Reply.
-func (b *Bot) Mention(ctx context.Context, m onebot.MessageEvent, content ...any) (onebot.MessageID, error) {
-	chat := ChatOf(m)
-	if !chat.IsGroup() {
-		return b.Send(ctx, chat, content...)
+func (b *Bot) Mention(ctx context.Context, m onebot.MessageEvent, content ...any) error {
+	if !ChatOf(m).IsGroup() {
+		return b.Reply(ctx, m, content...)
 	}
-	msg, err := message([]any{onebot.At(m.Msg().UserID), " "}, content)
-	if err != nil {
-		return 0, err
+	return b.Reply(ctx, m, onebot.At(m.Msg().UserID), " ", content)
+}
+
+// Say returns a handler that replies with content:
+//
+//	b.OnCommand("ping", ncat.Say("pong"))
+//
+// See [Bot.Reply] for content.
+func Say(content ...any) func(ctx context.Context, b *Bot, m onebot.MessageEvent) error {
+	return func(ctx context.Context, b *Bot, m onebot.MessageEvent) error { return b.Reply(ctx, m, content...) }
+}
+
+// SayFunc returns a handler that replies with what f makes of a message; with nil
+// nothing is said. It is for answers that need neither a context nor the bot:
+//
+//	b.OnCommand("time", ncat.SayFunc(func(onebot.MessageEvent) any { return time.Now() }))
+func SayFunc(f func(m onebot.MessageEvent) any) func(ctx context.Context, b *Bot, m onebot.MessageEvent) error {
+	if f == nil {
+		panic("ncat: SayFunc with a nil function")
 	}
-	return b.send(ctx, chat, msg)
+	return func(ctx context.Context, b *Bot, m onebot.MessageEvent) error {
+		answer := f(m)
+		if answer == nil {
+			return nil
+		}
+		return b.Reply(ctx, m, answer)
+	}
 }
 
 // SendGroup sends content into a group; see [Bot.Reply] for content.
@@ -50,7 +70,7 @@ func (b *Bot) SendPrivate(ctx context.Context, id onebot.UserID, content ...any)
 
 // Send sends content into a chat; see [Bot.Reply] for content.
 func (b *Bot) Send(ctx context.Context, to Chat, content ...any) (onebot.MessageID, error) {
-	msg, err := message(nil, content)
+	msg, err := message(content)
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -154,7 +155,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 		called <- b.Call(ctx, "get_status", nil, nil)
 		return nil
 	})
-	s := b.NewSession("", instant{})
+	s := botlink.Of(b).NewSession("", instant{}, botlink.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()

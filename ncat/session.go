@@ -14,15 +14,12 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/bot/journal"
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// Session is one account's side of a [Bot]: events go in, in order, and calls
-// go out through a Caller. Dial and ncatd make sessions; a bot's author needs
-// one only to run a bot over a transport of his own. The session outlives the
-// links of its account: its Caller answers [onebot.ErrNotSent] while there is
-// none.
-type Session struct {
+// session is one account's side of a [Bot], see [botlink.Session].
+type session struct {
 	name   string
 	bot    *Bot
 	core   *core
@@ -32,10 +29,10 @@ type Session struct {
 	pace   *pacer   // of sends
 	owned  sync.Map // *owner to the context of its handlers here
 
-	sharedDisk bool // see ShareDisk
+	sharedDisk bool // see botlink.Options
 
 	journal *journal.Filler    // nil: nothing is remembered
-	told    func(onebot.Event) // see OnBackfilled; nil: nobody
+	told    func(onebot.Event) // of what was missed; nil: nobody
 	drops   dropLog
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
@@ -73,11 +70,11 @@ const (
 type chatQueue struct {
 	chat   Chat
 	events []onebot.Event // events[head:] wait
-	now    onebot.Event   // being handled; guarded by Session.mu
+	now    onebot.Event   // being handled; guarded by session.mu
 	head   int
 
 	running atomic.Pointer[registration] // the handler that runs now
-	since   atomic.Int64                 // Session.tick when it began
+	since   atomic.Int64                 // session.tick when it began
 	warned  bool                         // it was reported
 	// cancel ends its context; nil: it has no deadline.
 	cancel  atomic.Pointer[context.CancelCauseFunc]
@@ -90,32 +87,11 @@ type worker struct{ next chan *chatQueue } // 1 slot; nil ends it
 // maxIdle is how many idle workers are kept for the next burst.
 const maxIdle = 64
 
-// SessionStats counts what a session did.
-type SessionStats struct {
-	Events  uint64 // events taken in
-	Dropped uint64 // of them, those that no queue had room for
-	Bad     uint64 // frames that no event could be made of
-	Errors  uint64 // errors that handlers returned
-	Panics  uint64 // handlers that panicked
-	Slow    uint64 // handlers reported as slow
-	// Backfilled counts messages that were missed and fetched afterwards,
-	// Duplicates those that came live when they had been fetched already.
-	Backfilled, Duplicates uint64
-	// Redelivered counts messages that handlers were given a second time by all
-	// accounts' sessions, GivenUp those that they were not given a third time.
-	Redelivered, GivenUp uint64
-	Paced                uint64 // messages that waited for their turn
-	Refused              uint64 // messages that were sent too fast
-	Merged               uint64 // messages that went out as a part of another
-	Overdue              uint64 // handlers that were over their deadline
-	Waiting              int    // events that wait in queues now
-	Handling             int    // chats in which a handler runs now
-}
+var _ botlink.Session[*Bot] = (*session)(nil)
 
-// NewSession returns the session of an account that makes its calls through c.
-// name is the account's name in logs; it may be empty. It starts nothing.
-func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
-	s := &Session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}, apart: map[*chatQueue]bool{}}
+// newSession returns the session of an account that makes its calls through c.
+func (b *Bot) newSession(name string, c onebot.Caller) *session {
+	s := &session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}, apart: map[*chatQueue]bool{}}
 	s.log, s.pace = b.core.log, b.core.pacer()
 	if name != "" {
 		s.log = s.log.With("account", name)
@@ -126,15 +102,15 @@ func (b *Bot) NewSession(name string, c onebot.Caller) *Session {
 	return s
 }
 
-// Bot returns the account's Bot.
-func (s *Session) Bot() *Bot { return s.bot }
+// Bot implements [botlink.Session].
+func (s *session) Bot() *Bot { return s.bot }
 
-// Stats returns the counters as they stand.
-func (s *Session) Stats() SessionStats {
+// Stats implements [botlink.Session].
+func (s *session) Stats() botlink.Stats {
 	s.mu.Lock()
 	waiting, handling := s.waiting, len(s.chats)-len(s.ready)
 	s.mu.Unlock()
-	st := SessionStats{
+	st := botlink.Stats{
 		Events: s.events.Load(), Dropped: s.dropped.Load(), Bad: s.bad.Load(), Errors: s.errs.Load(),
 		Panics: s.panics.Load(), Slow: s.slow.Load(),
 		Waiting: waiting, Handling: handling,
@@ -148,13 +124,13 @@ func (s *Session) Stats() SessionStats {
 }
 
 // Call implements [onebot.Caller].
-func (s *Session) Call(ctx context.Context, action string, params, result any) error {
+func (s *session) Call(ctx context.Context, action string, params, result any) error {
 	return s.pace.call(ctx, s.caller, action, params, result)
 }
 
 // Stream implements [onebot.Streamer]; it fails if the session's Caller is no
 // Streamer.
-func (s *Session) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
+func (s *session) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
 	st, ok := s.caller.(onebot.Streamer)
 	if !ok {
 		return fmt.Errorf("%s: this transport has no stream actions: %w", action, onebot.ErrNotSent)
@@ -162,12 +138,8 @@ func (s *Session) Stream(ctx context.Context, action string, params any, packet 
 	return st.Stream(ctx, action, params, packet, result)
 }
 
-// Feed takes in one event frame, which it owns from now on, and returns at
-// once: the handlers run in Run's goroutines. Frames must come in order, from
-// one goroutine at a time. What is fed before Run waits for it, what is fed
-// after it is dropped and counted. The event is returned for whoever else wants it, nil if the frame
-// holds none.
-func (s *Session) Feed(frame []byte) onebot.Event {
+// Feed implements [botlink.Session].
+func (s *session) Feed(frame []byte) onebot.Event {
 	e := s.decode(frame)
 	if e != nil {
 		s.Deliver(e)
@@ -175,7 +147,7 @@ func (s *Session) Feed(frame []byte) onebot.Event {
 	return e
 }
 
-func (s *Session) decode(frame []byte) onebot.Event {
+func (s *session) decode(frame []byte) onebot.Event {
 	e, err := onebot.Decode(frame)
 	if err != nil {
 		s.bad.Add(1)
@@ -185,8 +157,8 @@ func (s *Session) decode(frame []byte) onebot.Event {
 	return e
 }
 
-// Deliver is Feed for an event that was decoded before.
-func (s *Session) Deliver(e onebot.Event) {
+// Deliver implements [botlink.Session].
+func (s *session) Deliver(e onebot.Event) {
 	s.events.Add(1)
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
@@ -205,7 +177,7 @@ func (s *Session) Deliver(e onebot.Event) {
 
 // pass hands an event on: to a conversation that waits for it, or to its chat. A
 // message that had its turn already goes no further.
-func (s *Session) pass(e onebot.Event) {
+func (s *session) pass(e onebot.Event) {
 	s.mu.Lock()
 	early := s.state == sessionNew // plugins may still register handlers for what comes now
 	if !early && !s.note(e) {
@@ -262,7 +234,7 @@ func (s *Session) pass(e onebot.Event) {
 var queues = sync.Pool{New: func() any { return new(chatQueue) }}
 
 // startLocked finds a worker for a chat.
-func (s *Session) startLocked(q *chatQueue) {
+func (s *session) startLocked(q *chatQueue) {
 	if s.state == sessionNew { // Run starts it
 		s.ready = append(s.ready, q)
 		return
@@ -284,7 +256,7 @@ func (s *Session) startLocked(q *chatQueue) {
 }
 
 // work runs the handlers of q and then of other chats.
-func (s *Session) work(q *chatQueue) {
+func (s *session) work(q *chatQueue) {
 	w := &worker{next: make(chan *chatQueue, 1)}
 	defer func() {
 		if q != nil { // a handler ended the goroutine: another serves its chat
@@ -300,7 +272,7 @@ func (s *Session) work(q *chatQueue) {
 }
 
 // atWorkLocked yields the handlers that run now, once for each time they do.
-func (s *Session) atWorkLocked() iter.Seq[*registration] {
+func (s *session) atWorkLocked() iter.Seq[*registration] {
 	return func(yield func(*registration) bool) {
 		for _, q := range s.chats {
 			if r := q.running.Load(); r != nil && !yield(r) {
@@ -316,7 +288,7 @@ func (s *Session) atWorkLocked() iter.Seq[*registration] {
 }
 
 // serve handles what waits in q until nothing does.
-func (s *Session) serve(q *chatQueue) {
+func (s *session) serve(q *chatQueue) {
 	s.mu.Lock()
 	for q.head < len(q.events) {
 		e := q.events[q.head]
@@ -345,7 +317,7 @@ func (s *Session) serve(q *chatQueue) {
 
 // release lets the chat of e go on while the handler that runs for e waits, as
 // conversations do: what waits in the chat's queue is served by another worker.
-func (s *Session) release(e onebot.Event) {
+func (s *session) release(e onebot.Event) {
 	chat := ChatOf(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -358,7 +330,7 @@ func (s *Session) release(e onebot.Event) {
 
 // leaveLocked takes q, in which a handler runs, out of its chat: what waits is
 // served by another worker.
-func (s *Session) leaveLocked(q *chatQueue) {
+func (s *session) leaveLocked(q *chatQueue) {
 	chat := q.chat
 	s.apart[q] = true
 	delete(s.chats, chat)
@@ -373,7 +345,7 @@ func (s *Session) leaveLocked(q *chatQueue) {
 }
 
 // nextChat waits for the next chat to serve; nil when the worker is to end.
-func (s *Session) nextChat(w *worker) *chatQueue {
+func (s *session) nextChat(w *worker) *chatQueue {
 	s.mu.Lock()
 	if n := len(s.ready); n > 0 {
 		q := s.ready[0]
@@ -392,12 +364,8 @@ func (s *Session) nextChat(w *worker) *chatQueue {
 	return <-w.next
 }
 
-// Run runs the handlers until ctx ends and returns its cause. Then nothing new
-// begins: what waits in queues is dropped and counted, running handlers get the
-// time of [WithDrain], after that their context is cancelled, and after as much
-// time again those that still do not return are named in the error and left
-// behind.
-func (s *Session) Run(ctx context.Context) error {
+// Run implements [botlink.Session].
+func (s *session) Run(ctx context.Context) error {
 	hctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	s.mu.Lock()

@@ -24,7 +24,7 @@ func ponger() (*ncat.Bot, chan error) {
 	b := ncat.New()
 	result := make(chan error, 8)
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		id, err := b.Reply(ctx, m, "pong")
+		id, err := b.Send(ctx, ncat.ChatOf(m), "pong")
 		if err == nil && id != 424242 {
 			err = fmt.Errorf("message id %d", id)
 		}

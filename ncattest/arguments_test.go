@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -63,8 +64,7 @@ func argumentBot() *ncat.Bot {
 	ncat.Command(b, "time", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
 		V time.Time `arg:"v"`
 	}) error {
-		_, err := b.Reply(ctx, m, a.V.UTC().Format(time.DateTime))
-		return err
+		return b.Reply(ctx, m, a.V.UTC().Format(time.DateTime))
 	})
 	ncat.Command(b, "pictures", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
 		V []*onebot.ImageSegment `arg:"v"`
@@ -73,22 +73,19 @@ func argumentBot() *ncat.Bot {
 		for _, s := range a.V {
 			files = append(files, s.File)
 		}
-		_, err := b.Reply(ctx, m, strings.Join(files, " "))
-		return err
+		return b.Reply(ctx, m, strings.Join(files, " "))
 	})
 	ncat.Command(b, "segment", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
 		V onebot.Segment `arg:"v"`
 	}) error {
-		_, err := b.Reply(ctx, m, a.V.SegmentType())
-		return err
+		return b.Reply(ctx, m, a.V.SegmentType())
 	})
 	return b
 }
 
 func argument[A any](b *ncat.Bot, name string) {
 	ncat.Command(b, name, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a A) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf("%+v", a))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%+v", a))
 	})
 }
 
@@ -135,7 +132,7 @@ func TestArguments(t *testing.T) {
 			{[]any{"/time 23:30"}, "2000-01-01 23:30:00"},
 			{[]any{"/time 00:00"}, "2000-01-02 00:00:00"}, // the next one
 			{[]any{"/time later"}, "argument v: expected a time"},
-			{[]any{"/pictures ", onebot.Image("a"), onebot.Text(" "), onebot.Image("b")}, "a b"},
+			{[]any{"/pictures ", &onebot.ImageSegment{File: "a"}, onebot.Text(" "), &onebot.ImageSegment{File: "b"}}, "a b"},
 			{[]any{"/pictures", onebot.Face(1)}, "argument v: expected a picture, got \"[face]\""},
 			{[]any{"/pictures a.png"}, "argument v: expected a picture, got \"a.png\""},
 			{[]any{"/segment ", onebot.Face(1)}, "face"},
@@ -226,7 +223,7 @@ func TestCommandOptions(t *testing.T) {
 			}
 		}
 	}
-	b.OnCommand("here", says("here"), ncat.Where(ncat.InGroup(100)), ncat.With(wrap("own")))
+	b.OnCommand("here", says("here"), ncat.Where(ncat.InGroup(100)), ncat.Wrap(wrap("own")))
 	b.OnCommand("both", says("one"), ncat.PassOn())
 	b.OnCommand("secret", says("psst"), ncat.Hidden())
 	b.OnMessage(says("two"), ncat.Where(ncat.Keyword("both", "here")))
@@ -258,7 +255,7 @@ func TestCommandOptions(t *testing.T) {
 		h.Friend(1).Says("help me")
 		h.Friend(1).Says("help both of us") // the handler after the commands
 		h.Want("two")
-		b.Apply(ncat.WithPrefixes("!")) // as a reload of the config does
+		botlink.Apply(b, ncat.WithPrefixes("!")) // as a reload of the config does
 		h.Friend(1).Says("/both")
 		h.Want("two")
 		h.Friend(1).Says("!both")

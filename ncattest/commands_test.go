@@ -25,20 +25,17 @@ type cmdArgs struct {
 func commandBot() *ncat.Bot {
 	b := ncat.New(ncat.WithLanguage("en"), ncat.WithAdmins(99))
 	ncat.Command(b, "cmd", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a cmdArgs) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf("%q %d %d %v %v %q", a.Text, a.N, a.User, a.Flag, a.For, a.Tags))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%q %d %d %v %v %q", a.Text, a.N, a.User, a.Flag, a.For, a.Tags))
 	}, ncat.Alias("c", "命令"), ncat.Help("the command"))
 	ncat.Command(b, "say", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
 		How  string         `arg:"how" enum:"loud|low"`
 		What onebot.Message `arg:"what,rest"`
 	}) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf("%s %d %q", a.How, len(a.What), a.What.Text()))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%s %d %q", a.How, len(a.What), a.What.Text()))
 	})
 	word := func(s string) func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
 		return func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-			_, err := b.Reply(ctx, m, s)
-			return err
+			return b.Reply(ctx, m, s)
 		}
 	}
 	b.OnCommand("vote start", word("started"))
@@ -46,8 +43,7 @@ func commandBot() *ncat.Bot {
 	b.OnCommand("slow", word("ok"), ncat.Cooldown(10*time.Second), ncat.Need("slowpoke"))
 	b.OnCommand("boom", func(context.Context, *ncat.Bot, onebot.MessageEvent) error { panic("boom") })
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "other: "+m.Msg().Text())
-		return err
+		return b.Reply(ctx, m, "other: "+m.Msg().Text())
 	})
 	return b
 }
@@ -75,7 +71,7 @@ func TestCommands(t *testing.T) {
 		{[]any{`/cmd x 3 --for`}, `flag --for needs a value`},
 		{[]any{`/cmd x 3 -f -f`}, `flag -f is given twice`},
 		{[]any{`/cmd "x 3`}, `a quote is not closed`},
-		{[]any{`/cmd x 3 `, onebot.Image("a.png")}, `argument user: expected @user or a QQ number, got "[image]"`},
+		{[]any{`/cmd x 3 `, &onebot.ImageSegment{File: "a.png"}}, `argument user: expected @user or a QQ number, got "[image]"`},
 		{[]any{`/cmd x 99999999999999999999`}, `argument n`},
 		{[]any{`/say loud  hi "there"  `, onebot.Face(1), "x"}, `loud 3 "hi \"there\"  x"`},
 		{[]any{`/say what hi`}, `argument how: expected loud | low, got "what"`},
@@ -194,11 +190,9 @@ func TestConversation(t *testing.T) {
 		a, err := b.Ask(ctx, m, "who?", ncat.Within(time.Minute))
 		switch {
 		case errors.Is(err, ncat.ErrCancelled):
-			_, err = b.Reply(ctx, m, "bye")
-			return err
+			return b.Reply(ctx, m, "bye")
 		case errors.Is(err, ncat.ErrNoAnswer):
-			_, err = b.Reply(ctx, m, "late")
-			return err
+			return b.Reply(ctx, m, "late")
 		case err != nil:
 			return err
 		}
@@ -210,12 +204,10 @@ func TestConversation(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = b.Reply(ctx, m, fmt.Sprint(a.Msg().Text(), n, ok))
-		return err
+		return b.Reply(ctx, m, fmt.Sprint(a.Msg().Text(), n, ok))
 	})
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "heard "+m.Msg().Text())
-		return err
+		return b.Reply(ctx, m, "heard "+m.Msg().Text())
 	})
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		alice, bob := h.InGroup(100, 1), h.InGroup(100, 2)
@@ -276,7 +268,7 @@ func TestFilters(t *testing.T) {
 		{ncat.TextIs("hello"), msg("hello "), true},
 		{ncat.IsReply(), msg(onebot.Reply(5), "x"), true},
 		{ncat.IsReply(6), msg(onebot.Reply(5), "x"), false},
-		{ncat.HasSegment[*onebot.ImageSegment](), msg(onebot.Image("a")), true},
+		{ncat.HasSegment[*onebot.ImageSegment](), msg(&onebot.ImageSegment{File: "a"}), true},
 		{ncat.ByGroupAdmin(), admin, true},
 		{ncat.ByGroupOwner(), admin, false},
 		{ncat.NotSelf(), own, false},
@@ -295,8 +287,7 @@ func TestFilters(t *testing.T) {
 func TestOnMatch(t *testing.T) {
 	b := ncat.New()
 	ncat.OnMatch(b, `^(\d+)d(\d+)$`, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, g []string) error {
-		_, err := b.Reply(ctx, m, strings.Join(g, ","))
-		return err
+		return b.Reply(ctx, m, strings.Join(g, ","))
 	})
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		h.Friend(1).Says("2d6")

@@ -28,8 +28,7 @@ func asker(opts ...ncat.AskOption) *ncat.Bot {
 		default:
 			text = "answer: " + a.Msg().Text()
 		}
-		_, err = b.Reply(ctx, m, text)
-		return err
+		return b.Reply(ctx, m, text)
 	})
 	b.OnCommand("ping", says("pong"))
 	b.OnMessage(says("heard"))
@@ -90,14 +89,14 @@ func TestChooseGivesUp(t *testing.T) {
 	b.OnCommand("tea", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		_, err := b.Choose(ctx, m, "tea?", []string{"green", "black"}, ncat.Tries(2))
 		if errors.Is(err, ncat.ErrNoAnswer) {
-			_, err = b.Reply(ctx, m, "none then")
+			err = b.Reply(ctx, m, "none then")
 		}
 		return err
 	})
 	b.OnCommand("sure", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		ok, err := b.Confirm(ctx, m, "sure?")
 		if err == nil && !ok {
-			_, err = b.Reply(ctx, m, "not sure")
+			err = b.Reply(ctx, m, "not sure")
 		}
 		return err
 	})
@@ -160,14 +159,12 @@ func TestWaitFor(t *testing.T) {
 			return ok
 		})
 		if errors.Is(err, ncat.ErrNoAnswer) {
-			_, err = b.Reply(ctx, m, "nobody came")
-			return err
+			return b.Reply(ctx, m, "nobody came")
 		}
 		if err != nil {
 			return err
 		}
-		_, err = b.Reply(ctx, m, "welcome, ", onebot.At(ncat.UserOf(e)))
-		return err
+		return b.Reply(ctx, m, "welcome, ", onebot.At(ncat.UserOf(e)))
 	})
 	ncat.On(b, func(ctx context.Context, b *ncat.Bot, e *onebot.GroupIncrease) error {
 		_, err := b.SendGroup(ctx, e.GroupID, "handled")

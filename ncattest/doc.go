@@ -44,7 +44,7 @@
 // Calls are answered as by a host on which all goes well. [Recorder.On] decides
 // otherwise:
 //
-//	h.On("get_group_member_info", ncattest.With(map[string]any{"user_id": 6, "role": "admin"}))
+//	h.On("get_group_member_info", ncattest.Result(map[string]any{"user_id": 6, "role": "admin"}))
 //	h.On("send_group_msg", ncattest.Times(1, ncattest.Refuse(1200, "发送失败")))
 //
 // # Time

@@ -15,8 +15,7 @@ import (
 func newBot() *ncat.Bot {
 	b := ncat.New()
 	b.OnCommand("ping", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "pong")
-		return err
+		return b.Reply(ctx, m, "pong")
 	})
 	b.OnCommand("quit", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		yes, err := b.Confirm(ctx, m, "really?", ncat.Within(time.Minute))
@@ -84,7 +83,7 @@ func ExampleServer() {
 // A Caller alone tests code that makes calls and hears no events.
 func ExampleCaller() {
 	var c ncattest.Caller
-	c.On("get_group_info", ncattest.With(map[string]any{"group_id": 100, "group_name": "gophers"}))
+	c.On("get_group_info", ncattest.Result(map[string]any{"group_id": 100, "group_name": "gophers"}))
 	api := onebot.NewClient(&c)
 	g, err := api.GetGroupInfo(context.Background(), onebot.GetGroupInfoParams{GroupID: 100})
 	fmt.Println(g.GroupName, err)

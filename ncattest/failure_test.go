@@ -31,8 +31,7 @@ func TestFailuresExplain(t *testing.T) {
 		if err := b.Recall(ctx, 7); err != nil {
 			return err
 		}
-		_, err := b.Mention(ctx, m, "积分不够")
-		return err
+		return b.Mention(ctx, m, "积分不够")
 	})
 	Run(t, b, func(h *Harness) {
 		fail := func(f func(w *witness)) string {

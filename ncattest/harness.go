@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -21,15 +22,14 @@ type Harness struct {
 	*Caller
 	// T is the test; it is not the one given to Run but one within virtual time.
 	T *testing.T
-	// Session is the account's side of the bot.
-	Session *ncat.Session
 	// Self is the account's number.
 	Self onebot.UserID
 
-	name  string
-	run   *run
-	last  string     // what happened last
-	ended chan error // what the session ended with
+	name    string
+	session botlink.Session[*ncat.Bot] // the account's side of the bot
+	run     *run
+	last    string     // what happened last
+	ended   chan error // what the session ended with
 }
 
 // run is what all accounts of a test share.
@@ -102,10 +102,10 @@ func (h *Harness) Start(b *ncat.Bot) {
 	if r.bot != nil {
 		h.T.Fatal("Start: a bot runs already; stop it first")
 	}
-	b.Apply(ncat.WithLogger(slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))))
+	botlink.Apply(b, ncat.WithLogger(slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))))
 	if !b.HasStore() {
 		first := b.Store()
-		b.Apply(ncat.WithStore(func(owner string) ncat.Store { return r.store(owner, first) }))
+		botlink.Apply(b, ncat.WithStore(func(owner string) ncat.Store { return r.store(owner, first) }))
 	}
 	b.OnError(func(_ context.Context, _ *ncat.Bot, _ onebot.Event, err error) { r.failed(err) })
 	r.ctx, r.cancel = context.WithCancelCause(r.t.Context())
@@ -140,8 +140,8 @@ func (r *run) failed(err error) {
 
 func (h *Harness) start() {
 	h.T.Helper()
-	h.Session = h.run.bot.NewSession(h.name, h.Caller)
-	ended, ctx, s := make(chan error, 1), h.run.ctx, h.Session
+	h.session = botlink.Of(h.run.bot).NewSession(h.name, h.Caller, botlink.Options{})
+	ended, ctx, s := make(chan error, 1), h.run.ctx, h.session
 	h.ended = ended
 	go func() { ended <- s.Run(ctx) }() // awaited by Stop
 	h.happen(Connected(), "the connection came about")
@@ -167,7 +167,16 @@ func (h *Harness) Stop() {
 }
 
 // Bot returns the account's bot, to act as the bot itself would.
-func (h *Harness) Bot() *ncat.Bot { return h.Session.Bot() }
+func (h *Harness) Bot() *ncat.Bot { return h.session.Bot() }
+
+// Admins sets the bot's admins, as the configuration does.
+func (h *Harness) Admins(ids ...onebot.UserID) {
+	h.T.Helper()
+	if h.run.bot == nil {
+		h.T.Fatal("Admins: no bot runs")
+	}
+	botlink.Apply(h.run.bot, ncat.WithAdmins(ids...))
+}
 
 // Context returns a context that ends with the bot.
 func (h *Harness) Context() context.Context { return h.run.ctx }
@@ -225,7 +234,7 @@ func (h *Harness) happen(e onebot.Event, what string) {
 	frame := Frame(e)
 	h.memory.saw(e, frame)
 	h.last = what
-	if h.Session.Feed(frame) == nil {
+	if h.session.Feed(frame) == nil {
 		h.T.Fatalf("a %T that no event can be made of", e)
 	}
 	h.Settle()

@@ -50,16 +50,14 @@ func TestScenario(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = b.Mention(ctx, m, info.Nickname+" "+string(info.Role))
-		return err
+		return b.Mention(ctx, m, info.Nickname+" "+string(info.Role))
 	})
 	b.OnCommand("wait", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		_, err := b.Ask(ctx, m, "well?", ncat.Within(time.Minute))
 		if !errors.Is(err, ncat.ErrNoAnswer) {
 			return err
 		}
-		_, err = b.Reply(ctx, m, "too late")
-		return err
+		return b.Reply(ctx, m, "too late")
 	})
 	ncat.On(b, func(ctx context.Context, b *ncat.Bot, p *onebot.Poke) error {
 		_, err := b.Send(ctx, ncat.ChatOf(p), "ouch")
@@ -139,8 +137,7 @@ func TestStartAgain(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = b.Reply(ctx, m, strings.Repeat("x", n))
-			return err
+			return b.Reply(ctx, m, strings.Repeat("x", n))
 		})
 		return b
 	}

@@ -67,7 +67,7 @@ func TestPluginOrder(t *testing.T) {
 			order = append(order, id)
 			h.Use(func(next ncat.Handler) ncat.Handler {
 				return func(ctx context.Context, b *ncat.Bot, e onebot.Event) error {
-					if _, err := b.Reply(ctx, e.(onebot.MessageEvent), "via "+id); err != nil {
+					if err := b.Reply(ctx, e.(onebot.MessageEvent), "via "+id); err != nil {
 						return err
 					}
 					return next(ctx, b, e)

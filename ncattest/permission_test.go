@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -13,8 +14,7 @@ import (
 
 func says(text string) func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
 	return func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, text)
-		return err
+		return b.Reply(ctx, m, text)
 	}
 }
 
@@ -176,7 +176,7 @@ func TestPermissionCommandsAreOptional(t *testing.T) {
 		h.Want("heard")
 		h.Friend(99).Says("/perm list")
 		h.Want("没有任何授权或禁用")
-		b.Apply(ncat.WithAdmins()) // as a reload of the config does
+		botlink.Apply(b, ncat.WithAdmins()) // as a reload of the config does
 		h.Friend(99).Says("/perm list")
 		h.Want("heard")
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -38,8 +39,7 @@ func (p *plugin) status(b *ncat.Bot) (s ncat.PluginStatus) {
 func answers(word, answer string) func(ctx context.Context, h *ncat.Host) error {
 	return func(_ context.Context, h *ncat.Host) error {
 		h.OnCommand(word, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-			_, err := b.Reply(ctx, m, answer)
-			return err
+			return b.Reply(ctx, m, answer)
 		})
 		return nil
 	}
@@ -76,8 +76,8 @@ func TestPlugins(t *testing.T) {
 				c.Word = "well"
 			}
 			return nil
-		}),
-		ncat.WithPluginChoice(func(id string) bool { return id != "off" }))
+		}))
+	botlink.Of(b).ChoosePlugins(func(id string) bool { return id != "off" })
 	b.AddPlugin(needy, good, panics, clash, orphan, off)
 	stores := map[string]ncat.Store{}
 	space := func(id string) ncat.Store {
@@ -86,7 +86,7 @@ func TestPlugins(t *testing.T) {
 		}
 		return stores[id]
 	}
-	b.Apply(ncat.WithStore(space))
+	botlink.Apply(b, ncat.WithStore(space))
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		for p, want := range map[*plugin]string{good: "running", needy: "running", panics: "failed", clash: "failed", orphan: "failed", off: "disabled"} {
 			if s := p.status(b); s.State != want {
@@ -127,7 +127,8 @@ func TestPlugins(t *testing.T) {
 	})
 
 	// Another run of the program on the same store.
-	b = ncat.New(ncat.WithStore(space), ncat.WithPluginChoice(func(id string) bool { return id != "off" }))
+	b = ncat.New(ncat.WithStore(space))
+	botlink.Of(b).ChoosePlugins(func(id string) bool { return id != "off" })
 	b.AddPlugin(good, off)
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		if s := good.status(b); s.State != "disabled" || s.Enabled {

@@ -59,8 +59,8 @@ func (s Sent) is(want string) bool {
 // call be answered as if there were no Answer.
 type Answer func(params json.RawMessage) (data any, err error)
 
-// With answers with data, which is encoded to JSON.
-func With(data any) Answer { return func(json.RawMessage) (any, error) { return data, nil } }
+// Result answers with data, which is encoded to JSON.
+func Result(data any) Answer { return func(json.RawMessage) (any, error) { return data, nil } }
 
 // Refuse answers with an error: 1200 is what NapCat says of an action that failed
 // ([onebot.RetFailed]), message its text.

@@ -72,7 +72,7 @@ func TestScheduleJitterZoneAndStop(t *testing.T) {
 	ncattest.Run(t, b, func(h *ncattest.Harness) { // virtual time begins at midnight UTC
 		var jittered, zoned, once ran
 		schedule(t, b, "jittered", "every 1h", jittered.run(), ncat.Jitter(10*time.Minute))
-		schedule(t, b, "zoned", "daily 9:30", zoned.run(), ncat.In(time.FixedZone("CST", 8*3600)))
+		schedule(t, b, "zoned", "daily 9:30", zoned.run(), ncat.InZone(time.FixedZone("CST", 8*3600)))
 		stopped := schedule(t, b, "once", "30m", once.run())
 		if _, err := b.Schedule("once", "1h", once.run()); err == nil {
 			t.Error("a name was given twice")
@@ -114,9 +114,9 @@ func TestScheduleJitterZoneAndStop(t *testing.T) {
 func TestSchedulesOfPlugins(t *testing.T) {
 	var once, missed, forgotten, hourly, other ran
 	p := &plugin{id: "p", setup: func(_ context.Context, h *ncat.Host) error {
-		schedule(t, h.Bot, "once", "at 2000-01-01 00:10", once.run(), ncat.In(time.UTC), ncat.CatchUp())
-		schedule(t, h.Bot, "missed", "at 2000-01-01 00:30", missed.run(), ncat.In(time.UTC), ncat.CatchUp())
-		schedule(t, h.Bot, "forgotten", "at 2000-01-01 00:30", forgotten.run(), ncat.In(time.UTC))
+		schedule(t, h.Bot, "once", "at 2000-01-01 00:10", once.run(), ncat.InZone(time.UTC), ncat.CatchUp())
+		schedule(t, h.Bot, "missed", "at 2000-01-01 00:30", missed.run(), ncat.InZone(time.UTC), ncat.CatchUp())
+		schedule(t, h.Bot, "forgotten", "at 2000-01-01 00:30", forgotten.run(), ncat.InZone(time.UTC))
 		schedule(t, h.Bot, "hourly", "every 1h", hourly.run())
 		return nil
 	}}

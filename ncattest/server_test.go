@@ -119,8 +119,7 @@ func TestServerBot(t *testing.T) {
 	s := ncattest.NewServer(t, ncattest.ServerOptions{Token: "secret"})
 	b := ncat.New()
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Quote(ctx, m, m.Text())
-		return err
+		return b.Quote(ctx, m, m.Text())
 	}, ncat.Where(ncat.NotSelf(), ncat.Not(ncat.HasPrefix("/"))))
 	ncat.Command(b, "kick", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
 		Who onebot.UserID `arg:"who"`
@@ -181,8 +180,7 @@ func TestServerFaults(t *testing.T) {
 	s := ncattest.NewServer(t, ncattest.ServerOptions{})
 	b := ncat.New()
 	b.OnPrivate(func(ctx context.Context, b *ncat.Bot, m *onebot.PrivateMessage) error {
-		_, err := b.Reply(ctx, m, "re: "+m.Text())
-		return err
+		return b.Reply(ctx, m, "re: "+m.Text())
 	})
 	s.Run(b)
 	s.Friend(1).Says("one")
@@ -209,7 +207,7 @@ func TestServerFaults(t *testing.T) {
 	if _, err := b.API().GetStatus(ctx); !errors.Is(err, onebot.ErrUnknownOutcome) {
 		t.Errorf("silence: %v", err)
 	}
-	s.On("get_status", ncattest.With(map[string]any{"online": false, "good": true}))
+	s.On("get_status", ncattest.Result(map[string]any{"online": false, "good": true}))
 	if st, err := b.API().GetStatus(t.Context()); err != nil || st.Online {
 		t.Errorf("canned: %v, %v", st, err)
 	}
@@ -249,8 +247,7 @@ func TestServerHTTP(t *testing.T) {
 
 	b := ncat.New()
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "re: "+m.Text())
-		return err
+		return b.Reply(ctx, m, "re: "+m.Text())
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -269,8 +266,7 @@ func TestServerConnects(t *testing.T) {
 	}
 	b := ncat.New()
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
-		_, err := b.Reply(ctx, m, "re: "+m.Text())
-		return err
+		return b.Reply(ctx, m, "re: "+m.Text())
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -3,7 +3,6 @@ package onebot
 import (
 	"encoding/base64"
 	"fmt"
-	"io"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -31,55 +30,6 @@ func Reply(id MessageID) Segment { return &ReplySegment{ID: id} }
 
 // Face returns one of QQ's own faces.
 func Face(id int) Segment { return &FaceSegment{ID: strconv.Itoa(id)} }
-
-// Image returns a picture. file is a path as NapCat's machine sees it, an http,
-// https, file:/// or base64:// URL, or the File of a received picture. For a
-// path on this machine see [FileURL]; for a NapCat on another machine see
-// [ImageBytes] and [Upload].
-func Image(file string) Segment { return &ImageSegment{File: file} }
-
-// ImageBytes returns a picture that travels inside the message. It grows by a
-// third on the way; a frame may hold 50 MiB.
-func ImageBytes(b []byte) Segment { return &ImageSegment{File: Base64(b)} }
-
-// ImageReader returns a picture that travels inside the message, read from r to
-// its end.
-func ImageReader(r io.Reader) (Segment, error) {
-	s, err := base64Reader(r)
-	if err != nil {
-		return nil, fmt.Errorf("read image: %w", err)
-	}
-	return &ImageSegment{File: s}, nil
-}
-
-// Record returns a voice message. file is as in [Image].
-func Record(file string) Segment { return &RecordSegment{File: file} }
-
-// RecordBytes returns a voice message that travels inside the message.
-func RecordBytes(b []byte) Segment { return &RecordSegment{File: Base64(b)} }
-
-// RecordReader returns a voice message that travels inside the message, read
-// from r to its end.
-func RecordReader(r io.Reader) (Segment, error) {
-	s, err := base64Reader(r)
-	if err != nil {
-		return nil, fmt.Errorf("read record: %w", err)
-	}
-	return &RecordSegment{File: s}, nil
-}
-
-// Video returns a video. file is as in [Image].
-func Video(file string) Segment { return &VideoSegment{File: file} }
-
-// VideoBytes returns a video that travels inside the message.
-func VideoBytes(b []byte) Segment { return &VideoSegment{File: Base64(b)} }
-
-// File returns a file under the given name, or its own if that is "". file is
-// as in [Image]. It must be alone in its message.
-func File(file, name string) Segment { return &FileSegment{File: file, Name: name} }
-
-// FileBytes returns a file that travels inside the message.
-func FileBytes(b []byte, name string) Segment { return &FileSegment{File: Base64(b), Name: name} }
 
 // Dice returns a die.
 func Dice() Segment { return &DiceSegment{} }
@@ -143,17 +93,6 @@ func Base64(b []byte) string {
 	out := make([]byte, 0, len(scheme)+base64.StdEncoding.EncodedLen(len(b)))
 	out = append(out, scheme...)
 	return string(base64.StdEncoding.AppendEncode(out, b))
-}
-
-func base64Reader(r io.Reader) (string, error) {
-	var b strings.Builder
-	b.WriteString("base64://")
-	enc := base64.NewEncoder(base64.StdEncoding, &b)
-	if _, err := io.Copy(enc, r); err != nil {
-		return "", err
-	}
-	_ = enc.Close() // a strings.Builder takes everything
-	return b.String(), nil
 }
 
 // FileURL returns a file on this machine as a file:/// URL, which every media

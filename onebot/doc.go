@@ -36,7 +36,7 @@
 // A [Message] is a list of segments, made with functions named for what they
 // make:
 //
-//	m := onebot.Message{onebot.Reply(id), onebot.At(user), onebot.Text(" look: "), onebot.Image("https://…/cat.png")}
+//	m := onebot.Message{onebot.Reply(id), onebot.At(user), onebot.Text(" look: "), &onebot.ImageSegment{File: "https://…/cat.png"}}
 //
 // Received ones are asked with [Message.Text], [Message.Mentions],
 // [Message.ReplyTo], [First] and [All]. A message decodes from all three forms

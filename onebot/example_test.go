@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -174,7 +173,7 @@ func ExampleClient_SetGroupBan() {
 }
 
 func ExampleMessage_Split() {
-	m := onebot.Message{onebot.Text("the minutes:"), onebot.File("/data/minutes.pdf", "minutes.pdf"), onebot.Text("see you")}
+	m := onebot.Message{onebot.Text("the minutes:"), &onebot.FileSegment{File: "/data/minutes.pdf", Name: "minutes.pdf"}, onebot.Text("see you")}
 	fmt.Println(m.Validate(onebot.ChatGroup))
 	for _, part := range m.Split(onebot.ChatGroup) {
 		fmt.Println(part)
@@ -186,11 +185,8 @@ func ExampleMessage_Split() {
 	// see you
 }
 
-func ExampleImageReader() {
-	seg, err := onebot.ImageReader(strings.NewReader("not really a picture"))
-	if err != nil {
-		log.Fatal(err)
-	}
+func ExampleBase64() {
+	seg := &onebot.ImageSegment{File: onebot.Base64([]byte("not really a picture"))}
 	fmt.Println(onebot.Message{seg})
 	// Output:
 	// [CQ:image,file=base64://bm90IHJlYWxseSBhIHBpY3R1cmU=]
@@ -209,7 +205,7 @@ func ExampleClient_Upload() {
 			return err
 		}
 		_, err = c.SendGroupMsg(ctx, onebot.SendGroupMsgParams{
-			GroupID: 30003, Message: onebot.Message{onebot.File(up.FilePath, "report.pdf")},
+			GroupID: 30003, Message: onebot.Message{&onebot.FileSegment{File: up.FilePath, Name: "report.pdf"}},
 		})
 		return err
 	}

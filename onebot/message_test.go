@@ -81,7 +81,7 @@ func TestMessageForms(t *testing.T) {
 }
 
 func TestMessageHelpers(t *testing.T) {
-	m := Message{Reply(9), At(7), Text(" /roll "), Image("a"), Text("20 "), AtAll(), Image("b")}
+	m := Message{Reply(9), At(7), Text(" /roll "), &ImageSegment{File: "a"}, Text("20 "), AtAll(), &ImageSegment{File: "b"}}
 	if m.Text() != " /roll 20 " || m.ReplyTo() != 9 || !m.Mentions(7) || m.Mentions(8) || m.Mentions(0) || !m.MentionsAll() {
 		t.Errorf("%v", m)
 	}
@@ -126,10 +126,10 @@ func TestValidate(t *testing.T) {
 		want []ProblemCode
 	}{
 		"text":            {Message{Text("x")}, ChatGroup, nil},
-		"mixed":           {Message{Reply(1), At(2), Text("x"), Face(3), Image("http://h/a.png")}, ChatGroup, nil},
+		"mixed":           {Message{Reply(1), At(2), Text("x"), Face(3), &ImageSegment{File: "http://h/a.png"}}, ChatGroup, nil},
 		"nothing":         {nil, ChatGroup, []ProblemCode{ProblemEmpty}},
-		"file":            {Message{File("/a", "")}, ChatPrivate, nil},
-		"file and text":   {Message{Text("x"), File("/a", "")}, ChatPrivate, []ProblemCode{ProblemNotAlone}},
+		"file":            {Message{&FileSegment{File: "/a"}}, ChatPrivate, nil},
+		"file and text":   {Message{Text("x"), &FileSegment{File: "/a"}}, ChatPrivate, []ProblemCode{ProblemNotAlone}},
 		"nodes":           {Message{node, NodeOf(7)}, ChatGroup, nil},
 		"node and text":   {Message{node, Text("x")}, ChatGroup, []ProblemCode{ProblemMixedNode}},
 		"three deep":      {Message{deep}, ChatGroup, nil},
@@ -146,13 +146,13 @@ func TestValidate(t *testing.T) {
 		"bad reply":       {Message{Reply(0), Text("x")}, ChatGroup, []ProblemCode{ProblemBadID}},
 		"reply by seq":    {Message{&ReplySegment{Seq: 5}, Text("x")}, ChatGroup, nil},
 		"bad face":        {Message{&FaceSegment{ID: "smile"}, Text("x")}, ChatGroup, []ProblemCode{ProblemBadID}},
-		"no source":       {Message{Image("")}, ChatGroup, []ProblemCode{ProblemNoSource}},
-		"ftp":             {Message{Image("ftp://h/a")}, ChatGroup, []ProblemCode{ProblemBadSource}},
-		"file URL":        {Message{Image("file://host/a")}, ChatGroup, []ProblemCode{ProblemBadSource}},
-		"windows path":    {Message{Image(`C:\a.png`)}, ChatGroup, nil},
-		"base64":          {Message{ImageBytes([]byte("x"))}, ChatGroup, nil},
-		"empty base64":    {Message{ImageBytes(nil)}, ChatGroup, []ProblemCode{ProblemBadSource}},
-		"data URL":        {Message{Image("data:image/png;base64,aGk=")}, ChatGroup, nil},
+		"no source":       {Message{&ImageSegment{File: ""}}, ChatGroup, []ProblemCode{ProblemNoSource}},
+		"ftp":             {Message{&ImageSegment{File: "ftp://h/a"}}, ChatGroup, []ProblemCode{ProblemBadSource}},
+		"file URL":        {Message{&ImageSegment{File: "file://host/a"}}, ChatGroup, []ProblemCode{ProblemBadSource}},
+		"windows path":    {Message{&ImageSegment{File: `C:\a.png`}}, ChatGroup, nil},
+		"base64":          {Message{&ImageSegment{File: Base64([]byte("x"))}}, ChatGroup, nil},
+		"empty base64":    {Message{&ImageSegment{File: Base64(nil)}}, ChatGroup, []ProblemCode{ProblemBadSource}},
+		"data URL":        {Message{&ImageSegment{File: "data:image/png;base64,aGk="}}, ChatGroup, nil},
 		"url wins":        {Message{&ImageSegment{File: "ftp://h/a", URL: "https://h/a"}}, ChatGroup, nil},
 		"music":           {Message{Music("163", "5")}, ChatGroup, nil},
 		"odd music":       {Message{Music("tidal", "5"), Text("x")}, ChatGroup, []ProblemCode{ProblemBadMusic}},
@@ -163,7 +163,7 @@ func TestValidate(t *testing.T) {
 		"location":        {Message{&LocationSegment{Lat: "1", Lon: "2"}}, ChatGroup, []ProblemCode{ProblemTestText}},
 		"contact":         {Message{Contact(5)}, ChatGroup, nil},
 		"bad contact":     {Message{&ContactSegment{Type: "band", ID: "5"}}, ChatGroup, []ProblemCode{ProblemBadUser}},
-		"huge":            {Message{Image(strings.Repeat("x", 51<<20))}, ChatGroup, []ProblemCode{ProblemTooLarge}},
+		"huge":            {Message{&ImageSegment{File: strings.Repeat("x", 51<<20)}}, ChatGroup, []ProblemCode{ProblemTooLarge}},
 	} {
 		err := tc.m.Validate(tc.to)
 		var got []ProblemCode
@@ -177,7 +177,7 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got, tc.want)
 		}
 	}
-	err := Message{Text("x"), File("", "")}.Validate(ChatGroup)
+	err := Message{Text("x"), &FileSegment{File: ""}}.Validate(ChatGroup)
 	if got := err.Error(); got != "message: segment 1 (file): no_source; segment 1 (file): not_alone" {
 		t.Errorf("got %q", got)
 	}
@@ -190,11 +190,11 @@ func TestSplit(t *testing.T) {
 		want []string
 	}{
 		"nothing":     {nil, ChatGroup, nil},
-		"whole":       {Message{Reply(1), Text("a"), Image("/i"), At(2)}, ChatGroup, []string{"[CQ:reply,id=1]a[CQ:image,file=/i][CQ:at,qq=2]"}},
-		"file last":   {Message{Text("a"), File("/f", "")}, ChatGroup, []string{"a", "[CQ:file,file=/f]"}},
-		"in order":    {Message{Record("/r"), Text("a"), Video("/v"), Text("b"), Face(1)}, ChatGroup, []string{"[CQ:record,file=/r]", "a", "[CQ:video,file=/v]", "b[CQ:face,id=1]"}},
-		"late quote":  {Message{Reply(1), Video("/v"), Text("b")}, ChatGroup, []string{"[CQ:video,file=/v]", "[CQ:reply,id=1]b"}},
-		"no home":     {Message{Reply(1), Video("/v")}, ChatGroup, []string{"[CQ:video,file=/v]"}},
+		"whole":       {Message{Reply(1), Text("a"), &ImageSegment{File: "/i"}, At(2)}, ChatGroup, []string{"[CQ:reply,id=1]a[CQ:image,file=/i][CQ:at,qq=2]"}},
+		"file last":   {Message{Text("a"), &FileSegment{File: "/f"}}, ChatGroup, []string{"a", "[CQ:file,file=/f]"}},
+		"in order":    {Message{&RecordSegment{File: "/r"}, Text("a"), &VideoSegment{File: "/v"}, Text("b"), Face(1)}, ChatGroup, []string{"[CQ:record,file=/r]", "a", "[CQ:video,file=/v]", "b[CQ:face,id=1]"}},
+		"late quote":  {Message{Reply(1), &VideoSegment{File: "/v"}, Text("b")}, ChatGroup, []string{"[CQ:video,file=/v]", "[CQ:reply,id=1]b"}},
+		"no home":     {Message{Reply(1), &VideoSegment{File: "/v"}}, ChatGroup, []string{"[CQ:video,file=/v]"}},
 		"quote last":  {Message{Text("a"), Reply(1)}, ChatGroup, []string{"[CQ:reply,id=1]a"}},
 		"two quotes":  {Message{Reply(1), Text("a"), Dice(), Reply(2), Text("b")}, ChatGroup, []string{"[CQ:reply,id=1]a", "[CQ:dice]", "b"}},
 		"dropped":     {Message{&XMLSegment{Data: "x"}, At(1), Text("a"), &UnknownSegment{Type: "u"}, nil}, ChatPrivate, []string{"a"}},

@@ -65,9 +65,9 @@ func segments(r *rand.Rand, deep int) onebot.Message {
 		case n == 4:
 			m = append(m, onebot.Face(r.IntN(300)), onebot.MFace(r.Int64N(9999), word(r), word(r)))
 		case n == 5:
-			m = append(m, onebot.Image(word(r)), onebot.ImageBytes([]byte(word(r))), onebot.Record(word(r)))
+			m = append(m, &onebot.ImageSegment{File: word(r)}, &onebot.ImageSegment{File: onebot.Base64([]byte(word(r)))}, &onebot.RecordSegment{File: word(r)})
 		case n == 6:
-			m = append(m, onebot.Video(word(r)), onebot.File(word(r), word(r)))
+			m = append(m, &onebot.VideoSegment{File: word(r)}, &onebot.FileSegment{File: word(r), Name: word(r)})
 		case n == 7:
 			m = append(m, onebot.Dice(), onebot.RPS())
 		case n == 8:

@@ -22,7 +22,7 @@ func TestRulesOfSending(t *testing.T) {
 		group  = 700000001
 	)
 	text := onebot.Text("x")
-	png := onebot.ImageBytes([]byte("\x89PNG\r\n\x1a\n"))
+	png := &onebot.ImageSegment{File: onebot.Base64([]byte("\x89PNG\r\n\x1a\n"))}
 	node := onebot.Node(friend, "a", text)
 	deep := func(n int) onebot.Segment {
 		s := node
@@ -71,9 +71,9 @@ func TestRulesOfSending(t *testing.T) {
 		"voice of naught":   {m: M{&onebot.RecordSegment{}}, codes: codes(onebot.ProblemNoSource), refused: "文件消息缺少参数", split: [][]string{}},
 		"video of naught":   {m: M{&onebot.VideoSegment{}}, codes: codes(onebot.ProblemNoSource), refused: "文件消息缺少参数", split: [][]string{}},
 		"file of naught":    {m: M{&onebot.FileSegment{}}, codes: codes(onebot.ProblemNoSource), refused: "文件消息缺少参数", split: [][]string{}},
-		"picture by ftp":    {m: M{onebot.Image("ftp://h/a.png")}, codes: codes(onebot.ProblemBadSource), refused: "识别URL失败", split: [][]string{}},
-		"picture by file:":  {m: M{onebot.Image("file://h/a.png")}, codes: codes(onebot.ProblemBadSource), refused: "识别URL失败, uri= file://h/a.png", split: [][]string{}},
-		"data, not base64":  {m: M{onebot.Image("data:image/png,abc")}, codes: codes(onebot.ProblemBadSource), refused: "识别URL失败", split: [][]string{}},
+		"picture by ftp":    {m: M{&onebot.ImageSegment{File: "ftp://h/a.png"}}, codes: codes(onebot.ProblemBadSource), refused: "识别URL失败", split: [][]string{}},
+		"picture by file:":  {m: M{&onebot.ImageSegment{File: "file://h/a.png"}}, codes: codes(onebot.ProblemBadSource), refused: "识别URL失败, uri= file://h/a.png", split: [][]string{}},
+		"data, not base64":  {m: M{&onebot.ImageSegment{File: "data:image/png,abc"}}, codes: codes(onebot.ProblemBadSource), refused: "识别URL失败", split: [][]string{}},
 		"nodes four deep":   {m: M{deep(4)}, codes: codes(onebot.ProblemTooDeep), refused: "嵌套", split: [][]string{}},
 		"only xml":          {m: M{&onebot.XMLSegment{Data: "<a/>"}}, codes: codes(onebot.ProblemSendsNone, onebot.ProblemEmpty), refused: "消息体无法解析", split: [][]string{}},
 		"only a mention":    {m: M{onebot.At(friend)}, private: true, codes: codes(onebot.ProblemNoMention, onebot.ProblemEmpty), refused: "消息体无法解析", split: [][]string{}},
@@ -95,8 +95,8 @@ func TestRulesOfSending(t *testing.T) {
 		// What only NapCat can know: no word before, dropped or refused there.
 		"quotation of the forgotten": {m: M{onebot.Reply(1), text}, arrives: []string{"text"}},
 		"mention of a stranger":      {m: M{onebot.At(1), text}, refused: "Get Uid Error"},
-		"file URL of nothing":        {m: M{onebot.Image("file:///no/such/file.png")}, refused: "文件处理失败: ENOENT"},
-		"picture that is not there":  {m: M{onebot.Image("/no/such/file.png")}, refused: "文件处理失败"},
+		"file URL of nothing":        {m: M{&onebot.ImageSegment{File: "file:///no/such/file.png"}}, refused: "文件处理失败: ENOENT"},
+		"picture that is not there":  {m: M{&onebot.ImageSegment{File: "/no/such/file.png"}}, refused: "文件处理失败"},
 		"private quotation":          {m: M{onebot.Reply(saidPrivately.MessageID), text}, private: true, arrives: []string{"reply", "text"}},
 	} {
 		t.Run(name, func(t *testing.T) {

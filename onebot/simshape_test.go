@@ -20,7 +20,7 @@ func TestSimulatorAnswersAsNapCatDoes(t *testing.T) {
 	ctx := t.Context()
 	const group, friend = 700000001, 3001000001
 	const png = "base64://iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-	said, err := client.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: group, Message: onebot.Message{onebot.Image(png)}})
+	said, err := client.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: group, Message: onebot.Message{&onebot.ImageSegment{File: png}}})
 	if err != nil {
 		t.Fatal(err)
 	}

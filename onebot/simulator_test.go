@@ -274,7 +274,7 @@ func TestSegmentsThroughTheSimulator(t *testing.T) {
 	if got := send(first); got.CQ() == "" || got.Text() != first.Text() || !got.Mentions(3001000001) || !got.MentionsAll() {
 		t.Errorf("got %v", got)
 	}
-	if got := send(onebot.Message{onebot.ImageBytes([]byte("\x89PNG\r\n\x1a\n"))}); len(onebot.All[*onebot.ImageSegment](got)) != 1 {
+	if got := send(onebot.Message{&onebot.ImageSegment{File: onebot.Base64([]byte("\x89PNG\r\n\x1a\n"))}}); len(onebot.All[*onebot.ImageSegment](got)) != 1 {
 		t.Errorf("got %v", got)
 	}
 	if got := send(onebot.Message{onebot.Dice()}); len(onebot.All[*onebot.DiceSegment](got)) != 1 {

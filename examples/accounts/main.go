@@ -44,8 +44,7 @@ func list(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 			s.WriteString("（我）")
 		}
 	}
-	_, err := b.Reply(ctx, m, s.String())
-	return err
+	return b.Reply(ctx, m, s.String())
 }
 
 func tell(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, args struct {
@@ -58,10 +57,8 @@ func tell(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, args struct {
 			if _, err := a.SendPrivate(ctx, args.User, args.Text); err != nil {
 				return err
 			}
-			_, err := b.Reply(ctx, m, "已转告")
-			return err
+			return b.Reply(ctx, m, "已转告")
 		}
 	}
-	_, err := b.Reply(ctx, m, "没有这个账号")
-	return err
+	return b.Reply(ctx, m, "没有这个账号")
 }

@@ -8,9 +8,8 @@ import (
 )
 
 func TestAccounts(t *testing.T) {
-	b := newBot()
-	b.Apply(ncat.WithAdmins(1))
-	ncattest.Run(t, b, func(h *ncattest.Harness) {
+	ncattest.Run(t, newBot(), func(h *ncattest.Harness) {
+		h.Admins(1)
 		second := h.Account("second", 20002)
 		h.Friend(1).Says("/账号")
 		h.Want("main 10001（我）\nsecond 20002")

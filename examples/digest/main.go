@@ -41,8 +41,7 @@ func prefix(b *ncat.Bot) string { return b.Self().String() + "/" }
 func collect(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 	id := m.Msg().Message.ReplyTo()
 	if id == 0 {
-		_, err := b.Quote(ctx, m, "请引用要收藏的消息")
-		return err
+		return b.Quote(ctx, m, "请引用要收藏的消息")
 	}
 	c, err := ncat.Update(ctx, b.Store(), prefix(b)+ncat.ChatOf(m).Group.String(), func(c collection, _ bool) (collection, error) {
 		if !slices.Contains(c.IDs, id) {
@@ -53,8 +52,7 @@ func collect(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 	if err != nil {
 		return err
 	}
-	_, err = b.Quote(ctx, m, fmt.Sprintf("已收藏，今天共 %d 条", len(c.IDs)))
-	return err
+	return b.Quote(ctx, m, fmt.Sprintf("已收藏，今天共 %d 条", len(c.IDs)))
 }
 
 func show(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
@@ -64,8 +62,7 @@ func show(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		return err
 	}
 	if len(c.IDs) == 0 {
-		_, err = b.Quote(ctx, m, "今天还没有收藏")
-		return err
+		return b.Quote(ctx, m, "今天还没有收藏")
 	}
 	_, err = b.Forward(ctx, chat, c.IDs...)
 	return err

@@ -23,16 +23,14 @@ type echoArgs struct {
 func newBot() *ncat.Bot {
 	b := ncat.New()
 	ncat.Command(b, "echo", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a echoArgs) error {
-		_, err := b.Reply(ctx, m, a.What)
-		return err
+		return b.Reply(ctx, m, a.What)
 	}, ncat.Alias("复读"), ncat.Help("复读"))
 	b.OnGroup(func(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 		said := m.Message.Without("at", "reply").Trim()
 		if len(said) == 0 {
 			return nil
 		}
-		_, err := b.Quote(ctx, m, said)
-		return err
+		return b.Quote(ctx, m, said)
 	}, ncat.Where(ncat.MentionsMe(), ncat.NotSelf()))
 	return b
 }

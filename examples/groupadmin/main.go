@@ -44,10 +44,10 @@ func ban(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 	if err := b.API().DeleteMsg(ctx, onebot.DeleteMsgParams{MessageID: m.MessageID}); err != nil {
 		return err
 	}
-	if _, err := b.Mention(ctx, m, "请勿发送违禁内容"); err != nil {
+	if err := b.Mention(ctx, m, "请勿发送违禁内容"); err != nil {
 		return err
 	}
-	return ncat.Stop
+	return ncat.ErrStop
 }
 
 func voteKick(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {

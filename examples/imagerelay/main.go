@@ -63,11 +63,9 @@ func (r *relay) carry(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) 
 		_, err := b.Download(ctx, &buf, img, ncat.MaxSize(r.MaxBytes), ncat.OnlyTypes("image/"), ncat.MaxTime(30*time.Second))
 		switch {
 		case errors.Is(err, ncat.ErrTooLarge):
-			_, err = b.Quote(ctx, m, "图太大了，不转发")
-			return err
+			return b.Quote(ctx, m, "图太大了，不转发")
 		case errors.Is(err, ncat.ErrContentType):
-			_, err = b.Quote(ctx, m, "这不是图片，不转发")
-			return err
+			return b.Quote(ctx, m, "这不是图片，不转发")
 		case err != nil:
 			return err
 		}

@@ -20,7 +20,7 @@ func TestRelay(t *testing.T) {
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		alice := h.Group(100).From(1).Named("Alice")
 		small, large := gif(10), gif(90_000) // the large one goes by stream upload
-		alice.Says("看", onebot.ImageBytes(small), onebot.ImageBytes(large))
+		alice.Says("看", &onebot.ImageSegment{File: onebot.Base64(small)}, &onebot.ImageSegment{File: onebot.Base64(large)})
 		m := h.One()
 		images := onebot.All[*onebot.ImageSegment](m.Message)
 		if m.Chat != ncat.Group(200) || m.Text() != "Alice 发的图：" || len(images) != 2 {
@@ -32,11 +32,11 @@ func TestRelay(t *testing.T) {
 			}
 		}
 
-		alice.Says(onebot.ImageBytes(gif(100_000)))
+		alice.Says(&onebot.ImageSegment{File: onebot.Base64(gif(100_000))})
 		h.Want("图太大了，不转发")
-		alice.Says(onebot.ImageBytes([]byte("<html>no picture</html>")))
+		alice.Says(&onebot.ImageSegment{File: onebot.Base64([]byte("<html>no picture</html>"))})
 		h.Want("这不是图片，不转发")
-		h.Group(300).From(1).Says(onebot.ImageBytes(small)) // another group
+		h.Group(300).From(1).Says(&onebot.ImageSegment{File: onebot.Base64(small)}) // another group
 		alice.Says("没有图")
 		h.WantNothing()
 	})

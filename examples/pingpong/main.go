@@ -22,8 +22,7 @@ func pong(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {
 	if !ok {
 		return nil
 	}
-	_, err := b.Reply(ctx, m, "pong "+n)
-	return err
+	return b.Reply(ctx, m, "pong "+n)
 }
 
 func main() {

@@ -72,13 +72,11 @@ func (p *points) sign(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) e
 	})
 	switch {
 	case errors.Is(err, errSigned):
-		_, err = b.Mention(ctx, m, "今天已经签到过了")
-		return err
+		return b.Mention(ctx, m, "今天已经签到过了")
 	case err != nil:
 		return err
 	}
-	_, err = b.Mention(ctx, m, fmt.Sprintf("签到成功，积分 %d", a.Points))
-	return err
+	return b.Mention(ctx, m, fmt.Sprintf("签到成功，积分 %d", a.Points))
 }
 
 var errPoor = errors.New("not enough points")
@@ -99,13 +97,11 @@ func (p *points) bet(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, ar
 	})
 	switch {
 	case errors.Is(err, errPoor):
-		_, err = b.Mention(ctx, m, "积分不够")
-		return err
+		return b.Mention(ctx, m, "积分不够")
 	case err != nil:
 		return err
 	}
-	_, err = b.Mention(ctx, m, fmt.Sprintf("掷出 %d，%+d，积分 %d", n, stake, a.Points))
-	return err
+	return b.Mention(ctx, m, fmt.Sprintf("掷出 %d，%+d，积分 %d", n, stake, a.Points))
 }
 
 func (p *points) top(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
@@ -119,6 +115,5 @@ func (p *points) top(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) er
 	for i, e := range all[:min(len(all), 10)] {
 		fmt.Fprintf(&s, "\n%d. %s %d", i+1, e.Value.Name, e.Value.Points)
 	}
-	_, err = b.Reply(ctx, m, s.String())
-	return err
+	return b.Reply(ctx, m, s.String())
 }

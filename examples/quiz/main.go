@@ -40,8 +40,7 @@ func quiz(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		n, err := b.Choose(ctx, m, q.text, q.choices, ncat.Within(30*time.Second))
 		switch {
 		case errors.Is(err, ncat.ErrCancelled), errors.Is(err, ncat.ErrNoAnswer):
-			_, err = b.Mention(ctx, m, "问答结束")
-			return err
+			return b.Mention(ctx, m, "问答结束")
 		case err != nil:
 			return err
 		}
@@ -49,6 +48,5 @@ func quiz(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 			score++
 		}
 	}
-	_, err := b.Mention(ctx, m, fmt.Sprintf("答对 %d/%d 题", score, len(questions)))
-	return err
+	return b.Mention(ctx, m, fmt.Sprintf("答对 %d/%d 题", score, len(questions)))
 }

@@ -51,7 +51,7 @@ func (r *reminders) in(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, 
 	After time.Duration `arg:"after" help:"多久以后，如 10m 或 1h30m"`
 	Text  string        `arg:"text,rest" help:"提醒什么"`
 }) error {
-	at := ncat.At(time.Now().Add(a.After))
+	at := ncat.Once(time.Now().Add(a.After))
 	return r.add(ctx, b, m, reminder{When: at.String(), Once: true, Text: a.Text})
 }
 
@@ -65,8 +65,7 @@ func (r *reminders) daily(ctx context.Context, b *ncat.Bot, m onebot.MessageEven
 // add promises: first to the store, then to the clock, then to the user.
 func (r *reminders) add(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, x reminder) error {
 	if _, err := ncat.ParseSchedule(x.When, nil); err != nil {
-		_, err = b.Mention(ctx, m, "看不懂这个时间")
-		return err
+		return b.Mention(ctx, m, "看不懂这个时间")
 	}
 	x.Self, x.User, x.Chat = b.Self(), m.Msg().UserID, ncat.ChatOf(m)
 	key := fmt.Sprintf("%d/%d", x.User, m.Msg().MessageID)
@@ -76,8 +75,7 @@ func (r *reminders) add(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent,
 	if err := r.arm(b, key, x); err != nil {
 		return err
 	}
-	_, err := b.Mention(ctx, m, "好的，到时提醒你")
-	return err
+	return b.Mention(ctx, m, "好的，到时提醒你")
 }
 
 // arm puts a reminder on the clock. The name makes the clock remember it, too, so
@@ -156,8 +154,7 @@ func (r *reminders) list(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent
 	for i, e := range all {
 		fmt.Fprintf(&s, "\n%d. %s %s", i+1, e.Value.When, e.Value.Text)
 	}
-	_, err = b.Mention(ctx, m, s.String())
-	return err
+	return b.Mention(ctx, m, s.String())
 }
 
 func (r *reminders) cancel(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
@@ -168,12 +165,10 @@ func (r *reminders) cancel(ctx context.Context, b *ncat.Bot, m onebot.MessageEve
 		return err
 	}
 	if a.N < 1 || a.N > len(all) {
-		_, err = b.Mention(ctx, m, "没有这个提醒")
-		return err
+		return b.Mention(ctx, m, "没有这个提醒")
 	}
 	if err := r.forget(ctx, b, all[a.N-1].Key); err != nil {
 		return err
 	}
-	_, err = b.Mention(ctx, m, "已取消")
-	return err
+	return b.Mention(ctx, m, "已取消")
 }

@@ -46,8 +46,7 @@ func newBot(opts ...ncat.Option) *ncat.Bot {
 		if err != nil {
 			return err
 		}
-		_, err = b.Quote(ctx, m, fmt.Sprintf("%d 在 %s %s", b.Self(), v.AppName, v.AppVersion))
-		return err
+		return b.Quote(ctx, m, fmt.Sprintf("%d 在 %s %s", b.Self(), v.AppName, v.AppVersion))
 	}, ncat.Alias("在哪"), ncat.Help("机器人在哪台主机上"))
 	return b
 }

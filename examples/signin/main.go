@@ -63,11 +63,9 @@ func sign(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 		return err
 	}
 	if again {
-		_, err = b.Mention(ctx, m, fmt.Sprintf("今天已经签到过了，连续 %d 天", r.Streak))
-		return err
+		return b.Mention(ctx, m, fmt.Sprintf("今天已经签到过了，连续 %d 天", r.Streak))
 	}
-	_, err = b.Mention(ctx, m, fmt.Sprintf("签到成功！连续 %d 天，共 %d 天", r.Streak, r.Total))
-	return err
+	return b.Mention(ctx, m, fmt.Sprintf("签到成功！连续 %d 天，共 %d 天", r.Streak, r.Total))
 }
 
 func streaks(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
@@ -81,6 +79,5 @@ func streaks(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
 	for i, e := range all[:min(len(all), 10)] {
 		fmt.Fprintf(&s, "\n%d. %s %d 天", i+1, e.Value.Name, e.Value.Streak)
 	}
-	_, err = b.Reply(ctx, m, s.String())
-	return err
+	return b.Reply(ctx, m, s.String())
 }

@@ -72,7 +72,7 @@ func (c *qqChannel) Send(ctx context.Context, t Text) error {
 	client := onebot.NewClient(caller)
 	message := onebot.Message{onebot.Text(shorten(t.Title+"\n"+t.Body, maxQQ, utf8.RuneCountInString))}
 	if t.Image != nil {
-		message = append(message, onebot.ImageBytes(t.Image))
+		message = append(message, &onebot.ImageSegment{File: onebot.Base64(t.Image)})
 	}
 	to := c.fields["group"]
 	if to == "" {

@@ -16,16 +16,14 @@ func commands(ctx context.Context, n int, url string) error {
 	b := ncat.New(ncat.WithPrefixes(""))
 	for n := range n - 1 {
 		b.OnCommand(fmt.Sprintf("command%d", n), func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-			_, err := b.Reply(ctx, m, "done")
-			return err
+			return b.Reply(ctx, m, "done")
 		})
 	}
 	type args struct {
 		N int `arg:"n"`
 	}
 	ncat.Command(b, "ping", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a args) error {
-		_, err := b.Reply(ctx, m, fmt.Sprintf("pong %d", a.N))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("pong %d", a.N))
 	})
 	b.OnCommand("slow", func(ctx context.Context, _ *ncat.Bot, _ onebot.MessageEvent) error {
 		t := time.NewTimer(slowFor)

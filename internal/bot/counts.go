@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -18,7 +18,7 @@ type Stats struct {
 	SendsFailed  uint64 // of them, messages
 	QueueDropped uint64 // events that found their chat's queue full
 	Waiting      int    // events waiting for their handlers now
-	Handler      ncat.SessionStats
+	Handler      botlink.Stats
 	Link         LinkStats
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/internal/rpc"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -93,7 +94,7 @@ type Options struct {
 // is no connection. It is safe for concurrent use.
 type Link struct {
 	o       Options
-	session *ncat.Session
+	session botlink.Session[*ncat.Bot]
 	link    atomic.Pointer[rpc.Redialer] // nil outside Connect
 	ready   atomic.Bool                  // lifecycle seen on the present connection
 	counts  counts
@@ -110,16 +111,15 @@ func New(o Options) *Link {
 		o.Facts = func(Fact) {}
 	}
 	l := &Link{o: o}
-	l.session = o.Bot.NewSession(o.Account, l)
-	l.session.OnBackfilled(l.backfilled)
-	l.session.ShareDisk() // its NapCat is our child
+	// The account's NapCat is our child and sees our files.
+	l.session = botlink.Of(o.Bot).NewSession(o.Account, l, botlink.Options{SharedDisk: true, Backfilled: l.backfilled})
 	return l
 }
 
 // Bot returns the account's bot, for calls outside of handlers.
 func (l *Link) Bot() *ncat.Bot { return l.session.Bot() }
 
-// Run runs the handlers until ctx ends; see [ncat.Session.Run].
+// Run runs the handlers until ctx ends; see [botlink.Session].
 func (l *Link) Run(ctx context.Context) error { return l.session.Run(ctx) }
 
 // Connect keeps a connection to the endpoint until ctx ends, whose cause it

@@ -16,6 +16,7 @@ import (
 	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/bot"
 	"github.com/ncatd/ncatd/internal/bot/store"
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -49,14 +50,14 @@ func newBots(_ context.Context, d *Daemon) (*bots, error) {
 			d.log.Warn("the last crash cannot be kept", "err", err)
 		}
 	}
-	b.bot.Apply(ncat.WithUnfinished(unfinished), ncat.WithTrouble(d.trouble), ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
+	botlink.Apply(b.bot, ncat.WithUnfinished(unfinished), ncat.WithTrouble(d.trouble), ncat.WithLogger(d.log), ncat.WithQueue(c.Queue), ncat.WithSlowWarning(c.HandlerWarn.D()),
 		ncat.WithStore(b.store.Space), ncat.WithSendRate(n, per),
 		ncat.WithChatSendRate(chatN, chatPer), ncat.WithSendPolicy(ncat.SendPolicy(c.SendPolicy)), ncat.WithHandlerDeadline(c.HandlerDeadline.D()),
 		ncat.WithBackfill(ncat.Backfill{
 			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
 		}),
-		ncat.WithPluginChoice(func(id string) bool { return chosen(c.Plugins, id) }),
 		ncat.WithPluginConfig(func(id string, into any) error { return section(c.PluginConfig[id], into) }))
+	botlink.Of(b.bot).ChoosePlugins(func(id string) bool { return chosen(c.Plugins, id) })
 	b.live(c)
 	for id := range c.PluginConfig {
 		if !slices.ContainsFunc(b.bot.Plugins(), func(p ncat.PluginStatus) bool { return p.ID == id }) {
@@ -72,7 +73,7 @@ func (b *bots) live(c config.Bot) {
 	for i, a := range c.Admins {
 		admins[i] = onebot.UserID(a)
 	}
-	b.bot.Apply(ncat.WithPrefixes(c.Prefixes...), ncat.WithAdmins(admins...))
+	botlink.Apply(b.bot, ncat.WithPrefixes(c.Prefixes...), ncat.WithAdmins(admins...))
 }
 
 // chosen reports whether the config enables a plugin: a name counts for more

@@ -129,7 +129,7 @@ func TestBotOnEveryTransport(t *testing.T) {
 				if m.Msg().FromSelf() {
 					return nil
 				}
-				_, err := b.Quote(ctx, m, "echo: "+m.Msg().Text())
+				err := b.Quote(ctx, m, "echo: "+m.Msg().Text())
 				if err == nil {
 					_, err = b.API().GetLoginInfo(ctx)
 				}

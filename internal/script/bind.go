@@ -325,7 +325,7 @@ func (s *spec) schedule() ([]ncat.ScheduleOption, error) {
 	if _, err := ncat.ParseSchedule(s.Spec, loc); err != nil {
 		return nil, &argumentError{fmt.Sprintf("schedule %s: %v", s.Name, err)}
 	}
-	opts := []ncat.ScheduleOption{ncat.In(loc), ncat.Jitter(time.Duration(s.Jitter))}
+	opts := []ncat.ScheduleOption{ncat.InZone(loc), ncat.Jitter(time.Duration(s.Jitter))}
 	if s.CatchUp {
 		opts = append(opts, ncat.CatchUp())
 	}

@@ -211,7 +211,7 @@ func (m *machine) located(err error) error {
 func (m *machine) settled(id int, status, text string) {
 	switch status {
 	case "stop":
-		m.settle(id, "", ncat.Stop)
+		m.settle(id, "", ncat.ErrStop)
 	case "ok":
 		m.settle(id, text, nil)
 	default:

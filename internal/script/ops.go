@@ -192,13 +192,14 @@ func (r *request) talk(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, 
 	if err != nil {
 		return nil, err
 	}
-	switch r.op {
-	case "quote":
-		return b.Quote(ctx, m, content...)
-	case "mention":
-		return b.Mention(ctx, m, content...)
+	chat := ncat.ChatOf(m)
+	switch {
+	case r.op == "quote":
+		content = append([]any{onebot.Quote(m)}, content...)
+	case r.op == "mention" && chat.IsGroup():
+		content = append([]any{onebot.At(m.Msg().UserID), " "}, content...)
 	}
-	return b.Reply(ctx, m, content...)
+	return b.Send(ctx, chat, content...)
 }
 
 // conversation returns ctx for something that waits for a person: it ends as

@@ -41,8 +41,7 @@ func TestMain(m *testing.M) {
 			if m.Redelivered {
 				text += " again"
 			}
-			_, err := b.Reply(ctx, m, text)
-			return err
+			return b.Reply(ctx, m, text)
 		})
 		err = b.Dial(ctx, url, "")
 	}

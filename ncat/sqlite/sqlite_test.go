@@ -21,8 +21,7 @@ func counter(opts ...ncat.Option) *ncat.Bot {
 		if err != nil {
 			return err
 		}
-		_, err = b.Reply(ctx, m, fmt.Sprintf("%d", n))
-		return err
+		return b.Reply(ctx, m, fmt.Sprintf("%d", n))
 	})
 	return b
 }

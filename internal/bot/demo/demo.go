@@ -73,8 +73,7 @@ func (d *demo) message(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) 
 	default:
 		return nil
 	}
-	_, err := b.Reply(ctx, m, answer)
-	return err
+	return b.Reply(ctx, m, answer)
 }
 
 // status says how the bot fares. A host that does not tell its version is no

@@ -1,0 +1,106 @@
+// Package botlink is the way in which what runs a bot (the daemon, package
+// ncattest, the other transports of this module) reaches those parts of an
+// ncat.Bot that a bot's author has no use for. Package ncat registers them when it
+// is initialised; [Of] hands them out. Its central type is [Session], one
+// account's side of a bot. It has no code of its own and knows no ncat: B stands
+// for *ncat.Bot and O for ncat.Option.
+package botlink
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Runtime is what runs one bot.
+type Runtime[B any] interface {
+	// NewSession returns the session of an account that makes its calls through c.
+	// name is the account's name in logs; it may be empty. It starts nothing.
+	NewSession(name string, c onebot.Caller, o Options) Session[B]
+	// Session returns the session of the account that the bot acts for, nil if there
+	// is none.
+	Session() Session[B]
+	// ChoosePlugins sets which plugins run as long as nobody switched them in the
+	// chat or by the control API; before it all do.
+	ChoosePlugins(enabled func(id string) bool)
+}
+
+// Options configures a session.
+type Options struct {
+	// SharedDisk says that the account's host sees the files of this machine under
+	// the same paths and may read them.
+	SharedDisk bool
+	// Backfilled is told of each message that was missed and fetched, before it is
+	// handed to the bot. It must return at once and not change the event. Nil:
+	// nobody.
+	Backfilled func(onebot.Event)
+}
+
+// Session is one account's side of a bot: events go in, in order, and calls go
+// out through a Caller. It outlives the links of its account: its Caller answers
+// [onebot.ErrNotSent] while there is none.
+type Session[B any] interface {
+	onebot.Streamer
+	// Bot returns the account's bot, for calls outside of handlers.
+	Bot() B
+	// Run runs the handlers until ctx ends and returns its cause. Then nothing new
+	// begins: what waits in queues is dropped and counted, running handlers get the
+	// time of ncat.WithDrain, after that their context is cancelled, and after as
+	// much time again those that still do not return are named in the error and
+	// left behind.
+	Run(ctx context.Context) error
+	// Feed takes in one event frame, which it owns from now on, and returns at
+	// once: the handlers run in Run's goroutines. Frames must come in order, from
+	// one goroutine at a time. What is fed before Run waits for it, what is fed
+	// after it is dropped and counted. The event is returned for whatever else wants
+	// it, nil if the frame holds none.
+	Feed(frame []byte) onebot.Event
+	// Deliver is Feed for an event that was decoded before.
+	Deliver(e onebot.Event)
+	// Stats returns the counters as they stand.
+	Stats() Stats
+}
+
+// Stats counts what a session did.
+type Stats struct {
+	Events  uint64 // events taken in
+	Dropped uint64 // of them, those that no queue had room for
+	Bad     uint64 // frames that no event could be made of
+	Errors  uint64 // errors that handlers returned
+	Panics  uint64 // handlers that panicked
+	Slow    uint64 // handlers reported as slow
+	// Backfilled counts messages that were missed and fetched afterwards,
+	// Duplicates those that came live when they had been fetched already.
+	Backfilled, Duplicates uint64
+	// Redelivered counts messages that handlers were given a second time by all
+	// accounts' sessions, GivenUp those that they were not given a third time.
+	Redelivered, GivenUp uint64
+	Paced                uint64 // messages that waited for their turn
+	Refused              uint64 // messages that were sent too fast
+	Merged               uint64 // messages that went out as a part of another
+	Overdue              uint64 // handlers that were over their deadline
+	Waiting              int    // events that wait in queues now
+	Handling             int    // chats in which a handler runs now
+}
+
+// hooks is what ncat registered.
+type hooks struct {
+	open  any // func(B) Runtime[B]
+	apply any // func(B, ...O)
+}
+
+var registered atomic.Pointer[hooks]
+
+// Register sets what [Of] and [Apply] call. Only package ncat calls it, once.
+func Register[B, O any](open func(B) Runtime[B], apply func(B, ...O)) {
+	registered.Store(&hooks{open, apply})
+}
+
+// Of returns what runs b.
+func Of[B any](b B) Runtime[B] { return registered.Load().open.(func(B) Runtime[B])(b) }
+
+// Apply changes options of a bot after it was made, to bring in a configuration.
+// It must not be called while an account runs the bot, but for those options that
+// say so.
+func Apply[B, O any](b B, opts ...O) { registered.Load().apply.(func(B, ...O))(b, opts...) }
