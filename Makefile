@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: mutants bench-runtime store-kills journal-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ store-kills: ## kill -9 in the middle of 1,000 store updates, KILLS (50) times: 
 
 journal-kills: ## a bot killed with -9 at random moments, a message every 50 ms, KILLS (100) times: each answered once
 	NCATD_JOURNAL_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledBotAnswersOnce ./ncat/sqlite
+
+alert-kills: ## alerts killed with -9 in the middle of a storm, KILLS (100) times: none lost, at most one doubled by each
+	NCATD_ALERT_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledAlerterLosesNothing ./internal/alert
 
 bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor: PASS or FAIL
 	@mkdir -p bin

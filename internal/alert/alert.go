@@ -49,8 +49,6 @@ type Condition struct {
 	Args []string `json:"args,omitempty"`
 	// UIN is the account's number, 0 if it is not known.
 	UIN int64 `json:"uin,omitempty"`
-	// QR is the text of the code to scan, empty if there is none.
-	QR string `json:"qr,omitempty"`
 }
 
 func (c Condition) key() string { return string(c.Kind) + "\x00" + c.Account + "\x00" + c.Subject }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/alert/preset"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -17,6 +18,9 @@ import (
 // settle is how long a change waits for others that belong to it, so that what
 // happens together is told together.
 const settle = 250 * time.Millisecond
+
+// storePause is the pause before a store that failed is used again.
+const storePause = 5 * time.Second
 
 // Options are what an [Alerter] is made of.
 type Options struct {
@@ -62,7 +66,7 @@ func New(o Options) (*Alerter, error) {
 			return nil, fmt.Errorf("alerts: channel %s: %w", c.Name, err)
 		}
 		a.senders = append(a.senders, &sender{
-			name: c.Name, kind: c.Kind, channel: ch, box: outbox{o.Store}, words: o.Words, qr: o.QR,
+			name: c.Name, kind: c.Kind, channel: ch, box: outbox{o.Store}, words: o.Words, qr: o.QR, code: a.code,
 			log: o.Logger.With("channel", c.Name), more: make(chan struct{}, 1), now: time.Now, trouble: a.Changed,
 		})
 	}
@@ -71,7 +75,7 @@ func New(o Options) (*Alerter, error) {
 
 func newChannel(c ChannelConfig, caller func(account string) (onebot.Caller, error)) (Channel, error) {
 	fields := map[string]string{}
-	list, ok := Fields(c.Kind)
+	list, ok := preset.Fields(c.Kind)
 	if !ok {
 		return nil, fmt.Errorf("there is no channel kind %q", c.Kind)
 	}
@@ -104,14 +108,19 @@ func (a *Alerter) Changed() {
 // Run watches and tells until ctx ends, and returns after the last try to send
 // ended.
 func (a *Alerter) Run(ctx context.Context) error {
-	a.mu.Lock()
-	err := a.load(ctx)
-	a.mu.Unlock()
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case err != nil:
-		return fmt.Errorf("alerts: %w", err)
+	for {
+		a.mu.Lock()
+		err := a.load(ctx)
+		a.mu.Unlock()
+		if err == nil {
+			break
+		}
+		a.o.Logger.Error("the alerts' state cannot be read, trying again", "err", err)
+		select {
+		case <-time.After(storePause):
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -135,7 +144,7 @@ func (a *Alerter) Run(ctx context.Context) error {
 		next, err := a.step(ctx)
 		if err != nil {
 			a.o.Logger.Error("alerts not written, trying again", "err", err)
-			next = time.Now().Add(5 * time.Second)
+			next = time.Now().Add(storePause)
 		}
 		if next.IsZero() {
 			timer.Stop()
@@ -161,7 +170,8 @@ func (a *Alerter) load(ctx context.Context) error {
 func (a *Alerter) step(ctx context.Context) (time.Time, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	seen := Observe(a.o.Status())
+	status := a.o.Status()
+	seen := append(Observe(status), a.heldLocked(status)...)
 	for _, s := range a.senders {
 		if c, ok := s.condition(); ok {
 			seen = append(seen, c)
@@ -178,6 +188,33 @@ func (a *Alerter) step(ctx context.Context) (time.Time, error) {
 		}
 	}
 	return next, nil
+}
+
+// heldLocked returns what was seen of accounts that are on their way from one
+// state to another: it is neither gone nor there.
+func (a *Alerter) heldLocked(st api.Status) (held []Condition) {
+	for _, acc := range st.Accounts {
+		if acc.State != api.StateStopping && acc.State != api.StateInstalling {
+			continue
+		}
+		for _, o := range a.state.Open {
+			if o.Condition.Account == acc.Name && o.Condition.Kind != KindFlapping && o.Gone.IsZero() {
+				held = append(held, o.Condition)
+			}
+		}
+	}
+	return held
+}
+
+// code returns the text of the code that an account's login shows now, "" if
+// there is none.
+func (a *Alerter) code(account string) string {
+	for _, acc := range a.o.Status().Accounts {
+		if acc.Name == account && acc.State == api.StateLoginRequired && acc.Login.Code() {
+			return acc.Login.URL
+		}
+	}
+	return ""
 }
 
 // Silence keeps an account's alerts back until a time; "" is all accounts.
@@ -203,15 +240,16 @@ func (a *Alerter) Silence(ctx context.Context, account string, until time.Time) 
 	return err
 }
 
-// Test sends a test message through a channel at once, past the outbox.
-func (a *Alerter) Test(ctx context.Context, channel string) error {
+// Test sends a test message through a channel at once, past the outbox. It
+// returns nil if the channel has taken it.
+func (a *Alerter) Test(ctx context.Context, channel string) *Error {
 	i := slices.IndexFunc(a.senders, func(s *sender) bool { return s.name == channel })
 	if i < 0 {
-		return fmt.Errorf("there is no channel %q", channel)
+		return &Error{Problem: ProblemConfig, Detail: "there is no channel " + channel}
 	}
 	now := time.Now()
 	m := Message{Channel: channel, Time: now, Items: []Item{{Phase: Firing, Condition: Condition{Kind: KindTest, Since: now}}}}
-	return a.senders[i].send(ctx, m)
+	return problem(a.senders[i].send(ctx, m))
 }
 
 // ChannelStatus is how a channel does.
@@ -223,17 +261,25 @@ type ChannelStatus struct {
 	Since   time.Time // of Failing
 }
 
+// States returns how the channels do, without what waits.
+func (a *Alerter) States() []ChannelStatus {
+	all := make([]ChannelStatus, len(a.senders))
+	for i, s := range a.senders {
+		all[i] = ChannelStatus{Name: s.name, Kind: s.kind}
+		all[i].Failing, all[i].Since = s.failing()
+	}
+	return all
+}
+
 // Channels returns how the channels do.
 func (a *Alerter) Channels(ctx context.Context) ([]ChannelStatus, error) {
-	var all []ChannelStatus
-	for _, s := range a.senders {
+	all := a.States()
+	for i, s := range a.senders {
 		n, err := s.box.count(ctx, s.name)
 		if err != nil {
 			return nil, err
 		}
-		c := ChannelStatus{Name: s.name, Kind: s.kind, Waiting: n}
-		c.Failing, c.Since = s.failing()
-		all = append(all, c)
+		all[i].Waiting = n
 	}
 	return all, nil
 }

@@ -156,7 +156,7 @@ func TestNothingIsLostWhenAChannelFails(t *testing.T) {
 			t.Errorf("log of %d, %v", len(entries), err)
 		}
 		for _, e := range entries {
-			if e.Channel == "a" && e.Error == "" && e.Tries > 12 {
+			if e.Channel == "a" && e.Failed == nil && e.Tries > 12 {
 				t.Errorf("%d tries in an hour, although three minutes were asked for", e.Tries)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // sendTimeout bounds one try to tell something.
@@ -28,7 +30,7 @@ type Channel interface {
 }
 
 // Problem is one word for why a channel did not take a message. The catalogue
-// has a sentence (alert.problem.WORD) and what helps (hint.alert.WORD).
+// has a sentence (fault.alert_WORD) and what helps (hint.fault.alert_WORD).
 type Problem string
 
 // The problems of channels.
@@ -47,10 +49,18 @@ const (
 
 // Error is why a channel did not take a message. It holds no secret.
 type Error struct {
-	Problem Problem
-	Detail  string
+	Problem Problem `json:"problem"`
+	Detail  string  `json:"detail"`
 	// After is how long the service asks to wait; 0 is nothing said.
-	After time.Duration
+	After time.Duration `json:"after_ns,omitempty"`
+}
+
+// Fault returns e for the catalogue.
+func (e *Error) Fault() api.Fault {
+	if e == nil {
+		return api.Fault{}
+	}
+	return api.Fault{Code: api.Code("alert_" + e.Problem), Args: []string{e.Detail}}
 }
 
 // Error implements error.

@@ -27,6 +27,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/internal/alert/preset"
 )
 
 // testCert is valid for 127.0.0.1 only; TestMain makes it one that this process
@@ -34,6 +36,9 @@ import (
 var testCert tls.Certificate
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(envStore); path != "" {
+		log.Fatal(child(path, os.Getenv(envWorld)))
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		log.Fatal(err)
@@ -135,8 +140,8 @@ var presetCases = map[string]struct {
 }
 
 func TestPresets(t *testing.T) {
-	for _, kind := range ChannelKinds() {
-		if builtin[kind] != nil {
+	for _, kind := range preset.Kinds() {
+		if preset.Builtin(kind) {
 			continue
 		}
 		c, ok := presetCases[kind]

@@ -26,6 +26,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/internal/alert/preset"
 )
 
 // maxAnswer bounds what is read of a service's answer.
@@ -33,7 +35,7 @@ const maxAnswer = 64 << 10
 
 // httpChannel tells things by a preset.
 type httpChannel struct {
-	p       *preset
+	p       *preset.Preset
 	fields  map[string]string // as configured: secrets are references
 	secrets []string          // names of the fields that are
 	client  *http.Client
@@ -41,7 +43,7 @@ type httpChannel struct {
 }
 
 func newHTTP(kind string, fields map[string]string) (*httpChannel, error) {
-	p, err := loadPreset(kind)
+	p, err := preset.Load(kind)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +51,7 @@ func newHTTP(kind string, fields map[string]string) (*httpChannel, error) {
 		// A redirect would take the secret elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	list, _ := Fields(kind)
+	list, _ := preset.Fields(kind)
 	for _, f := range list {
 		v := fields[f.Name]
 		if v == "" {
@@ -170,12 +172,12 @@ func shorten(s string, n int, length func(string) int) string {
 }
 
 // do makes one request and judges its answer.
-func (c *httpChannel) do(ctx context.Context, r *request, v map[string]string, t Text) error {
-	body, contentType, err := r.body(v, t)
+func (c *httpChannel) do(ctx context.Context, r *preset.Request, v map[string]string, t Text) error {
+	body, contentType, err := requestBody(r, v, t)
 	if err != nil {
 		return err
 	}
-	addr, err := r.address(v)
+	addr, err := address(r, v)
 	if err != nil {
 		return err
 	}
@@ -208,7 +210,7 @@ func (c *httpChannel) do(ctx context.Context, r *request, v map[string]string, t
 }
 
 // address is the request's URL with its fields put in.
-func (r *request) address(v map[string]string) (string, error) {
+func address(r *preset.Request, v map[string]string) (string, error) {
 	s, _ := expand(r.URL, v, func(name, value string) string {
 		if name == "base" || name == "url" {
 			return strings.TrimRight(value, "/")
@@ -229,19 +231,19 @@ func (r *request) address(v map[string]string) (string, error) {
 	return u.String(), nil
 }
 
-func (r *request) body(v map[string]string, t Text) (body []byte, contentType string, err error) {
+func requestBody(r *preset.Request, v map[string]string, t Text) (body []byte, contentType string, err error) {
 	switch {
 	case r.Bytes:
 		return t.Image, "image/png", nil
 	case r.File != "":
-		return r.multipart(v, t)
+		return form(r, v, t)
 	default:
 		b, err := encode(r.JSON, v, t)
 		return b, "application/json; charset=utf-8", err
 	}
 }
 
-func (r *request) multipart(v map[string]string, t Text) ([]byte, string, error) {
+func form(r *preset.Request, v map[string]string, t Text) ([]byte, string, error) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	for _, name := range slices.Sorted(maps.Keys(r.Form)) {

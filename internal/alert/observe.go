@@ -38,10 +38,7 @@ func account(a api.Account) []Condition {
 	}
 	switch {
 	case a.State == api.StateLoginRequired:
-		add(KindLogin, a.Reason, a.Since, a.Fault)
-		if a.Login.Code() {
-			all[len(all)-1].QR = a.Login.URL
-		}
+		add(KindLogin, "", a.Since, a.Fault)
 	case a.State == api.StateFailed:
 		add(KindFailed, "", a.Since, a.Fault)
 	case a.Reason == "kicked":

@@ -35,7 +35,7 @@ type LogEntry struct {
 	Channel string    `json:"channel"`
 	Items   []Item    `json:"items"`
 	Tries   int       `json:"tries"`
-	Error   string    `json:"error,omitempty"`
+	Failed  *Error    `json:"failed,omitempty"`
 }
 
 func (b outbox) load(ctx context.Context) (State, error) {

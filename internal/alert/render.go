@@ -27,7 +27,7 @@ func render(w Words, m Message) Text {
 		if why := w.Fault(it.Code, it.Args); why != "" && it.Phase != Resolved {
 			lines = append(lines, "  "+why)
 		}
-		when := it.Since.Format(time.DateTime)
+		when := it.Since.Local().Format(time.DateTime)
 		if it.Phase == Firing {
 			lines = append(lines, "  "+w.T("alert.since", when))
 		} else {

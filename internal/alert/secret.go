@@ -61,9 +61,3 @@ func secretFile(path string, private bool) (string, error) {
 	}
 	return v, nil
 }
-
-// ValidSecret reports whether from has the form of a reference to a secret.
-func ValidSecret(from string) bool {
-	kind, name, ok := strings.Cut(from, ":")
-	return ok && name != "" && (kind == "env" || kind == "file" || kind == "credential")
-}

@@ -25,6 +25,8 @@ type sender struct {
 	box     outbox
 	words   Words
 	qr      func(text string) ([]byte, error)
+	// code returns the text of the code that an account's login shows now.
+	code    func(account string) string
 	log     *slog.Logger
 	more    chan struct{}
 	now     func() time.Time
@@ -80,7 +82,7 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 	r.Tries++
 	e := LogEntry{Time: s.now(), Channel: s.name, Items: r.Message.Items, Tries: r.Tries}
 	if sendErr != nil {
-		e.Error = sendErr.Error()
+		e.Failed = sendErr
 		pause := min(firstPause<<min(r.Tries-1, 16), longestPause)
 		r.Next = e.Time.Add(max(pause, sendErr.After))
 		s.log.Warn("an alert was not taken, trying again", "err", sendErr, "try", r.Tries, "next", r.Next)
@@ -96,10 +98,14 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 func (s *sender) send(ctx context.Context, m Message) error {
 	t := render(s.words, m)
 	for _, it := range m.Items {
-		if it.QR == "" || it.Phase == Resolved || s.qr == nil {
+		if it.Kind != KindLogin || it.Phase == Resolved || s.qr == nil {
 			continue
 		}
-		img, err := s.qr(it.QR)
+		code := s.code(it.Account) // the one of the message may have expired
+		if code == "" {
+			continue
+		}
+		img, err := s.qr(code)
 		if err != nil {
 			s.log.Warn("a QR cannot be drawn", "err", err)
 			continue

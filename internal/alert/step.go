@@ -97,10 +97,24 @@ func (s *step) enter(seen []Condition) {
 		s.flapping(k, times, present)
 	}
 	for k, o := range s.st.Open {
-		if !present[k] && o.Gone.IsZero() {
+		switch {
+		case present[k]:
+		case unsettled(o.Condition, present):
+			o.Gone = time.Time{}
+		case o.Gone.IsZero():
 			o.Gone = s.now
 		}
 	}
+}
+
+// unsettled says whether a condition of an account may be about to come back: one
+// that is on its way to being online is not mended before it is.
+func unsettled(c Condition, present map[string]bool) bool {
+	switch c.Kind {
+	case KindLogin, KindKicked, KindFailed:
+		return present[Condition{Kind: KindOffline, Account: c.Account}.key()]
+	}
+	return false
 }
 
 func (s *step) opening(key string) {
@@ -111,8 +125,8 @@ func (s *step) opening(key string) {
 // flapping opens the condition of flapping for the account of a condition that
 // comes and goes, and keeps it until that was calm.
 func (s *step) flapping(key string, times []time.Time, present map[string]bool) {
-	account := strings.Split(key, "\x00")[1]
-	c := Condition{Kind: KindFlapping, Account: account, Since: times[0], Code: "flapping"}
+	parts := strings.Split(key, "\x00")
+	c := Condition{Kind: KindFlapping, Account: parts[1], Subject: strings.TrimSuffix(parts[0]+" "+parts[2], " "), Since: times[0], Code: "flapping"}
 	last := times[len(times)-1]
 	o := s.st.Open[c.key()]
 	switch often := len(times) == flapCount && last.Sub(times[0]) < flapWindow; {
@@ -188,12 +202,48 @@ func (s *step) gone(key string, o *Open, rule Rule) {
 	s.tell(rule, Item{Phase: Resolved, Condition: o.Condition, Lasted: o.Gone.Sub(o.Condition.Since)})
 }
 
-// covered says whether the account is told to be flapping, which says it all.
+// covered says whether something that was told of the account through the same
+// channels says it all: that it flaps, or why it is offline.
 func (s *step) covered(c Condition) bool {
-	if c.Kind == KindFlapping {
-		return false
+	if c.Kind == KindOffline {
+		for _, k := range []Kind{KindLogin, KindFailed} {
+			if o := s.st.Open[Condition{Kind: k, Account: c.Account}.key()]; o != nil && !o.Told.IsZero() && s.reaches(o.Condition, c) {
+				return true
+			}
+		}
 	}
-	return s.st.Open[Condition{Kind: KindFlapping, Account: c.Account}.key()] != nil
+	for k, o := range s.st.Open {
+		f := o.Condition
+		if f.Kind != KindFlapping || f.Account != c.Account || k == c.key() || c.Kind == KindFlapping && o.Told.IsZero() {
+			continue
+		}
+		if akin(f.origin(), c.origin()) && s.reaches(f, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches says whether all who are told of c are told of f.
+func (s *step) reaches(f, c Condition) bool {
+	by, _ := s.rule(f)
+	to, _ := s.rule(c)
+	return !slices.ContainsFunc(to.Channels, func(name string) bool { return !slices.Contains(by.Channels, name) })
+}
+
+// origin is what flaps: the kind, and behind a space the subject.
+func (c Condition) origin() string {
+	if c.Kind == KindFlapping {
+		return c.Subject
+	}
+	return strings.TrimSuffix(string(c.Kind)+" "+c.Subject, " ")
+}
+
+// akin says whether two origins are the same trouble: those of being online come
+// and go together.
+func akin(a, b string) bool {
+	link := []string{string(KindLogin), string(KindKicked), string(KindFailed), string(KindOffline)}
+	return a == b || slices.Contains(link, a) && slices.Contains(link, b)
 }
 
 // heard moves due behind silence and quiet hours.
@@ -214,6 +264,10 @@ func (s *step) rule(c Condition) (Rule, bool) {
 		if r.fits(c) {
 			return r, len(r.Channels) > 0
 		}
+	}
+	if c.Kind == KindFlapping { // told to whoever is told of what flaps
+		kind, _, _ := strings.Cut(c.Subject, " ")
+		return s.rule(Condition{Kind: Kind(kind), Account: c.Account})
 	}
 	return Rule{}, false
 }

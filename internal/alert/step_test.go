@@ -79,6 +79,18 @@ func TestStep(t *testing.T) {
 		"mended within the quiet hours is not told": {
 			Rule{Quiet: Quiet{From: 19 * time.Hour, To: 20*time.Hour + time.Minute, Zone: zone}}, 100, between(5, 30, offline), nil,
 		},
+		"a login is not mended before the account is online": {
+			Rule{Kinds: []Kind{KindLogin}, Settle: 2 * time.Second}, 60, func(s int) []Condition {
+				return append(between(5, 30, offline)(s), between(5, 10, Condition{Kind: KindLogin, Account: "main"})(s)...)
+			},
+			[]string{"5 phone firing login_needed", "32 phone resolved login_needed"},
+		},
+		"who is told why an account is offline need not be told that it is": {
+			Rule{}, 60, func(s int) []Condition {
+				return append(between(5, 30, offline)(s), between(5, 30, Condition{Kind: KindLogin, Account: "main"})(s)...)
+			},
+			[]string{"5 phone firing login_needed", "30 phone resolved login_needed"},
+		},
 		"another kind has no rule": {
 			Rule{Kinds: []Kind{KindDisk}}, 20, between(5, 30, offline), nil,
 		},
@@ -104,6 +116,31 @@ func TestThousandFlapsAreThreeMessages(t *testing.T) {
 		return nil
 	})
 	if len(got) != 3 || !strings.Contains(got[0], "firing offline") || !strings.Contains(got[1], "firing flapping") || !strings.Contains(got[2], "resolved flapping+resolved offline") {
+		t.Errorf("told %q", got)
+	}
+}
+
+// TestFlapsAreToldToWhoIsToldOfThem: a rule that names no flapping hides nothing.
+func TestFlapsAreToldToWhoIsToldOfThem(t *testing.T) {
+	rules := []Rule{{Kinds: []Kind{KindLogin}, Channels: []string{"phone"}, Settle: 10 * time.Second}}
+	got := play(t, rules, 3000, func(s int) []Condition {
+		if s < 2000 && s%4 < 2 {
+			return []Condition{{Kind: KindLogin, Account: "main"}, {Kind: KindOffline, Account: "main"}}
+		}
+		return nil
+	})
+	if len(got) != 3 || !strings.Contains(got[0], "firing login_needed") || !strings.Contains(got[1], "firing flapping") || !strings.Contains(got[2], "resolved flapping") {
+		t.Errorf("told %q", got)
+	}
+	// What nobody is told of covers nothing.
+	got = play(t, rules, 80, func(s int) []Condition {
+		c := between(40, 50, Condition{Kind: KindLogin, Account: "main"})(s)
+		if s < 40 && s%2 == 0 {
+			c = append(c, Condition{Kind: KindOffline, Account: "main"})
+		}
+		return c
+	})
+	if len(got) != 2 || !strings.Contains(got[0], "40 phone firing login_needed") {
 		t.Errorf("told %q", got)
 	}
 }
@@ -176,7 +213,7 @@ func TestStepProperties(t *testing.T) {
 		kinds := []Kind{KindOffline, KindKicked, KindDisk}
 		var st State
 		now := t0
-		open := map[Kind]bool{}
+		open := map[string]bool{}
 		see := func(seen []Condition) {
 			var out []Message
 			before := fmt.Sprint(st)
@@ -190,10 +227,10 @@ func TestStepProperties(t *testing.T) {
 			}
 			for _, m := range out {
 				for _, it := range m.Items {
-					if was := open[it.Kind]; was == (it.Phase == Firing) {
+					if was := open[it.key()]; was == (it.Phase == Firing) {
 						rt.Fatalf("%s %s although it was told before: %v", it.Phase, it.Kind, was)
 					}
-					open[it.Kind] = it.Phase != Resolved
+					open[it.key()] = it.Phase != Resolved
 				}
 			}
 		}

@@ -80,7 +80,7 @@ var commands = []func(*app) *cobra.Command{
 	newLogin, newLogout,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,
-	newConfig, newPlugin, newBackup, newRestore, newService,
+	newConfig, newPlugin, newAlert, newBackup, newRestore, newService,
 	newSim, newVersion,
 }
 

@@ -92,7 +92,7 @@ func exitCode(err error) int {
 		return exitAlreadyRunning
 	case errors.As(err, &ae):
 		switch ae.Code {
-		case "bad_request", "no_account", "no_plugin", "bad_config":
+		case "bad_request", "no_account", "no_plugin", "no_channel", "bad_config":
 			return exitUsage
 		case "login_required":
 			return exitLoginRequired

@@ -23,6 +23,7 @@ import (
 var socketOnly = []string{
 	"status", "restart", "reload", "call", "send", "events",
 	"plugin list", "plugin enable", "plugin disable",
+	"alert list", "alert log", "alert test", "alert silence",
 }
 
 // noHome are the commands that work outside of any home: those of a service care
@@ -30,7 +31,7 @@ var socketOnly = []string{
 var noHome = []string{
 	"", "help", "version", "completion", "__complete", "__completeNoDesc",
 	"service", "service install", "service uninstall", "service status", "service unit",
-	"sim", "sim pack", "sim qq", "config", "plugin",
+	"sim", "sim pack", "sim qq", "config", "plugin", "alert",
 }
 
 // privileges is how a command line finds out about its rights and gives them up.

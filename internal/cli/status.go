@@ -94,6 +94,7 @@ func (a *app) printStatus(st api.Status) {
 		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
 	}
 	a.printCrash(st.LastCrash)
+	a.printChannels(st.Alerts)
 	for _, acc := range st.Accounts {
 		switch acc.State {
 		case api.StateLoginRequired:

@@ -77,6 +77,7 @@ func (d *decoder) check(c *Config) {
 		d.report("display", "bad_display", "display", c.Display)
 	}
 	d.checkSupervisor(&c.Supervisor)
+	d.checkAlerts(c)
 	b := &c.Bot
 	d.within("bot.queue", float64(b.Queue), 1, 1<<20)
 	d.positive("bot.handler_warn", b.HandlerWarn)

@@ -13,6 +13,7 @@ type Config struct {
 	Display    string     `yaml:"display"` // auto, none, or an X display such as ":5"
 	Supervisor Supervisor `yaml:"supervisor"`
 	Bot        Bot        `yaml:"bot"`
+	Alerts     Alerts     `yaml:"alerts"`
 	Log        Log        `yaml:"log"`
 	Control    Control    `yaml:"control"`
 }

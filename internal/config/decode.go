@@ -244,6 +244,8 @@ func (d *decoder) value(n, kn *yaml.Node, v reflect.Value, key string) {
 		d.mapping(n, v, key)
 	case t.Kind() == reflect.Slice && t.Elem() == accountType:
 		d.accounts(n, v, key)
+	case t == alertChannelsType, t == alertRulesType:
+		d.alertList(n, v, key)
 	case t.Kind() == reflect.Slice:
 		d.list(n, v, key)
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:

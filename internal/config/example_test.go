@@ -35,6 +35,12 @@ func normalize(c *Config) *Config {
 	if len(c.NapCat.ExtraArgs) == 0 {
 		c.NapCat.ExtraArgs = nil
 	}
+	if len(c.Alerts.Channels) == 0 {
+		c.Alerts.Channels = nil
+	}
+	if len(c.Alerts.Rules) == 0 {
+		c.Alerts.Rules = nil
+	}
 	if len(c.Bot.Admins) == 0 {
 		c.Bot.Admins = nil
 	}

@@ -106,6 +106,12 @@ var Formats = map[string]string{
 	"order":             "%s (%s) must not be more than %s (%s)",
 	"unknown_env":       "no such setting",
 	"unknown_account":   "no account named %q",
+	"bad_channel_name":  "channel name %q may have only letters, digits, - and _, at most 32, and begins with a letter or digit",
+	"duplicate_channel": "channel name %q is already taken (%s)",
+	"channel_lacks":     "%s: a channel of kind %s needs %s",
+	"open_secret":       "%s is no reference to a secret; secrets do not stand in this file: write env:NAME, file:PATH (mode 0600) or credential:NAME",
+	"user_or_group":     "%s: give either user or group",
+	"bad_time_of_day":   "%s is %q; a time of day looks like 23:00",
 	"too_large":         "the file is over %d bytes",
 	"read":              "%s",
 }

@@ -96,6 +96,13 @@ func Tree(v any) any {
 }
 
 func tree(v reflect.Value) any {
+	if c, ok := v.Interface().(AlertChannel); ok {
+		m := map[string]any{"name": c.Name, "kind": c.Kind}
+		for k, s := range c.Fields {
+			m[k] = s
+		}
+		return m
+	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/onebot"
@@ -54,6 +55,15 @@ type Backend interface {
 	Plugins(ctx context.Context) ([]api.Plugin, error)
 	SetPlugin(ctx context.Context, id string, enabled bool) error
 
+	// Alerts returns the channels of alerts, what is wrong and what is silenced;
+	// AlertLog what was told, the newest last. AlertTest sends a test through a
+	// channel, "" is all; a channel that fails is an answer, not an error.
+	// AlertSilence keeps an account's alerts back for a while, "" is all.
+	Alerts(ctx context.Context) (api.Alerts, error)
+	AlertLog(ctx context.Context) ([]api.AlertLogEntry, error)
+	AlertTest(ctx context.Context, channel string) ([]api.AlertTest, error)
+	AlertSilence(ctx context.Context, account string, d time.Duration) error
+
 	// Reload reads the config again, applies what can be applied live and names
 	// the rest. On error the old config stays in force.
 	Reload(ctx context.Context) (api.ReloadResponse, error)
@@ -69,6 +79,7 @@ const (
 	CodeNotFound       = "not_found"       // 404
 	CodeNoAccount      = "no_account"      // 404
 	CodeNoPlugin       = "no_plugin"       // 404
+	CodeNoChannel      = "no_channel"      // 404
 	CodeBadMethod      = "bad_method"      // 405
 	CodeConflict       = "conflict"        // 409: the account's state does not allow it
 	CodeTooLarge       = "too_large"       // 413
@@ -90,6 +101,7 @@ var statusByCode = map[string]int{
 	CodeNotFound:       http.StatusNotFound,
 	CodeNoAccount:      http.StatusNotFound,
 	CodeNoPlugin:       http.StatusNotFound,
+	CodeNoChannel:      http.StatusNotFound,
 	CodeBadMethod:      http.StatusMethodNotAllowed,
 	CodeConflict:       http.StatusConflict,
 	CodeTooLarge:       http.StatusRequestEntityTooLarge,

@@ -89,6 +89,18 @@ func (f *fakeBackend) SetPlugin(_ context.Context, id string, on bool) error {
 func (f *fakeBackend) Reload(context.Context) (api.ReloadResponse, error) {
 	return api.ReloadResponse{}, f.note("reload")
 }
+func (f *fakeBackend) Alerts(context.Context) (api.Alerts, error) {
+	return api.Alerts{Channels: []api.AlertChannel{{Name: "phone", Kind: "telegram"}}, Open: []api.AlertOpen{}, Silenced: []api.AlertSilence{}}, f.note("alerts")
+}
+func (f *fakeBackend) AlertLog(context.Context) ([]api.AlertLogEntry, error) {
+	return nil, f.note("alert log")
+}
+func (f *fakeBackend) AlertTest(_ context.Context, channel string) ([]api.AlertTest, error) {
+	return []api.AlertTest{{Channel: channel}}, f.note("alert test %s", channel)
+}
+func (f *fakeBackend) AlertSilence(_ context.Context, a string, d time.Duration) error {
+	return f.note("silence %s %s", a, d)
+}
 func (f *fakeBackend) Stop(keep bool) { _ = f.note("stop %v", keep) }
 
 type running struct {

@@ -92,6 +92,9 @@ func restart(ctx context.Context, b Backend, t target, _ none) error {
 	return b.Restart(ctx, t.account)
 }
 
+// maxSilence bounds a silence: whoever wants more switches the channel off.
+const maxSilence = 366 * 24 * time.Hour
+
 // handlers returns the table of handlers, sorted by path and method.
 func handlers() []route {
 	return []route{
@@ -128,6 +131,21 @@ func handlers() []route {
 				return badRequest("want is %q, not running or stopped", in.Want)
 			}
 			return b.Want(ctx, t.account, in.Want)
+		}),
+		get("/v0/alerts", "The channels of alerts, what is wrong, and what is silenced.", func(ctx context.Context, b Backend, _ target) (api.Alerts, error) {
+			return b.Alerts(ctx)
+		}),
+		get("/v0/alerts/log", "The last alerts that were told or tried, the newest last.", func(ctx context.Context, b Backend, _ target) ([]api.AlertLogEntry, error) {
+			return list(b.AlertLog(ctx))
+		}),
+		act("/v0/alerts/silence", "Tells nothing of an account for a while.", func(ctx context.Context, b Backend, _ target, in api.AlertSilenceRequest) error {
+			if in.Seconds < 0 || in.Seconds > maxSilence.Seconds() {
+				return badRequest("seconds is %v, not between 0 and %v", in.Seconds, maxSilence.Seconds())
+			}
+			return b.AlertSilence(ctx, in.Account, time.Duration(in.Seconds*float64(time.Second)))
+		}),
+		post("/v0/alerts/test", "Sends a test through a channel, or all, and tells how it went.", func(ctx context.Context, b Backend, _ target, in api.AlertTestRequest) ([]api.AlertTest, error) {
+			return list(b.AlertTest(ctx, in.Channel))
 		}),
 		{Method: "GET", Path: "/v0/logs", Summary: "Logs of ncatd and NapCat merged by time, one record a line.",
 			Out: reflect.TypeFor[api.LogRecord](), stream: true, handle: (*Server).logs, Query: []param{

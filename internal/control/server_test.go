@@ -56,6 +56,10 @@ func TestClientReachesEveryHandler(t *testing.T) {
 			return err
 		}},
 		{"plugins", func() error { _, err := c.Plugins(ctx); return err }},
+		{"alerts", func() error { _, err := c.Alerts(ctx); return err }},
+		{"alert log", func() error { _, err := c.AlertLog(ctx); return err }},
+		{"alert test phone", func() error { _, err := c.AlertTest(ctx, "phone"); return err }},
+		{"silence main 2h0m0s", func() error { return c.AlertSilence(ctx, "main", 2*time.Hour) }},
 		{"plugin demo true", func() error { return c.SetPlugin(ctx, "demo", true) }},
 		{"plugin demo false", func() error { return c.SetPlugin(ctx, "demo", false) }},
 		{"reload", func() error { _, err := c.Reload(ctx); return err }},

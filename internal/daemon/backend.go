@@ -27,7 +27,7 @@ func (d *Daemon) Status() api.Status {
 	d.mu.Lock()
 	slots := append([]*slot(nil), d.slots...)
 	d.mu.Unlock()
-	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot()}
+	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status()}
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
 	}

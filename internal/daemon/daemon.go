@@ -85,6 +85,7 @@ type Daemon struct {
 	crashes  *crashes
 	health   *health.Registry
 	ailing   chan struct{} // 1 slot: health changed
+	alerts   *alerts
 	started  time.Time
 
 	run    context.Context // of the accounts; ended by the stop
@@ -151,6 +152,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.bots.close()) }()
+	d.alerts = newAlerts(d)
 	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, o.Log)
 	d.display = launch.NewDisplay(launch.DisplayOptions{
 		Mode:      o.Config.Display,
@@ -208,6 +210,7 @@ func (d *Daemon) serve() error {
 	if err := d.alive(d.run, readyTimeout); err != nil && d.run.Err() == nil {
 		d.log.Warn("an account is slow to begin", "err", err)
 	}
+	side.Go(func() { d.alerts.run(d.run) }) // when the accounts are no longer as at the start
 	d.log.Info("ncatd is ready", "version", d.o.Version, "home", string(d.o.Home), "accounts", len(d.slots))
 	d.tell(d.notify.Ready())
 	d.told()
@@ -352,6 +355,7 @@ func (d *Daemon) newTokens(name string) (tokens, error) {
 // changed takes a new snapshot of an account to whatever watches.
 func (d *Daemon) changed(a api.Account, transition bool) {
 	d.hub.Publish(api.WatchItem{Kind: "state", Account: a.Name, State: &a})
+	d.alerts.changed()
 	if transition {
 		d.bots.report()
 		d.told()

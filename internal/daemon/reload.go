@@ -80,6 +80,7 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 	if old.Control != cfg.Control {
 		r.Restart = append(r.Restart, "control")
 	}
+	d.reloadAlerts(old.Alerts, cfg.Alerts, &r)
 	d.reloadAccountsLocked(old, cfg, &r)
 	done = true
 	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)

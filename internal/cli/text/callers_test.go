@@ -263,7 +263,7 @@ func TestDoctorsTextsGetTheirArguments(t *testing.T) {
 // nor by a code that is put together from a beginning.
 func TestEveryTextIsUsed(t *testing.T) {
 	words, heads := map[string]bool{}, []string{}
-	for _, p := range load(t, "github.com/ncatd/ncatd/internal/cli") {
+	for _, p := range load(t, "github.com/ncatd/ncatd/internal/cli", "github.com/ncatd/ncatd/internal/alert") {
 		for _, f := range p.files {
 			ast.Inspect(f, func(n ast.Node) bool {
 				switch x := n.(type) {

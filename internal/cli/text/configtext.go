@@ -68,6 +68,12 @@ var configZH = map[string]string{
 	"config.order":             "%s（%s）不能大于 %s（%s）",
 	"config.unknown_env":       "没有这个设置",
 	"config.unknown_account":   "没有名为 %q 的账号",
+	"config.bad_channel_name":  "通道名 %q 只能有字母、数字、- 和 _，最多 32 个，并以字母或数字开头",
+	"config.duplicate_channel": "通道名 %q 已经用过（%s）",
+	"config.channel_lacks":     "%s：%s 类通道还需要 %s",
+	"config.open_secret":       "%s 不是对密钥的引用；密钥不写在这个文件里，请写 env:变量名、file:路径（权限 0600）或 credential:名字",
+	"config.user_or_group":     "%s：user 和 group 要写且只写一个",
+	"config.bad_time_of_day":   "%s 是 %q，时刻应写成 23:00",
 	"config.too_large":         "文件超过 %d 字节",
 	"config.read":              "%s",
 }

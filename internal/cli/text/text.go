@@ -41,6 +41,7 @@ var catalogues = []pair{
 	{installEN, installZH}, {importEN, importZH},
 	{doctorEN, doctorZH},
 	{faultEN, faultZH},
+	{alertEN, alertZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

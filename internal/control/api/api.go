@@ -47,6 +47,8 @@ type Status struct {
 	RolledBack *RolledBack `json:"rolled_back,omitempty"`
 	// LastCrash is how this home's daemon last ended badly, nil if it never did.
 	LastCrash *LastCrash `json:"last_crash,omitempty"`
+	// Alerts are the channels of alerts with how they do; without what waits.
+	Alerts []AlertChannel `json:"alerts,omitempty"`
 	// Plugins are those of the bot, with what became of them.
 	Plugins []Plugin `json:"plugins,omitempty"`
 }

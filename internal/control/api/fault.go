@@ -164,6 +164,23 @@ const (
 	CodeLastLine          Code = "last_line"           // a line of output
 )
 
+// The codes of why a channel of alerts failed: "alert_" and package alert's word
+// for it.
+const (
+	CodeAlertChannel     Code = "alert_channel"     // channel, its words; a condition
+	CodeAlertToken       Code = "alert_token"       // the service's words
+	CodeAlertAddress     Code = "alert_address"     // the service's words
+	CodeAlertRefused     Code = "alert_refused"     // the service's words
+	CodeAlertBusy        Code = "alert_busy"        // the service's words
+	CodeAlertServer      Code = "alert_server"      // the service's words
+	CodeAlertTimeout     Code = "alert_timeout"     // how long
+	CodeAlertCertificate Code = "alert_certificate" // what is wrong with it
+	CodeAlertUnreachable Code = "alert_unreachable" // error
+	CodeAlertAnswer      Code = "alert_answer"      // what came
+	CodeAlertConfig      Code = "alert_config"      // what is missing
+	CodeFlapping         Code = "flapping"
+)
+
 // The codes of why an account is degraded.
 const (
 	CodeStoreDamaged   Code = "store_damaged"   // file it was set aside as, when the backup was made that is in its place

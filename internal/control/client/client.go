@@ -125,6 +125,29 @@ func (c *Client) SetPlugin(ctx context.Context, id string, enabled bool) error {
 	return c.do(ctx, "POST", "/v0/plugins/"+url.PathEscape(id)+"/"+verb, nil, nil)
 }
 
+// Alerts returns the channels of alerts, what is wrong and what is silenced.
+func (c *Client) Alerts(ctx context.Context) (api.Alerts, error) {
+	var out api.Alerts
+	return out, c.do(ctx, "GET", "/v0/alerts", nil, &out)
+}
+
+// AlertLog returns what was told or tried, the newest last.
+func (c *Client) AlertLog(ctx context.Context) ([]api.AlertLogEntry, error) {
+	var out []api.AlertLogEntry
+	return out, c.do(ctx, "GET", "/v0/alerts/log", nil, &out)
+}
+
+// AlertTest sends a test through a channel, "" is all.
+func (c *Client) AlertTest(ctx context.Context, channel string) ([]api.AlertTest, error) {
+	var out []api.AlertTest
+	return out, c.do(ctx, "POST", "/v0/alerts/test", api.AlertTestRequest{Channel: channel}, &out)
+}
+
+// AlertSilence tells nothing of an account for a while, "" is all; 0 ends it.
+func (c *Client) AlertSilence(ctx context.Context, account string, d time.Duration) error {
+	return c.do(ctx, "POST", "/v0/alerts/silence", api.AlertSilenceRequest{Account: account, Seconds: d.Seconds()}, nil)
+}
+
 // Reload makes the daemon read its config again.
 func (c *Client) Reload(ctx context.Context) (api.ReloadResponse, error) {
 	var out api.ReloadResponse

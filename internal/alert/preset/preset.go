@@ -1,4 +1,7 @@
-package alert
+// Package preset says what channels of alerts there are and how each service is
+// spoken to: a data file for each, read into a [Preset]. It sends nothing; the
+// config checks what a channel is given against it, package alert fills it in.
+package preset
 
 import (
 	"bytes"
@@ -12,15 +15,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// presets are the services that are told things over HTTP, a file each.
-//
-//go:embed presets/*.yaml
-var presets embed.FS
+//go:embed *.yaml
+var files embed.FS
 
-// preset describes a service. Values of its requests are texts with the fields
+// Preset describes a service. Values of its requests are texts with the fields
 // {title}, {body}, {time}, those of the channel and, where sign is set,
 // {timestamp} and {sign}. A value whose fields are all empty is left out.
-type preset struct {
+type Preset struct {
 	// Fields are what a channel of this kind is configured with: "" must be given,
 	// "optional" may be, "secret" and "optional secret" are references to secrets,
 	// anything else is the default.
@@ -30,16 +31,16 @@ type preset struct {
 	TitleLimit int               `yaml:"title_limit"`
 	Sign       string            `yaml:"sign"`   // feishu, dingtalk, hmac
 	Escape     string            `yaml:"escape"` // slack
-	Text       request           `yaml:"text"`
-	Image      *request          `yaml:"image"`
+	Text       Request           `yaml:"text"`
+	Image      *Request          `yaml:"image"`
 	OK         map[string]string `yaml:"ok"`    // what a yes has in its JSON
 	Words      string            `yaml:"words"` // where a no has its reason
 	Retry      string            `yaml:"retry"` // where a no has the seconds to wait
 }
 
-// request is one HTTP request. One of JSON, Form with FormJSON, and Bytes is its
+// Request is one HTTP request. One of JSON, Form with FormJSON, and Bytes is its
 // body.
-type request struct {
+type Request struct {
 	Method   string            `yaml:"method"` // POST if empty
 	URL      string            `yaml:"url"`
 	Query    map[string]string `yaml:"query"`
@@ -53,14 +54,15 @@ type request struct {
 	Besides  bool              `yaml:"besides"`
 }
 
-func loadPreset(kind string) (*preset, error) {
-	b, err := presets.ReadFile(path.Join("presets", path.Base(kind)+".yaml"))
+// Load returns the preset of a kind that is spoken to over HTTP.
+func Load(kind string) (*Preset, error) {
+	b, err := files.ReadFile(path.Base(kind) + ".yaml")
 	if err != nil {
 		return nil, fmt.Errorf("there is no channel kind %q", kind)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
-	p := new(preset)
+	p := new(Preset)
 	if err := dec.Decode(p); err != nil {
 		return nil, fmt.Errorf("preset %s: %w", kind, err)
 	}
@@ -71,14 +73,14 @@ func loadPreset(kind string) (*preset, error) {
 type Field struct {
 	Name     string
 	Required bool
-	Secret   bool // a reference to a secret, see [ValidSecret]
+	Secret   bool // a reference to a secret, see [IsSecret]
 	Default  string
 }
 
-// ChannelKinds are the kinds of channels: the presets, and smtp, exec and qq.
-func ChannelKinds() []string {
-	kinds := []string{"smtp", "exec", "qq"}
-	entries, err := presets.ReadDir("presets")
+// Kinds are the kinds of channels: the presets, and smtp, exec and qq.
+func Kinds() []string {
+	kinds := slices.Collect(maps.Keys(builtin))
+	entries, err := files.ReadDir(".")
 	if err != nil {
 		return kinds
 	}
@@ -94,7 +96,7 @@ func ChannelKinds() []string {
 func Fields(kind string) (fields []Field, ok bool) {
 	specs, ok := builtin[kind]
 	if !ok {
-		p, err := loadPreset(kind)
+		p, err := Load(kind)
 		if err != nil {
 			return nil, false
 		}
@@ -116,4 +118,15 @@ var builtin = map[string]map[string]string{
 	"smtp": {"host": "", "port": "587", "tls": "starttls", "from": "", "to": "", "user": "optional", "password": "optional secret"},
 	"exec": {"command": ""},
 	"qq":   {"account": "", "user": "optional", "group": "optional"},
+}
+
+// Builtin reports whether channels of kind are spoken to by a program of ours
+// rather than by a [Preset].
+func Builtin(kind string) bool { return builtin[kind] != nil }
+
+// IsSecret reports whether from has the form of a reference to a secret:
+// "env:NAME", "file:PATH" or "credential:NAME".
+func IsSecret(from string) bool {
+	kind, name, ok := strings.Cut(from, ":")
+	return ok && name != "" && (kind == "env" || kind == "file" || kind == "credential")
 }
