@@ -26,6 +26,9 @@ import (
 // config has no rules: it mends itself most of the time.
 const offlineHoldOff = 3 * time.Minute
 
+// alertSpace is the owner of what alerts keep.
+const alertSpace = "alerts"
+
 // alerts runs the alerter that the config asks for; none without channels.
 type alerts struct {
 	d *Daemon
@@ -36,7 +39,7 @@ type alerts struct {
 }
 
 func newAlerts(d *Daemon) *alerts {
-	return &alerts{d: d, store: store.NewLazy(d.o.Home.Join("data", "alerts.db")), next: make(chan config.Alerts, 1)}
+	return &alerts{d: d, store: store.NewLazy(d.o.Home.Join("data", "alerts.db"), store.Options{Log: d.log, Present: []string{alertSpace}}), next: make(chan config.Alerts, 1)}
 }
 
 // run runs one alerter after the other until ctx ends.
@@ -81,7 +84,7 @@ func (a *alerts) make(c config.Alerts) *alert.Alerter {
 	}
 	lang, _ := text.Detect(c.Language, func(key string) string { return environ(a.d.o.Environ, key) })
 	o := alert.Options{
-		Rules: alertRules(c), Store: a.store.Space("alerts"), Status: a.d.Status, Words: words{lang},
+		Rules: alertRules(c), Store: a.store.Space(alertSpace), Status: a.d.Status, Words: words{lang},
 		QR: func(s string) ([]byte, error) {
 			code, err := qrterm.New(s)
 			if err != nil {
