@@ -53,7 +53,7 @@ func (s *session) deliverMissed(e onebot.Event) {
 			s.told(e)
 		}
 	}
-	s.pass(e)
+	s.pass(e, false)
 }
 
 // Unfinished is a message that handlers had begun with when the process ended.
@@ -343,6 +343,9 @@ func (s *session) startJournalLocked() {
 		kept := q.events[:0]
 		for _, e := range q.events[q.head:] {
 			if now[e] && s.journal.Note(e) {
+				if s.heard != nil {
+					s.heard(e, false)
+				}
 				kept = append(kept, e)
 			} else {
 				s.waiting--

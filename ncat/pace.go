@@ -89,6 +89,7 @@ type pacer struct {
 	mu      sync.Mutex // guards the fields below
 	waiting int
 	chats   map[Chat]*chatPace
+	turns   map[string]chan struct{} // 1 slot for each source, see CallFrom
 }
 
 // chatPace is the pace of one chat.
@@ -121,6 +122,51 @@ func sendsMessage(action string) bool {
 		strings.HasPrefix(action, "forward_") && strings.Contains(action, "_single_msg")
 }
 
+// CallFrom implements [botlink.Session].
+func (s *session) CallFrom(ctx context.Context, source, action string, params, result any) error {
+	return s.pace.call(context.WithValue(ctx, sourceKey{}, source), s.caller, action, params, result)
+}
+
+type sourceKey struct{}
+
+// turn lets one message of each source wait at a time, so that the limiter, which
+// is first come, first served, serves the sources in turn. It returns what ends
+// the turn.
+func (p *pacer) turn(ctx context.Context, action string) (end func(), err error) {
+	source, _ := ctx.Value(sourceKey{}).(string)
+	p.mu.Lock()
+	if p.turns == nil {
+		p.mu.Unlock()
+		return func() {}, nil
+	}
+	t := p.turns[source]
+	if t == nil {
+		t = make(chan struct{}, 1)
+		p.turns[source] = t
+	}
+	full := p.waiting >= maxPaced
+	if !full {
+		p.waiting++
+	}
+	p.mu.Unlock()
+	if full {
+		p.refused.Add(1)
+		return nil, fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, ErrTooFast)
+	}
+	select {
+	case t <- struct{}{}:
+	case <-ctx.Done():
+		err = fmt.Errorf("%s: %w: waiting for its turn: %w", action, onebot.ErrNotSent, context.Cause(ctx))
+	}
+	p.mu.Lock()
+	p.waiting--
+	p.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return func() { <-t }, nil
+}
+
 // call makes a call when the rates allow it.
 func (p *pacer) call(ctx context.Context, c onebot.Caller, action string, params, result any) error {
 	if p.off() || !sendsMessage(action) {
@@ -140,11 +186,32 @@ func (p *pacer) call(ctx context.Context, c onebot.Caller, action string, params
 
 // wait waits for a turn in a chat.
 func (p *pacer) wait(ctx context.Context, action string, chat Chat) error {
-	now := time.Now()
 	p.mu.Lock()
 	cp := p.chatLocked(chat)
+	shared := p.turns != nil && p.account != nil && p.policy != SendRefuse
+	p.mu.Unlock()
+	if !shared {
+		return p.reserve(ctx, action, cp, cp.limit, p.account)
+	}
+	// The chat's turn comes first: whoever waits for it must not keep the source
+	// from sending elsewhere.
+	if err := p.reserve(ctx, action, cp, cp.limit); err != nil {
+		return err
+	}
+	end, err := p.turn(ctx, action)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return p.reserve(ctx, action, cp, p.account)
+}
+
+// reserve waits until all of the limits allow a message.
+func (p *pacer) reserve(ctx context.Context, action string, cp *chatPace, limits ...*rate.Limiter) error {
+	now := time.Now()
+	p.mu.Lock()
 	var turns []*rate.Reservation
-	for _, l := range []*rate.Limiter{cp.limit, p.account} {
+	for _, l := range limits {
 		if l != nil {
 			turns = append(turns, l.ReserveN(now, 1))
 		}

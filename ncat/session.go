@@ -31,8 +31,9 @@ type session struct {
 
 	sharedDisk bool // see botlink.Options
 
-	journal *journal.Filler    // nil: nothing is remembered
-	told    func(onebot.Event) // of what was missed; nil: nobody
+	journal *journal.Filler          // nil: nothing is remembered
+	told    func(onebot.Event)       // of what was missed; nil: nobody
+	heard   func(onebot.Event, bool) // of what the bot gets; nil: nobody
 	drops   dropLog
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
@@ -172,12 +173,12 @@ func (s *session) Deliver(e onebot.Event) {
 			return
 		}
 	}
-	s.pass(e)
+	s.pass(e, true)
 }
 
 // pass hands an event on: to a conversation that waits for it, or to its chat. A
 // message that had its turn already goes no further.
-func (s *session) pass(e onebot.Event) {
+func (s *session) pass(e onebot.Event, live bool) {
 	s.mu.Lock()
 	early := s.state == sessionNew // plugins may still register handlers for what comes now
 	if !early && !s.note(e) {
@@ -185,6 +186,9 @@ func (s *session) pass(e onebot.Event) {
 		return
 	}
 	s.mu.Unlock()
+	if !early && s.heard != nil {
+		s.heard(e, live)
+	}
 	t := s.core.registry.table.Load()
 	for _, tap := range t.taps {
 		if tap(s.bot, e) {
@@ -205,8 +209,13 @@ func (s *session) pass(e onebot.Event) {
 		s.drop(chat, "ending")
 		return
 	}
-	if early && s.state == sessionRunning && !s.note(e) { // it has begun meanwhile
-		return
+	if early && s.state == sessionRunning { // it has begun meanwhile
+		if !s.note(e) {
+			return
+		}
+		if s.heard != nil {
+			s.heard(e, live)
+		}
 	}
 	if q := s.chats[chat]; q != nil {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {

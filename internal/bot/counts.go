@@ -51,8 +51,8 @@ func sends(action string) bool {
 	return strings.HasPrefix(action, "send_") && strings.Contains(action, "_msg")
 }
 
-// kindOf names the type of an event: its post_type and the word under it.
-func kindOf(e onebot.Event) string {
+// KindOf names the type of an event: its post_type and the word under it.
+func KindOf(e onebot.Event) string {
 	post := e.Base().PostType
 	switch m := e.(type) {
 	case onebot.MessageEvent:

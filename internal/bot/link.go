@@ -75,6 +75,11 @@ type Options struct {
 	// backfilled, true, in the order in which the bot gets them, on a goroutine of
 	// their own. Like Facts it must return at once. Nil: nobody.
 	Event func(typ string, raw json.RawMessage)
+	// Delivered is told of each event in the order in which the bot gets them, each
+	// once; see [botlink.Options]. Idle follows when there are no more
+	// for now. Nil: nobody, and the account's pacing knows no other sources.
+	Delivered func(e onebot.Event, live bool)
+	Idle      func()
 	// Called is told of each call that ended, by whoever made it, and how. It
 	// runs on the caller's goroutine. Nil: nobody.
 	Called func(action string, err error, took time.Duration)
@@ -112,7 +117,7 @@ func New(o Options) *Link {
 	}
 	l := &Link{o: o}
 	// The account's NapCat is our child and sees our files.
-	l.session = botlink.Of(o.Bot).NewSession(o.Account, l, botlink.Options{SharedDisk: true, Backfilled: l.backfilled})
+	l.session = botlink.Of(o.Bot).NewSession(o.Account, l, botlink.Options{SharedDisk: true, Backfilled: l.backfilled, Delivered: o.Delivered})
 	return l
 }
 
@@ -129,7 +134,7 @@ func (l *Link) Connect(ctx context.Context, url, token string) error {
 	r := &rpc.Redialer{
 		URL: url,
 		Options: rpc.Options{
-			Token: token, Event: l.event, CallTimeout: l.o.CallTimeout, Trust: l.o.Trust, Logger: l.o.Logger,
+			Token: token, Event: l.event, Idle: l.o.Idle, CallTimeout: l.o.CallTimeout, Trust: l.o.Trust, Logger: l.o.Logger,
 		},
 		Up: func() {
 			l.ready.Store(false)
@@ -189,7 +194,7 @@ func (l *Link) event(frame []byte) {
 		l.fact(Fact{Kind: Offline, SelfID: e.SelfID, Message: e.Message})
 	}
 	if l.o.Event != nil {
-		l.o.Event(kindOf(e), frame)
+		l.o.Event(KindOf(e), frame)
 	}
 	l.session.Deliver(e)
 }
@@ -200,7 +205,7 @@ func (l *Link) backfilled(e onebot.Event) {
 	if l.o.Event == nil || len(raw) < 2 || raw[len(raw)-1] != '}' {
 		return
 	}
-	l.o.Event(kindOf(e), slices.Concat(raw[:len(raw)-1], []byte(`,"backfilled":true}`)))
+	l.o.Event(KindOf(e), slices.Concat(raw[:len(raw)-1], []byte(`,"backfilled":true}`)))
 }
 
 // Call implements [onebot.Caller]. With a *json.RawMessage as result it is the
@@ -211,7 +216,12 @@ func (l *Link) Call(ctx context.Context, action string, params, result any) erro
 		return l.done(action, time.Now(), fmt.Errorf("%s: %w: account has no connection", action, onebot.ErrNotSent))
 	}
 	began := time.Now()
-	return l.done(action, began, r.Call(ctx, action, params, result))
+	err := r.Call(ctx, action, params, result)
+	if a, ok := result.(*rpc.Answer); ok && err == nil && a.RetCode != onebot.RetOK {
+		_ = l.done(action, began, a.Err(action)) // for whoever called it is an answer
+		return nil
+	}
+	return l.done(action, began, err)
 }
 
 // Stream implements [onebot.Streamer].
@@ -222,6 +232,20 @@ func (l *Link) Stream(ctx context.Context, action string, params any, packet fun
 	}
 	began := time.Now()
 	return l.done(action, began, r.Stream(ctx, action, params, packet, result))
+}
+
+// For returns how another program than the bot makes calls, which shares the
+// account's pacing under that name.
+func (l *Link) For(source string) onebot.Streamer { return &sourced{l, source} }
+
+type sourced struct {
+	*Link
+	source string
+}
+
+// Call implements [onebot.Caller].
+func (s *sourced) Call(ctx context.Context, action string, params, result any) error {
+	return s.session.CallFrom(ctx, s.source, action, params, result)
 }
 
 // done counts a call and follows how sends fare.

@@ -35,6 +35,13 @@ type Options struct {
 	// handed to the bot. It must return at once and not change the event. Nil:
 	// nobody.
 	Backfilled func(onebot.Event)
+	// Delivered is told of each event in the order in which the bot gets them, each
+	// once: also of messages that were held back or fetched, for which live is false
+	// and the call comes on a goroutine of its own. It must return at once and not
+	// change the event. With it the account's send rate is shared, see
+	// CallFrom. Nil:
+	// nobody.
+	Delivered func(e onebot.Event, live bool)
 }
 
 // Session is one account's side of a bot: events go in, in order, and calls go
@@ -42,6 +49,10 @@ type Options struct {
 // [onebot.ErrNotSent] while there is none.
 type Session[B any] interface {
 	onebot.Streamer
+	// CallFrom is Call for one of several programs that share the account: each
+	// source, and the bot as the one without a name, has its turn within the
+	// account's send rate in the end, however much another one sends.
+	CallFrom(ctx context.Context, source, action string, params, result any) error
 	// Bot returns the account's bot, for calls outside of handlers.
 	Bot() B
 	// Run runs the handlers until ctx ends and returns its cause. Then nothing new

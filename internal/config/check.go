@@ -54,6 +54,7 @@ func (d *decoder) report(key, code string, args ...any) {
 // safe.
 func (d *decoder) check(c *Config) {
 	d.checkAccounts(c)
+	d.checkApps(c)
 	d.checkPorts(c)
 	n := &c.NapCat
 	d.oneOf("napcat.update", n.Update, "notify", "auto", "off")
@@ -231,6 +232,7 @@ func (d *decoder) checkPorts(c *Config) {
 			claim(p, "control.listen", "control.listen")
 		}
 	}
+	d.appPorts(c, claim)
 }
 
 func (d *decoder) checkSupervisor(s *Supervisor) {

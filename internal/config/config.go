@@ -14,6 +14,7 @@ type Config struct {
 	Supervisor Supervisor `yaml:"supervisor"`
 	Bot        Bot        `yaml:"bot"`
 	Alerts     Alerts     `yaml:"alerts"`
+	Apps       []App      `yaml:"apps"`
 	Log        Log        `yaml:"log"`
 	Control    Control    `yaml:"control"`
 }

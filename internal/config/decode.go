@@ -19,7 +19,23 @@ var (
 	durationType = reflect.TypeFor[Duration]()
 	sizeType     = reflect.TypeFor[Size]()
 	accountType  = reflect.TypeFor[Account]()
+	appType      = reflect.TypeFor[App]()
+	commandType  = reflect.TypeFor[[]string]()
 )
+
+// named reports whether a list has entries with names, and makes such an entry.
+func named(t reflect.Type) (entry func(name string) reflect.Value, ok bool) {
+	if t.Kind() != reflect.Slice {
+		return nil, false
+	}
+	switch t.Elem() {
+	case accountType:
+		return func(name string) reflect.Value { return reflect.ValueOf(DefaultAccount(name)) }, true
+	case appType:
+		return func(name string) reflect.Value { return reflect.ValueOf(DefaultApp(name)) }, true
+	}
+	return nil, false
+}
 
 // decoder fills a Config from YAML nodes and remembers every problem and where
 // each key was set.
@@ -242,10 +258,17 @@ func (d *decoder) value(n, kn *yaml.Node, v reflect.Value, key string) {
 			return
 		}
 		d.mapping(n, v, key)
-	case t.Kind() == reflect.Slice && t.Elem() == accountType:
-		d.accounts(n, v, key)
 	case t == alertChannelsType, t == alertRulesType:
 		d.alertList(n, v, key)
+	case hasNames(t):
+		d.entries(n, v, key)
+	case t == commandType && n.Kind == yaml.ScalarNode && strings.HasSuffix(key, ".run.command"):
+		list, ok := words(n.Value)
+		if !ok {
+			d.at(n, key, "bad_command", key)
+			return
+		}
+		v.Set(reflect.ValueOf(list))
 	case t.Kind() == reflect.Slice:
 		d.list(n, v, key)
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
@@ -262,18 +285,26 @@ func wantsMore(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct || t.Kind() == reflect.Slice || t.Kind() == reflect.Map
 }
 
-func (d *decoder) accounts(n *yaml.Node, v reflect.Value, key string) {
+func hasNames(t reflect.Type) bool {
+	_, ok := named(t)
+	return ok
+}
+
+// entries reads a list of accounts or apps.
+func (d *decoder) entries(n *yaml.Node, v reflect.Value, key string) {
 	if n.Kind != yaml.SequenceNode {
 		d.at(n, key, "wrong_type", key, Word("list"), kindOf(n))
 		return
 	}
-	list := make([]Account, 0, len(n.Content))
+	entry, _ := named(v.Type())
+	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
 	for i, item := range n.Content {
 		name := ""
-		if len(n.Content) == 1 {
+		if len(n.Content) == 1 && v.Type().Elem() == accountType {
 			name = "main"
 		}
-		a := DefaultAccount(name)
+		a := reflect.New(v.Type().Elem()).Elem()
+		a.Set(entry(name))
 		at := key + "." + strconv.Itoa(i)
 		switch {
 		case item.Kind == yaml.AliasNode:
@@ -282,11 +313,11 @@ func (d *decoder) accounts(n *yaml.Node, v reflect.Value, key string) {
 			d.at(item, at, "wrong_type", at, Word("mapping"), kindOf(item))
 		default:
 			d.mark(item, at)
-			d.mapping(item, reflect.ValueOf(&a).Elem(), at)
+			d.mapping(item, a, at)
 		}
-		list = append(list, a)
+		list = reflect.Append(list, a)
 	}
-	v.Set(reflect.ValueOf(list))
+	v.Set(list)
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, key string) {

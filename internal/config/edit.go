@@ -122,10 +122,10 @@ func Get(c *Config, key string) (any, error) {
 // nodePath is key with accounts by their number in the file.
 func nodePath(c *Config, key string) ([]string, error) {
 	parts := strings.Split(key, ".")
-	if parts[0] == "accounts" && len(parts) > 1 {
-		n := accountIndex(c, parts[1])
+	if list := reflect.ValueOf(c).Elem().FieldByName(map[string]string{"accounts": "Accounts", "apps": "Apps"}[parts[0]]); len(parts) > 1 && list.IsValid() {
+		n := entryIndex(list, parts[1])
 		if n < 0 {
-			return nil, &keyError{"unknown_account", []any{parts[1]}}
+			return nil, &keyError{unknownEntry(list.Type()), []any{parts[1]}}
 		}
 		parts[1] = strconv.Itoa(n)
 	}

@@ -32,6 +32,9 @@ func normalize(c *Config) *Config {
 			c.Accounts[i].Env = nil
 		}
 	}
+	if len(c.Apps) == 0 {
+		c.Apps = nil
+	}
 	if len(c.NapCat.ExtraArgs) == 0 {
 		c.NapCat.ExtraArgs = nil
 	}
@@ -54,7 +57,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	text := string(configs.ExampleConfig)
 	for _, k := range allKeys() {
 		last := k[strings.LastIndexByte(k, '.')+1:]
-		if !regexp.MustCompile(`(?m)^\s*(- )?` + last + `:`).MatchString(text) {
+		if !regexp.MustCompile(`(?m)^#?\s*(- )?` + last + `:`).MatchString(text) {
 			t.Errorf("the example lacks %s", k)
 		}
 	}

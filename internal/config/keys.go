@@ -7,7 +7,7 @@ import (
 )
 
 // allKeys lists every key of a config in order, without those of maps; an
-// account's are below "accounts[]".
+// account's are below "accounts[]", an app's below "apps[]".
 var allKeys = sync.OnceValue(func() []string {
 	var out []string
 	var walk func(t reflect.Type, prefix string)
@@ -16,8 +16,8 @@ var allKeys = sync.OnceValue(func() []string {
 			ft := t.FieldByIndex(f.index).Type
 			key := join(prefix, f.name)
 			switch {
-			case ft.Kind() == reflect.Slice && ft.Elem() == accountType:
-				walk(accountType, key+"[]")
+			case hasNames(ft):
+				walk(ft.Elem(), key+"[]")
 			case ft.Kind() == reflect.Struct:
 				walk(ft, key)
 			default:
@@ -29,13 +29,14 @@ var allKeys = sync.OnceValue(func() []string {
 	return out
 })
 
-// Keys returns every key that `config set` takes; those of an account have
-// account in place of the name.
+// Keys returns every key that `config set` takes, but those of apps; those of an
+// account have account in place of the name.
 func Keys(account string) []string {
-	keys := allKeys()
-	out := make([]string, len(keys))
-	for i, k := range keys {
-		out[i] = strings.Replace(k, "accounts[]", "accounts."+account, 1)
+	var out []string
+	for _, k := range allKeys() {
+		if !strings.HasPrefix(k, "apps[]") {
+			out = append(out, strings.Replace(k, "accounts[]", "accounts."+account, 1))
+		}
 	}
 	return out
 }

@@ -70,6 +70,13 @@ func (d *decoder) environment(c *Config, env []string) {
 			}
 			continue
 		}
+		if rest, ok := strings.CutPrefix(k, "apps[]."); ok {
+			for _, a := range c.Apps {
+				key := "apps." + a.Name + "." + rest
+				byVar[EnvName(key)] = key
+			}
+			continue
+		}
 		byVar[EnvName(k)] = k
 	}
 	own := map[string]bool{} // variables that the config itself names
@@ -172,10 +179,10 @@ func lookup(c *Config, key string) (v reflect.Value, full string, err error) {
 	for i := 0; i < len(parts); i++ {
 		p := parts[i]
 		switch {
-		case v.Kind() == reflect.Slice && v.Type().Elem() == accountType:
-			n := accountIndex(c, p)
+		case hasNames(v.Type()):
+			n := entryIndex(v, p)
 			if n < 0 {
-				return v, "", &keyError{"unknown_account", []any{p}}
+				return v, "", &keyError{unknownEntry(v.Type()), []any{p}}
 			}
 			v = v.Index(n)
 			full = join(full, strconv.Itoa(n))
@@ -204,14 +211,22 @@ func lookup(c *Config, key string) (v reflect.Value, full string, err error) {
 	return v, full, nil
 }
 
-func accountIndex(c *Config, s string) int {
-	for i, a := range c.Accounts {
-		if a.Name == s {
+// entryIndex returns the number of the entry of a list that s names.
+func entryIndex(list reflect.Value, s string) int {
+	for i := range list.Len() {
+		if list.Index(i).FieldByName("Name").String() == s {
 			return i
 		}
 	}
-	if n, err := strconv.Atoi(s); err == nil && n >= 0 && n < len(c.Accounts) {
+	if n, err := strconv.Atoi(s); err == nil && n >= 0 && n < list.Len() {
 		return n
 	}
 	return -1
+}
+
+func unknownEntry(t reflect.Type) string {
+	if t.Elem() == appType {
+		return "unknown_app"
+	}
+	return "unknown_account"
 }

@@ -114,6 +114,22 @@ var Formats = map[string]string{
 	"bad_time_of_day":   "%s is %q; a time of day looks like 23:00",
 	"too_large":         "the file is over %d bytes",
 	"read":              "%s",
+
+	"app_no_name":           "an app needs a name",
+	"bad_app_name":          "app name %q may have only letters, digits, - and _, at most 32, and begins with a letter or digit",
+	"duplicate_app":         "app name %q is already taken (%s)",
+	"unknown_app":           "no app named %q",
+	"unknown_right":         "%s: %q is neither a group of actions nor an action; the groups are %s",
+	"unknown_right_nearest": "%s: %q is neither a group of actions nor an action; did you mean %q?",
+	"no_action_matches":     "%s: no action matches %q",
+	"bad_pattern":           "%s: %q is no pattern; in one, * stands for any letters and [a-c] for one of these",
+	"bad_token":             "%s may have only ASCII letters, digits and punctuation: a header must carry it",
+	"no_url":                "%s is missing; the transport %s needs it",
+	"unused_url":            "%s is set, but %s does not name its transport",
+	"no_command":            "%s is missing: what shall be run?",
+	"bad_command":           "%s: a quote is not closed",
+	"command_missing":       "%s: there is no program %q",
+	"not_absolute":          "%s is %q; it must be an absolute path",
 }
 
 // Message is the problem in English, without its place.

@@ -45,8 +45,8 @@ func TestEveryKeyHasAReader(t *testing.T) {
 			sf := ty.FieldByIndex(f.index)
 			key := join(prefix, f.name)
 			switch {
-			case sf.Type.Kind() == reflect.Slice && sf.Type.Elem() == accountType:
-				walk(accountType, key)
+			case hasNames(sf.Type):
+				walk(sf.Type.Elem(), key)
 			case sf.Type.Kind() == reflect.Struct:
 				walk(sf.Type, key)
 			case sf.Type == reflect.TypeFor[Secret]():

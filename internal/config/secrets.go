@@ -23,6 +23,7 @@ const tokenLength = 32
 type Secrets struct {
 	Control  Secret // bearer token of the control API's TCP side
 	Accounts map[string]AccountSecrets
+	Apps     map[string]Secret // by which apps are known
 }
 
 // AccountSecrets are the tokens of one account.
@@ -38,12 +39,13 @@ type AccountSecrets struct {
 type secretsFile struct {
 	Control  string                       `json:"control"`
 	Accounts map[string]map[string]string `json:"accounts"`
+	Apps     map[string]string            `json:"apps,omitempty"`
 }
 
 // EnsureSecrets returns the tokens for the accounts of c, generating those that
 // path does not have yet and writing the file then. A credential in credDir
 // ($CREDENTIALS_DIRECTORY, "" for none), named ncatd.control,
-// ncatd.ACCOUNT.webui, .onebot or .password_md5, comes before the file; a token
+// ncatd.ACCOUNT.webui, .onebot or .password_md5, ncatd.app.APP, comes before the file; a token
 // in c before both. The caller holds the lock of the home.
 func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 	f, changed, err := readSecrets(path)
@@ -66,6 +68,12 @@ func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 		for _, k := range []string{"webui", "onebot"} {
 			m[k] = fill(m[k])
 		}
+	}
+	for _, a := range c.Apps {
+		if f.Apps == nil {
+			f.Apps = map[string]string{}
+		}
+		f.Apps[a.Name] = fill(f.Apps[a.Name])
 	}
 	if changed {
 		if err := writeSecrets(path, f); err != nil {
@@ -139,7 +147,7 @@ func readSecrets(path string) (f secretsFile, changed bool, err error) {
 }
 
 func resolveSecrets(f secretsFile, c *Config, credDir string) (*Secrets, error) {
-	s := &Secrets{Accounts: map[string]AccountSecrets{}}
+	s := &Secrets{Accounts: map[string]AccountSecrets{}, Apps: map[string]Secret{}}
 	var firstErr error
 	pick := func(configured Secret, cred, kept string) Secret {
 		if configured != "" {
@@ -162,6 +170,9 @@ func resolveSecrets(f secretsFile, c *Config, credDir string) (*Secrets, error) 
 			OneBot:      pick(a.OneBot.Token, n+".onebot", m["onebot"]),
 			PasswordMD5: pick("", n+".password_md5", ""),
 		}
+	}
+	for _, a := range c.Apps {
+		s.Apps[a.Name] = pick(a.Token, "ncatd.app."+a.Name, f.Apps[a.Name])
 	}
 	return s, firstErr
 }

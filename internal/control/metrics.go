@@ -28,14 +28,16 @@ const maxLabelLen = 64
 // Prometheus's conventions; no label holds a group, a user or a text. All
 // methods are safe for concurrent use and for a nil Metrics.
 type Metrics struct {
-	reg      *prometheus.Registry
-	restarts *prometheus.CounterVec
-	events   *prometheus.CounterVec
-	calls    *prometheus.CounterVec
-	latency  *prometheus.HistogramVec
-	handlers *prometheus.HistogramVec
-	dropped  *prometheus.CounterVec
-	depth    *prometheus.GaugeVec
+	reg        *prometheus.Registry
+	restarts   *prometheus.CounterVec
+	events     *prometheus.CounterVec
+	calls      *prometheus.CounterVec
+	latency    *prometheus.HistogramVec
+	handlers   *prometheus.HistogramVec
+	appCalls   *prometheus.CounterVec
+	appLatency *prometheus.HistogramVec
+	dropped    *prometheus.CounterVec
+	depth      *prometheus.GaugeVec
 
 	mu   sync.Mutex
 	seen map[string]map[string]bool // label -> values
@@ -54,6 +56,11 @@ func NewMetrics() *Metrics {
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ncatd_call_duration_seconds", Help: "Time from sending a OneBot call to its answer.",
 			Buckets: []float64{.005, .02, .1, .5, 2, 10}}, []string{"account"}),
+		appCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ncatd_app_calls_total", Help: "Calls that apps made, by action and retcode."}, []string{"app", "action", "retcode"}),
+		appLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ncatd_app_call_duration_seconds", Help: "Time from an app's call to its answer.",
+			Buckets: []float64{.005, .02, .1, .5, 2, 10}}, []string{"app"}),
 		handlers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ncatd_handler_duration_seconds", Help: "Time an event spent in the bot's handlers.",
 			Buckets: []float64{.001, .01, .1, 1, 10}}, []string{"account"}),
@@ -63,7 +70,7 @@ func NewMetrics() *Metrics {
 			Name: "ncatd_event_queue_length", Help: "Events waiting for a handler, all chats together."}, []string{"account"}),
 		seen: map[string]map[string]bool{},
 	}
-	m.reg.MustRegister(m.restarts, m.events, m.calls, m.latency, m.handlers, m.dropped, m.depth,
+	m.reg.MustRegister(m.restarts, m.events, m.calls, m.latency, m.appCalls, m.appLatency, m.handlers, m.dropped, m.depth,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -91,6 +98,15 @@ func (m *Metrics) Call(account, action, result string, d time.Duration) {
 	}
 	m.calls.WithLabelValues(account, m.bounded("action", action), m.bounded("retcode", result)).Inc()
 	m.latency.WithLabelValues(account).Observe(d.Seconds())
+}
+
+// AppCall counts one call of an app that took d.
+func (m *Metrics) AppCall(app, action string, retcode int, d time.Duration) {
+	if m == nil {
+		return
+	}
+	m.appCalls.WithLabelValues(m.bounded("app", app), m.bounded("action", action), m.bounded("retcode", strconv.Itoa(retcode))).Inc()
+	m.appLatency.WithLabelValues(m.bounded("app", app)).Observe(d.Seconds())
 }
 
 // Handled observes how long the handlers of one event took.
@@ -176,6 +192,10 @@ var (
 	descCPU      = prometheus.NewDesc("ncatd_napcat_cpu_usage_ratio", "Processor use of the account's process tree; 1 is one core.", []string{"account"}, nil)
 	descDegraded = prometheus.NewDesc("ncatd_account_degraded", "1 for each reason why an account does less than it should although it is online.", []string{"account", "code"}, nil)
 	descFailed   = prometheus.NewDesc("ncatd_sends_failed_total", "Sends that failed.", []string{"account"}, nil)
+	descApp      = prometheus.NewDesc("ncatd_app_connected", "1 while the app has a link.", []string{"app"}, nil)
+	descAppEvent = prometheus.NewDesc("ncatd_app_events_total", "Events that an app got.", []string{"app"}, nil)
+	descAppCut   = prometheus.NewDesc("ncatd_app_cut_off_total", "How often an app was cut off for reading too slowly.", []string{"app"}, nil)
+	descAppQueue = prometheus.NewDesc("ncatd_app_queue_bytes", "Bytes that wait for an app.", []string{"app"}, nil)
 	descWatcher  = prometheus.NewDesc("ncatd_control_watchers", "Readers of watch and event streams.", nil, nil)
 )
 
@@ -186,7 +206,7 @@ type statusCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descBuild, descInfo, descState, descSince, descRSS, descCPU, descFailed, descWatcher, descDegraded} {
+	for _, d := range []*prometheus.Desc{descBuild, descInfo, descState, descSince, descRSS, descCPU, descFailed, descWatcher, descDegraded, descApp, descAppEvent, descAppCut, descAppQueue} {
 		ch <- d
 	}
 }
@@ -199,6 +219,15 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	st := c.b.Status()
 	gauge(descBuild, 1, st.Version)
 	gauge(descWatcher, float64(c.h.Len()))
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	for _, a := range st.Apps {
+		gauge(descApp, float64(min(a.Links, 1)), a.Name)
+		gauge(descAppQueue, float64(a.Queue), a.Name)
+		counter(descAppEvent, a.Events, a.Name)
+		counter(descAppCut, a.CutOff, a.Name)
+	}
 	for _, a := range st.Accounts {
 		gauge(descInfo, 1, a.Name, strconv.FormatInt(a.UIN, 10), label(a.NapCat), label(a.QQ))
 		codes := map[api.Code]bool{} // one code may have several reports

@@ -31,6 +31,7 @@ func (d *Daemon) Status() api.Status {
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
 	}
+	st.Apps = d.apps.snapshot()
 	for _, s := range slots {
 		st.Accounts = append(st.Accounts, s.acc.Snapshot())
 	}
@@ -241,6 +242,7 @@ func (d *Daemon) Stop(keepNapCat bool) {
 	if keepNapCat && !d.stopping {
 		d.keep = true
 		d.display.Keep()
+		d.apps.detach()
 		for _, s := range d.slots {
 			s.acc.Detach()
 		}

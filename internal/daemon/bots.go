@@ -156,13 +156,19 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) error) *botLink {
 	d := b.d
 	l := &botLink{goal: make(chan goal, 1)}
+	shared := d.apps.gw.Account(name)
 	logEvent := eventLog(d.log.With("account", name), d.o.Config.Log.Events)
 	l.Link = bot.New(bot.Options{
 		Account: name,
 		Bot:     b.bot,
 		Logger:  d.log.With("account", name),
-		Facts:   func(f bot.Fact) { tell(f, emit) },
 		Trust:   trust,
+		Facts: func(f bot.Fact) {
+			tell(f, emit)
+			d.apps.fact(d.run, name, f)
+		},
+		Delivered: func(e onebot.Event, live bool) { d.apps.feed(shared, e, live) },
+		Idle:      shared.Flush,
 		Event: func(typ string, raw json.RawMessage) {
 			d.metrics.Event(name, typ)
 			if logEvent != nil {
@@ -176,6 +182,7 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 			d.metrics.Call(name, action, callResult(err), took)
 		},
 	})
+	shared.SetUpstream(upstream{l.Link})
 	return l
 }
 

@@ -82,6 +82,7 @@ type Daemon struct {
 	sampler  *proc.Sampler
 	ports    *Ports
 	bots     *bots
+	apps     *apps
 	crashes  *crashes
 	health   *health.Registry
 	ailing   chan struct{} // 1 slot: health changed
@@ -153,6 +154,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.bots.close()) }()
 	d.alerts = newAlerts(d)
+	d.apps = newApps(d)
 	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, o.Log)
 	d.display = launch.NewDisplay(launch.DisplayOptions{
 		Mode:      o.Config.Display,
@@ -201,6 +203,7 @@ func (d *Daemon) serve() error {
 		d.startLocked(s)
 	}
 	d.mu.Unlock()
+	d.apps.start(d.run, d.o.Config, d.secrets)
 	var side sync.WaitGroup
 	side.Go(func() { d.signals(d.run) })
 	side.Go(func() { d.watchdog(d.run) })
@@ -232,6 +235,9 @@ func (d *Daemon) serve() error {
 	d.log.Info("ncatd is stopping", "keep_napcat", d.keeps())
 	side.Wait()
 	d.wg.Wait()
+	if err := d.apps.close(); err != nil {
+		d.log.Warn("the record of events was not closed", "err", err)
+	}
 	stopServer()
 	if err := <-served; failed == nil {
 		failed = err
@@ -328,6 +334,7 @@ func (d *Daemon) accountConfig(c config.Account) napCatConfig {
 	return napCatConfig{
 		Account:     c,
 		ExtraArgs:   cfg.NapCat.ExtraArgs,
+		OwnMessages: ownMessages(cfg, c.Name),
 		Supervisor:  cfg.Supervisor,
 		Dir:         d.o.Home.Account(c.Name),
 		LogFile:     d.o.Home.Join("accounts", c.Name, "napcat.log"),

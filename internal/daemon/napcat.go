@@ -27,9 +27,10 @@ const offlineFactor = 2
 
 // napCatConfig is what a [napCat] is made of.
 type napCatConfig struct {
-	Account    config.Account
-	ExtraArgs  []string // for qq
-	Supervisor config.Supervisor
+	Account     config.Account
+	OwnMessages bool     // an app asks for the messages that the account itself sends
+	ExtraArgs   []string // for qq
+	Supervisor  config.Supervisor
 	// Dir is the account's folder; it has the folders napcat and home and
 	// state.json.
 	Dir string

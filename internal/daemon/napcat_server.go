@@ -28,7 +28,7 @@ func (n *napCat) serverURL() string {
 
 func (n *napCat) oneBotServer(port int, token config.Secret) conffile.Server {
 	c := n.c.Account.OneBot
-	return conffile.Server{Host: c.Host, Port: port, Token: token.Reveal(), Heartbeat: c.Heartbeat.D(), ReportSelfMessage: c.ReportSelfMessage}
+	return conffile.Server{Host: c.Host, Port: port, Token: token.Reveal(), Heartbeat: c.Heartbeat.D(), ReportSelfMessage: c.ReportSelfMessage || n.c.OwnMessages}
 }
 
 // Repair implements [account.Host]: it sets NapCat's OneBot server up anew, on

@@ -82,6 +82,9 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 	}
 	d.reloadAlerts(old.Alerts, cfg.Alerts, &r)
 	d.reloadAccountsLocked(old, cfg, &r)
+	for _, name := range d.apps.start(d.run, cfg, secrets) {
+		r.Applied = append(r.Applied, "apps."+name)
+	}
 	done = true
 	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)
 	return r, nil

@@ -21,7 +21,7 @@ import (
 func Accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	o.setDefaults()
 	if o.Token != "" {
-		if subtle.ConstantTimeCompare([]byte(givenToken(r)), []byte(o.Token)) != 1 {
+		if subtle.ConstantTimeCompare([]byte(GivenToken(r)), []byte(o.Token)) != 1 {
 			w.Header().Set("Connection", "close")
 			http.Error(w, "bad token", http.StatusForbidden)
 			return nil, fmt.Errorf("accept %s: %w", r.RemoteAddr, ErrBadToken)
@@ -40,9 +40,9 @@ func Accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	return newConn(ws, h.wire, o), nil
 }
 
-// givenToken returns the token of a request: access_token in the query, else
+// GivenToken returns the token of a request: access_token in the query, else
 // Authorization as Bearer or Token, in any case, or the bare token.
-func givenToken(r *http.Request) string {
+func GivenToken(r *http.Request) string {
 	if token := r.URL.Query().Get("access_token"); token != "" {
 		return token
 	}

@@ -110,6 +110,59 @@ func (c *Conn) Call(ctx context.Context, action string, params, result any) erro
 	return err
 }
 
+// Answer is the result of a call that wants the answer as it came, whatever it
+// says: a refusal is no error then.
+type Answer struct {
+	// Frame is the whole of it, and belongs to the caller.
+	Frame   []byte
+	RetCode int
+
+	echo, end int // of its echo in Frame; both 0 if it has none
+}
+
+// Echo returns the answer's parts before and after its echo. One without an echo
+// has its place at the end.
+func (a *Answer) Echo() (before, after []byte, has bool) {
+	if a.end > 0 {
+		return a.Frame[:a.echo], a.Frame[a.end:], true
+	}
+	end := bytes.LastIndexByte(a.Frame, '}')
+	return a.Frame[:end], a.Frame[end:], false
+}
+
+// NewAnswer returns the answer that a frame is, for callers that are no
+// connection.
+func NewAnswer(frame []byte) (a Answer) {
+	_, r := classify(frame)
+	a.take(&r, frame)
+	return a
+}
+
+// Err returns the refusal that the answer is, nil if it is none.
+func (a *Answer) Err(action string) error {
+	_, r := classify(a.Frame)
+	if !r.refused() {
+		return nil
+	}
+	return &onebot.Error{Action: action, RetCode: r.retCode, Message: unquote(r.message), Wording: unquote(r.wording), Raw: a.Frame}
+}
+
+// take makes a of an answer.
+func (a *Answer) take(r *reply, frame []byte) {
+	a.Frame, a.RetCode = frame, r.retCode
+	if len(frame) <= maxKept {
+		a.Frame = bytes.Clone(frame)
+	}
+	if r.echo != nil {
+		a.end = cap(frame) - cap(r.echo) + len(r.echo) // r.echo is a slice of frame
+		a.echo = a.end - len(r.echo)
+	}
+}
+
+// Sender is implemented by params whose maker wants to know when they are on
+// their way: calls that begin one after the other leave in that order.
+type Sender interface{ Sent() }
+
 // fail ends a call that was taken out of the table without an answer.
 func (p *pending) fail(err error) {
 	p.err = err
@@ -165,6 +218,9 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 			<-p.done
 			return unsent(p, action)
 		}
+	}
+	if s, ok := params.(Sender); ok { // whoever writes next waits for this frame
+		s.Sent()
 	}
 	if len(b) > inlineWrite && c.join() {
 		go func() {
@@ -285,6 +341,10 @@ func (p *pending) finish(action string, result any) error {
 // finish turns an answer, which frame is the whole of, into a call's result,
 // which may keep a frame longer than maxKept.
 func (r *reply) finish(action string, frame []byte, result any) error {
+	if a, ok := result.(*Answer); ok {
+		a.take(r, frame)
+		return nil
+	}
 	if r.odd != "" {
 		return fmt.Errorf("%s: the answer's %s is of a wrong type: %w", action, r.odd, onebot.ErrUnknownOutcome)
 	}

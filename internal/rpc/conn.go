@@ -53,6 +53,10 @@ type Options struct {
 	// owns frame. It must return soon: until then nothing is read, no answer is
 	// matched and no ping is answered. Nil drops events.
 	Event func(frame []byte)
+	// Idle is called whenever all that was read has been handled and the next
+	// frame must be waited for: the moment to send on what was gathered. It must
+	// not block. Nil: nobody.
+	Idle func()
 	// CallTimeout ends a call whose context has no deadline. 0: 30 s. It is
 	// kept to within a fiftieth of it.
 	CallTimeout time.Duration
@@ -210,6 +214,7 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 
 func newConn(ws *websocket.Conn, w *wire, o Options) *Conn {
 	ws.SetReadLimit(-1) // Run bounds frames itself, without losing the link
+	w.idle = o.Idle
 	return &Conn{ws: ws, wire: w, o: o, writing: make(chan struct{}, 1), calls: map[uint64]*pending{}}
 }
 

@@ -27,6 +27,8 @@ const (
 type wire struct {
 	net.Conn
 
+	idle func() // nil, or called before the system is asked for more
+
 	in         []byte // in[head:tail] was read from the system and not yet by the reader
 	head, tail int
 
@@ -59,6 +61,9 @@ func (w *wire) Read(p []byte) (int, error) {
 			into = w.in
 		}
 		w.pause()
+		if w.idle != nil {
+			w.idle()
+		}
 		n, err := w.Conn.Read(into)
 		if lost := w.resume(); err != nil && lost != nil {
 			err = lost
@@ -146,7 +151,7 @@ func (w *wire) flushLocked() {
 		b := w.out
 		w.out, w.spare, w.flying = w.spare[:0], nil, true
 		w.mu.Unlock()
-		n, err := writeNow(w.Conn, b)
+		n, err := WriteNow(w.Conn, b)
 		w.mu.Lock()
 		if n == len(b) || err != nil || w.err != nil {
 			w.landLocked(b, err)
@@ -180,7 +185,7 @@ func (w *wire) landLocked(b []byte, err error) {
 func (w *wire) Close() error {
 	w.mu.Lock()
 	if len(w.out) > 0 && !w.flying && w.err == nil {
-		_, _ = writeNow(w.Conn, w.out) // it would be lost otherwise
+		_, _ = WriteNow(w.Conn, w.out) // it would be lost otherwise
 	}
 	if w.err == nil {
 		w.err = net.ErrClosed

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// writeNow writes as much of b as the system takes without waiting.
-func writeNow(c net.Conn, b []byte) (n int, err error) {
+// WriteNow writes as much of b as the system takes without waiting.
+func WriteNow(c net.Conn, b []byte) (n int, err error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return 0, nil

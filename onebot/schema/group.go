@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // A Group is a kind of action for which a right is given.
 type Group string
@@ -23,6 +26,19 @@ const (
 // Groups returns all groups.
 func Groups() []Group {
 	return []Group{GroupRead, GroupSend, GroupManage, GroupFiles, GroupAccount}
+}
+
+// Match returns the names of the actions that a pattern matches, sorted; * in it
+// stands for any letters. A name is a pattern of its own. A pattern that is not
+// well formed matches nothing.
+func Match(pattern string) []string {
+	var out []string
+	for _, name := range Names() {
+		if ok, err := path.Match(pattern, name); err == nil && ok {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // groupOf returns the group of every action.

@@ -51,7 +51,43 @@ type Status struct {
 	Alerts []AlertChannel `json:"alerts,omitempty"`
 	// Plugins are those of the bot, with what became of them.
 	Plugins []Plugin `json:"plugins,omitempty"`
+	// Apps are the programs that use the accounts through ncatd.
+	Apps []App `json:"apps,omitempty"`
 }
+
+// App is one program that uses accounts through ncatd.
+type App struct {
+	Name       string   `json:"name"`
+	Accounts   []string `json:"accounts"`
+	Transports []string `json:"transports"`
+	// State is connected or waiting; of an app that ncatd runs, that of its process
+	// in the words of an account's.
+	State     State     `json:"state"`
+	Reason    string    `json:"reason,omitempty"`
+	Detail    string    `json:"detail,omitempty"`
+	Fault     Fault     `json:"fault,omitzero"`
+	Since     time.Time `json:"since,omitzero"`
+	NextTry   time.Time `json:"next_try,omitzero"`
+	URL       string    `json:"url,omitempty"` // where it is waited for, or waits; without the token
+	Links     int       `json:"links"`
+	Events    uint64    `json:"events"`   // events that it got
+	Replayed  uint64    `json:"replayed"` // of them, those that it had missed
+	Calls     uint64    `json:"calls"`    // calls that it made
+	Refused   uint64    `json:"refused"`  // of them, those it has no right to
+	Failed    uint64    `json:"failed"`   // of them, those that failed otherwise
+	CutOff    uint64    `json:"cut_off"`  // how often it was cut off for reading too slowly
+	Queue     int       `json:"queue"`    // bytes that wait for it
+	LastError string    `json:"last_error,omitempty"`
+	PID       int       `json:"pid,omitempty"` // of an app that ncatd runs
+	Restarts  int       `json:"restarts,omitempty"`
+	RSSBytes  uint64    `json:"rss_bytes,omitempty"`
+}
+
+// The states of an app that somebody else runs.
+const (
+	StateConnected State = "connected"
+	StateWaiting   State = "waiting"
+)
 
 // RolledBack is a pair of releases that was left for the one before.
 type RolledBack struct {
@@ -115,13 +151,14 @@ type Transition struct {
 // each later one an account as it stands after a change, a log record or an
 // event.
 type WatchItem struct {
-	Kind    string          `json:"kind"` // snapshot, state, log, event, dropped
+	Kind    string          `json:"kind"` // snapshot, state, log, event, app_event, dropped
 	Time    time.Time       `json:"time"`
 	Account string          `json:"account,omitempty"`
 	Status  *Status         `json:"status,omitempty"`  // snapshot
 	State   *Account        `json:"state,omitempty"`   // state
 	Log     *LogRecord      `json:"log,omitempty"`     // log
-	Event   json.RawMessage `json:"event,omitempty"`   // event: as OneBot sent it
+	App     string          `json:"app,omitempty"`     // app_event: which app got it
+	Event   json.RawMessage `json:"event,omitempty"`   // event, app_event: as OneBot sent it
 	Dropped int             `json:"dropped,omitempty"` // dropped: items this reader missed
 }
 

@@ -181,6 +181,16 @@ const (
 	CodeFlapping         Code = "flapping"
 )
 
+// The codes of why an app that ncatd runs is in its state.
+const (
+	CodeAppRuns   Code = "app_runs"
+	CodeAppLink   Code = "app_link"   // its link is not up
+	CodeAppWaits  Code = "app_waits"  // no account of it was online yet
+	CodeAppMemory Code = "app_memory" // MiB used, MiB allowed
+	CodeAppExit   Code = "app_exit"   // exit code
+	CodeAppSignal Code = "app_signal" // signal's name
+)
+
 // The codes of why an account is degraded.
 const (
 	CodeStoreDamaged   Code = "store_damaged"   // file it was set aside as, when the backup was made that is in its place

@@ -1,0 +1,316 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/ncatd/ncatd/onebot"
+	"github.com/ncatd/ncatd/onebot/schema"
+)
+
+// Config is what an app is.
+type Config struct {
+	Name     string
+	Accounts []string // names of the accounts that it may use
+	Token    string
+	Rights   Rights
+	Filter   Filter
+	Replay   Replay
+	// Rate is the app's own send rate, nil for none.
+	Rate      *rate.Limiter
+	Heartbeat time.Duration
+	// Files are the folders whose files it may send by path.
+	Files []string
+	// Private are folders whose files it may never send.
+	Private []string
+
+	// Listen is where it is waited for, "" if it is not: host:port. Of what it
+	// finds there say WebSocket, HTTP and SSE.
+	Listen               string
+	WebSocket, HTTP, SSE bool
+	Reverse              Reverse
+	Webhook              Webhook
+	Logger               *slog.Logger
+	// Called is told of each call, for an access log. Nil: nobody.
+	Called func(account, action string, retcode int, took time.Duration, params []byte)
+	// Linked is told when the app's number of links becomes more than 0, and 0
+	// again. Nil: nobody.
+	Linked func(up bool)
+	// Listening is told at which address the app is waited for. Nil: nobody.
+	Listening func(addr string)
+}
+
+// Replay bounds what an app gets of what it missed.
+type Replay struct {
+	Age    time.Duration
+	Events int // 0: none
+}
+
+// App is one app. [App.Run] serves it.
+type App struct {
+	c    Config
+	g    *Gateway
+	log  *slog.Logger
+	accs []*Account
+
+	counts counts
+	doors  guard
+
+	mu    sync.Mutex // guards the fields below
+	links map[*link]bool
+	other int // SSE streams
+	since time.Time
+	last  string // why the last link ended badly
+}
+
+type counts struct {
+	events, replayed, calls, refused, failed, cut atomic.Uint64
+}
+
+// Stats is how an app stands.
+type Stats struct {
+	Links                                         int
+	Since                                         time.Time // when it got its first link, or lost its last
+	Events, Replayed, Calls, Refused, Failed, Cut uint64
+	Queue                                         int // bytes that wait for it
+	LastError                                     string
+}
+
+// Stats returns how the app stands.
+func (a *App) Stats() Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := Stats{
+		Links: len(a.links) + a.other, Since: a.since, LastError: a.last,
+		Events: a.counts.events.Load(), Replayed: a.counts.replayed.Load(), Calls: a.counts.calls.Load(),
+		Refused: a.counts.refused.Load(), Failed: a.counts.failed.Load(), Cut: a.counts.cut.Load(),
+	}
+	for l := range a.links {
+		s.Queue += l.out.waiting()
+	}
+	return s
+}
+
+// Name returns the app's name.
+func (a *App) Name() string { return a.c.Name }
+
+// Wants reports whether the app gets an event.
+func (a *App) Wants(ev *Event) bool { return a.c.Filter.Wants(ev) }
+
+// Run serves the app until ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	for _, acc := range a.accs {
+		if err := acc.use(a.c.Replay.Events, a.c.SSE || a.c.Webhook.URL != "", a.g.o.Dir); err != nil {
+			a.log.Warn("the record of events works in memory only", "account", acc.name, "err", err)
+		}
+		defer acc.unuse()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	goes := func(f func(context.Context) error) {
+		wg.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				cancel(err)
+			}
+		})
+	}
+	goes(a.beats)
+	if a.c.Listen != "" {
+		goes(a.listen)
+	}
+	for _, acc := range a.accs {
+		for _, r := range a.c.Reverse.links() {
+			goes(func(ctx context.Context) error { return a.reverse(ctx, acc, r) })
+		}
+		if a.c.Webhook.URL != "" {
+			goes(func(ctx context.Context) error { return a.webhook(ctx, acc) })
+		}
+	}
+	<-ctx.Done()
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// beats sends heartbeats.
+func (a *App) beats(ctx context.Context) error {
+	t := time.NewTicker(a.c.Heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+		for _, acc := range a.accs {
+			acc.beat(a)
+		}
+	}
+}
+
+// serve runs a link.
+func (a *App) serve(ctx context.Context, l *link) error {
+	a.enter(l)
+	err := l.run(ctx)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	a.exit(l, err)
+	return err
+}
+
+func (a *App) enter(l *link) {
+	a.mu.Lock()
+	first := len(a.links)+a.other == 0
+	a.links[l] = true
+	if first {
+		a.since = time.Now()
+	}
+	a.mu.Unlock()
+	a.log.Info("app connected", "account", l.acc.name, "role", string(l.role), "peer", l.peer)
+	if first {
+		a.linked(true)
+	}
+}
+
+func (a *App) exit(l *link, err error) {
+	a.mu.Lock()
+	delete(a.links, l)
+	last := len(a.links)+a.other == 0
+	if last {
+		a.since = time.Now()
+	}
+	if err != nil {
+		a.last = err.Error()
+	}
+	a.mu.Unlock()
+	if errors.Is(err, errSlow) {
+		a.counts.cut.Add(1)
+		a.log.Warn("app cut off: it does not read what is sent to it", "account", l.acc.name, "peer", l.peer)
+	} else {
+		a.log.Info("app disconnected", "account", l.acc.name, "role", string(l.role), "peer", l.peer, "err", err)
+	}
+	if last {
+		a.linked(false)
+	}
+}
+
+func (a *App) linked(up bool) {
+	if a.c.Linked != nil {
+		a.c.Linked(up)
+	}
+}
+
+// fail notes why the app cannot be reached.
+func (a *App) fail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = err.Error()
+}
+
+// judge says whether the app may call an action: code is 0, or that of the
+// answer that it gets instead.
+func (a *App) judge(action string) (code int, message string) {
+	switch {
+	case a.c.Rights.Allow(action):
+		return 0, ""
+	case action == "":
+		return onebot.RetUnsupported, "不支持的API undefined"
+	}
+	if known, ok := schema.Lookup(Base(action)); ok {
+		return RetNotAllowed, "app " + a.c.Name + " may not call " + action + ": it has no right to " + string(known.Group) + " (ncatd: apps." + a.c.Name + ".allow)"
+	}
+	return RetNotAllowed, "app " + a.c.Name + " may not call " + action + ", which ncatd does not know"
+}
+
+// called counts a call, and tells of it.
+func (a *App) called(acc *Account, r *request, code int, took time.Duration) {
+	a.counts.calls.Add(1)
+	switch {
+	case code == RetNotAllowed:
+		a.counts.refused.Add(1)
+	case code != 0:
+		a.counts.failed.Add(1)
+	}
+	if a.c.Called != nil {
+		a.c.Called(acc.name, r.action, code, took, r.params)
+	}
+}
+
+// make makes a call as the app may: within its own send rate, and with files that
+// NapCat can read.
+func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (int, [][]byte) {
+	if a.c.Rate != nil && sends(r.action) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		err := a.c.Rate.Wait(ctx)
+		cancel()
+		if err != nil {
+			return failure(acc.name, r.echo, errors.Join(ErrTooMany, err))
+		}
+	}
+	params, err := a.place(ctx, acc, r.params)
+	if err != nil {
+		return RetNotAllowed, [][]byte{answer(RetNotAllowed, err.Error(), r.echo)}
+	}
+	changed := *r
+	changed.params = params
+	return acc.call(ctx, a.c.Name, &changed, sent)
+}
+
+// account returns the account that a path begins with, and the rest of the path.
+// With one account no path needs to name it.
+func (a *App) account(path string) (acc *Account, rest string) {
+	for _, acc := range a.accs {
+		if rest, ok := cutName(path, acc.name); ok {
+			return acc, rest
+		}
+	}
+	if len(a.accs) == 1 {
+		return a.accs[0], path
+	}
+	return nil, path
+}
+
+// aloneKept is how many events are kept for an app that takes one after the other
+// and wants no replay.
+const aloneKept = 256
+
+// use says that an app uses the account and wants so many events replayed; with
+// pulls it takes them from the record.
+func (acc *Account) use(events int, pulls bool, dir string) error {
+	acc.mu.Lock()
+	defer acc.mu.Unlock()
+	acc.users++
+	acc.used.Store(true)
+	acc.record.limit = max(acc.record.limit, events)
+	if pulls {
+		acc.record.limit = max(acc.record.limit, aloneKept)
+	}
+	if events == 0 || acc.record.disk != nil || dir == "" {
+		return nil
+	}
+	return acc.record.open(spoolPath(dir, acc.name))
+}
+
+func (acc *Account) unuse() {
+	acc.mu.Lock()
+	defer acc.mu.Unlock()
+	acc.users--
+	acc.used.Store(acc.users > 0)
+}
+
+// names returns the names of accounts.
+func names(accs []*Account) []string {
+	var out []string
+	for _, a := range accs {
+		out = append(out, a.name)
+	}
+	return slices.Sorted(slices.Values(out))
+}

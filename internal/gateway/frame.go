@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
+	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// The codes of answers that come from the gateway. They are documented in
+// docs/apps and are none of NapCat's.
+const (
+	RetNotAllowed = 1460 // the app has no right to the action; NapCat was not asked
+	RetAway       = 1461 // the account's NapCat is away, or the account offline; nothing was sent
+	RetTooMany    = 1462 // too many calls at once, or messages too fast; nothing was sent
+	RetUnknown    = 1463 // the link to NapCat was lost; the action may have been carried out
+	RetTooLarge   = 1464 // the request is over the limit
+)
+
+// WebSocket opcodes.
+const (
+	opText  = 1
+	opClose = 8
+	opPing  = 9
+)
+
+// small is how long a body may be to be copied behind its header.
+const small = 16 << 10
+
+// frame is a WebSocket frame as it goes over the wire, unmasked: parts of memory
+// that nobody changes, and that all receivers share.
+type frame [][]byte
+
+func (f frame) size() (n int) {
+	for _, p := range f {
+		n += len(p)
+	}
+	return n
+}
+
+// encode makes one frame of the parts of a text.
+func encode(op byte, body ...[]byte) frame {
+	n := 0
+	for _, p := range body {
+		n += len(p)
+	}
+	head := make([]byte, 0, 10+min(n, small))
+	head = append(head, 0x80|op)
+	switch {
+	case n < 126:
+		head = append(head, byte(n))
+	case n < 1<<16:
+		head = binary.BigEndian.AppendUint16(append(head, 126), uint16(n))
+	default:
+		head = binary.BigEndian.AppendUint64(append(head, 127), uint64(n))
+	}
+	if n > small {
+		return append(frame{head}, body...)
+	}
+	for _, p := range body {
+		head = append(head, p...)
+	}
+	return frame{head}
+}
+
+// masked returns a copy of f as a client has to send it (RFC 6455, 5.3).
+func masked(f frame) frame {
+	flat := slices.Concat(f...)
+	at := 2
+	switch flat[1] {
+	case 126:
+		at = 4
+	case 127:
+		at = 10
+	}
+	var key [4]byte
+	binary.LittleEndian.PutUint32(key[:], rand.Uint32())
+	out := make([]byte, 0, len(flat)+4)
+	out = append(out, flat[:at]...)
+	out[1] |= 0x80
+	out = append(out, key[:]...)
+	for i, b := range flat[at:] {
+		out = append(out, b^key[i&3])
+	}
+	return frame{out}
+}
+
+func lifecycle(self int64, now time.Time) []byte {
+	b := meta(self, now)
+	return append(b, `"lifecycle","sub_type":"connect"}`...)
+}
+
+func heartbeat(self int64, now time.Time, online bool, every time.Duration) []byte {
+	b := append(meta(self, now), `"heartbeat","status":{"online":`...)
+	b = strconv.AppendBool(b, online)
+	b = append(b, `,"good":true},"interval":`...)
+	return append(strconv.AppendInt(b, every.Milliseconds(), 10), '}')
+}
+
+func meta(self int64, now time.Time) []byte {
+	b := strconv.AppendInt([]byte(`{"time":`), now.Unix(), 10)
+	b = strconv.AppendInt(append(b, `,"self_id":`...), self, 10)
+	return append(b, `,"post_type":"meta_event","meta_event_type":`...)
+}
+
+// answer makes an answer of the gateway's own, in the order of NapCat's keys
+// (contract E.2).
+func answer(retcode int, message string, echo []byte) []byte {
+	text, _ := json.Marshal(message) // a string always encodes
+	b := strconv.AppendInt([]byte(`{"status":"failed","retcode":`), int64(retcode), 10)
+	b = append(append(b, `,"data":null,"message":`...), text...)
+	b = append(append(b, `,"wording":`...), text...)
+	b = append(append(b, `,"echo":`...), echoOr(echo, "null")...)
+	return append(b, `,"stream":"normal-action"}`...)
+}
+
+// packet makes the frame of one packet of a stream (contract E.3).
+func packet(data, echo []byte) [][]byte {
+	head := append([]byte(nil), `{"status":"ok","retcode":0,"data":`...)
+	tail := append([]byte(`,"message":"","wording":"","echo":`), echoOr(echo, `""`)...)
+	return [][]byte{head, data, append(tail, `,"stream":"stream-action"}`...)}
+}
+
+func echoOr(echo []byte, none string) []byte {
+	if len(echo) == 0 {
+		return []byte(none)
+	}
+	return echo
+}
+
+// marked returns an event with a key more.
+func marked(raw []byte, key string) []byte {
+	end := len(raw)
+	for end > 0 && raw[end-1] != '}' {
+		end--
+	}
+	if end < 2 {
+		return raw
+	}
+	return slices.Concat(raw[:end-1], []byte(`,"`+key+`":true}`))
+}
+
+// request is a call that an app asks for. Its slices are parts of the frame.
+type request struct {
+	action string
+	params []byte
+	echo   []byte
+}
+
+// parse reads a request. It reports false if the frame holds none.
+func parse(b []byte) (r request, ok bool) {
+	ok = jsonscan.Fields(b, func(key, val []byte) {
+		switch string(key) {
+		case "action":
+			r.action = ""
+			if len(val) > 1 && val[0] == '"' {
+				r.action = jsonscan.Unquote(string(val))
+			}
+		case "params":
+			r.params = val
+		case "echo":
+			r.echo = val
+		}
+	})
+	switch string(r.params) {
+	case "null", "false", "0", `""`: // what NapCat takes for none (contract E.2)
+		r.params = nil
+	}
+	return r, ok
+}
+
+// rawParams are params that go out as they came.
+type rawParams struct {
+	json []byte
+	sent func() // nil, or called once they are on their way
+}
+
+var (
+	_ onebot.Appender = rawParams{}
+	_ rpc.Sender      = rawParams{}
+)
+
+// AppendJSON implements [onebot.Appender].
+func (p rawParams) AppendJSON(b []byte) []byte {
+	if len(p.json) == 0 {
+		return append(b, "{}"...)
+	}
+	return append(b, p.json...)
+}
+
+// MarshalJSON implements json.Marshaler.
+func (p rawParams) MarshalJSON() ([]byte, error) { return p.AppendJSON(nil), nil }
+
+// Sent implements [rpc.Sender].
+func (p rawParams) Sent() {
+	if p.sent != nil {
+		p.sent()
+	}
+}

@@ -1,0 +1,257 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
+	"github.com/ncatd/ncatd/internal/rpc"
+)
+
+// bodyTime is how long the body of a call may take.
+const bodyTime = 30 * time.Second
+
+// callHTTP answers a call over HTTP (contract E.5). Codes of answers are those of
+// a WebSocket.
+func (a *App) callHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request, acc *Account, path string) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	action := strings.Trim(path, "/")
+	if action == "" {
+		_, _ = io.WriteString(w, `{"status":"ok","retcode":0,"data":{},"message":"ncatd Is Running","wording":"","echo":null,"stream":"normal-action"}`)
+		return
+	}
+	params, release, err := a.params(w, r)
+	defer release()
+	if err != nil {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	req := &request{action: action, params: params}
+	began := time.Now()
+	code, text := a.judge(action)
+	var body [][]byte
+	switch {
+	case code != 0:
+		body = [][]byte{answer(code, text, nil)}
+	case streams(action):
+		rc := http.NewResponseController(w)
+		code, body = acc.stream(ctx, a.c.Name, req, func(p [][]byte) error {
+			return errors.Join(writeAll(w, append(p, []byte("\r\n\r\n"))), rc.Flush())
+		})
+		body = append(body, []byte("\r\n\r\n"))
+	default:
+		code, body = a.make(ctx, acc, req, func() {})
+	}
+	a.called(acc, req, code, time.Since(began))
+	_ = writeAll(w, body) // the app has gone
+}
+
+func writeAll(w io.Writer, parts [][]byte) error {
+	for _, p := range parts {
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// params reads what a call is given: the body, and the query, which wins.
+func (a *App) params(w http.ResponseWriter, r *http.Request) (params []byte, release func(), err error) {
+	release = func() {}
+	query := r.URL.Query()
+	query.Del("access_token")
+	if r.Method == http.MethodGet {
+		return object(query, nil), release, nil
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	in := http.MaxBytesReader(w, r.Body, rpc.MaxRequest)
+	var b bytes.Buffer
+	if _, err = io.CopyN(&b, in, largeFrame); err == nil { // there may be more
+		select {
+		case a.g.large <- struct{}{}:
+			release = func() { <-a.g.large }
+		case <-r.Context().Done():
+			return nil, release, context.Cause(r.Context())
+		}
+		_, err = io.Copy(&b, in)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, release, err
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	body := bytes.TrimSpace(b.Bytes())
+	switch {
+	case len(body) == 0:
+		return object(query, nil), release, nil
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, release, errors.New("Invalid JSON") //nolint:staticcheck // NapCat's words
+		}
+		maps.Copy(form, query)
+		return object(form, nil), release, nil
+	case !jsonscan.Valid(body):
+		return nil, release, errors.New("Invalid JSON") //nolint:staticcheck // NapCat's words
+	case len(query) == 0:
+		return body, release, nil
+	}
+	return object(query, body), release, nil
+}
+
+// object makes params of texts, added to an object.
+func object(values url.Values, base []byte) []byte {
+	m := map[string]json.RawMessage{}
+	if base != nil && json.Unmarshal(base, &m) != nil {
+		return base // NapCat says what is wrong with it
+	}
+	for k, v := range values {
+		if len(v) > 0 {
+			text, _ := json.Marshal(v[0]) // a string always encodes
+			m[k] = text
+		}
+	}
+	if len(m) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return base
+	}
+	return b
+}
+
+// sse sends events (contract E.6). Each carries its number as an id, by which an
+// app that comes back says what it has.
+func (a *App) sse(ctx context.Context, w http.ResponseWriter, r *http.Request, acc *Account) {
+	a.mu.Lock()
+	a.other++
+	first := len(a.links)+a.other == 1
+	a.mu.Unlock()
+	if first {
+		a.linked(true)
+	}
+	defer func() {
+		a.mu.Lock()
+		a.other--
+		last := len(a.links)+a.other == 0
+		a.mu.Unlock()
+		if last {
+			a.linked(false)
+		}
+	}()
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-cache")
+	w.WriteHeader(http.StatusOK)
+	rc := http.NewResponseController(w)
+	if rc.Flush() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	had, err := strconv.ParseUint(r.Header.Get("Last-Event-ID"), 10, 64)
+	c := acc.reader(a, had, err == nil)
+	defer c.close()
+	_ = c.each(ctx, func(e entry, raw []byte) error {
+		_ = rc.SetWriteDeadline(time.Now().Add(stallTimeout))
+		var b []byte
+		b = strconv.AppendUint(append(b, "id: "...), e.seq, 10)
+		b = append(b, "\ndata: "...)
+		if err := writeAll(w, [][]byte{b, raw, []byte("\n\n")}); err != nil {
+			return err
+		}
+		return rc.Flush()
+	})
+}
+
+// reader goes through an account's events at its own pace, for transports that
+// take one event after the other. What it does not get to in time is lost to it.
+type reader struct {
+	acc  *Account
+	app  *App
+	pos  uint64
+	live uint64 // what came later is not replayed
+	wake chan struct{}
+}
+
+// reader returns a reader that goes on after what the app has: had, if it says so
+// itself.
+func (a *Account) reader(app *App, had uint64, says bool) *reader {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := &reader{acc: a, app: app, pos: a.record.last, live: a.record.last, wake: make(chan struct{}, 1)}
+	known := says && had <= a.record.last
+	if !known {
+		had, known = a.record.had(app.c.Name)
+	}
+	if known {
+		c.pos = a.record.start(had, app.c.Replay.Events, app.c.Replay.Age, time.Now())
+	}
+	a.record.has(app.c.Name, c.pos)
+	a.readers = append(a.readers, c)
+	return c
+}
+
+func (c *reader) close() {
+	c.acc.mu.Lock()
+	defer c.acc.mu.Unlock()
+	for i, other := range c.acc.readers {
+		if other == c {
+			c.acc.readers = append(c.acc.readers[:i:i], c.acc.readers[i+1:]...)
+			return
+		}
+	}
+}
+
+// each calls f with every event that the app wants until ctx ends or f fails. The
+// app has an event when f returns nil.
+func (c *reader) each(ctx context.Context, f func(e entry, raw []byte) error) error {
+	for {
+		c.acc.mu.Lock()
+		var e entry
+		list := c.acc.record.from(c.pos, 1)
+		if len(list) > 0 {
+			e = list[0]
+		}
+		c.acc.mu.Unlock()
+		if len(list) == 0 {
+			select {
+			case <-c.wake:
+				continue
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		if ev, ok := c.app.g.revive(e); ok && c.app.c.Filter.Wants(ev) {
+			raw := e.raw
+			if e.seq <= c.live {
+				raw = marked(raw, "replayed")
+				c.app.counts.replayed.Add(1)
+			}
+			if err := f(e, raw); err != nil {
+				return err
+			}
+			c.app.counts.events.Add(1)
+		}
+		c.acc.mu.Lock()
+		c.pos = e.seq
+		c.acc.record.has(c.app.c.Name, e.seq)
+		c.acc.mu.Unlock()
+	}
+}

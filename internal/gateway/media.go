@@ -1,0 +1,209 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// maxPlaced is how many files one call may name.
+const maxPlaced = 64
+
+// errPrivate refuses a file that no app may send.
+var errPrivate = errors.New("this file belongs to ncatd and is not sent")
+
+// place brings the files that a call names by a path to where NapCat can read
+// them: those in the app's folders, by stream upload (contract E.3). Other paths
+// stay as they are, except that those of ncatd itself are refused. What names no
+// file passes untouched.
+func (a *App) place(ctx context.Context, acc *Account, params []byte) ([]byte, error) {
+	if !slices.ContainsFunc([]string{"file:", `"/`, `\/`, "=/"}, func(s string) bool { return bytes.Contains(params, []byte(s)) }) {
+		return params, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(params))
+	dec.UseNumber() // numbers stay as they are written
+	var v any
+	if dec.Decode(&v) != nil {
+		return params, nil // NapCat says what is wrong with it
+	}
+	p := placer{app: a, ctx: ctx, acc: acc}
+	v = p.walk("", v)
+	if p.err != nil {
+		return nil, p.err
+	}
+	if p.changed == 0 {
+		return params, nil
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(out.Bytes()), nil
+}
+
+type placer struct {
+	app     *App
+	acc     *Account
+	ctx     context.Context //nolint:containedctx // it lives as long as one call
+	changed int
+	err     error
+}
+
+// walk returns v with its files placed. Files stand under the keys of a segment's
+// source (contract H.2).
+func (p *placer) walk(key string, v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		file, _ := x["file"].(string)
+		for k, e := range x {
+			x[k] = p.walk(k, e)
+		}
+		if placed, _ := x["file"].(string); placed != file && x["name"] == nil {
+			x["name"] = filepath.Base(file) // what people see
+		}
+	case []any:
+		for i, e := range x {
+			x[i] = p.walk(key, e)
+		}
+	case string:
+		switch key {
+		case "file", "url", "path", "thumb", "cover", "image":
+			return p.source(x)
+		case "message", "raw_message", "content":
+			return p.codes(x)
+		}
+	}
+	return v
+}
+
+// codes places the files of CQ codes in a text (contract H.3).
+func (p *placer) codes(text string) string {
+	for _, mark := range []string{"file=", "url=", "path=", "thumb="} {
+		for from := 0; ; {
+			i := strings.Index(text[from:], mark)
+			if i < 0 {
+				break
+			}
+			start := from + i + len(mark)
+			n := strings.IndexAny(text[start:], ",]")
+			if n < 0 || !strings.Contains(text[:start], "[CQ:") {
+				break
+			}
+			was := text[start : start+n]
+			is := cqEscape(p.source(cqUnescape(was)))
+			if is != was {
+				text = text[:start] + is + text[start+n:]
+			}
+			from = start + len(is)
+		}
+	}
+	return text
+}
+
+func cqUnescape(s string) string {
+	return strings.NewReplacer("&#44;", ",", "&#91;", "[", "&#93;", "]", "&amp;", "&").Replace(s)
+}
+
+func cqEscape(s string) string {
+	return strings.NewReplacer("&", "&amp;", ",", "&#44;", "[", "&#91;", "]", "&#93;").Replace(s)
+}
+
+// source returns what NapCat is told in place of s.
+func (p *placer) source(s string) string {
+	path, ok := localPath(s)
+	if !ok || p.err != nil {
+		return s
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	for _, dir := range p.app.c.Private {
+		if within(path, dir) && !p.app.mine(path) {
+			p.err = fmt.Errorf("%s: %w", s, errPrivate)
+			return s
+		}
+	}
+	if !p.app.mine(path) {
+		return s
+	}
+	if p.changed++; p.changed > maxPlaced {
+		p.err = fmt.Errorf("more than %d files in one call", maxPlaced)
+		return s
+	}
+	up, link := p.acc.reach(p.app.c.Name)
+	if up == nil {
+		return s // the call itself fails for that
+	}
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	defer context.AfterFunc(link, cancel)()
+	placed, err := upload(ctx, up, path)
+	if err != nil {
+		p.err = fmt.Errorf("%s: %w", s, err)
+		return s
+	}
+	return placed
+}
+
+// mine reports whether a file lies in one of the app's folders.
+func (a *App) mine(path string) bool {
+	for _, dir := range a.c.Files {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = real
+		}
+		if within(path, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// localPath returns the path that a source names, in one of the forms that NapCat
+// takes for one (contract H.2).
+func localPath(s string) (string, bool) {
+	if rest, ok := strings.CutPrefix(s, "file://"); ok {
+		if p, err := url.PathUnescape(rest); err == nil {
+			rest = p
+		}
+		return filepath.Clean(rest), filepath.IsAbs(rest)
+	}
+	return filepath.Clean(s), filepath.IsAbs(s)
+}
+
+// upload copies a file to where NapCat reads it.
+func upload(ctx context.Context, up onebot.Streamer, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !st.Mode().IsRegular() {
+		return "", errors.New("no regular file")
+	}
+	state, err := onebot.NewClient(up).Upload(ctx, f, onebot.Upload{Name: rand.Text() + filepath.Ext(path), Size: st.Size()})
+	if err != nil {
+		return "", err
+	}
+	return state.FilePath, nil
+}

@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/rpc"
+)
+
+// Bounds on what waits for one receiver.
+const (
+	// maxQueued is how many bytes may wait. A frame that finds less than that
+	// waiting is taken whatever its own size.
+	maxQueued = 4 << 20
+	// maxFrames is how many frames may wait.
+	maxFrames = 8192
+	// stallTimeout is how long the system may take nothing of what is written.
+	stallTimeout = 20 * time.Second
+	// writeChunk is how much leaves with one system call at most.
+	writeChunk = 64 << 10
+)
+
+// errSlow is why a receiver is cut off that does not take what is sent to it.
+var errSlow = errors.New("reads too slowly")
+
+// outbox is a connection that never blocks whoever writes: frames wait in memory,
+// and all that wait leave with one system call. What the system does not take at
+// once a goroutine writes, which exists for as long as there is such.
+//
+// It is the net.Conn beneath a WebSocket, whose own control frames go through
+// Write. It is safe for concurrent use.
+type outbox struct {
+	net.Conn
+	wire net.Conn // Conn, or what it is wrapped around: what the system knows
+	mask bool     // we are the client of the WebSocket
+
+	wg sync.WaitGroup // the goroutine that writes
+
+	mu     sync.Mutex // guards the fields below
+	queue  [][]byte
+	bytes  int  // of the queue and of what is being written
+	flying bool // something is being written, whose writer goes on with the queue
+	own    bool // what is being written is memory of ours, not a frame's
+	spare  []byte
+	err    error
+	room   chan struct{} // closed when the queue has become empty; nil: nobody waits
+}
+
+// put appends a frame. It reports false if the receiver is to be cut off.
+func (o *outbox) put(f frame) bool {
+	if o.mask {
+		f = masked(f)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return false
+	}
+	if o.bytes > maxQueued || len(o.queue) > maxFrames {
+		o.failLocked(errSlow)
+		return false
+	}
+	o.queue = append(o.queue, f...)
+	o.bytes += f.size()
+	return true
+}
+
+// Write implements [net.Conn]. The WebSocket writes whole control frames through
+// it, and during the handshake the answer's header.
+func (o *outbox) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, o.err
+	}
+	o.queue = append(o.queue, append([]byte(nil), p...))
+	o.bytes += len(p)
+	o.flushLocked()
+	return len(p), nil
+}
+
+// flush sends what waits, as far as the system takes it without waiting.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	o.flushLocked()
+	o.mu.Unlock()
+}
+
+func (o *outbox) flushLocked() {
+	for len(o.queue) > 0 && !o.flying && o.err == nil {
+		b := o.takeLocked()
+		o.flying = true
+		o.mu.Unlock()
+		n, err := rpc.WriteNow(o.wire, b)
+		o.mu.Lock()
+		if err != nil {
+			o.landLocked(b, err)
+			return
+		}
+		if n < len(b) {
+			o.wg.Go(func() { o.drain(b, b[n:]) })
+			return
+		}
+		o.landLocked(b, nil)
+	}
+}
+
+// drain writes the rest of b, and then the queue, waiting for the receiver.
+func (o *outbox) drain(b, rest []byte) {
+	for {
+		_ = o.Conn.SetWriteDeadline(time.Now().Add(stallTimeout)) // a connection without deadlines is closed with the link
+		_, err := o.Conn.Write(rest)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errSlow
+		}
+		_ = o.Conn.SetWriteDeadline(time.Time{})
+		o.mu.Lock()
+		o.landLocked(b, err)
+		if len(o.queue) == 0 || o.err != nil {
+			o.mu.Unlock()
+			return
+		}
+		b = o.takeLocked()
+		rest = b
+		o.flying = true
+		o.mu.Unlock()
+	}
+}
+
+// takeLocked takes as much of the queue as leaves with one call. What is larger
+// goes alone and uncopied.
+func (o *outbox) takeLocked() []byte {
+	if first := o.queue[0]; len(first) >= writeChunk || len(o.queue) == 1 {
+		o.own = false
+		o.queue[0] = nil
+		o.queue = o.queue[1:]
+		if len(o.queue) == 0 {
+			o.queue = nil
+		}
+		return first
+	}
+	b := o.spare[:0]
+	o.spare, o.own = nil, true
+	i := 0
+	for i < len(o.queue) && len(b)+len(o.queue[i]) <= writeChunk {
+		b = append(b, o.queue[i]...)
+		o.queue[i] = nil
+		i++
+	}
+	if i == len(o.queue) {
+		o.queue = o.queue[:0]
+	} else {
+		o.queue = o.queue[i:]
+	}
+	return b
+}
+
+// landLocked ends the writing of b.
+func (o *outbox) landLocked(b []byte, err error) {
+	o.flying = false
+	o.bytes -= len(b)
+	if o.own && cap(b) <= 2*writeChunk {
+		o.spare = b
+	}
+	if err != nil {
+		o.failLocked(err)
+	}
+	if len(o.queue) == 0 && o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+func (o *outbox) failLocked(err error) {
+	if o.err == nil {
+		o.err = err
+		_ = o.Conn.Close() // so that its reader learns of it
+	}
+	o.queue = nil
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// empty returns a channel that is closed when nothing waits any more, nil if
+// nothing does.
+func (o *outbox) empty() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.bytes == 0 || o.err != nil {
+		return nil
+	}
+	if o.room == nil {
+		o.room = make(chan struct{})
+	}
+	return o.room
+}
+
+// waiting returns how many bytes wait.
+func (o *outbox) waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes
+}
+
+// why returns why the connection was given up by us, nil if it was not.
+func (o *outbox) why() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if errors.Is(o.err, net.ErrClosed) || errors.Is(o.err, io.EOF) {
+		return nil
+	}
+	return o.err
+}
+
+// Close implements [net.Conn].
+func (o *outbox) Close() error {
+	o.mu.Lock()
+	o.failLocked(net.ErrClosed)
+	o.mu.Unlock()
+	err := o.Conn.Close()
+	o.wg.Wait()
+	return err
+}

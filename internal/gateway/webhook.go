@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
+	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Webhook is where an app takes events by HTTP (contract E.7).
+type Webhook struct {
+	URL     string
+	Timeout time.Duration // of one post
+}
+
+// Bounds on posts.
+const (
+	// maxPostPause is how long the pause between two tries of one event becomes.
+	maxPostPause = 10 * time.Second
+	// maxReply is how much of an answer is read.
+	maxReply = 1 << 20
+)
+
+// webhook posts an account's events, one after the other. One that does not
+// arrive is tried again, for as long as the app's replay keeps it.
+func (a *App) webhook(ctx context.Context, acc *Account) error {
+	self, err := acc.await(ctx)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{
+		Timeout:       a.c.Webhook.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	c := acc.reader(a, 0, false)
+	defer c.close()
+	up := false
+	defer func() {
+		if up {
+			a.away(nil)
+		}
+	}()
+	return c.each(ctx, func(e entry, raw []byte) error {
+		for pause := firstPause; ; pause = min(2*pause, maxPostPause) {
+			reply, err := a.post(ctx, client, self, raw)
+			if err == nil {
+				if !up {
+					up = true
+					a.arrived()
+				}
+				a.quick(ctx, acc, raw, reply)
+				return nil
+			}
+			if up {
+				up = false
+				a.away(err)
+			}
+			a.fail(err)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if a.c.Replay.Events == 0 || time.Since(e.at) > a.c.Replay.Age {
+				a.counts.cut.Add(1)
+				return nil // given up
+			}
+			t := time.NewTimer(pause)
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				t.Stop()
+				return context.Cause(ctx)
+			}
+		}
+	})
+}
+
+// arrived and away count a webhook that takes posts as a link.
+func (a *App) arrived() {
+	a.mu.Lock()
+	a.other++
+	first := len(a.links)+a.other == 1
+	if first {
+		a.since = time.Now()
+	}
+	a.mu.Unlock()
+	if first {
+		a.linked(true)
+	}
+}
+
+func (a *App) away(err error) {
+	a.mu.Lock()
+	a.other--
+	last := len(a.links)+a.other == 0
+	if last {
+		a.since = time.Now()
+	}
+	a.mu.Unlock()
+	if err != nil {
+		a.log.Warn("app does not take its events, trying on", "url", rpc.Redact(a.c.Webhook.URL), "err", err)
+	}
+	if last {
+		a.linked(false)
+	}
+}
+
+// post posts one event and returns the answer's body.
+func (a *App) post(ctx context.Context, client *http.Client, self int64, raw []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.c.Webhook.URL, bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Self-ID", strconv.FormatInt(self, 10))
+	if a.c.Token != "" {
+		mac := hmac.New(sha1.New, []byte(a.c.Token))
+		mac.Write(raw)
+		req.Header.Set("X-Signature", "sha1="+hex.EncodeToString(mac.Sum(nil)))
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return nil, fmt.Errorf("%s: %w", rpc.Redact(a.c.Webhook.URL), err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, fmt.Errorf("%s answered HTTP %d", rpc.Redact(a.c.Webhook.URL), resp.StatusCode)
+	}
+	return body, nil
+}
+
+// operation is what a quick operation asks for, as far as NapCat honours it
+// (contract E.7).
+type operation struct {
+	Reply   json.RawMessage `json:"reply"`
+	Approve json.RawMessage `json:"approve"`
+}
+
+// quick carries out what the answer to a post asks for, with the app's rights: a
+// reply needs those of sending, an approval those of answering requests.
+func (a *App) quick(ctx context.Context, acc *Account, event, reply []byte) {
+	reply = bytes.TrimSpace(reply)
+	var op operation
+	if len(reply) < 3 || !jsonscan.Valid(reply) || json.Unmarshal(reply, &op) != nil || op.Reply == nil && op.Approve == nil {
+		return
+	}
+	var use use
+	client := onebot.NewClient(&use)
+	_ = client.SetGroupAddRequest(ctx, onebot.SetGroupAddRequestParams{}) // for the names only
+	approve := use.action
+	_, _ = client.SendMsg(ctx, onebot.SendMsgParams{})
+	send := use.action
+	_ = client.HandleQuickOperation(ctx, onebot.HandleQuickOperationParams{})
+	quick := use.action
+	r := &request{action: quick, params: fmt.Appendf(nil, `{"context":%s,"operation":%s}`, event, reply)}
+	began := time.Now()
+	for _, need := range []struct {
+		asked  bool
+		action string
+	}{{op.Reply != nil, send}, {op.Approve != nil, approve}} {
+		if !need.asked {
+			continue
+		}
+		if code, _ := a.judge(need.action); code != 0 {
+			a.called(acc, r, code, 0)
+			return
+		}
+	}
+	code, _ := acc.call(ctx, a.c.Name, r, func() {})
+	a.called(acc, r, code, time.Since(began))
+}
+
+// use learns an action's name from the client's method.
+type use struct{ action string }
+
+// Call implements [onebot.Caller].
+func (u *use) Call(_ context.Context, action string, _, _ any) error {
+	u.action = action
+	return nil
+}
