@@ -77,7 +77,7 @@ type DaemonOptions struct {
 var commands = []func(*app) *cobra.Command{
 	newInit,
 	newStart, newStop, newRestart, newReload, newStatus, newLogs,
-	newLogin, newLogout,
+	newLogin, newLogout, newConsole,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,
 	newConfig, newPlugin, newAlert, newBackup, newRestore, newService,

@@ -224,19 +224,7 @@ func (a *app) configProblems(e *config.Error) {
 }
 
 // problem words one problem of a config.
-func (a *app) problem(p config.Problem) string {
-	args := make([]any, len(p.Args))
-	for i, x := range p.Args {
-		switch v := x.(type) {
-		case config.Word:
-			x = a.t("word." + string(v))
-		case config.LineNumber:
-			x = a.t("word.line", int(v))
-		}
-		args[i] = x
-	}
-	return a.t("config."+p.Code, args...)
-}
+func (a *app) problem(p config.Problem) string { return printable(text.Problem(a.lang, p)) }
 
 // flagError is a command line that does not parse.
 type flagError struct {

@@ -26,21 +26,11 @@ const maxPassword = 4096
 // readPassword reads a password, without echo if it is typed, and returns its
 // MD5, which is all that QQ's login takes. The password itself goes nowhere.
 func (a *app) readPassword(ctx context.Context) (string, error) {
-	var line []byte
-	if f, ok := a.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		var err error
-		if line, err = a.typePassword(ctx, int(f.Fd())); err != nil {
-			return "", err
-		}
-	} else {
-		all, err := io.ReadAll(io.LimitReader(a.Stdin, maxPassword+1))
-		if err != nil {
-			return "", fmt.Errorf("read the password: %w", err)
-		}
-		line, _, _ = bytes.Cut(all, []byte("\n"))
+	line, err := a.readSecret(ctx, "login.password_prompt")
+	if err != nil {
+		return "", err
 	}
-	line = bytes.TrimRight(line, "\r\n")
-	if len(line) == 0 || len(line) > maxPassword {
+	if len(line) == 0 {
 		return "", usagef(a, "err.password_empty")
 	}
 	sum := md5.Sum(line)
@@ -48,8 +38,31 @@ func (a *app) readPassword(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// readSecret reads one line, without echo if it is typed after the prompt of
+// that code.
+func (a *app) readSecret(ctx context.Context, prompt string) ([]byte, error) {
+	var line []byte
+	if f, ok := a.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		var err error
+		if line, err = a.typePassword(ctx, int(f.Fd()), prompt); err != nil {
+			return nil, err
+		}
+	} else {
+		all, err := io.ReadAll(io.LimitReader(a.Stdin, maxPassword+1))
+		if err != nil {
+			return nil, fmt.Errorf("read the password: %w", err)
+		}
+		line, _, _ = bytes.Cut(all, []byte("\n"))
+	}
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) > maxPassword {
+		return nil, usagef(a, "err.password_empty")
+	}
+	return line, nil
+}
+
 // typePassword asks for a password on the terminal.
-func (a *app) typePassword(ctx context.Context, fd int) ([]byte, error) {
+func (a *app) typePassword(ctx context.Context, fd int, prompt string) ([]byte, error) {
 	state, err := term.GetState(fd)
 	if err != nil {
 		return nil, fmt.Errorf("read the password: %w", err)
@@ -60,7 +73,7 @@ func (a *app) typePassword(ctx context.Context, fd int) ([]byte, error) {
 		return nil, fmt.Errorf("read the password: %w", err)
 	}
 	defer restore()
-	fmt.Fprint(a.Stderr, "ncatd: "+a.t("login.password_prompt"))
+	fmt.Fprint(a.Stderr, "ncatd: "+a.t(prompt))
 	defer fmt.Fprintln(a.Stderr)
 	type answer struct {
 		line []byte

@@ -24,6 +24,7 @@ var socketOnly = []string{
 	"status", "restart", "reload", "call", "send", "events",
 	"plugin list", "plugin enable", "plugin disable",
 	"alert list", "alert log", "alert test", "alert silence",
+	"console", "console sessions", "console revoke", "console password",
 }
 
 // noHome are the commands that work outside of any home: those of a service care

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -109,11 +110,29 @@ func (d *decoder) check(c *Config) {
 	if l.MaxTotal < l.MaxSize {
 		d.report("log.max_total", "order", "log.max_size", l.MaxSize.String(), "log.max_total", l.MaxTotal.String())
 	}
-	if c.Control.Listen != "" {
-		host, port, err := net.SplitHostPort(c.Control.Listen)
+	d.checkControl(&c.Control)
+}
+
+func (d *decoder) checkControl(c *Control) {
+	d.oneOf("control.tls", c.TLS, "off", "self", "files")
+	if c.TLS == "files" && (c.Cert == "" || c.Key == "") {
+		d.report("control.tls", "no_cert", "control.tls")
+	}
+	for i, h := range c.Hosts {
+		if !hostOK(h) {
+			d.report("control.hosts."+strconv.Itoa(i), "bad_host", "control.hosts", h)
+		}
+	}
+	for i, p := range c.Proxies {
+		if _, err := ParseNetwork(p); err != nil {
+			d.report("control.proxies."+strconv.Itoa(i), "bad_network", "control.proxies", p)
+		}
+	}
+	if c.Listen != "" {
+		host, port, err := net.SplitHostPort(c.Listen)
 		p, perr := strconv.Atoi(port)
 		if err != nil || perr != nil || p < 0 || p > 65535 || host == "" || !hostOK(host) {
-			d.report("control.listen", "bad_listen", "control.listen", c.Control.Listen)
+			d.report("control.listen", "bad_listen", "control.listen", c.Listen)
 		}
 	}
 }
@@ -332,6 +351,15 @@ func isLoopback(h string) bool {
 	}
 	ip := net.ParseIP(h)
 	return ip != nil && ip.IsLoopback()
+}
+
+// ParseNetwork reads an address or a network such as 10.0.0.0/8.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
 }
 
 // ParseRate reads "20/10s": n sends in each period. "" is n 0, no limit.

@@ -135,9 +135,15 @@ type Log struct {
 	Events   string `yaml:"events"` // off, summary, full
 }
 
-// Control configures the control API's TCP side.
+// Control configures the control API's TCP side and the web console on it.
 type Control struct {
-	Listen string `yaml:"listen"` // host:port; empty: unix socket only
+	Listen  string   `yaml:"listen"`  // host:port; empty: unix socket only, until the console is asked for
+	TLS     string   `yaml:"tls"`     // off, self (a certificate made here), files (Cert and Key)
+	Cert    string   `yaml:"cert"`    // PEM file
+	Key     string   `yaml:"key"`     // PEM file
+	Hosts   []string `yaml:"hosts"`   // further names by which Listen is reached
+	Proxies []string `yaml:"proxies"` // addresses or networks of the proxies before it
+	Console bool     `yaml:"console"`
 }
 
 // Duration is a time.Duration written as "30s".

@@ -33,7 +33,8 @@ func Default() *Config {
 			SendPolicy:      "wait",
 			Backfill:        Backfill{Mode: "auto", Messages: 500, Chats: 50, Age: sec(3600)},
 		},
-		Log: Log{Level: "info", Format: "auto", MaxSize: 20 << 20, MaxTotal: 200 << 20, Events: "summary"},
+		Log:     Log{Level: "info", Format: "auto", MaxSize: 20 << 20, MaxTotal: 200 << 20, Events: "summary"},
+		Control: Control{TLS: "off", Console: true},
 	}
 }
 

@@ -35,6 +35,9 @@ func normalize(c *Config) *Config {
 	if len(c.Apps) == 0 {
 		c.Apps = nil
 	}
+	if len(c.Control.Hosts)+len(c.Control.Proxies) == 0 {
+		c.Control.Hosts, c.Control.Proxies = nil, nil
+	}
 	if len(c.NapCat.ExtraArgs) == 0 {
 		c.NapCat.ExtraArgs = nil
 	}

@@ -82,6 +82,8 @@ var Formats = map[string]string{
 	"bad_name":          "account name %q may have only letters, digits, - and _, at most 32, and begins with a letter or digit",
 	"bad_uin":           "%s is %v; a QQ number has 5 to 11 digits (0: whoever logs in)",
 	"bad_host":          "%s is %q; it must be an IP address or a host name without a port",
+	"bad_network":       "%s has %q; it must be an address or a network such as 10.0.0.0/8",
+	"no_cert":           "%s is files: that needs control.cert and control.key beside it",
 	"bad_listen":        "%s is %q; it must look like 127.0.0.1:8686",
 	"bad_schedule":      "%s is %q, which is no schedule; a right one is \"0 5 * * *\", \"daily 5:00\", \"every 12h\" or \"CRON_TZ=Asia/Shanghai 0 5 * * *\"",
 	"bad_version":       "%s is %q; a version is a name such as 4.18.13, never a path",

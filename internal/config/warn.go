@@ -45,7 +45,7 @@ func Warnings(path string, c *Config) []Warning {
 		}
 		out = append(out, networkWarnings(key+".networks", a.Networks)...)
 	}
-	if host, _, err := net.SplitHostPort(c.Control.Listen); err == nil && !isLoopback(host) {
+	if host, _, err := net.SplitHostPort(c.Control.Listen); err == nil && !isLoopback(host) && c.Control.TLS == "off" && len(c.Control.Proxies) == 0 {
 		add("control.listen", "public_control", c.Control.Listen)
 	}
 	if c.Log.Level == "debug" {

@@ -64,6 +64,8 @@ type Backend interface {
 	AlertTest(ctx context.Context, channel string) ([]api.AlertTest, error)
 	AlertSilence(ctx context.Context, account string, d time.Duration) error
 
+	Desk
+
 	// Reload reads the config again, applies what can be applied live and names
 	// the rest. On error the old config stays in force.
 	Reload(ctx context.Context) (api.ReloadResponse, error)

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/console"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/onebot"
@@ -101,6 +103,22 @@ func (f *fakeBackend) AlertTest(_ context.Context, channel string) ([]api.AlertT
 func (f *fakeBackend) AlertSilence(_ context.Context, a string, d time.Duration) error {
 	return f.note("silence %s %s", a, d)
 }
+func (f *fakeBackend) ConfigFile() (api.ConfigFile, error) {
+	return api.ConfigFile{Path: "/h/ncatd.yaml", Text: "token: secret", Sum: "s"}, f.note("config")
+}
+func (f *fakeBackend) CheckConfig(r api.ConfigRequest) (api.ConfigCheck, error) {
+	return api.ConfigCheck{OK: true}, f.note("check %s", r.Text)
+}
+func (f *fakeBackend) SaveConfig(r api.ConfigRequest) (api.ConfigFile, error) {
+	return api.ConfigFile{Path: "/h/ncatd.yaml", Text: r.Text, Sum: "t"}, f.note("save %s", r.Text)
+}
+func (f *fakeBackend) History(a string) (api.History, error) {
+	return api.History{Time: []int64{60}, RSSBytes: []float64{1}, CPU: []float64{1}, Events: []float64{1}, Calls: []float64{1}, Latency: []float64{1}, Restarts: []float64{0}}, f.note("history %s", a)
+}
+func (f *fakeBackend) Command(_ context.Context, args []string, line func(json.RawMessage)) error {
+	line(json.RawMessage(`{"ok":true}`))
+	return f.note("command %s", strings.Join(args, " "))
+}
 func (f *fakeBackend) Stop(keep bool) { _ = f.note("stop %v", keep) }
 
 type running struct {
@@ -108,6 +126,7 @@ type running struct {
 	hub     *Hub
 	metrics *Metrics
 	client  *client.Client
+	console *console.Console
 	socket  string
 	tcp     string // http://host:port
 	stop    func() error
@@ -121,6 +140,11 @@ func serve(t *testing.T, tcp bool) *running {
 	dir := t.TempDir()
 	r := &running{backend: &fakeBackend{}, hub: &Hub{}, metrics: NewMetrics(), socket: filepath.Join(dir, "run", "ncatd.sock")}
 	o := Options{Backend: r.backend, Hub: r.hub, Metrics: r.metrics, Log: slog.New(slog.DiscardHandler), Socket: r.socket, LogDir: dir}
+	door, err := console.New(console.Options{Dir: filepath.Join(dir, "console"), Log: o.Log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Console, r.console = door, door
 	if tcp {
 		o.Listen, o.Token = "127.0.0.1:0", testToken
 	}

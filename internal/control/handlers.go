@@ -1,17 +1,23 @@
 package control
 
 import (
+	"cmp"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/console"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/qrterm"
 )
 
 // route is one entry of the table of handlers. In and Out are the types of the
@@ -23,8 +29,10 @@ type route struct {
 	In, Out      reflect.Type // nil: no body
 	Query        []param
 	handle       func(s *Server, w http.ResponseWriter, r *http.Request) error
-	stream       bool // lasts until one side leaves; Out is one line
-	text         bool // the answer is plain text
+	stream       bool   // lasts until one side leaves; Out is one line
+	text         bool   // the answer is plain text
+	mime         string // of an answer that is neither text nor JSON
+	access       access
 }
 
 // param is one query parameter.
@@ -37,6 +45,9 @@ type none struct{}
 type target struct {
 	account string // it exists; "" if the path names none
 	id      string
+	who     caller
+	console *console.Console
+	server  *Server
 }
 
 // exchange returns the route of one request and one answer: it finds the
@@ -47,7 +58,7 @@ func exchange[In, Out any](method, path, summary string, f func(ctx context.Cont
 		rt.In = in
 	}
 	rt.handle = func(s *Server, w http.ResponseWriter, r *http.Request) error {
-		t := target{id: r.PathValue("id")}
+		t := target{id: r.PathValue("id"), who: callerOf(r.Context()), console: s.o.Console, server: s}
 		var err error
 		if name := r.PathValue("name"); name != "" {
 			if t.account, err = s.account(name); err != nil {
@@ -97,6 +108,12 @@ const maxSilence = 366 * 24 * time.Hour
 
 // handlers returns the table of handlers, sorted by path and method.
 func handlers() []route {
+	table := slices.Concat(baseRoutes(), doorRoutes(), deskRoutes())
+	slices.SortFunc(table, func(a, b route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
+	return table
+}
+
+func baseRoutes() []route {
 	return []route{
 		{Method: "GET", Path: "/healthz", Summary: "Answers ok while the daemon serves.", text: true, handle: (*Server).healthz},
 		{Method: "GET", Path: "/metrics", Summary: "Metrics in the text format of Prometheus.", text: true, handle: (*Server).serveMetrics},
@@ -111,6 +128,10 @@ func handlers() []route {
 			return b.LoginCaptcha(ctx, t.account, in)
 		}),
 		act("/v0/accounts/{name}/login/password", "Begins a login by password.", func(ctx context.Context, b Backend, t target, in api.PasswordLoginRequest) error {
+			if in.Password != "" {
+				sum := md5.Sum([]byte(in.Password))
+				in.PasswordMD5, in.Password = hex.EncodeToString(sum[:]), ""
+			}
 			if !isMD5(in.PasswordMD5) {
 				return badRequest("password_md5 is not 32 hex digits")
 			}
@@ -119,6 +140,8 @@ func handlers() []route {
 		get("/v0/accounts/{name}/login/quick", "Lists the accounts whose ticket allows a quick login.", func(ctx context.Context, b Backend, t target) ([]api.QuickAccount, error) {
 			return list(b.QuickAccounts(ctx, t.account))
 		}),
+		{Method: "GET", Path: "/v0/accounts/{name}/login/qr.png", Summary: "The code to scan now, as a picture; 404 if there is none.",
+			handle: (*Server).picture, mime: "image/png", access: forOwner},
 		act("/v0/accounts/{name}/login/quick", "Begins a quick login.", func(ctx context.Context, b Backend, t target, in api.QuickLoginRequest) error {
 			return b.LoginQuick(ctx, t.account, in.UIN)
 		}),
@@ -167,7 +190,10 @@ func handlers() []route {
 			return out, err
 		}),
 		act("/v0/restart", "Restarts every account's NapCat.", restart),
-		get("/v0/status", "The daemon and its accounts as they stand now.", func(_ context.Context, b Backend, _ target) (api.Status, error) {
+		get("/v0/status", "The daemon and its accounts as they stand now.", func(_ context.Context, b Backend, t target) (api.Status, error) {
+			if t.who.role != api.RoleOwner {
+				return redact(b.Status()), nil
+			}
 			return b.Status(), nil
 		}),
 		{Method: "POST", Path: "/v0/stop", Summary: "Begins an orderly stop of the daemon.",
@@ -192,12 +218,20 @@ func (s *Server) routes() http.Handler {
 					return
 				}
 				defer s.streams.Add(-1)
+				if who := callerOf(r.Context()); who.session != "" {
+					ctx, cancel := context.WithCancel(r.Context())
+					defer cancel()
+					defer s.o.Console.WhenRevoked(who.session, cancel)()
+					r = r.WithContext(ctx)
+				}
 			} else {
 				ctx, cancel := context.WithTimeout(r.Context(), defaultTimeout)
 				defer cancel()
 				r = r.WithContext(ctx)
 			}
-			if err := rt.handle(s, w, r); err != nil {
+			err := s.answer(rt, w, r)
+			s.audit(r, rt, err)
+			if err != nil {
 				writeError(w, err)
 			}
 		})
@@ -214,6 +248,17 @@ func (s *Server) routes() http.Handler {
 			Hint: "GET /v0/openapi.json lists them"})
 	})
 	return mux
+}
+
+// answer carries a route out if the caller may use it.
+func (s *Server) answer(rt route, w http.ResponseWriter, r *http.Request) error {
+	if !rt.lets(callerOf(r.Context()).role) {
+		return &api.Error{Code: CodeForbidden, Message: "viewers change nothing and see no secret"}
+	}
+	if s.o.Console == nil && strings.HasPrefix(rt.Path, "/v0/console/") {
+		return &api.Error{Code: CodeConflict, Message: "the console is switched off", Hint: "set control.console to true"}
+	}
+	return rt.handle(s, w, r)
 }
 
 // decode reads a JSON body into v; an empty body leaves v as it is.
@@ -287,6 +332,33 @@ func call(ctx context.Context, b Backend, t target, in api.CallRequest) (api.Cal
 		return api.CallResponse{}, badRequest("params is not a JSON object")
 	}
 	return b.Call(ctx, t.account, in.Action, in.Params)
+}
+
+// picture draws the code of an account's login.
+func (s *Server) picture(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("name")
+	for _, a := range s.o.Backend.Status().Accounts {
+		if a.Name != name {
+			continue
+		}
+		if !a.Login.Code() {
+			return &api.Error{Code: CodeNotFound, Message: "account " + name + " shows no code now"}
+		}
+		code, err := qrterm.New(a.Login.URL)
+		if err != nil {
+			return err
+		}
+		png, err := code.PNG()
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "image/png")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(png) // the reader has gone; nothing to tell it
+		return nil
+	}
+	_, err := s.account(name)
+	return err
 }
 
 // stopDaemon answers before the daemon stops.

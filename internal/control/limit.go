@@ -14,13 +14,6 @@ func connLimit(files, n int) int {
 	return min(maxConns, max(minConns, (files-reservedFDs)/n))
 }
 
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // limitConns returns l with at most n connections open at a time; further ones
 // are closed at once, so that whoever holds too many hurts himself only.
 func limitConns(l net.Listener, n int) net.Listener {

@@ -41,6 +41,8 @@ func describe(table []route) json.RawMessage {
 		}
 		answer := object{"description": "done"}
 		switch {
+		case rt.mime != "":
+			answer["content"] = object{rt.mime: object{"schema": object{"type": "string", "format": "binary"}}}
 		case rt.text:
 			answer["content"] = object{"text/plain": object{"schema": object{"type": "string"}}}
 		case rt.stream:

@@ -4,20 +4,25 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/console"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/socket"
 )
@@ -51,6 +56,16 @@ type Options struct {
 	// Listen is host:port of the TCP side, "" for none. Token is required with it.
 	Listen string
 	Token  config.Secret
+	// TLS, if set, is what Listen speaks. Fingerprint is that of its certificate, ""
+	// for one that browsers can check by themselves.
+	TLS         *tls.Config
+	Fingerprint string
+	// Hosts are further names by which Listen is reached.
+	Hosts []string
+	// Proxies, if any, are all that Listen serves, but for this machine itself.
+	Proxies []netip.Prefix
+	// Console lets browsers in; nil: none.
+	Console *console.Console
 	// LogDir is the home whose logs GET /v0/logs serves.
 	LogDir string
 	// Ready, if set, is called once, when the server listens everywhere it should.
@@ -64,6 +79,11 @@ type Server struct {
 	streams atomic.Int64
 	table   []route
 	metrics *Metrics
+	cookie  string // name of the sessions' cookie
+	pages   http.Handler
+	opens   chan opening
+	mu      sync.Mutex
+	at      *entrance // of TCP, nil while there is none
 	// ending ends when Run does; streams last no longer. It is a field because
 	// it is not the context of any one call.
 	ending context.Context
@@ -74,12 +94,25 @@ func New(o Options) (*Server, error) {
 	if o.Listen != "" && o.Token == "" {
 		return nil, errors.New("control API over TCP needs a token")
 	}
-	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token.Reveal())), metrics: o.Metrics, table: handlers()}
+	sum := sha256.Sum256([]byte(o.Token.Reveal()))
+	s := &Server{o: o, token: sum, metrics: o.Metrics, table: handlers(), pages: console.Pages(), opens: make(chan opening)}
 	if s.metrics == nil {
 		s.metrics = NewMetrics()
 	}
+	// Cookies know no ports: two daemons of one machine need two names.
+	name := sha256.Sum256([]byte("cookie:" + o.Socket))
+	s.cookie = "ncatd_" + hex.EncodeToString(name[:6])
 	s.metrics.attach(o.Backend, o.Hub)
 	return s, nil
+}
+
+// serving is one run of a server.
+type serving struct {
+	s     *Server
+	h     http.Handler
+	g     *errgroup.Group
+	ctx   context.Context // ends when any of g does
+	limit int             // connections of each listener
 }
 
 // Run serves until ctx ends, then lets running requests finish for a short
@@ -92,44 +125,124 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer unixListener.Close()
-	h := s.routes()
-	servers := []*http.Server{s.httpServer(h)}
-	limit := connLimit(openFiles(), 1+btoi(s.o.Listen != ""))
-	listeners := []net.Listener{limitConns(unixListener, limit)}
+	g, gctx := errgroup.WithContext(ctx)
+	r := &serving{s: s, h: s.routes(), g: g, ctx: gctx, limit: connLimit(openFiles(), 2)}
 	addr := ""
 	if s.o.Listen != "" {
-		var lc net.ListenConfig
-		tcp, err := lc.Listen(ctx, "tcp", s.o.Listen)
+		e, err := r.tcp(s.o.Listen, s.o.TLS)
 		if err != nil {
-			return fmt.Errorf("control API: %w", err)
+			return err
 		}
-		defer tcp.Close()
-		addr = tcp.Addr().String()
-		servers = append(servers, s.httpServer(s.guard(h, tcp.Addr())))
-		listeners = append(listeners, limitConns(tcp, limit))
+		addr = net.JoinHostPort(e.host, e.port)
+	} else if s.o.Console != nil && s.o.Console.Listen() != "" {
+		// A page that was open before finds the console where it was.
+		if _, err := r.tcp(s.o.Console.Listen(), nil); err != nil {
+			s.o.Log.Warn("the console cannot listen where it was", "err", err)
+		}
 	}
+	r.serve(s.httpServer(r.h), unixListener, false)
+	g.Go(r.open)
 	if s.o.Ready != nil {
 		s.o.Ready(addr)
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	for i, hs := range servers {
-		g.Go(func() error {
-			if err := hs.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("control API: %w", err)
-			}
-			return nil
-		})
-		g.Go(func() error {
-			<-gctx.Done()
-			sctx, cancel := context.WithTimeout(context.WithoutCancel(gctx), shutdownGrace)
-			defer cancel()
-			if err := hs.Shutdown(sctx); err != nil {
-				hs.Close()
-			}
-			return nil
-		})
-	}
 	return g.Wait()
+}
+
+// tcp begins to serve on addr.
+func (r *serving) tcp(addr string, t *tls.Config) (entrance, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(r.ctx, "tcp", addr)
+	if err != nil {
+		return entrance{}, fmt.Errorf("control API: %w", err)
+	}
+	e := entranceOf(l.Addr(), t != nil)
+	hs := r.s.httpServer(r.s.guard(r.h, e))
+	hs.TLSConfig = t
+	r.serve(hs, l, t != nil)
+	r.s.mu.Lock()
+	r.s.at = &e
+	r.s.mu.Unlock()
+	return e, nil
+}
+
+func (r *serving) serve(hs *http.Server, l net.Listener, secure bool) {
+	l = limitConns(l, r.limit)
+	r.g.Go(func() error {
+		err := error(nil)
+		if secure {
+			err = hs.ServeTLS(l, "", "")
+		} else {
+			err = hs.Serve(l)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("control API: %w", err)
+		}
+		return nil
+	})
+	r.g.Go(func() error {
+		<-r.ctx.Done()
+		sctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), shutdownGrace)
+		defer cancel()
+		if err := hs.Shutdown(sctx); err != nil {
+			hs.Close()
+		}
+		return nil
+	})
+}
+
+// opening asks for an entrance over TCP.
+type opening chan<- opened
+
+type opened struct {
+	e   entrance
+	err error
+}
+
+// open opens the console's own port when it is first asked for.
+func (r *serving) open() error {
+	for {
+		select {
+		case <-r.ctx.Done():
+			return nil
+		case answer := <-r.s.opens:
+			r.s.mu.Lock()
+			at := r.s.at
+			r.s.mu.Unlock()
+			if at != nil {
+				answer <- opened{e: *at}
+				continue
+			}
+			e, err := r.tcp(DefaultListen, nil)
+			if err != nil {
+				e, err = r.tcp("127.0.0.1:0", nil)
+			}
+			answer <- opened{e, err}
+		}
+	}
+}
+
+// open returns the entrance over TCP, which it opens on loopback if there is
+// none.
+func (s *Server) open(ctx context.Context) (entrance, error) {
+	answer := make(chan opened, 1)
+	select {
+	case s.opens <- answer:
+	case <-ctx.Done():
+		return entrance{}, context.Cause(ctx)
+	case <-s.ending.Done():
+		return entrance{}, &api.Error{Code: CodeStopping, Message: "ncatd is stopping"}
+	}
+	select {
+	case o := <-answer:
+		return o.e, o.err
+	case <-ctx.Done():
+		return entrance{}, context.Cause(ctx)
+	}
+}
+
+func (s *Server) isToken(token string) bool {
+	sum := sha256.Sum256([]byte(token))
+	return s.o.Token != "" && subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
@@ -156,41 +269,6 @@ func (s *Server) protect(h http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		h.ServeHTTP(w, r)
-	})
-}
-
-// guard lets a TCP request through if it carries the token and comes from no
-// web page: a page in the user's browser could otherwise reach a loopback port
-// by its own or, through DNS rebinding, by a foreign name.
-func (s *Server) guard(h http.Handler, addr net.Addr) http.Handler {
-	host, port, _ := net.SplitHostPort(addr.String())
-	wide := net.ParseIP(host).IsUnspecified()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !hostAllowed(r.Host, host, port, wide) {
-			w.Header().Set("Connection", "close")
-			writeError(w, &api.Error{Code: CodeForbidden, Message: "this Host is not served here"})
-			return
-		}
-		if o := r.Header.Get("Origin"); o != "" && !sameOrigin(o, r.Host) || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-			w.Header().Set("Connection", "close")
-			writeError(w, &api.Error{Code: CodeForbidden, Message: "requests of other sites are refused"})
-			return
-		}
-		if openPath(r.URL.Path) {
-			w.Header().Set("Connection", "close") // nobody without the token keeps one
-			h.ServeHTTP(w, r)
-			return
-		}
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		if !ok || subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
-			w.Header().Set("Connection", "close")
-			w.Header().Set("WWW-Authenticate", `Bearer realm="ncatd"`)
-			writeError(w, &api.Error{Code: CodeUnauthorized, Message: "a valid bearer token is required",
-				Hint: "the token is in secrets.json: control"})
-			return
-		}
 		h.ServeHTTP(w, r)
 	})
 }

@@ -30,10 +30,14 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	defer sub.Close()
 	taken := time.Now()
 	st := s.o.Backend.Status()
+	viewer := callerOf(r.Context()).role != api.RoleOwner
 	first := api.WatchItem{Kind: "snapshot", Time: time.Now(), Status: &st}
 	return s.stream(w, r, sub, &first, func(it api.WatchItem) any {
 		if it.State != nil && stale(it, st, taken) {
 			return nil
+		}
+		if viewer {
+			return redactItem(it)
 		}
 		return it
 	})

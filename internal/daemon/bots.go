@@ -180,6 +180,7 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 		},
 		Called: func(action string, err error, took time.Duration) {
 			d.metrics.Call(name, action, callResult(err), took)
+			d.record.called(name, took)
 		},
 	})
 	shared.SetUpstream(upstream{l.Link})

@@ -87,6 +87,7 @@ type Daemon struct {
 	health   *health.Registry
 	ailing   chan struct{} // 1 slot: health changed
 	alerts   *alerts
+	record   *recorder
 	started  time.Time
 
 	run    context.Context // of the accounts; ended by the stop
@@ -148,6 +149,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		o.Log.Error("ncatd had ended in a panic", "time", c.Time, "panic", c.Panic, "stack", c.Stack)
 	}
 	d.ailing = make(chan struct{}, 1)
+	d.record = newRecorder(d)
 	d.health = health.New(o.Log, d.degraded)
 	if d.bots, err = newBots(ctx, d); err != nil {
 		return err
@@ -178,12 +180,7 @@ func Run(ctx context.Context, o Options) (err error) {
 // until the stop.
 func (d *Daemon) serve() error {
 	listening := make(chan struct{})
-	server, err := control.New(control.Options{
-		Backend: d, Hub: d.hub, Log: d.log, Metrics: d.metrics,
-		Socket: d.o.Home.Socket(), Listen: d.o.Config.Control.Listen, Token: d.secrets.Control,
-		LogDir: string(d.o.Home),
-		Ready:  func(string) { close(listening) },
-	})
+	server, err := d.newServer(func() { close(listening) })
 	if err != nil {
 		return err
 	}
@@ -210,6 +207,9 @@ func (d *Daemon) serve() error {
 	side.Go(func() { newUpdates(d).run(d.run) })
 	side.Go(func() { d.tend(d.run) })
 	side.Go(func() { d.showHealth(d.run) })
+	if d.o.Config.Control.Console {
+		side.Go(func() { d.record.run(d.run) })
+	}
 	if err := d.alive(d.run, readyTimeout); err != nil && d.run.Err() == nil {
 		d.log.Warn("an account is slow to begin", "err", err)
 	}

@@ -77,7 +77,7 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 	if old.Display != cfg.Display {
 		r.Restart = append(r.Restart, "display")
 	}
-	if old.Control != cfg.Control {
+	if !reflect.DeepEqual(old.Control, cfg.Control) {
 		r.Restart = append(r.Restart, "control")
 	}
 	d.reloadAlerts(old.Alerts, cfg.Alerts, &r)

@@ -2,6 +2,21 @@ package text
 
 import "github.com/ncatd/ncatd/internal/config"
 
+// Problem words what is wrong with a config.
+func Problem(l Lang, p config.Problem) string {
+	args := make([]any, len(p.Args))
+	for i, x := range p.Args {
+		switch v := x.(type) {
+		case config.Word:
+			x = T(l, "word."+string(v))
+		case config.LineNumber:
+			x = T(l, "word.line", int(v))
+		}
+		args[i] = x
+	}
+	return T(l, "config."+p.Code, args...)
+}
+
 // The problems of a config. English is the config package's own wording.
 var configEN = func() map[string]string {
 	m := make(map[string]string, len(config.Formats))
@@ -44,6 +59,8 @@ var configZH = map[string]string{
 	"config.bad_name":          "账号名 %q 只能有字母、数字、- 和 _，最多 32 个，并以字母或数字开头",
 	"config.bad_uin":           "%s 是 %v，QQ 号有 5 到 11 位数字（0：谁登录就是谁）",
 	"config.bad_host":          "%s 是 %q，应该是 IP 地址或主机名，不带端口",
+	"config.bad_network":       "%s 里有 %q，应是 IP 地址或网段，如 10.0.0.0/8",
+	"config.no_cert":           "%s 是 files，还要写 control.cert 和 control.key",
 	"config.bad_listen":        "%s 是 %q，应写成 127.0.0.1:8686",
 	"config.bad_schedule":      "%s 是 %q，不是时间表；正确的写法如 \"0 5 * * *\"、\"每天 5:00\"、\"每12小时\" 或 \"CRON_TZ=Asia/Shanghai 0 5 * * *\"",
 	"config.bad_version":       "%s 是 %q，版本应写成 4.18.13 这样的名字，不能是路径",

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,6 +43,7 @@ var catalogues = []pair{
 	{doctorEN, doctorZH},
 	{faultEN, faultZH},
 	{alertEN, alertZH},
+	{doorEN, doorZH}, {consoleEN, consoleZH},
 }
 
 var byLang = func() map[Lang]map[string]string {
@@ -92,6 +94,22 @@ func arity(f string) int {
 func Has(code string) bool {
 	_, ok := byLang[English][code]
 	return ok
+}
+
+// Texts returns the texts of a language whose codes begin with one of heads, for
+// pages that word things by themselves.
+func Texts(l Lang, heads ...string) map[string]string {
+	out := map[string]string{}
+	for code, f := range byLang[English] {
+		if !slices.ContainsFunc(heads, func(h string) bool { return strings.HasPrefix(code, h) }) {
+			continue
+		}
+		if own, ok := byLang[l][code]; ok {
+			f = own
+		}
+		out[code] = f
+	}
+	return out
 }
 
 // Detect returns the language to use: flag, else NCATD_LANG, else the locale

@@ -192,6 +192,8 @@ type QuickLoginRequest struct {
 type PasswordLoginRequest struct {
 	UIN         int64  `json:"uin"`
 	PasswordMD5 string `json:"password_md5"` // 32 hex digits
+	// Password is the password itself, in place of its MD5.
+	Password string `json:"password,omitempty"`
 }
 
 // CaptchaRequest is the body of POST …/login/captcha.

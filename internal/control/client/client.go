@@ -154,6 +154,28 @@ func (c *Client) Reload(ctx context.Context) (api.ReloadResponse, error) {
 	return out, c.do(ctx, "POST", "/v0/reload", nil, &out)
 }
 
+// ConsoleLink makes a link into the web console; no role is owner.
+func (c *Client) ConsoleLink(ctx context.Context, role api.Role) (api.ConsoleLink, error) {
+	var out api.ConsoleLink
+	return out, c.do(ctx, "POST", "/v0/console/link", api.ConsoleLinkRequest{Role: role}, &out)
+}
+
+// ConsoleSessions lists the browsers that were let into the web console.
+func (c *Client) ConsoleSessions(ctx context.Context) ([]api.ConsoleSession, error) {
+	var list []api.ConsoleSession
+	return list, c.do(ctx, "GET", "/v0/console/sessions", nil, &list)
+}
+
+// ConsoleRevoke ends one session, or all of them if id is "all".
+func (c *Client) ConsoleRevoke(ctx context.Context, id string) error {
+	return c.do(ctx, "POST", "/v0/console/sessions/"+url.PathEscape(id)+"/revoke", nil, nil)
+}
+
+// ConsolePassword sets the web console's password; "" takes it away.
+func (c *Client) ConsolePassword(ctx context.Context, password string) error {
+	return c.do(ctx, "POST", "/v0/console/password", api.ConsolePasswordRequest{Password: password}, nil)
+}
+
 // Stop begins an orderly stop of the daemon; it does not wait for its end.
 func (c *Client) Stop(ctx context.Context, keepNapCat bool) error {
 	return c.do(ctx, "POST", "/v0/stop", api.StopRequest{KeepNapCat: keepNapCat}, nil)

@@ -1,0 +1,184 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/ncatd/ncatd/internal/console"
+	"github.com/ncatd/ncatd/internal/control/api"
+)
+
+// DefaultListen is where the console opens by itself when somebody asks for a
+// link and the config names no address. If it is taken, a free port is.
+const DefaultListen = "127.0.0.1:8686"
+
+// The routes by which browsers are let in and thrown out.
+func doorRoutes() []route {
+	login := route{Method: "POST", Path: "/v0/console/login", Summary: "Lets a browser in by a link's secret or the password; sets its cookie.",
+		In: reflect.TypeFor[api.ConsoleLoginRequest](), Out: reflect.TypeFor[api.ConsoleSession](), handle: (*Server).login, access: forOpen}
+	logout := route{Method: "POST", Path: "/v0/console/logout", Summary: "Ends the session that asks.", Out: reflect.TypeFor[none](), handle: (*Server).logout, access: forAll}
+	sessions := get("/v0/console/sessions", "Lists the browsers that were let in.", func(ctx context.Context, _ Backend, t target) ([]api.ConsoleSession, error) {
+		list := t.console.Sessions()
+		for i := range list {
+			list[i].Current = list[i].ID == t.who.session
+		}
+		return list, nil
+	})
+	sessions.access = forOwner
+	return []route{
+		post("/v0/console/link", "Makes a link that lets one browser in, for ten minutes.", func(ctx context.Context, _ Backend, t target, in api.ConsoleLinkRequest) (api.ConsoleLink, error) {
+			if in.Role == "" {
+				in.Role = api.RoleOwner
+			}
+			if in.Role != api.RoleOwner && in.Role != api.RoleViewer {
+				return api.ConsoleLink{}, badRequest("role is %q, not owner or viewer", in.Role)
+			}
+			return t.server.link(ctx, in.Role)
+		}),
+		login, logout,
+		get("/v0/console/me", "What the caller may do.", func(_ context.Context, _ Backend, t target) (api.ConsoleMe, error) {
+			return api.ConsoleMe{Role: t.who.role, Session: t.who.session, Password: t.console.HasPassword()}, nil
+		}),
+		act("/v0/console/password", "Sets the password of the console, or takes it away.", func(_ context.Context, _ Backend, t target, in api.ConsolePasswordRequest) error {
+			return refusal(t.console.SetPassword(in.Password))
+		}),
+		sessions,
+		act("/v0/console/sessions/{id}/revoke", "Ends a session, or all of them.", func(_ context.Context, _ Backend, t target, _ none) error {
+			return refusal(t.console.Revoke(t.id))
+		}),
+	}
+}
+
+// refusal gives the console's refusals their codes.
+func refusal(err error) error {
+	code := ""
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, console.ErrBadSecret), errors.Is(err, console.ErrBadPassword):
+		code = CodeUnauthorized
+	case errors.Is(err, console.ErrTooOften):
+		code = CodeTooMany
+	case errors.Is(err, console.ErrNoSession):
+		code = CodeNotFound
+	case errors.Is(err, console.ErrShort), errors.Is(err, console.ErrLong):
+		code = CodeBadRequest
+	case errors.Is(err, console.ErrNoPassword):
+		code = CodeConflict
+	default:
+		return err
+	}
+	return &api.Error{Code: code, Message: err.Error(), Hint: "`ncatd console` makes a new link"}
+}
+
+// login lets a browser in.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	var in api.ConsoleLoginRequest
+	if err := decode(r, &in); err != nil {
+		return err
+	}
+	who := callerOf(r.Context())
+	enter, secret := s.o.Console.Enter, in.Secret
+	if in.Password != "" {
+		enter, secret = s.o.Console.EnterPassword, in.Password
+	}
+	value, session, err := enter(secret, who.from, r.UserAgent())
+	if err != nil {
+		return refusal(err)
+	}
+	http.SetCookie(w, s.cookieOf(value, who.secure, 0))
+	s.o.Log.Info("console: let in", "session", session.ID, "role", string(session.Role), "from", who.from)
+	writeJSON(w, http.StatusOK, session)
+	return nil
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	who := callerOf(r.Context())
+	if who.session != "" {
+		if err := s.o.Console.Revoke(who.session); err != nil {
+			return refusal(err)
+		}
+	}
+	http.SetCookie(w, s.cookieOf("", who.secure, -1))
+	writeJSON(w, http.StatusOK, none{})
+	return nil
+}
+
+// cookieOf is the cookie of a session. No script reads it, no other site sends
+// it, and it is as old as the session at most.
+func (s *Server) cookieOf(value string, secure bool, maxAge int) *http.Cookie {
+	if maxAge == 0 {
+		maxAge = int(console.SessionLifetime.Seconds())
+	}
+	return &http.Cookie{Name: s.cookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
+}
+
+// link makes a link, and opens a loopback port for it if nothing listens yet.
+func (s *Server) link(ctx context.Context, role api.Role) (api.ConsoleLink, error) {
+	e, err := s.open(ctx)
+	if err != nil {
+		return api.ConsoleLink{}, err
+	}
+	if !s.browsers(e) {
+		return api.ConsoleLink{}, &api.Error{Code: CodeConflict, Message: "control.listen is reachable from other machines without TLS, where the console is not served",
+			Hint: "set control.tls to self, or name the proxy before it in control.proxies"}
+	}
+	secret, expires, err := s.o.Console.Link(role)
+	if err != nil {
+		return api.ConsoleLink{}, err
+	}
+	if err := s.o.Console.SetListen(net.JoinHostPort(e.host, e.port)); err != nil {
+		return api.ConsoleLink{}, err
+	}
+	base, loopback := s.address(e)
+	l := api.ConsoleLink{URL: base + "/#k=" + secret, Expires: expires, Role: role, Loopback: loopback}
+	if e.tls {
+		l.Fingerprint = s.o.Fingerprint
+	}
+	return l, nil
+}
+
+// address is how a browser reaches an entrance, and whether only one of this
+// machine does.
+func (s *Server) address(e entrance) (base string, loopback bool) {
+	scheme := "http"
+	if e.tls {
+		scheme = "https"
+	}
+	if len(s.o.Proxies) > 0 && len(s.o.Hosts) > 0 {
+		return "https://" + s.o.Hosts[0], false
+	}
+	host := e.host
+	switch {
+	case len(s.o.Hosts) > 0:
+		host = s.o.Hosts[0]
+	case e.wide:
+		host = outward()
+	}
+	ip := net.ParseIP(host)
+	return scheme + "://" + net.JoinHostPort(host, e.port), strings.EqualFold(host, "localhost") || ip.IsLoopback()
+}
+
+// outward returns the first address of this machine that others may reach.
+func outward() string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return "localhost"
+	}
+	best := "localhost"
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok || n.IP.IsLoopback() || n.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		if n.IP.To4() != nil {
+			return n.IP.String()
+		}
+		best = n.IP.String()
+	}
+	return best
+}

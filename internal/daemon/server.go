@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"crypto/tls"
+	"fmt"
+
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/console"
+	"github.com/ncatd/ncatd/internal/control"
+)
+
+// newServer makes the control API as the config wants it. listening is called
+// when it listens.
+func (d *Daemon) newServer(listening func()) (*control.Server, error) {
+	c := d.o.Config.Control
+	o := control.Options{
+		Backend: d, Hub: d.hub, Log: d.log, Metrics: d.metrics,
+		Socket: d.o.Home.Socket(), Listen: c.Listen, Token: d.secrets.Control,
+		Hosts: c.Hosts, LogDir: string(d.o.Home),
+		Ready: func(string) { listening() },
+	}
+	for _, p := range c.Proxies {
+		n, err := config.ParseNetwork(p)
+		if err != nil {
+			return nil, fmt.Errorf("control.proxies: %w", err)
+		}
+		o.Proxies = append(o.Proxies, n)
+	}
+	dir := d.o.Home.Join("console")
+	cert, err := certificate(c, dir)
+	if err != nil {
+		return nil, err
+	}
+	if cert != nil {
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
+		if c.TLS == "self" {
+			o.Fingerprint = console.Fingerprint(*cert)
+		}
+	}
+	if c.Console {
+		if o.Console, err = console.New(console.Options{Dir: dir, Log: d.log}); err != nil {
+			return nil, err
+		}
+	}
+	return control.New(o)
+}
+
+// certificate returns what control.listen speaks TLS with, nil for nothing.
+func certificate(c config.Control, dir string) (*tls.Certificate, error) {
+	switch {
+	case c.TLS == "self" && c.Listen != "":
+		cert, err := console.Certificate(dir, c.Hosts)
+		return &cert, err
+	case c.TLS == "files":
+		cert, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("control.cert: %w", err)
+		}
+		return &cert, nil
+	}
+	return nil, nil
+}
