@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,11 @@ e2e-peers: build ## other authors' clients and frameworks against the simulator 
 	node internal/e2e/peers/node-napcat-ts.mjs bin/ncatd
 	node internal/e2e/peers/koishi.cjs bin/ncatd
 	cd internal/e2e/peers/zerobot && $(GO) run . ../../../../bin/ncatd
+
+e2e-console: build ## the web console in Chromium: every page, keyboard, accessibility, sizes, times (needs chromium, node, npm, zbarimg). SHOTS=docs/img renews the pictures
+	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts
+	node internal/e2e/console/run.mjs bin/ncatd $(SHOTS)
+	$(GO) test -count=1 -run 'Attacks|Viewers|OldLinks|Revocation|Cookie|Pages|Browsers|Proxies' ./internal/control ./internal/console
 
 e2e-kills: ## fifty upgrades killed with -9 at random moments; KILLS asks for another number
 	E2E_KILLS=$(or $(KILLS),50) $(GO) test -tags e2e -count=1 -timeout 30m -v -run UpgradeKilled ./cmd/ncatd

@@ -32,7 +32,7 @@ function Plot({ title, x, y, format }) {
       scales: { x: { time: true, range: () => [Date.now() / 1000 - 86400, Date.now() / 1000] }, y: { range: (_, lo, hi) => [0, hi > 0 ? hi * 1.1 : 1] } },
       axes: [{ ...axis, values: (_, list) => list.map((s) => new Date(s * 1000).toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', hour12: false })) },
         { ...axis, size: 72, values: (_, list) => list.map(format) }],
-      series: [{}, { stroke: colour('--main'), width: 2, points: { show: x.length < 3 }, spanGaps: false, gaps: undefined }],
+      series: [{}, { stroke: colour('--main'), width: 2, points: { show: x.length < 3 }, spanGaps: false }],
     }, gapped(x, y), box.current);
     const resize = new ResizeObserver(() => plot.setSize({ width: box.current.clientWidth, height: 170 }));
     resize.observe(box.current);

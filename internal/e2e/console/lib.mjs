@@ -60,6 +60,7 @@ export class Visitor {
     v.origin = new URL(link).origin;
     v.context = await browser.newContext({ viewport: { width, height }, locale: lang === 'zh' ? 'zh-CN' : 'en-GB', colorScheme: scheme, hasTouch: width < 500, ignoreHTTPSErrors: true });
     v.page = await v.context.newPage();
+    Visitor.last = v;
     v.wrong = [];
     v.down = false; // the daemon is, so that requests may fail
     v.page.on('request', (r) => { if (new URL(r.url()).origin !== v.origin) v.wrong.push(`request to ${r.url()}`); });
@@ -107,12 +108,15 @@ export class Visitor {
     check(!missed.length, `${where}: not reached by Tab: ${missed.join(' ')}`);
   }
 
-  async close() { await this.context.close(); }
+  async close() {
+    this.text = await this.page.innerText('body').catch(() => '');
+    await this.context.close();
+  }
 }
 
 // scan reads the QR code off the screen, as a phone does.
 export async function scan(element) {
   const file = join(mkdtempSync(join(tmpdir(), 'ncatd-qr-')), 'qr.png');
   writeFileSync(file, await element.screenshot());
-  return execFileSync('zbarimg', ['-q', '--raw', file]).toString().trim();
+  return execFileSync('zbarimg', ['-q', '--raw', file], { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
 }
