@@ -36,7 +36,10 @@ export class Daemon {
   ncatd(...args) { return run(this.bin, args, { env: this.env }).then((r) => r.stdout); }
 
   // start waits until the daemon serves; the login is the page's to show.
-  start() { return this.ncatd('start', '--sim', '--scan-after', 'off', '-d', '--yes', '--wait', '1s').catch((e) => { if (![1, 3, 4, 5, 6].includes(e.code)) throw e; }); }
+  async start() {
+    await this.ncatd('start', '--sim', '--scan-after', 'off', '-d', '--yes', '--wait', '1s').catch((e) => { if (![1, 4].includes(e.code)) throw e; });
+    await this.ncatd('sim', 'fault', 'scan_after=off'); // of later workers too
+  }
 
   // Its exit code says that an account is not online; the answer says more.
   async status() { return JSON.parse(await this.ncatd('status', '--json').catch((e) => e.stdout || fail(e.stderr))); }

@@ -200,12 +200,12 @@ async function byKeyboardAlone() {
   };
   try {
     await v.page.locator('article [data-state=online]').waitFor();
-    await to('article .row button');
+    await to('article .row button:first-child');
     await v.page.keyboard.press('Enter');
     await v.page.locator('dialog[open]').waitFor();
     await v.page.keyboard.press('Escape');
     await v.page.locator('dialog').waitFor({ state: 'detached' });
-    await to('article .row button');
+    await to('article .row button:first-child');
     await v.page.keyboard.press('Enter');
     await to('dialog .main');
     await v.page.keyboard.press('Enter');
