@@ -51,7 +51,7 @@ func Main(b *ncat.Bot) error {
 // standard streams and environment.
 func Run(b *ncat.Bot, args []string) int {
 	env := os.Environ()
-	return cli.Run(args, cli.Deps{
+	return cli.Run(context.Background(), args, cli.Deps{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: env,
 		Version: Version(), Commit: commit,
 		StartDaemon: func(ctx context.Context, o cli.DaemonOptions) error {

@@ -31,16 +31,18 @@ type Bot struct {
 	api  *onebot.Client
 }
 
+// limits bound what handlers may use.
+type limits struct {
+	queue, workers        int
+	warn, drain, deadline time.Duration // of a handler; deadline 0: none
+}
+
 // core is what the Bots of all accounts share.
 type core struct {
-	bot              *Bot // what New returned
-	log              *slog.Logger
-	queue            int
-	workers          int
-	warn             time.Duration
-	drain            time.Duration
+	bot *Bot // what New returned
+	log *slog.Logger
+	limits
 	registry         registry
-	deadline         time.Duration // of handlers; 0: none
 	sends, chatSends sendRate
 	sendPolicy       SendPolicy
 	commands         commandSettings
@@ -114,11 +116,8 @@ func (c *core) tell(part string, err error) {
 // New returns a Bot without handlers. It starts nothing.
 func New(opts ...Option) *Bot {
 	c := &core{
-		log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		queue:   1024,
-		workers: 4096,
-		warn:    5 * time.Second,
-		drain:   5 * time.Second,
+		log:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		limits: limits{queue: 1024, workers: 4096, warn: 5 * time.Second, drain: 5 * time.Second},
 	}
 	WithBackfill(Backfill{})(c)
 	c.registry.init()

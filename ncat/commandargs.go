@@ -217,46 +217,40 @@ func (f *argField) parseEnum(dst reflect.Value, tok token) error {
 	return errWrong
 }
 
-// parserOf returns how one value of a type is read.
-func parserOf(t reflect.Type) (kind string, parse func(reflect.Value, token) error, err error) {
-	text := func(f func(dst reflect.Value, s string) error) func(reflect.Value, token) error {
-		return func(dst reflect.Value, tok token) error {
-			if tok.seg != nil {
-				return errWrong
-			}
-			return f(dst, tok.text)
+// parser reads one value of an argument.
+type parser func(dst reflect.Value, tok token) error
+
+// fromText is a parser of text, which no segment is.
+func fromText(f func(dst reflect.Value, s string) error) parser {
+	return func(dst reflect.Value, tok token) error {
+		if tok.seg != nil {
+			return errWrong
 		}
+		return f(dst, tok.text)
 	}
+}
+
+// parserOf returns how one value of a type is read.
+func parserOf(t reflect.Type) (kind string, parse parser, err error) {
 	switch t {
 	case messageType:
 		return "any", func(reflect.Value, token) error { return nil }, nil
 	case reflect.TypeFor[time.Duration]():
-		return "duration", text(func(dst reflect.Value, s string) error {
+		return "duration", fromText(func(dst reflect.Value, s string) error {
 			d, err := argDuration(s)
 			dst.SetInt(int64(d))
 			return err
 		}), nil
 	case reflect.TypeFor[time.Time]():
-		return "time", text(func(dst reflect.Value, s string) error {
+		return "time", fromText(func(dst reflect.Value, s string) error {
 			v, err := argTime(s, time.Now())
 			dst.Set(reflect.ValueOf(v))
 			return err
 		}), nil
 	case reflect.TypeFor[onebot.UserID]():
-		return "user", func(dst reflect.Value, tok token) error {
-			if at, ok := tok.seg.(*onebot.AtSegment); ok && at.UserID() != 0 {
-				dst.SetInt(int64(at.UserID()))
-				return nil
-			}
-			id, err := onebot.ParseUserID(strings.TrimPrefix(tok.text, "@"))
-			if tok.seg != nil || err != nil || id <= 0 {
-				return errWrong
-			}
-			dst.SetInt(int64(id))
-			return nil
-		}, nil
+		return "user", parseUser, nil
 	case reflect.TypeFor[onebot.GroupID]():
-		return "group", text(func(dst reflect.Value, s string) error {
+		return "group", fromText(func(dst reflect.Value, s string) error {
 			id, err := onebot.ParseGroupID(s)
 			if err != nil || id <= 0 {
 				return errWrong
@@ -264,52 +258,70 @@ func parserOf(t reflect.Type) (kind string, parse func(reflect.Value, token) err
 			dst.SetInt(int64(id))
 			return nil
 		}), nil
-	case segmentInterface:
-		return "segment", func(dst reflect.Value, tok token) error {
-			if tok.seg == nil {
-				return errWrong
-			}
-			dst.Set(reflect.ValueOf(tok.seg))
-			return nil
-		}, nil
 	}
-	if t.Kind() == reflect.Pointer && t.Implements(segmentInterface) {
-		kind := reflect.New(t.Elem()).Interface().(onebot.Segment).SegmentType()
-		switch kind {
-		case "image", "record", "video", "file", "face", "at":
-		default:
-			kind = "segment"
-		}
-		return kind, func(dst reflect.Value, tok token) error {
-			if tok.seg == nil || reflect.TypeOf(tok.seg) != t {
-				return errWrong
-			}
-			dst.Set(reflect.ValueOf(tok.seg))
-			return nil
-		}, nil
+	if t == segmentInterface || t.Kind() == reflect.Pointer && t.Implements(segmentInterface) {
+		return segmentKind(t), parseSegment, nil
 	}
 	if reflect.PointerTo(t).Implements(unmarshalerType) {
-		return "text", text(func(dst reflect.Value, s string) error {
+		return "text", fromText(func(dst reflect.Value, s string) error {
 			return dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s))
 		}), nil
 	}
+	return plainParser(t)
+}
+
+func parseUser(dst reflect.Value, tok token) error {
+	if at, ok := tok.seg.(*onebot.AtSegment); ok && at.UserID() != 0 {
+		dst.SetInt(int64(at.UserID()))
+		return nil
+	}
+	id, err := onebot.ParseUserID(strings.TrimPrefix(tok.text, "@"))
+	if tok.seg != nil || err != nil || id <= 0 {
+		return errWrong
+	}
+	dst.SetInt(int64(id))
+	return nil
+}
+
+// parseSegment takes a segment that dst can hold.
+func parseSegment(dst reflect.Value, tok token) error {
+	if tok.seg == nil || !reflect.TypeOf(tok.seg).AssignableTo(dst.Type()) {
+		return errWrong
+	}
+	dst.Set(reflect.ValueOf(tok.seg))
+	return nil
+}
+
+// segmentKind is the kind of an argument that is a segment.
+func segmentKind(t reflect.Type) string {
+	if t != segmentInterface {
+		switch kind := reflect.New(t.Elem()).Interface().(onebot.Segment).SegmentType(); kind {
+		case "image", "record", "video", "file", "face", "at":
+			return kind
+		}
+	}
+	return "segment"
+}
+
+// plainParser returns how a value of one of Go's own types is read.
+func plainParser(t reflect.Type) (kind string, parse parser, err error) {
 	switch t.Kind() {
 	case reflect.String:
-		return "text", text(func(dst reflect.Value, s string) error { dst.SetString(s); return nil }), nil
+		return "text", fromText(func(dst reflect.Value, s string) error { dst.SetString(s); return nil }), nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "int", text(func(dst reflect.Value, s string) error {
+		return "int", fromText(func(dst reflect.Value, s string) error {
 			n, err := strconv.ParseInt(s, 10, t.Bits())
 			dst.SetInt(n)
 			return err
 		}), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "int", text(func(dst reflect.Value, s string) error {
+		return "int", fromText(func(dst reflect.Value, s string) error {
 			n, err := strconv.ParseUint(s, 10, t.Bits())
 			dst.SetUint(n)
 			return err
 		}), nil
 	case reflect.Float32, reflect.Float64:
-		return "float", text(func(dst reflect.Value, s string) error {
+		return "float", fromText(func(dst reflect.Value, s string) error {
 			n, err := strconv.ParseFloat(s, t.Bits())
 			if math.IsNaN(n) || math.IsInf(n, 0) {
 				return errWrong
@@ -318,7 +330,7 @@ func parserOf(t reflect.Type) (kind string, parse func(reflect.Value, token) err
 			return err
 		}), nil
 	case reflect.Bool:
-		return "bool", text(func(dst reflect.Value, s string) error {
+		return "bool", fromText(func(dst reflect.Value, s string) error {
 			v, ok := argBool(s)
 			dst.SetBool(v)
 			if !ok {

@@ -37,15 +37,17 @@ type session struct {
 	drops   dropLog
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
+	sessionCounters
+	dispatch
+}
 
-	events  atomic.Uint64
-	dropped atomic.Uint64
-	errs    atomic.Uint64
-	panics  atomic.Uint64
-	slow    atomic.Uint64
-	bad     atomic.Uint64
-	overdue atomic.Uint64
+// sessionCounters are what Stats shows of a session's own work.
+type sessionCounters struct {
+	events, dropped, errs, panics, slow, bad, overdue atomic.Uint64
+}
 
+// dispatch is the way of events from their chats' queues to workers.
+type dispatch struct {
 	mu      sync.Mutex // guards the fields below
 	state   sessionState
 	ctx     context.Context // handlers' context, set by Run
@@ -92,7 +94,8 @@ var _ botlink.Session[*Bot] = (*session)(nil)
 
 // newSession returns the session of an account that makes its calls through c.
 func (b *Bot) newSession(name string, c onebot.Caller) *session {
-	s := &session{name: name, core: b.core, caller: c, chats: map[Chat]*chatQueue{}, apart: map[*chatQueue]bool{}}
+	s := &session{name: name, core: b.core, caller: c}
+	s.chats, s.apart = map[Chat]*chatQueue{}, map[*chatQueue]bool{}
 	s.log, s.pace = b.core.log, b.core.pacer()
 	if name != "" {
 		s.log = s.log.With("account", name)

@@ -104,19 +104,20 @@ type app struct {
 }
 
 // Run carries out one command line (without the program's name) and returns
-// the exit code. It does not exit and leaves no goroutine behind.
-func Run(args []string, d Deps) int {
+// the exit code. It does not exit and leaves no goroutine behind. The end of ctx
+// ends it as an interrupt does.
+func Run(ctx context.Context, args []string, d Deps) int {
 	a := &app{Deps: d, args: args, priv: ownPrivileges()}
-	return a.run()
+	return a.run(ctx)
 }
 
-func (a *app) run() int {
+func (a *app) run(ctx context.Context) int {
 	args := a.args
 	wish := langOf(args)
 	lang, known := text.Detect(wish, a.getenv)
 	a.lang = lang
 	a.out = newOutput(a.Stdout, a.Stderr, lang, a.getenv)
-	ctx, interrupted, stop := a.signals(context.Background())
+	ctx, interrupted, stop := a.signals(ctx)
 	defer stop()
 	root := a.newRoot()
 	a.root = root

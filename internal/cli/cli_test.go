@@ -30,7 +30,7 @@ func run(t *testing.T, env []string, args ...string) (code int, stdout, stderr s
 	t.Helper()
 	var out, errs bytes.Buffer
 	env = append([]string{"HOME=" + t.TempDir(), "NCATD_LANG=en"}, env...)
-	code = Run(args, Deps{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Env: env, Version: "1.2.3"})
+	code = Run(context.Background(), args, Deps{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Env: env, Version: "1.2.3"})
 	return code, out.String(), errs.String()
 }
 

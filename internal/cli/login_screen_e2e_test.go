@@ -29,7 +29,7 @@ func TestLoginProcess(t *testing.T) {
 			break
 		}
 	}
-	os.Exit(Run(args, Deps{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Environ()}))
+	os.Exit(Run(context.Background(), args, Deps{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Environ()}))
 }
 
 func (d *loginDaemon) pane(t *testing.T, cols, rows int, env []string, args ...string) *tmux.Pane {

@@ -50,13 +50,18 @@ type loginSession struct {
 	items   chan watchNews
 	replies chan func() error // results of what runs beside
 
-	acc     api.Account // as the daemon sees it
-	shown   api.Account // as the view shows it
-	known   bool        // acc was seen
-	begun   bool
-	since   time.Time // of the state
-	old     string    // a code that is being replaced
-	asking  bool      // somebody is answering a captcha
+	acc    api.Account // as the daemon sees it
+	shown  api.Account // as the view shows it
+	known  bool        // acc was seen
+	begun  bool
+	since  time.Time // of the state
+	old    string    // a code that is being replaced
+	asking bool      // somebody is answering a captcha
+	loginWish
+}
+
+// loginWish is what was asked of the daemon for this login.
+type loginWish struct {
 	wish    func(context.Context) error
 	wishing bool
 	method  api.LoginMethod // of the wish

@@ -217,7 +217,7 @@ func (d *loginDaemon) ncatd(t *testing.T, stdin string, script func(), args ...s
 	d.live = &out
 	done := make(chan int, 1)
 	go func() {
-		done <- Run(append(args, "--home", string(d.home)), Deps{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Env: []string{"LANG=C"}})
+		done <- Run(t.Context(), append(args, "--home", string(d.home)), Deps{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Env: []string{"LANG=C"}})
 	}()
 	if script != nil {
 		select {

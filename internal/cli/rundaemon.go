@@ -57,18 +57,8 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 		return err
 	}
 	defer lock.Release()
-	if err := r.home.Make(); err != nil {
+	if err := a.claim(r.home); err != nil {
 		return err
-	}
-	copied, err := r.home.Claim()
-	if err != nil {
-		return err
-	}
-	if copied {
-		a.out.say("%s", a.t("home.copied", r.home))
-		if err := config.ForgetControlToken(r.home.Secrets()); err != nil {
-			return err
-		}
 	}
 	if r.prepare != nil {
 		if err := r.prepare(cfg); err != nil {
@@ -123,6 +113,19 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 		return nil
 	}
 	return err
+}
+
+// claim makes the folders of a home and takes it over if it is another's copy.
+func (a *app) claim(h home.Dir) error {
+	if err := h.Make(); err != nil {
+		return err
+	}
+	copied, err := h.Claim()
+	if err != nil || !copied {
+		return err
+	}
+	a.out.say("%s", a.t("home.copied", h))
+	return config.ForgetControlToken(h.Secrets())
 }
 
 // whenReady runs body with a client of the daemon once that is ready, or

@@ -54,18 +54,7 @@ func newServiceInstall(a *app) *cobra.Command {
 				return err
 			}
 		}
-		if err := os.MkdirAll(filepath.Dir(s.unit), 0o755); err != nil {
-			return err
-		}
-		if err := atomicfile.Write(s.unit, []byte(s.text()), 0o644); err != nil {
-			return err
-		}
-		a.out.say("%s", a.t("service.wrote", s.unit))
-		a.out.say("%s", a.t("service.home", s.home))
-		if err := a.systemctl(c.Context(), s, "daemon-reload"); err != nil {
-			return err
-		}
-		if err := a.systemctl(c.Context(), s, "enable", unitName); err != nil {
+		if err := a.enable(c.Context(), s); err != nil {
 			return err
 		}
 		if noStart {
@@ -89,6 +78,22 @@ func newServiceInstall(a *app) *cobra.Command {
 	f.BoolVar(&noStart, "no-start", false, a.t("flag.no_start"))
 	f.BoolVar(&force, "force", false, a.t("flag.force"))
 	return c
+}
+
+// enable writes the unit and has it started at boot.
+func (a *app) enable(ctx context.Context, s *service) error {
+	if err := os.MkdirAll(filepath.Dir(s.unit), 0o755); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(s.unit, []byte(s.text()), 0o644); err != nil {
+		return err
+	}
+	a.out.say("%s", a.t("service.wrote", s.unit))
+	a.out.say("%s", a.t("service.home", s.home))
+	if err := a.systemctl(ctx, s, "daemon-reload"); err != nil {
+		return err
+	}
+	return a.systemctl(ctx, s, "enable", unitName)
 }
 
 // checkBeforeInstall refuses to install a service whose config cannot start.

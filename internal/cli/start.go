@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -243,6 +244,18 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	if err := a.awaitChild(ctx, cmd, l, out); err != nil {
+		return err
+	}
+	a.out.say("%s", a.t("start.ready", a.Version, cmd.Process.Pid))
+	if o.wait <= 0 {
+		return nil
+	}
+	return a.awaitAccounts(ctx, h, o, began, func() error { return a.childFailed(out, nil) })
+}
+
+// awaitChild waits until the child, whose output is out, has connected to l.
+func (a *app) awaitChild(ctx context.Context, cmd *exec.Cmd, l net.Listener, out *os.File) error {
 	died := make(chan error, 1)
 	go func() { died <- cmd.Wait() }() // ends with the child or with this process, which is about to end
 	isReady := make(chan struct{})
@@ -254,6 +267,7 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 	}() // ended by l.Close
 	select {
 	case <-isReady:
+		return nil
 	case err := <-died:
 		return a.childFailed(out, err)
 	case <-ctx.Done():
@@ -261,11 +275,6 @@ func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) err
 		_ = <-died
 		return context.Cause(ctx)
 	}
-	a.out.say("%s", a.t("start.ready", a.Version, cmd.Process.Pid))
-	if o.wait <= 0 {
-		return nil
-	}
-	return a.awaitAccounts(ctx, h, o, began, func() error { return a.childFailed(out, nil) })
 }
 
 // detachedArgs is the command line of the detached daemon.

@@ -198,7 +198,7 @@ func TestAccountDisplayKilled(t *testing.T) {
 	o := quickSim()
 	o.NeedDisplay = "on"
 	r := newRig(t, "main", o)
-	display := launch.NewDisplay(launch.DisplayOptions{StateFile: filepath.Join(r.dir, "xvfb.json"), Marker: "test-" + strconv.Itoa(os.Getpid())})
+	display := launch.NewDisplay(t.Context(), launch.DisplayOptions{StateFile: filepath.Join(r.dir, "xvfb.json"), Marker: "test-" + strconv.Itoa(os.Getpid())})
 	r.d.Display = display
 	t.Cleanup(func() {
 		if err := display.Close(); err != nil {

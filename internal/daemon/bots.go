@@ -157,7 +157,7 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 	d := b.d
 	l := &botLink{goal: make(chan goal, 1)}
 	shared := d.apps.gw.Account(name)
-	logEvent := eventLog(d.log.With("account", name), d.o.Config.Log.Events)
+	logEvent := eventLog(d.run, d.log.With("account", name), d.o.Config.Log.Events)
 	l.Link = bot.New(bot.Options{
 		Account: name,
 		Bot:     b.bot,

@@ -94,6 +94,11 @@ type Daemon struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // accounts
 
+	configured
+}
+
+// configured is what a reload changes, and what a stop was told.
+type configured struct {
 	mu       sync.Mutex
 	cfg      *config.Config
 	secrets  *config.Secrets
@@ -136,7 +141,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d := &Daemon{
 		o: o, log: o.Log, hub: o.Hub, metrics: control.NewMetrics(), notify: systemd.New(),
 		store: store, sampler: proc.NewSampler(), ports: NewPorts(),
-		started: time.Now(), cfg: o.Config, secrets: o.Secrets,
+		started: time.Now(), configured: configured{cfg: o.Config, secrets: o.Secrets},
 	}
 	if d.hub == nil {
 		d.hub = new(control.Hub)
@@ -158,7 +163,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d.alerts = newAlerts(d)
 	d.apps = newApps(d)
 	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, o.Log)
-	d.display = launch.NewDisplay(launch.DisplayOptions{
+	d.display = launch.NewDisplay(ctx, launch.DisplayOptions{
 		Mode:      o.Config.Display,
 		Inherited: environ(o.Environ, "DISPLAY"),
 		Authority: xauthority(o.Environ),

@@ -18,12 +18,12 @@ const eventText = 160
 // for which it is nil). Heartbeats and lifecycle are the protocol's own talk and
 // go to level debug, what people do to info. An event below the log's level
 // costs next to nothing.
-func eventLog(log *slog.Logger, mode string) func(typ string, raw json.RawMessage) {
+func eventLog(ctx context.Context, log *slog.Logger, mode string) func(typ string, raw json.RawMessage) {
 	if mode == "off" {
 		return nil
 	}
 	return func(typ string, raw json.RawMessage) {
-		ctx, level := context.Background(), slog.LevelInfo
+		level := slog.LevelInfo
 		if strings.HasPrefix(typ, "meta") {
 			level = slog.LevelDebug
 		}

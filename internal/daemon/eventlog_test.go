@@ -32,7 +32,7 @@ func TestEventLog(t *testing.T) {
 		{"summary", slog.LevelInfo, "message.group", strings.Replace(message, "good", strings.Repeat("长", 5000), 1), "长…"},
 	} {
 		var out bytes.Buffer
-		if f := eventLog(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: c.level})), c.mode); f != nil {
+		if f := eventLog(t.Context(), slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: c.level})), c.mode); f != nil {
 			f(c.typ, json.RawMessage(c.frame))
 		}
 		got := out.String()

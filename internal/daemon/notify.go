@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -128,5 +127,5 @@ func (d *Daemon) dump() {
 	runtime.ReadMemStats(&m)
 	d.log.Info("state dump", "goroutines", runtime.NumGoroutine(), "heap_bytes", m.HeapAlloc, "watchers", d.hub.Len())
 	buf := make([]byte, 256<<10)
-	d.log.LogAttrs(context.Background(), slog.LevelDebug, "goroutines", slog.String("stacks", string(buf[:runtime.Stack(buf, true)])))
+	d.log.Debug("goroutines", "stacks", string(buf[:runtime.Stack(buf, true)]))
 }

@@ -39,7 +39,7 @@ func TestUpdates(t *testing.T) {
 				now := install.Pair{NapCat: install.Release{Version: c.installed}, QQ: install.Release{Version: "3.2.30-50969"}}
 				installs, restarts := 0, 0
 				u := &updates{
-					d:       &Daemon{log: log, cfg: &config.Config{NapCat: config.NapCat{Update: c.mode, Source: c.source}}},
+					d:       &Daemon{log: log, configured: configured{cfg: &config.Config{NapCat: config.NapCat{Update: c.mode, Source: c.source}}}},
 					current: func() (install.Pair, error) { return now, nil },
 					newest:  func(context.Context) (string, error) { return c.newest, c.newestErr },
 					plan: func(context.Context, install.Request) (install.Plan, error) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"time"
 )
 
 // Handler returns the slog handler that writes records to w: JSON for format
@@ -25,9 +24,7 @@ func Handler(w io.Writer, format string, level slog.Leveler) slog.Handler {
 func Lost(format string) func(int) []byte {
 	return func(n int) []byte {
 		var b strings.Builder
-		r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were lost: the log could not be written", 0)
-		r.AddAttrs(slog.Int("lines", n))
-		_ = Handler(&b, format, slog.LevelDebug).Handle(context.Background(), r) // a Builder does not fail
+		slog.New(Handler(&b, format, slog.LevelDebug)).Warn("log lines were lost: the log could not be written", "lines", n)
 		return []byte(b.String())
 	}
 }

@@ -78,10 +78,9 @@ func boss(wd *world.World, group, operator int64) int64 {
 }
 
 func act(wd *world.World, r ActRequest) error {
-	self := wd.Self().UIN
 	switch r.Deed {
 	case "poke":
-		return wd.Poke(r.Group, r.User, self)
+		return wd.Poke(r.Group, r.User, wd.Self().UIN)
 	case "join":
 		if _, ok := wd.User(r.User); !ok {
 			wd.AddUser(world.User{UIN: r.User, Nickname: r.Text})
@@ -102,23 +101,8 @@ func act(wd *world.World, r ActRequest) error {
 		return wd.SetTitle(r.Group, r.User, boss(wd, r.Group, 0), r.Text)
 	case "rename":
 		return wd.Rename(r.Group, boss(wd, r.Group, r.Operator), r.Text)
-	case "recall":
-		m, ok := wd.Lookup(int32(r.Message))
-		if !ok {
-			return world.ErrNoMessage
-		}
-		if r.Operator == 0 {
-			r.Operator = m.Sender
-		}
-		return wd.Recall(m.ID, r.Operator)
-	case "react":
-		return wd.React(int32(r.Message), r.User, r.Text, !r.Off)
-	case "essence":
-		m, ok := wd.Lookup(int32(r.Message))
-		if !ok {
-			return world.ErrNoMessage
-		}
-		return wd.SetEssence(m.ID, boss(wd, m.Chat.Peer, r.Operator), true)
+	case "recall", "react", "essence":
+		return actOnMessage(wd, r)
 	case "upload":
 		_, err := wd.Upload(r.Group, r.User, world.File{Name: r.Text, Size: 1 << 10, Kind: "file"})
 		return err
@@ -152,4 +136,22 @@ func act(wd *world.World, r ActRequest) error {
 		return errors.New("unknown deed " + r.Deed)
 	}
 	return nil
+}
+
+// actOnMessage is act for what happens to a message.
+func actOnMessage(wd *world.World, r ActRequest) error {
+	if r.Deed == "react" {
+		return wd.React(int32(r.Message), r.User, r.Text, !r.Off)
+	}
+	m, ok := wd.Lookup(int32(r.Message))
+	if !ok {
+		return world.ErrNoMessage
+	}
+	if r.Deed == "essence" {
+		return wd.SetEssence(m.ID, boss(wd, m.Chat.Peer, r.Operator), true)
+	}
+	if r.Operator == 0 {
+		r.Operator = m.Sender
+	}
+	return wd.Recall(m.ID, r.Operator)
 }

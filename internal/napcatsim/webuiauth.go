@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -116,7 +117,7 @@ func (a *authenticator) allowed(ip string) bool {
 
 func (u *webui) authRoutes() map[string]route {
 	a, conf := u.auth, u.conf
-	return map[string]route{
+	routes := map[string]route{
 		"/api/auth/login": {method: "POST", body: true, do: func(r *request) reply {
 			hash := r.str("hash")
 			if hash == "" {
@@ -147,31 +148,44 @@ func (u *webui) authRoutes() map[string]route {
 			a.revoke(credential(r.Request))
 			return success("Logged out successfully")
 		}},
-		"/api/auth/update_token": {method: "POST", body: true, do: func(r *request) reply {
-			old, next := r.str("oldToken"), r.str("newToken")
-			switch {
-			case next == "":
-				return failure("newToken is empty")
-			case old == "":
-				return failure("oldToken is required")
-			case old == next:
-				return failure("新密码不能与旧密码相同")
-			case len([]rune(next)) < 6:
-				return failure("新密码至少需要6个字符")
-			case !strings.ContainsFunc(next, func(r rune) bool { return r < 128 && unicode.IsLetter(r) }):
-				return failure("新密码必须包含字母")
-			case !strings.ContainsFunc(next, func(r rune) bool { return r >= '0' && r <= '9' }):
-				return failure("新密码必须包含数字")
-			}
-			a.revoke(credential(r.Request)) // even when the old token turns out wrong
-			if old != conf.str("token") {
-				return failure("旧 token 不匹配")
-			}
-			if err := conf.set(map[string]any{"token": next}); err != nil {
-				return failure(err.Error())
-			}
-			return success("Token updated successfully")
-		}},
+		"/api/auth/update_token":                            {method: "POST", body: true, do: u.updateToken},
+		"/api/auth/passkey/generate-authentication-options": {method: "POST", do: func(*request) reply { return failure("No passkeys registered") }},
+		"/api/auth/passkey/verify-authentication":           {method: "POST", do: func(*request) reply { return failure("No passkeys registered") }},
+	}
+	maps.Copy(routes, u.secondFactorRoutes())
+	return routes
+}
+
+func (u *webui) updateToken(r *request) reply {
+	a, conf := u.auth, u.conf
+	old, next := r.str("oldToken"), r.str("newToken")
+	switch {
+	case next == "":
+		return failure("newToken is empty")
+	case old == "":
+		return failure("oldToken is required")
+	case old == next:
+		return failure("新密码不能与旧密码相同")
+	case len([]rune(next)) < 6:
+		return failure("新密码至少需要6个字符")
+	case !strings.ContainsFunc(next, func(r rune) bool { return r < 128 && unicode.IsLetter(r) }):
+		return failure("新密码必须包含字母")
+	case !strings.ContainsFunc(next, func(r rune) bool { return r >= '0' && r <= '9' }):
+		return failure("新密码必须包含数字")
+	}
+	a.revoke(credential(r.Request)) // even when the old token turns out wrong
+	if old != conf.str("token") {
+		return failure("旧 token 不匹配")
+	}
+	if err := conf.set(map[string]any{"token": next}); err != nil {
+		return failure(err.Error())
+	}
+	return success("Token updated successfully")
+}
+
+func (u *webui) secondFactorRoutes() map[string]route {
+	conf := u.conf
+	return map[string]route{
 		"/api/auth/2fa/status": {method: "GET", do: func(*request) reply {
 			return success(map[string]any{"enable2FA": conf.boolean("enable2FA"), "hasSecret": conf.str("totpSecret") != ""})
 		}},
@@ -201,8 +215,6 @@ func (u *webui) authRoutes() map[string]route {
 			}
 			return success(map[string]any{"message": "2FA disabled"})
 		}},
-		"/api/auth/passkey/generate-authentication-options": {method: "POST", do: func(*request) reply { return failure("No passkeys registered") }},
-		"/api/auth/passkey/verify-authentication":           {method: "POST", do: func(*request) reply { return failure("No passkeys registered") }},
 	}
 }
 

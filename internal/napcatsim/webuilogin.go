@@ -2,6 +2,7 @@ package napcatsim
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
 	"strconv"
 
@@ -31,9 +32,6 @@ func uinOf(r *request) (int64, string) {
 // loginRoutes is /api/QQLogin.
 func (u *webui) loginRoutes() map[string]route {
 	sh, c := u.w.shell, u.w.core
-	post := func(do func(*request) reply) route { return route{method: "POST", do: do} }
-	// withBody is for handlers that take their request apart before looking.
-	withBody := func(do func(*request) reply) route { return route{method: "POST", body: true, do: do} }
 	// out wraps what must not be called when somebody is logged in.
 	out := func(do func(*request) reply) func(*request) reply {
 		return func(r *request) reply {
@@ -87,6 +85,21 @@ func (u *webui) loginRoutes() map[string]route {
 			}
 			return success(nil)
 		}),
+	}
+	maps.Copy(routes, u.passwordRoutes(out))
+	maps.Copy(routes, u.hostRoutes())
+	all := map[string]route{}
+	for name, r := range routes {
+		all["/api/QQLogin/"+name] = r
+	}
+	return all
+}
+
+// passwordRoutes are the login by a password; out wraps what must not be called
+// when somebody is logged in.
+func (u *webui) passwordRoutes(out func(func(*request) reply) func(*request) reply) map[string]route {
+	c := u.w.core
+	return map[string]route{
 		"PasswordLogin": withBody(out(func(r *request) reply {
 			uin, s := uinOf(r)
 			switch {
@@ -131,6 +144,12 @@ func (u *webui) loginRoutes() map[string]route {
 			}
 			return success(c.pollDevice(uin, r.str("bytesToken")))
 		}),
+	}
+}
+
+// hostRoutes are about the machine that QQ sees.
+func (u *webui) hostRoutes() map[string]route {
+	return map[string]route{
 		"RestartNapCat":   post(func(*request) reply { return u.restart("") }),
 		"GetPlatformInfo": post(func(*request) reply { return success(map[string]any{"platform": platform()}) }),
 		"GetLinuxMAC": post(func(*request) reply {
@@ -154,12 +173,12 @@ func (u *webui) loginRoutes() map[string]route {
 			return success(map[string]any{"message": "Device ID reset successfully (machine-info deleted)"})
 		}),
 	}
-	all := map[string]route{}
-	for name, r := range routes {
-		all["/api/QQLogin/"+name] = r
-	}
-	return all
 }
+
+// post is the route of a handler; withBody that of one that takes its request
+// apart before looking.
+func post(do func(*request) reply) route     { return route{method: "POST", do: do} }
+func withBody(do func(*request) reply) route { return route{method: "POST", body: true, do: do} }
 
 func platform() string {
 	if runtime.GOOS == "windows" {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"os"
@@ -22,7 +23,7 @@ import (
 
 // configRoutes is /api/OB11Config, /api/NapCatConfig and /api/WebUIConfig.
 func (u *webui) configRoutes() map[string]route {
-	sh, conf := u.w.shell, u.conf
+	sh := u.w.shell
 	// in wraps what needs a logged-in account.
 	in := func(do func(uin int64, r *request) reply) func(*request) reply {
 		return func(r *request) reply {
@@ -60,6 +61,23 @@ func (u *webui) configRoutes() map[string]route {
 		}
 		return doc
 	}
+	routes := map[string]route{
+		"/api/NapCatConfig/GetConfig": {method: "GET", do: func(*request) reply { return success(u.w.conf.global("napcat", napcatSchema)) }},
+		"/api/NapCatConfig/SetConfig": {method: "POST", body: true, do: func(r *request) reply {
+			return merge("napcat.json", u.w.conf.global("napcat", napcatSchema), r)
+		}},
+		"/api/NapCatConfig/GetUinConfig": {method: "GET", do: in(func(uin int64, _ *request) reply { return success(uinConfig(uin)) })},
+		"/api/NapCatConfig/SetUinConfig": {method: "POST", body: true, do: in(func(uin int64, r *request) reply {
+			return merge(accountFile("napcat", uin), uinConfig(uin), r)
+		})},
+	}
+	maps.Copy(routes, u.onebotConfigRoutes(in))
+	maps.Copy(routes, u.webuiConfigRoutes())
+	return routes
+}
+
+// onebotConfigRoutes is /api/OB11Config; in wraps what needs a logged-in account.
+func (u *webui) onebotConfigRoutes(in func(func(int64, *request) reply) func(*request) reply) map[string]route {
 	return map[string]route{
 		"/api/OB11Config/GetConfig": {method: "POST", do: in(func(uin int64, _ *request) reply {
 			for _, name := range []string{accountFile("onebot11", uin), "onebot11.json"} {
@@ -96,14 +114,12 @@ func (u *webui) configRoutes() map[string]route {
 			}
 			return success(nil)
 		})},
-		"/api/NapCatConfig/GetConfig": {method: "GET", do: func(*request) reply { return success(u.w.conf.global("napcat", napcatSchema)) }},
-		"/api/NapCatConfig/SetConfig": {method: "POST", body: true, do: func(r *request) reply {
-			return merge("napcat.json", u.w.conf.global("napcat", napcatSchema), r)
-		}},
-		"/api/NapCatConfig/GetUinConfig": {method: "GET", do: in(func(uin int64, _ *request) reply { return success(uinConfig(uin)) })},
-		"/api/NapCatConfig/SetUinConfig": {method: "POST", body: true, do: in(func(uin int64, r *request) reply {
-			return merge(accountFile("napcat", uin), uinConfig(uin), r)
-		})},
+	}
+}
+
+func (u *webui) webuiConfigRoutes() map[string]route {
+	conf := u.conf
+	return map[string]route{
 		"/api/WebUIConfig/GetConfig": {method: "GET", do: func(*request) reply {
 			return success(struct {
 				Host      any `json:"host"`
@@ -161,7 +177,6 @@ var logName = regexp.MustCompile(`^[0-9_.-]+$`)
 
 // systemRoutes is /api/base, /api/Log, /api/Process and /api/Debug.
 func (u *webui) systemRoutes() map[string]route {
-	logs := filepath.Join(u.w.p.writePath(), "logs")
 	call := func(r *request, adapter string) reply {
 		if adapter != "" && adapter != debugAdapter {
 			return failure("调试适配器不存在")
@@ -180,7 +195,7 @@ func (u *webui) systemRoutes() map[string]route {
 		}
 		return success(out)
 	}
-	return map[string]route{
+	routes := map[string]route{
 		"/api/test": {do: func(*request) reply { return done() }},
 		"/api/base/QQVersion": {method: "GET", do: func(*request) reply {
 			if sh := u.w.shell; sh.phase() == "starting" || sh.phase() == "login" || sh.phase() == "accepted" {
@@ -210,7 +225,24 @@ func (u *webui) systemRoutes() map[string]route {
 		}},
 		"/api/base/GetSysStatusRealTime": {method: "GET", stream: u.sysStatus},
 		"/api/Process/Restart":           {method: "POST", do: func(*request) reply { return u.restart("") }},
-		"/api/Log/GetLogList":            {method: "GET", do: func(*request) reply { return success(logFiles(logs)) }},
+		"/api/Debug/create": {method: "POST", do: func(*request) reply {
+			if u.w.net() == nil {
+				return failure("OneBot 未初始化，无法创建调试适配器")
+			}
+			return success(map[string]any{"adapterName": debugAdapter, "token": randomHex(16), "message": "调试适配器已就绪"})
+		}},
+		"/api/Debug/call":                  {method: "POST", body: true, do: func(r *request) reply { return call(r, "") }},
+		"/api/Debug/call/" + debugAdapter:  {method: "POST", body: true, do: func(r *request) reply { return call(r, debugAdapter) }},
+		"/api/Debug/close/" + debugAdapter: {method: "POST", do: func(*request) reply { return done() }},
+	}
+	maps.Copy(routes, u.logRoutes())
+	return routes
+}
+
+func (u *webui) logRoutes() map[string]route {
+	logs := filepath.Join(u.w.p.writePath(), "logs")
+	return map[string]route{
+		"/api/Log/GetLogList": {method: "GET", do: func(*request) reply { return success(logFiles(logs)) }},
 		"/api/Log/GetLog": {method: "GET", do: func(r *request) reply {
 			id := r.URL.Query().Get("id")
 			switch {
@@ -226,15 +258,6 @@ func (u *webui) systemRoutes() map[string]route {
 			return success(string(b))
 		}},
 		"/api/Log/GetLogRealTime": {method: "GET", stream: u.liveLog},
-		"/api/Debug/create": {method: "POST", do: func(*request) reply {
-			if u.w.net() == nil {
-				return failure("OneBot 未初始化，无法创建调试适配器")
-			}
-			return success(map[string]any{"adapterName": debugAdapter, "token": randomHex(16), "message": "调试适配器已就绪"})
-		}},
-		"/api/Debug/call":                  {method: "POST", body: true, do: func(r *request) reply { return call(r, "") }},
-		"/api/Debug/call/" + debugAdapter:  {method: "POST", body: true, do: func(r *request) reply { return call(r, debugAdapter) }},
-		"/api/Debug/close/" + debugAdapter: {method: "POST", do: func(*request) reply { return done() }},
 	}
 }
 

@@ -38,6 +38,11 @@ type worker struct {
 	optMu sync.Mutex
 	opt   Options
 
+	online
+}
+
+// online is what there is once an account is logged in.
+type online struct {
 	mu     sync.Mutex
 	world  *world.World // nil until an account is logged in
 	onebot *onebot      // nil until OneBot is up

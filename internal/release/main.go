@@ -85,7 +85,7 @@ func build(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(m.work)) }()
-	if err := m.pages(); err != nil {
+	if err := m.pages(ctx); err != nil {
 		return fmt.Errorf("man pages and completions: %w", err)
 	}
 	for _, p := range strings.Fields(*platforms) {

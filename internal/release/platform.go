@@ -20,7 +20,7 @@ import (
 )
 
 // pages writes the man pages in both languages and the completions.
-func (m *maker) pages() error {
+func (m *maker) pages(ctx context.Context) error {
 	for lang, sub := range map[string]string{"en": "man/man1", "zh": "man/zh_CN/man1"} {
 		dir := filepath.Join(m.work, filepath.FromSlash(sub))
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -44,7 +44,7 @@ func (m *maker) pages() error {
 	for shell, name := range map[string]string{"bash": "ncatd.bash", "zsh": "_ncatd", "fish": "ncatd.fish"} {
 		var out, errs bytes.Buffer
 		d := cli.Deps{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Version: m.version, Env: []string{"HOME=" + m.work}}
-		if code := cli.Run([]string{"completion", shell}, d); code != 0 {
+		if code := cli.Run(ctx, []string{"completion", shell}, d); code != 0 {
 			return fmt.Errorf("completion %s: exit %d: %s", shell, code, errs.Bytes())
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), out.Bytes(), 0o644); err != nil {

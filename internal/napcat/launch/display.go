@@ -83,7 +83,7 @@ type Screen struct {
 }
 
 // NewDisplay returns a Display that has started nothing.
-func NewDisplay(o DisplayOptions) *Display {
+func NewDisplay(ctx context.Context, o DisplayOptions) *Display {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -91,7 +91,7 @@ func NewDisplay(o DisplayOptions) *Display {
 		o.Probe = xvfbProbe
 	}
 	d := &Display{o: o}
-	d.ctx, d.stop = context.WithCancel(context.Background()) // ended by Close
+	d.ctx, d.stop = context.WithCancel(context.WithoutCancel(ctx)) // ended by Close
 	return d
 }
 
@@ -365,9 +365,10 @@ func (d *Display) Close() error {
 		return nil
 	}
 	proc.Terminate(s.Identity) // it removes its lock itself then
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = proc.Await(s.Identity, ctx.Done())
+	late := make(chan struct{})
+	t := time.AfterFunc(time.Second, func() { close(late) })
+	_ = proc.Await(s.Identity, late)
+	t.Stop()
 	err := proc.Sweep(s.Identity, d.o.Marker, 2*time.Second)
 	d.clean(s)
 	for _, f := range []string{d.o.StateFile, s.Authority} {

@@ -26,7 +26,7 @@ func TestDisplay(t *testing.T) {
 	marker := "test-x-" + strconv.Itoa(os.Getpid())
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(dir, "notify")) // Xvfb would report there
 	o := DisplayOptions{Mode: "auto", StateFile: filepath.Join(dir, "xvfb.json"), Marker: marker}
-	d := NewDisplay(o)
+	d := NewDisplay(t.Context(), o)
 	first, err := d.Get(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestDisplay(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d = NewDisplay(o)
+	d = NewDisplay(t.Context(), o)
 	if again, err := d.Get(t.Context()); err != nil || again.Name != second.Name || again.Authority != second.Authority || d.PID() != pid {
 		t.Errorf("adopted %+v with pid %d, want %+v with %d: %v", again, d.PID(), second, pid, err)
 	}
@@ -83,7 +83,7 @@ func TestDisplay(t *testing.T) {
 // TestStoppedDisplayIsReplaced: a server that a signal stopped still accepts
 // connections.
 func TestStoppedDisplayIsReplaced(t *testing.T) {
-	d := NewDisplay(DisplayOptions{StateFile: filepath.Join(t.TempDir(), "xvfb.json"), Marker: "test-y-" + strconv.Itoa(os.Getpid()), Probe: 300 * time.Millisecond})
+	d := NewDisplay(t.Context(), DisplayOptions{StateFile: filepath.Join(t.TempDir(), "xvfb.json"), Marker: "test-y-" + strconv.Itoa(os.Getpid()), Probe: 300 * time.Millisecond})
 	defer func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
@@ -109,7 +109,7 @@ func TestStoppedDisplayIsReplaced(t *testing.T) {
 
 func TestDisplayModes(t *testing.T) {
 	for mode, want := range map[string]string{"none": "", ":77": ":77"} {
-		d := NewDisplay(DisplayOptions{Mode: mode})
+		d := NewDisplay(t.Context(), DisplayOptions{Mode: mode})
 		if got, err := d.Get(t.Context()); err != nil || got.Name != want {
 			t.Errorf("%s: %+v, %v", mode, got, err)
 		}
@@ -117,7 +117,7 @@ func TestDisplayModes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	d := NewDisplay(DisplayOptions{Path: "/nonexistent/Xvfb", StateFile: filepath.Join(t.TempDir(), "x")})
+	d := NewDisplay(t.Context(), DisplayOptions{Path: "/nonexistent/Xvfb", StateFile: filepath.Join(t.TempDir(), "x")})
 	if _, err := d.Get(t.Context()); err == nil {
 		t.Error("an Xvfb that does not exist was started")
 	}
@@ -129,7 +129,7 @@ func TestDisplayModes(t *testing.T) {
 // TestDisplayLetsInOnlyItsUser: a real X client is refused without the cookie,
 // whoever runs it, and the file with the cookie is its user's alone.
 func TestDisplayLetsInOnlyItsUser(t *testing.T) {
-	d := NewDisplay(DisplayOptions{StateFile: filepath.Join(t.TempDir(), "xvfb.json"), Marker: "test-z-" + strconv.Itoa(os.Getpid())})
+	d := NewDisplay(t.Context(), DisplayOptions{StateFile: filepath.Join(t.TempDir(), "xvfb.json"), Marker: "test-z-" + strconv.Itoa(os.Getpid())})
 	defer func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)

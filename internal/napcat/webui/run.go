@@ -58,8 +58,15 @@ type run struct {
 	online    time.Time // since when it says isLogin
 	offline   time.Time // since when it says isOffline
 
-	ownQuick bool // NapCat tries the quick login by itself
+	ownQuick  bool   // NapCat tries the quick login by itself
+	seenError string // the login error that was reported or is old
+	absorb    bool   // the next look's login error is old news as well
+	codeRun
+	passwordRun
+}
 
+// codeRun is how far the login by a QR code is.
+type codeRun struct {
 	seq         int
 	shown       string    // code of the last event; "" says it again
 	counted     string    // code that seq counts
@@ -69,10 +76,10 @@ type run struct {
 	needRefresh bool
 	asked       time.Time // our last request for a code
 	askPause    time.Duration
-	seenError   string // the login error that was reported or is old
-	absorb      bool   // the next look's login error is old news as well
+}
 
-	// The password login under way.
+// passwordRun is how far the login by a password is.
+type passwordRun struct {
 	account  int64
 	md5      string
 	rounds   int

@@ -116,36 +116,10 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 	if old != "" && old == s.minted && !keep {
 		s.mintRefused, s.minted = now, ""
 	}
-	if s.credential != old && s.credential != "" {
-		cred := s.credential
-		s.mu.Unlock()
-		return cred, nil
-	}
-	if s.blocked != nil && now.Before(s.until) {
-		if keep && old != "" && s.blocked.Kind == KindRateLimited {
-			s.mu.Unlock()
-			return old, nil
-		}
-		e := *s.blocked
-		e.RetryAfter = s.until.Sub(now)
-		s.mu.Unlock()
-		return "", &e
-	}
-	s.forgetLocked(now)
-	var wait time.Duration
-	if n := len(s.logins); n > 0 {
-		wait = spacing(n) - now.Sub(s.logins[n-1])
-	}
+	cred, wait, err := s.beforeLoginLocked(old, keep, now)
 	s.mu.Unlock()
-
-	if wait > minSpacing {
-		if keep && old != "" {
-			return old, nil
-		}
-		// Do not hang the caller for minutes: he has something to show or to
-		// probe meanwhile.
-		return "", &Error{Op: opLogin, Kind: KindRateLimited, RetryAfter: wait,
-			Message: "too many logins to the WebUI within the last hour"}
+	if cred != "" || err != nil {
+		return cred, err
 	}
 	if wait > 0 {
 		t := time.NewTimer(wait)
@@ -157,7 +131,7 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 		}
 	}
 
-	cred, err := c.login(ctx)
+	cred, err = c.login(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -175,6 +149,36 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 	}
 	s.credential, s.issued, s.blocked = cred, time.Now(), nil
 	return cred, nil
+}
+
+// beforeLoginLocked returns a credential that does without a login, how long to
+// wait before one, or why there must be none now.
+func (s *session) beforeLoginLocked(old string, keep bool, now time.Time) (cred string, wait time.Duration, err error) {
+	if s.credential != old && s.credential != "" {
+		return s.credential, 0, nil
+	}
+	if s.blocked != nil && now.Before(s.until) {
+		if keep && old != "" && s.blocked.Kind == KindRateLimited {
+			return old, 0, nil
+		}
+		e := *s.blocked
+		e.RetryAfter = s.until.Sub(now)
+		return "", 0, &e
+	}
+	s.forgetLocked(now)
+	if n := len(s.logins); n > 0 {
+		wait = spacing(n) - now.Sub(s.logins[n-1])
+	}
+	if wait <= minSpacing {
+		return "", wait, nil
+	}
+	if keep && old != "" {
+		return old, 0, nil
+	}
+	// The caller is not made to hang for minutes: there is something to show or to
+	// probe meanwhile.
+	return "", 0, &Error{Op: opLogin, Kind: KindRateLimited, RetryAfter: wait,
+		Message: "too many logins to the WebUI within the last hour"}
 }
 
 // login asks for a credential (C.3). It counts every attempt that may have

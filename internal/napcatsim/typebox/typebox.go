@@ -112,29 +112,37 @@ func Load(doc any, types *jsval.Object) (*Schema, error) {
 			return nil, err
 		}
 	case "object":
-		props, ok := o.Get("properties").(*jsval.Object)
-		if !ok {
-			s.Kind = Any // an object of unknown form stands for a loose type
-			return s, nil
-		}
-		s.Kind = Object
-		required := make(map[string]bool)
-		if list, ok := o.Get("required").([]any); ok {
-			for _, r := range list {
-				required[jsval.ToString(r)] = true
-			}
-		}
-		for _, m := range props.Members {
-			sub, err := Load(m.Value, types)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", m.Key, err)
-			}
-			s.Props = append(s.Props, Prop{Name: m.Key, Schema: sub, Required: required[m.Key]})
+		if err := s.loadObject(o, types); err != nil {
+			return nil, err
 		}
 	default:
 		return nil, fmt.Errorf("unknown type %v", t)
 	}
 	return s, nil
+}
+
+// loadObject makes s the schema of an object.
+func (s *Schema) loadObject(o, types *jsval.Object) error {
+	props, ok := o.Get("properties").(*jsval.Object)
+	if !ok {
+		s.Kind = Any // an object of unknown form stands for a loose type
+		return nil
+	}
+	s.Kind = Object
+	required := make(map[string]bool)
+	if list, ok := o.Get("required").([]any); ok {
+		for _, r := range list {
+			required[jsval.ToString(r)] = true
+		}
+	}
+	for _, m := range props.Members {
+		sub, err := Load(m.Value, types)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.Key, err)
+		}
+		s.Props = append(s.Props, Prop{Name: m.Key, Schema: sub, Required: required[m.Key]})
+	}
+	return nil
 }
 
 // Parse returns v cleaned, completed with defaults and converted. v itself is
@@ -246,19 +254,7 @@ func (s *Schema) convert(v any) any {
 			return jsval.ToString(v)
 		}
 	case Number:
-		if t, ok := v.(string); ok {
-			if n := jsval.StringNumber(t); n == n {
-				if f, ok := jsval.ParseFloat(t); ok {
-					return f
-				}
-			}
-		}
-		if isTrue(v) {
-			return 1.0
-		}
-		if isFalse(v) {
-			return 0.0
-		}
+		return number(v)
 	case Boolean:
 		if isTrue(v) {
 			return true
@@ -312,6 +308,24 @@ func (s *Schema) convert(v any) any {
 		for _, sub := range s.Of {
 			v = sub.convert(v)
 		}
+	}
+	return v
+}
+
+// number converts what stands for a number.
+func number(v any) any {
+	if t, ok := v.(string); ok {
+		if n := jsval.StringNumber(t); n == n {
+			if f, ok := jsval.ParseFloat(t); ok {
+				return f
+			}
+		}
+	}
+	if isTrue(v) {
+		return 1.0
+	}
+	if isFalse(v) {
+		return 0.0
 	}
 	return v
 }

@@ -81,12 +81,10 @@ type Options struct {
 type World struct {
 	now func() time.Time
 
-	mu      sync.Mutex
-	self    *User
-	users   map[int64]*User
-	order   []int64 // users in the order they came
-	groups  map[int64]*Group
-	gorder  []int64
+	mu sync.Mutex
+	directory
+	sending
+	counters
 	chats   map[Chat]*chatLog
 	ids     map[int32]*Message // what get_msg can find
 	idq     []int32            // ids, oldest first
@@ -96,16 +94,33 @@ type World struct {
 	faces   []string // favourite emoji, by URL
 	likes   []Vote
 	online  bool
-	dead    DeadLink
-	refusal *Refusal // of sends; nil: none
-	refuseN int      // sends that it meets; 0: all
 	status  Status
 	subs    map[int]func(Event)
 	nextSub int
+}
+
+// directory is who there is.
+type directory struct {
+	self   *User
+	users  map[int64]*User
+	order  []int64 // users in the order they came
+	groups map[int64]*Group
+	gorder []int64
+}
+
+// sending is what the account sent, and what becomes of more.
+type sending struct {
+	dead    DeadLink
+	refusal *Refusal // of sends; nil: none
+	refuseN int      // sends that it meets; 0: all
 	sent    []Sent
 	sentN   int           // number of the newest entry of sent
 	sentC   chan struct{} // closed when sent grows
-	changes uint64        // counts what Save would write anew
+}
+
+// counters number what is made.
+type counters struct {
+	changes uint64 // counts what Save would write anew
 	msgN    uint32
 	fileN   int
 	reqN    int64
@@ -155,18 +170,16 @@ func New(o Options) *World {
 	}
 	w := &World{
 		now:     o.Now,
-		users:   make(map[int64]*User),
-		groups:  make(map[int64]*Group),
 		chats:   make(map[Chat]*chatLog),
 		ids:     make(map[int32]*Message),
 		byMsgID: make(map[string]*Message),
 		files:   make(map[string]*File),
 		subs:    make(map[int]func(Event)),
-		sentC:   make(chan struct{}),
 		online:  true,
 		status:  Status{Status: 10},
-		reqN:    o.Now().UnixMicro(),
 	}
+	w.users, w.groups = make(map[int64]*User), make(map[int64]*Group)
+	w.sentC, w.reqN = make(chan struct{}), o.Now().UnixMicro()
 	w.self = w.addUserLocked(User{UIN: o.UIN, Nickname: o.Nickname, Sex: "unknown", Age: 18, Level: 32})
 	if !o.Empty {
 		w.populate()
