@@ -106,6 +106,44 @@ func restart(ctx context.Context, b Backend, t target, _ none) error {
 // maxSilence bounds a silence: whoever wants more switches the channel off.
 const maxSilence = 366 * 24 * time.Hour
 
+func loginCaptcha(ctx context.Context, b Backend, t target, in api.CaptchaRequest) error {
+	if in.Ticket == "" {
+		return badRequest("ticket is empty")
+	}
+	return b.LoginCaptcha(ctx, t.account, in)
+}
+
+func loginPassword(ctx context.Context, b Backend, t target, in api.PasswordLoginRequest) error {
+	if in.Password != "" {
+		sum := md5.Sum([]byte(in.Password))
+		in.PasswordMD5, in.Password = hex.EncodeToString(sum[:]), ""
+	}
+	if !isMD5(in.PasswordMD5) {
+		return badRequest("password_md5 is not 32 hex digits")
+	}
+	return b.LoginPassword(ctx, t.account, in)
+}
+
+func want(ctx context.Context, b Backend, t target, in api.WantRequest) error {
+	if in.Want != api.WantRunning && in.Want != api.WantStopped {
+		return badRequest("want is %q, not running or stopped", in.Want)
+	}
+	return b.Want(ctx, t.account, in.Want)
+}
+
+func silence(ctx context.Context, b Backend, _ target, in api.AlertSilenceRequest) error {
+	if in.Seconds < 0 || in.Seconds > maxSilence.Seconds() {
+		return badRequest("seconds is %v, not between 0 and %v", in.Seconds, maxSilence.Seconds())
+	}
+	return b.AlertSilence(ctx, in.Account, time.Duration(in.Seconds*float64(time.Second)))
+}
+
+func reload(ctx context.Context, b Backend, _ target, _ none) (api.ReloadResponse, error) {
+	out, err := b.Reload(ctx)
+	out.Applied, out.Restart = append([]string{}, out.Applied...), append([]string{}, out.Restart...)
+	return out, err
+}
+
 // handlers returns the table of handlers, sorted by path and method.
 func handlers() []route {
 	table := slices.Concat(baseRoutes(), doorRoutes(), deskRoutes())
@@ -121,22 +159,8 @@ func baseRoutes() []route {
 		post("/v0/accounts/{name}/call", "Makes one OneBot call. A refusal by NapCat is an answer with 200.", call),
 		{Method: "GET", Path: "/v0/accounts/{name}/events", Summary: "Streams the account's events as OneBot sent them, one a line.",
 			Out: reflect.TypeFor[json.RawMessage](), stream: true, handle: (*Server).events},
-		act("/v0/accounts/{name}/login/captcha", "Hands in a solved captcha.", func(ctx context.Context, b Backend, t target, in api.CaptchaRequest) error {
-			if in.Ticket == "" {
-				return badRequest("ticket is empty")
-			}
-			return b.LoginCaptcha(ctx, t.account, in)
-		}),
-		act("/v0/accounts/{name}/login/password", "Begins a login by password.", func(ctx context.Context, b Backend, t target, in api.PasswordLoginRequest) error {
-			if in.Password != "" {
-				sum := md5.Sum([]byte(in.Password))
-				in.PasswordMD5, in.Password = hex.EncodeToString(sum[:]), ""
-			}
-			if !isMD5(in.PasswordMD5) {
-				return badRequest("password_md5 is not 32 hex digits")
-			}
-			return b.LoginPassword(ctx, t.account, in)
-		}),
+		act("/v0/accounts/{name}/login/captcha", "Hands in a solved captcha.", loginCaptcha),
+		act("/v0/accounts/{name}/login/password", "Begins a login by password.", loginPassword),
 		get("/v0/accounts/{name}/login/quick", "Lists the accounts whose ticket allows a quick login.", func(ctx context.Context, b Backend, t target) ([]api.QuickAccount, error) {
 			return list(b.QuickAccounts(ctx, t.account))
 		}),
@@ -149,24 +173,14 @@ func baseRoutes() []route {
 			return b.LoginRefresh(ctx, t.account)
 		}),
 		act("/v0/accounts/{name}/restart", "Restarts the account's NapCat.", restart),
-		act("/v0/accounts/{name}/want", "Sets whether the account shall run.", func(ctx context.Context, b Backend, t target, in api.WantRequest) error {
-			if in.Want != api.WantRunning && in.Want != api.WantStopped {
-				return badRequest("want is %q, not running or stopped", in.Want)
-			}
-			return b.Want(ctx, t.account, in.Want)
-		}),
+		act("/v0/accounts/{name}/want", "Sets whether the account shall run.", want),
 		get("/v0/alerts", "The channels of alerts, what is wrong, and what is silenced.", func(ctx context.Context, b Backend, _ target) (api.Alerts, error) {
 			return b.Alerts(ctx)
 		}),
 		get("/v0/alerts/log", "The last alerts that were told or tried, the newest last.", func(ctx context.Context, b Backend, _ target) ([]api.AlertLogEntry, error) {
 			return list(b.AlertLog(ctx))
 		}),
-		act("/v0/alerts/silence", "Tells nothing of an account for a while.", func(ctx context.Context, b Backend, _ target, in api.AlertSilenceRequest) error {
-			if in.Seconds < 0 || in.Seconds > maxSilence.Seconds() {
-				return badRequest("seconds is %v, not between 0 and %v", in.Seconds, maxSilence.Seconds())
-			}
-			return b.AlertSilence(ctx, in.Account, time.Duration(in.Seconds*float64(time.Second)))
-		}),
+		act("/v0/alerts/silence", "Tells nothing of an account for a while.", silence),
 		post("/v0/alerts/test", "Sends a test through a channel, or all, and tells how it went.", func(ctx context.Context, b Backend, _ target, in api.AlertTestRequest) ([]api.AlertTest, error) {
 			return list(b.AlertTest(ctx, in.Channel))
 		}),
@@ -184,11 +198,7 @@ func baseRoutes() []route {
 		act("/v0/plugins/{id}/enable", "Switches a plugin on.", func(ctx context.Context, b Backend, t target, _ none) error {
 			return b.SetPlugin(ctx, t.id, true)
 		}),
-		post("/v0/reload", "Reads the config again and applies what can be applied live.", func(ctx context.Context, b Backend, _ target, _ none) (api.ReloadResponse, error) {
-			out, err := b.Reload(ctx)
-			out.Applied, out.Restart = append([]string{}, out.Applied...), append([]string{}, out.Restart...)
-			return out, err
-		}),
+		post("/v0/reload", "Reads the config again and applies what can be applied live.", reload),
 		act("/v0/restart", "Restarts every account's NapCat.", restart),
 		get("/v0/status", "The daemon and its accounts as they stand now.", func(_ context.Context, b Backend, t target) (api.Status, error) {
 			if t.who.role != api.RoleOwner {

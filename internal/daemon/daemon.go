@@ -90,11 +90,15 @@ type Daemon struct {
 	record   *recorder
 	started  time.Time
 
-	run    context.Context // of the accounts; ended by the stop
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup // accounts
-
+	lifetime
 	configured
+}
+
+// lifetime is that of the accounts.
+type lifetime struct {
+	run    context.Context // ended by the stop
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
 }
 
 // configured is what a reload changes, and what a stop was told.

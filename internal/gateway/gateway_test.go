@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -294,9 +295,7 @@ func TestAwayIsToldAtOnce(t *testing.T) {
 	c := s.dial("/")
 	c.read()
 	c.write(`{"action":"get_status","echo":"flying"}`)
-	for len(s.up.asked()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	await.True(t, 20*time.Second, "the call", func() bool { return len(s.up.asked()) > 0 })
 	began := time.Now()
 	s.acc.Away()
 	var beat, lost bool

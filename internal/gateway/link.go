@@ -72,7 +72,11 @@ type link struct {
 	others   chain
 	wg       sync.WaitGroup // calls
 
-	// Guarded by acc.mu:
+	progress // guarded by acc.mu
+}
+
+// progress is how far an app has been served on a link.
+type progress struct {
 	touched  bool
 	catching bool      // it is behind and gets no live events
 	cursor   uint64    // while catching: how far it was served

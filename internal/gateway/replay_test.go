@@ -100,7 +100,7 @@ func TestReplayIsBounded(t *testing.T) {
 		for range 10 {
 			s.say("x")
 		}
-		time.Sleep(2 * time.Millisecond) // the age of what is young is not 0
+		<-time.After(2 * time.Millisecond) // the age of what is young is not 0
 		two := s.dial("/")
 		s.links(1)
 		end := s.say("end")
@@ -214,12 +214,14 @@ func TestCutLinksLoseNothing(t *testing.T) {
 	_ = first.ws.CloseNow()
 	s.links(0)
 	const n = 1000
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range n {
 			s.say(fmt.Sprint(i))
-			time.Sleep(time.Millisecond)
+			<-pace.C
 		}
 	}()
 	cut := 0
@@ -231,7 +233,7 @@ func TestCutLinksLoseNothing(t *testing.T) {
 		}
 		c := s.dial("/")
 		c.reads(note)
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		<-time.After(time.Duration(rand.IntN(20)) * time.Millisecond)
 		if running {
 			_ = c.ws.CloseNow()
 			cut++
