@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -399,4 +400,38 @@ func TestVendored(t *testing.T) {
 			t.Errorf("nobody says where %s is from", e.Name())
 		}
 	}
+}
+
+// TestIdleCost has every file asked for and every browser let in, and looks at
+// what stays: memory, and nothing that runs.
+func TestIdleCost(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, goroutines := heap(), runtime.NumGoroutine()
+	c, h := open(t, t.TempDir()), Pages()
+	for range maxSessions {
+		enter(t, c, api.RoleOwner)
+	}
+	_ = fs.WalkDir(files, "static", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/console/"+strings.TrimPrefix(p, "static/"), nil))
+		}
+		return err
+	}) // an embedded tree is read without errors
+	after := heap()
+	kept := int64(after) - int64(before)
+	t.Logf("kept: %d KiB", kept>>10)
+	if kept > 1<<20 {
+		t.Errorf("%d bytes stay", kept)
+	}
+	if n := runtime.NumGoroutine(); n > goroutines {
+		t.Errorf("%d goroutines go on", n-goroutines)
+	}
+	runtime.KeepAlive(c)
+	runtime.KeepAlive(h)
 }

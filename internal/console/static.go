@@ -27,7 +27,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // textHeads are the beginnings of the catalogue's codes that the pages use.
-var textHeads = []string{"console.", "state.", "reason.", "fault.", "hint.fault.", "login.failed.", "login.method.", "doctor.mark.", "plugin."}
+var textHeads = []string{"console.", "state.", "reason.", "fault.", "hint.fault.", "login.failed.", "login.method.", "doctor.mark.", "plugin.", "alert.kind."}
 
 // asset is one file, compressed when somebody first asks for it.
 type asset struct {

@@ -3,7 +3,7 @@ import { html, render, useEffect, useState, useStore, useRef, store, change, cal
 import * as accounts from './accounts.js';
 
 // pages in the order of the menu; all but the first are loaded when asked for.
-const pages = ['accounts', 'events', 'logs', 'plots', 'plugins', 'config', 'releases', 'doctor', 'access'];
+const pages = ['accounts', 'events', 'logs', 'plots', 'plugins', 'config', 'releases', 'alerts', 'doctor', 'access'];
 const forOwners = ['config', 'access'];
 const loaded = { accounts };
 

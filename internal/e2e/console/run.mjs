@@ -1,5 +1,5 @@
 // The web console in a real browser, on the simulator: node run.mjs BIN [SHOTS]
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Daemon, Visitor, launch, scan, until, check, fail } from './lib.mjs';
 
@@ -7,7 +7,7 @@ const bin = resolve(process.argv[2]);
 const shots = process.argv[3] && resolve(process.argv[3]);
 if (shots) mkdirSync(shots, { recursive: true });
 
-const pages = ['accounts', 'events', 'logs', 'plots', 'plugins', 'config', 'releases', 'doctor', 'access'];
+const pages = ['accounts', 'events', 'logs', 'plots', 'plugins', 'config', 'releases', 'alerts', 'doctor', 'access'];
 const sizes = [{ width: 390, height: 844, name: 'phone' }, { width: 1280, height: 800, name: 'desktop' }];
 
 const daemon = new Daemon(bin);
@@ -188,6 +188,41 @@ async function roles() {
   } finally { await second.close(); }
 }
 
+async function configFile() {
+  const v = await Visitor.enter(browser, await daemon.link(), sizes[1]);
+  const file = join(daemon.home, 'ncatd.yaml');
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  try {
+    await v.go('config');
+    const area = v.page.locator('#file');
+    const save = v.page.getByRole('button', { name: 'Save', exact: true });
+    await area.fill(before + '\n# kept as it is\nlog:\n  level: loud\n');
+    await v.page.locator('#problems .bad').waitFor();
+    check(await save.isDisabled(), 'what is wrong can be saved');
+    await v.clean('a config with a problem');
+    const right = before + '\n# kept as it is\nlog:\n  level: warn\n';
+    await area.fill(right);
+    await v.page.locator('#problems .ok, #problems .warn').first().waitFor();
+    await save.click();
+    await until('saved', () => existsSync(file) && readFileSync(file, 'utf8') === right);
+    await v.page.getByRole('button', { name: 'Reload', exact: true }).click();
+    await v.page.getByText('log.level').waitFor();
+    writeFileSync(file, right + '# by somebody else\n');
+    await area.fill(right + '# by me\n');
+    await v.page.waitForFunction(() => !document.querySelector('main .row button.main').disabled);
+    v.down = true; // the refusal is an answer that the browser notes
+    await save.click();
+    await v.page.locator('.bad.box[role=alert]').waitFor();
+    check(readFileSync(file, 'utf8').endsWith('# by somebody else\n'), "somebody else's change is lost");
+    await v.page.getByRole('button', { name: 'Load the file anew' }).click();
+    await v.page.waitForFunction(() => document.getElementById('file').value.endsWith('# by somebody else\n'));
+  } finally {
+    await v.close();
+    writeFileSync(file, before);
+    await daemon.ncatd('reload');
+  }
+}
+
 async function byKeyboardAlone() {
   await online();
   const v = await Visitor.enter(browser, await daemon.link(), sizes[1]);
@@ -224,6 +259,7 @@ try {
   await test('a change is soon on the screen', soonOnScreen);
   await test('chats stay text', markupStaysText);
   await test('roles and links', roles);
+  await test('the config file', configFile);
   await test('keyboard alone', byKeyboardAlone);
   await test('a restart of ncatd', survivesRestart);
 } finally {
