@@ -70,6 +70,7 @@ export class Visitor {
     v.page.on('console', (m) => { if (m.type() === 'error' && !(v.down && /Failed to load|ERR_/.test(m.text()))) v.wrong.push(`console: ${m.text()}`); });
     v.page.on('pageerror', (e) => v.wrong.push(`error: ${e.stack || e}`));
     await v.page.goto(link);
+    await v.page.locator('main h1').waitFor();
     return v;
   }
 
