@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ncatd/ncatd/internal/home"
@@ -42,5 +44,39 @@ func TestSurvivor(t *testing.T) {
 		if got := survivor(h, "main"); got != tt.pid {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.pid)
 		}
+	}
+}
+
+// logout takes no ticket away from a NapCat that still runs without a daemon.
+func TestLogoutMindsASurvivor(t *testing.T) {
+	folder := t.TempDir()
+	h := home.Dir(folder)
+	if code, _, errs := run(t, nil, "init", "--home", folder); code != 0 {
+		t.Fatalf("init: %d %s", code, errs)
+	}
+	self, err := proc.Identify(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(map[string]any{"process": self})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(h.Account("main"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(h.Account("main"), "state.json")
+	if err := os.WriteFile(state, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := run(t, nil, "logout", "--home", folder, "--yes", "main")
+	if code != exitFailure || !strings.Contains(errs, fmt.Sprintf("still runs (pid %d)", os.Getpid())) {
+		t.Errorf("%d %s", code, errs)
+	}
+	if err := os.Remove(state); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := run(t, nil, "logout", "--home", folder, "--yes", "main"); code != 0 {
+		t.Errorf("without one: %d %s", code, errs)
 	}
 }
