@@ -40,17 +40,26 @@ func testMD5() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// binary is the ncatd that `make build` made.
-func binary(t *testing.T) string {
-	t.Helper()
-	path, err := filepath.Abs("../../bin/ncatd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v: make build", err)
-	}
-	return path
+var built string // the ncatd under test
+
+// TestMain builds the real program.
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "ncatd-login")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		built = filepath.Join(dir, "ncatd")
+		cmd := exec.Command("go", "build", "-trimpath", "-o", built, ".")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build ncatd: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
 }
 
 // site is one home with a simulated QQ.
@@ -66,7 +75,7 @@ type site struct {
 // the test says so, unless o says otherwise.
 func newSite(t *testing.T, config string, o napcatsim.Options, env ...string) *site {
 	t.Helper()
-	s := &site{t: t, bin: binary(t), home: home.Dir(t.TempDir())}
+	s := &site{t: t, bin: built, home: home.Dir(t.TempDir())}
 	if o.ScanAfter == nil {
 		off := napcatsim.Off
 		o.ScanAfter = &off
