@@ -39,7 +39,10 @@ require (
 	rsc.io/qr v0.2.0
 )
 
-require modernc.org/libquickjs v0.14.0 // indirect
+require (
+	github.com/fsnotify/fsnotify v1.10.1 // indirect
+	modernc.org/libquickjs v0.14.0 // indirect
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect

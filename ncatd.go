@@ -56,7 +56,7 @@ func Run(b *ncat.Bot, args []string) int {
 		Version: Version(), Commit: commit,
 		StartDaemon: func(ctx context.Context, o cli.DaemonOptions) error {
 			return daemon.Run(ctx, daemon.Options{
-				Home: o.Home, ConfigPath: o.ConfigPath, Config: o.Config, LoadConfig: o.LoadConfig, Secrets: o.Secrets,
+				Home: o.Home, Scripts: o.Scripts, ConfigPath: o.ConfigPath, Config: o.Config, LoadConfig: o.LoadConfig, Secrets: o.Secrets,
 				LoadSecrets: func(c *config.Config) (*config.Secrets, error) {
 					return config.EnsureSecrets(o.Home.Secrets(), c, os.Getenv("CREDENTIALS_DIRECTORY"))
 				},

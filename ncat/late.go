@@ -143,6 +143,29 @@ func (b *Bot) InsertPlugin(ctx context.Context, p Plugin) error {
 	return nil
 }
 
+// RestartPlugin sets a plugin up anew that is switched on: one that failed, or one
+// that runs, which is stopped first. The error is Setup's.
+func (b *Bot) RestartPlugin(ctx context.Context, id string) error {
+	l := &b.core.life
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	i := slices.IndexFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id })
+	if i < 0 {
+		return fmt.Errorf("plugin %s: %w", id, ErrNoPlugin)
+	}
+	s := l.slots[i]
+	if l.running == 0 || !s.on {
+		return nil
+	}
+	if err := l.stopPlugin(s, fmt.Errorf("plugin %s starts anew", id)); err != nil || ctx.Err() != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	if l.start(s, map[*pluginSlot]bool{}); s.own == nil {
+		return fmt.Errorf("plugin %s: %s", id, s.err)
+	}
+	return nil
+}
+
 // RemovePlugin stops a plugin, after those that need it, and takes it out. What
 // the store has of it, its switch too, stays.
 func (b *Bot) RemovePlugin(id string) error {

@@ -75,6 +75,8 @@ var scenes = map[string]scene{
 			`+ printf 'alerts: {channels: [{name: phone, kind: exec, command: cat}]}\n' >>n/ncatd.yaml`, "+ ncatd reload",
 			"ncatd alert list", "ncatd alert list --json", "ncatd alert test", "ncatd alert test phone", "ncatd alert log", "ncatd alert log -n 100 --json",
 			"ncatd alert silence main 2h", "ncatd alert silence all 0",
+			"ncatd plugin new hello", "ncatd plugin check hello", "ncatd plugin check hello --json", "ncatd plugin test hello", "ncatd plugin test hello --only answers --json",
+			"ncatd plugin reload hello", "ncatd plugin info hello", "ncatd plugin info hello --json", "ncatd plugin log hello",
 			"ncatd backup ncatd-backup.db", "ncatd backup --force --json ncatd-backup.db",
 			"ncatd sim say --user 3001000001 测试", "ncatd sim say --group 700000001 '[CQ:at,qq=3889001001] hello' --wait 0s",
 			"ncatd sim sent", "ncatd sim sent --json", "ncatd sim state", "ncatd sim state --json", "ncatd sim world",
@@ -86,6 +88,8 @@ var scenes = map[string]scene{
 		[]example{
 			{line: "ncatd status --watch", shows: regexp.MustCompile(`main`)},
 			{line: "ncatd logs -f main", shows: regexp.MustCompile(`/ping`), meanwhile: "ncatd sim say --user 3001000001 /ping"},
+			{line: "ncatd plugin log hello -f", shows: regexp.MustCompile(`plugin stopped`), meanwhile: "ncatd plugin disable hello"},
+			{line: "ncatd plugin install hello.zip --yes", exit: []int{1}}, // that file is no archive
 			{line: "ncatd events", shows: regexp.MustCompile(`user=3001000001.*/ping`), meanwhile: "ncatd sim say --user 3001000001 /ping"},
 			{line: "ncatd events --type message --json", shows: regexp.MustCompile(`"raw_message":"/ping"`), meanwhile: "ncatd sim say --user 3001000001 /ping"},
 			{line: "ncatd sim drop slow --delay 2s"},
@@ -272,7 +276,7 @@ func runScene(t *testing.T, s scene, packages string) {
 			t.Fatal(err)
 		}
 		files := map[string]string{
-			"cat.png": "not really a picture", "other.yaml": "log: {level: warn}\n",
+			"cat.png": "not really a picture", "hello.zip": "not really an archive", "other.yaml": "log: {level: warn}\n",
 			"n/ncatd.yaml": fmt.Sprintf(`display: none
 napcat: {version: 4.18.13, source: "%[1]s/{version}/NapCat.Shell.zip", qq_source: "%[1]s/4.18.13/%[2]s", catalogue: "%[1]s/catalogue.json", update: "off", mirrors: ["http://127.0.0.1:1/"]}
 supervisor: {restart: {initial: 50ms, max: 1s, score_limit: 50}, health: {probe_interval: 200ms}}

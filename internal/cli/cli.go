@@ -49,6 +49,8 @@ type Deps struct {
 // Home for as long as the daemon runs.
 type DaemonOptions struct {
 	Home home.Dir
+	// Scripts is the folder of the bot's scripts; "" for that of Home.
+	Scripts string
 	// ConfigPath is the file that Config came from; it need not exist.
 	ConfigPath string
 	Config     *config.Config

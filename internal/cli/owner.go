@@ -22,7 +22,7 @@ import (
 // file of the home. Root keeps its own files at hand there (a picture to send).
 var socketOnly = []string{
 	"status", "restart", "reload", "call", "send", "events",
-	"plugin list", "plugin enable", "plugin disable",
+	"plugin list", "plugin info", "plugin enable", "plugin disable", "plugin reload",
 	"alert list", "alert log", "alert test", "alert silence",
 	"console", "console sessions", "console revoke", "console password",
 }

@@ -7,7 +7,8 @@ import (
 )
 
 func newPlugin(a *app) *cobra.Command {
-	return a.group("plugin", "plugin", newPluginList(a), newPluginSwitch(a, true), newPluginSwitch(a, false))
+	return a.group("plugin", "plugin", newPluginList(a), newPluginInfo(a), newPluginSwitch(a, true), newPluginSwitch(a, false),
+		newPluginNew(a), newPluginCheck(a), newPluginTest(a), newPluginReload(a), newPluginLog(a), newPluginInstall(a))
 }
 
 func newPluginList(a *app) *cobra.Command {

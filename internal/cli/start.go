@@ -80,11 +80,19 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 	if err != nil {
 		return err
 	}
+	scripts := ""
+	if o.sim && a.homeFlag == "" && a.getenv("NCATD_HOME") == "" {
+		own, err := a.home() // a simulation plays the scripts of the real home
+		if err != nil {
+			return err
+		}
+		scripts = own.Join("plugins")
+	}
 	detached := a.getenv(readyEnv)
 	stagesShown := detached == "" && !systemd.New().On() // STATUS and the journal tell it there
 	began := time.Now()
 	err = a.runDaemon(ctx, daemonRun{
-		home: h,
+		home: h, scripts: scripts,
 		load: func() (*config.Config, error) { return a.loadConfig(a.configPath(h), extra) },
 		prepare: func(cfg *config.Config) error {
 			if o.sim {

@@ -102,6 +102,7 @@ func (d *decoder) check(c *Config) {
 			d.report("bot.admins."+strconv.Itoa(i), "bad_uin", "bot.admins", a)
 		}
 	}
+	d.checkScripts(&c.Scripts)
 	l := &c.Log
 	d.oneOf("log.level", l.Level, "debug", "info", "warn", "error")
 	d.oneOf("log.format", l.Format, "auto", "text", "json")
@@ -133,6 +134,22 @@ func (d *decoder) checkControl(c *Control) {
 		p, perr := strconv.Atoi(port)
 		if err != nil || perr != nil || p < 0 || p > 65535 || host == "" || !hostOK(host) {
 			d.report("control.listen", "bad_listen", "control.listen", c.Listen)
+		}
+	}
+}
+
+func (d *decoder) checkScripts(s *Scripts) {
+	l := &s.Limits
+	d.within("scripts.limits.memory", float64(l.Memory), 4<<20, 4<<30)
+	d.durationWithin("scripts.limits.cpu", l.CPU, 10*time.Millisecond, time.Minute)
+	d.within("scripts.limits.queue", float64(l.Queue), 1, 1<<20)
+	d.within("scripts.limits.calls", float64(l.Calls), 1, 1<<16)
+	d.within("scripts.limits.timers", float64(l.Timers), 1, 1<<16)
+	d.durationWithin("scripts.limits.setup", l.Setup, 100*time.Millisecond, 25*time.Second)
+	d.durationWithin("scripts.limits.unload", l.Unload, 100*time.Millisecond, 8*time.Second)
+	for _, id := range sortedKeys(s.Grants) {
+		if _, ok := readGrant(s.Grants[id]); !ok {
+			d.report("scripts.grants."+id, "bad_grant", "scripts.grants."+id)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type Config struct {
 	Bot        Bot        `yaml:"bot"`
 	Alerts     Alerts     `yaml:"alerts"`
 	Apps       []App      `yaml:"apps"`
+	Scripts    Scripts    `yaml:"scripts"`
 	Log        Log        `yaml:"log"`
 	Control    Control    `yaml:"control"`
 }
@@ -124,6 +125,62 @@ type Backfill struct {
 type PluginSwitch struct {
 	Enable  []string `yaml:"enable"`
 	Disable []string `yaml:"disable"`
+}
+
+// Scripts bounds the plugins that lie in the home as scripts.
+type Scripts struct {
+	Limits     ScriptLimits   `yaml:"limits"`      // of each plugin
+	Grants     map[string]any `yaml:"grants"`      // by plugin: what it may do beside answering, see Grant
+	TellAdmins bool           `yaml:"tell_admins"` // in private when a plugin fails
+}
+
+// ScriptLimits bound one plugin.
+type ScriptLimits struct {
+	Memory Size     `yaml:"memory"`
+	CPU    Duration `yaml:"cpu"` // of one event
+	Queue  int      `yaml:"queue"`
+	Calls  int      `yaml:"calls"`
+	Timers int      `yaml:"timers"`
+	Setup  Duration `yaml:"setup"`
+	Unload Duration `yaml:"unload"`
+}
+
+// ScriptGrant is what the operator gave to a plugin.
+type ScriptGrant struct {
+	Fetch []string // hosts
+	Files bool     // it may name files of NapCat's machine
+}
+
+// Grant returns what a plugin was given.
+func (s Scripts) Grant(id string) ScriptGrant {
+	g, _ := readGrant(s.Grants[id]) // checked when the config was loaded
+	return g
+}
+
+// readGrant reads one entry of Grants; false if it is none.
+func readGrant(v any) (g ScriptGrant, ok bool) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return g, v == nil
+	}
+	for key, x := range m {
+		switch key {
+		case "fetch":
+			list, isList := x.([]any)
+			ok = ok && isList
+			for _, h := range list {
+				host, isText := h.(string)
+				ok = ok && isText
+				g.Fetch = append(g.Fetch, host)
+			}
+		case "files":
+			files, isBool := x.(bool)
+			g.Files, ok = files, ok && isBool
+		default:
+			ok = false
+		}
+	}
+	return g, ok
 }
 
 // Log configures ncatd's own log.

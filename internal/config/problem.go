@@ -89,6 +89,7 @@ var Formats = map[string]string{
 	"bad_version":       "%s is %q; a version is a name such as 4.18.13, never a path",
 	"no_zone":           "%s: there is no time zone %q; names look like Asia/Shanghai",
 	"too_often":         "%s is %q; two restarts must lie at least %s apart",
+	"bad_grant":         "%s is no grant; one looks like {fetch: [api.example.com], files: true}",
 	"bad_rate":          "%s is %q; a rate looks like 20/10s: 20 messages in 10 seconds",
 	"bad_sha256":        "%s is %q; a sha256 has 64 hex digits",
 	"bad_display":       "%s is %q; it must be auto, none or an X display such as :5",

@@ -54,6 +54,10 @@ type Backend interface {
 	// accounts.
 	Plugins(ctx context.Context) ([]api.Plugin, error)
 	SetPlugin(ctx context.Context, id string, enabled bool) error
+	// Plugin tells all that is known of one plugin; ReloadPlugin loads a script
+	// anew, the old version of which goes on if that fails.
+	Plugin(ctx context.Context, id string) (api.PluginInfo, error)
+	ReloadPlugin(ctx context.Context, id string) error
 
 	// Alerts returns the channels of alerts, what is wrong and what is silenced;
 	// AlertLog what was told, the newest last. AlertTest sends a test through a

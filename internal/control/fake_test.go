@@ -88,6 +88,12 @@ func (f *fakeBackend) Plugins(context.Context) ([]api.Plugin, error) {
 func (f *fakeBackend) SetPlugin(_ context.Context, id string, on bool) error {
 	return f.note("plugin %s %v", id, on)
 }
+func (f *fakeBackend) Plugin(_ context.Context, id string) (api.PluginInfo, error) {
+	return api.PluginInfo{Plugin: api.Plugin{ID: id}}, f.note("plugin %s", id)
+}
+func (f *fakeBackend) ReloadPlugin(_ context.Context, id string) error {
+	return f.note("reload plugin %s", id)
+}
 func (f *fakeBackend) Reload(context.Context) (api.ReloadResponse, error) {
 	return api.ReloadResponse{}, f.note("reload")
 }

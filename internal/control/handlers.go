@@ -192,11 +192,17 @@ func baseRoutes() []route {
 		get("/v0/plugins", "Lists the bot's plugins.", func(ctx context.Context, b Backend, _ target) ([]api.Plugin, error) {
 			return list(b.Plugins(ctx))
 		}),
+		get("/v0/plugins/{id}", "All that is known of one plugin.", func(ctx context.Context, b Backend, t target) (api.PluginInfo, error) {
+			return b.Plugin(ctx, t.id)
+		}),
 		act("/v0/plugins/{id}/disable", "Switches a plugin off.", func(ctx context.Context, b Backend, t target, _ none) error {
 			return b.SetPlugin(ctx, t.id, false)
 		}),
 		act("/v0/plugins/{id}/enable", "Switches a plugin on.", func(ctx context.Context, b Backend, t target, _ none) error {
 			return b.SetPlugin(ctx, t.id, true)
+		}),
+		act("/v0/plugins/{id}/reload", "Loads a script anew; if that fails the old version goes on.", func(ctx context.Context, b Backend, t target, _ none) error {
+			return b.ReloadPlugin(ctx, t.id)
 		}),
 		post("/v0/reload", "Reads the config again and applies what can be applied live.", reload),
 		act("/v0/restart", "Restarts every account's NapCat.", restart),

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"reflect"
 	"slices"
@@ -20,18 +21,20 @@ import (
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/script"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
 
 // bots is the program's bot as all accounts run it.
 type bots struct {
-	d     *Daemon
-	bot   *ncat.Bot
-	store *store.Lazy
+	d       *Daemon
+	bot     *ncat.Bot
+	store   *store.Lazy
+	scripts *script.Manager
 }
 
-func newBots(_ context.Context, d *Daemon) (*bots, error) {
+func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 	b := &bots{d: d, bot: d.o.Bot, store: d.openStore()}
 	if b.bot == nil {
 		b.bot = ncat.New()
@@ -59,6 +62,8 @@ func newBots(_ context.Context, d *Daemon) (*bots, error) {
 		ncat.WithPluginConfig(func(id string, into any) error { return section(c.PluginConfig[id], into) }))
 	botlink.Of(b.bot).ChoosePlugins(func(id string) bool { return chosen(c.Plugins, id) })
 	b.live(c)
+	b.scripts = b.newScripts()
+	b.scripts.Load(ctx, nil)
 	for id := range c.PluginConfig {
 		if !slices.ContainsFunc(b.bot.Plugins(), func(p ncat.PluginStatus) bool { return p.ID == id }) {
 			d.log.Warn("config for a plugin that this program does not have", "plugin", id)
@@ -106,16 +111,25 @@ func (b *bots) close() error { return b.store.Close() }
 
 func (b *bots) plugins() []api.Plugin {
 	out := []api.Plugin{}
+	problems := b.scripts.Problems()
 	for _, p := range b.bot.Plugins() {
-		out = append(out, api.Plugin{ID: p.ID, Version: p.Version, Enabled: p.Enabled, State: p.State, Error: p.Error})
+		one := api.Plugin{ID: p.ID, Version: p.Version, Enabled: p.Enabled, State: p.State, Error: p.Error}
+		if err := problems[p.ID]; err != nil && one.Error == "" {
+			one.Error = err.Error() // of a newer version than the one that runs
+		}
+		delete(problems, p.ID)
+		out = append(out, one)
+	}
+	for _, id := range slices.Sorted(maps.Keys(problems)) {
+		out = append(out, api.Plugin{ID: id, State: ncat.PluginFailed, Error: problems[id].Error()})
 	}
 	return out
 }
 
 // report tells which plugins do not run.
 func (b *bots) report() {
-	for _, p := range b.bot.Plugins() {
-		if p.State == "failed" {
+	for _, p := range b.plugins() {
+		if p.Error != "" {
 			b.d.health.Set("", api.CodePluginFailed, p.ID, p.Error)
 		} else {
 			b.d.health.Clear("", api.CodePluginFailed, p.ID)
@@ -127,7 +141,7 @@ func (b *bots) setPlugin(ctx context.Context, id string, on bool) error {
 	err := b.bot.SetPlugin(ctx, id, on)
 	switch {
 	case errors.Is(err, ncat.ErrNoPlugin):
-		return &api.Error{Code: control.CodeNoPlugin, Message: "no plugin has the id " + id, Hint: "ncatd plugin list"}
+		return noPlugin(id)
 	case err != nil:
 		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "ncatd plugin list"}
 	}

@@ -60,6 +60,8 @@ type Options struct {
 	Only string
 	// Environ is the environment that children's is made of.
 	Environ []string
+	// Scripts is the folder of the bot's scripts; "" for that of the home.
+	Scripts string
 	// Bot is the program's bot. nil runs the accounts without one.
 	Bot *ncat.Bot
 	// Ready is called once, when the control API listens and the accounts are
@@ -219,6 +221,7 @@ func (d *Daemon) serve() error {
 	if d.o.Config.Control.Console {
 		side.Go(func() { d.record.run(d.run) })
 	}
+	side.Go(func() { d.bots.runScripts(d.run) })
 	if err := d.alive(d.run, readyTimeout); err != nil && d.run.Err() == nil {
 		d.log.Warn("an account is slow to begin", "err", err)
 	}

@@ -71,6 +71,12 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 		applied, restart := d.bots.configure(ctx, old.Bot, cfg.Bot)
 		r.Applied, r.Restart = append(r.Applied, applied...), append(r.Restart, restart...)
 	}
+	if old.Scripts.Limits != cfg.Scripts.Limits {
+		r.Restart = append(r.Restart, "scripts.limits")
+	}
+	if !reflect.DeepEqual(old.Scripts.Grants, cfg.Scripts.Grants) || old.Scripts.TellAdmins != cfg.Scripts.TellAdmins {
+		r.Applied = append(r.Applied, "scripts")
+	}
 	if !reflect.DeepEqual(napcatOf(old), napcatOf(cfg)) {
 		r.Applied = append(r.Applied, "napcat")
 	}

@@ -48,7 +48,7 @@ type quickEngine struct {
 }
 
 // newEngine returns an engine in which the prelude has run.
-func newEngine(memory int64, host hostFunc) (*quickEngine, error) {
+func newEngine(memory int64, prelude string, host hostFunc) (*quickEngine, error) {
 	vm, err := quickjs.NewVM()
 	if err != nil {
 		return nil, fmt.Errorf("new engine: %w", err)
@@ -57,6 +57,7 @@ func newEngine(memory int64, host hostFunc) (*quickEngine, error) {
 	vm.SetMemoryLimit(uintptr(memory))
 	vm.SetMaxStackSize(stackSlots)
 	vm.SetGCThreshold(1 << 20)
+	vm.SetCanBlock(false)
 	vm.SetModuleLoader(func(_ *quickjs.VM, name string) (string, error) {
 		if src, ok := q.loaded[name]; ok {
 			return src, nil
@@ -64,7 +65,7 @@ func newEngine(memory int64, host hostFunc) (*quickEngine, error) {
 		return "", fmt.Errorf("no module %q: what a plugin imports must be named by a literal", name)
 	}, func(_ *quickjs.VM, _, name string) (string, error) { return name, nil })
 	if err := vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
-		q.entry, err = vm.EvalValue(preludeSource(), quickjs.EvalGlobal)
+		q.entry, err = vm.EvalValue(prelude, quickjs.EvalGlobal)
 	}
 	if err == nil && q.entry.IsUndefined() {
 		err = errors.New("the prelude has no entry")

@@ -108,6 +108,21 @@ func (l location) main(m Manifest) (string, error) {
 	return "", &buildError{[]Problem{{File: m.Main, Text: "the file does not exist", Hint: fmt.Sprintf("write it, or name another under main in %s", manifestName)}}}
 }
 
+// unfinished reports whether the main file is empty, as one is that an editor is
+// about to write.
+func (l location) unfinished() bool {
+	m, err := l.manifest()
+	if err != nil {
+		return true
+	}
+	main, err := l.main(m)
+	if err != nil {
+		return true
+	}
+	info, err := os.Stat(filepath.Join(l.root, main))
+	return err != nil || info.Size() == 0
+}
+
 func (l location) build(m Manifest) (*bundle, error) {
 	main, err := l.main(m)
 	if err != nil {

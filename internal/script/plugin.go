@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,24 +163,37 @@ func (p *Plugin) installLocked(v *version) *version {
 // load bundles the plugin, or takes an earlier bundle, and starts a machine with
 // it.
 func (p *Plugin) load(ctx context.Context, again *version) (*version, error) {
-	v := &version{p: p}
 	if again != nil {
-		v.manifest, v.bundle = again.manifest, again.bundle
-	} else {
-		var err error
-		if v.manifest, err = p.where.manifest(); err != nil {
+		return p.start(ctx, &version{p: p, manifest: again.manifest, bundle: again.bundle})
+	}
+	return p.loadUnless(ctx, nil)
+}
+
+// loadUnless bundles the plugin and starts a machine with it, unless that is the
+// same as before: then the version is nil.
+func (p *Plugin) loadUnless(ctx context.Context, same *version) (*version, error) {
+	v := &version{p: p}
+	var err error
+	if v.manifest, err = p.where.manifest(); err != nil {
+		return nil, err
+	}
+	if v.manifest.ID != p.id {
+		return nil, fmt.Errorf("%s: the id changed from %s to %s; remove the plugin and add it again", manifestName, p.id, v.manifest.ID)
+	}
+	v.bundle, p.prepared = p.prepared, nil
+	if v.bundle == nil {
+		if v.bundle, err = p.where.build(v.manifest); err != nil {
 			return nil, err
 		}
-		if v.manifest.ID != p.id {
-			return nil, fmt.Errorf("%s: the id changed from %s to %s; remove the plugin and add it again", manifestName, p.id, v.manifest.ID)
-		}
-		v.bundle, p.prepared = p.prepared, nil
-		if v.bundle == nil {
-			if v.bundle, err = p.where.build(v.manifest); err != nil {
-				return nil, err
-			}
-		}
 	}
+	if same != nil && same.bundle.code == v.bundle.code && reflect.DeepEqual(same.manifest, v.manifest) && p.Err() == nil {
+		return nil, nil
+	}
+	return p.start(ctx, v)
+}
+
+// start starts a machine for v.
+func (p *Plugin) start(ctx context.Context, v *version) (*version, error) {
 	config, err := v.manifest.settings(p.env.Section(p.id))
 	if err != nil {
 		return nil, err
@@ -202,17 +216,27 @@ func (p *Plugin) load(ctx context.Context, again *version) (*version, error) {
 
 // Reload puts the version that lies on the disk in the place of the present one.
 // On error that one goes on.
-func (p *Plugin) Reload(ctx context.Context) error {
+func (p *Plugin) Reload(ctx context.Context) error { return p.reload(ctx, true, true) }
+
+// reload is Reload; without always nothing happens if nothing changed, without
+// tell a failure is not reported yet.
+func (p *Plugin) reload(ctx context.Context, always, tell bool) error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
 	if p.life == nil {
 		return errNotRunning
 	}
-	v, err := p.load(ctx, nil)
-	if err == nil {
+	var same *version
+	if !always {
+		same = p.running.Load()
+	}
+	v, err := p.loadUnless(ctx, same)
+	if err == nil && v != nil {
 		err = p.takeOver(ctx, v)
 	}
-	p.told(err)
+	if err == nil || tell {
+		p.told(err)
+	}
 	return err
 }
 

@@ -14,6 +14,9 @@ var webJS string
 //go:embed js/guard.js
 var guardJS string
 
+//go:embed js/test.js
+var testJS string
+
 //go:embed js/testmodule.js
 var testModuleJS string
 

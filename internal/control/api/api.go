@@ -245,6 +245,23 @@ type Plugin struct {
 	Error   string `json:"error,omitempty"`
 }
 
+// PluginInfo is all that is known of one plugin.
+type PluginInfo struct {
+	Plugin
+	Description string       `json:"description,omitempty"`
+	Path        string       `json:"path,omitempty"` // of a script
+	Loads       int          `json:"loads"`          // versions of a script that ran since the start
+	Needs       []string     `json:"needs"`          // other plugins
+	Wants       PluginRights `json:"wants"`
+	Granted     PluginRights `json:"granted"`
+}
+
+// PluginRights is what a script may do beside answering.
+type PluginRights struct {
+	Fetch []string `json:"fetch"` // hosts
+	Files bool     `json:"files"` // it may name files of NapCat's machine
+}
+
 // ErrorBody is the body of every answer that is not 2xx.
 type ErrorBody struct {
 	Error Error `json:"error"`

@@ -148,6 +148,17 @@ func (c *Client) AlertSilence(ctx context.Context, account string, d time.Durati
 	return c.do(ctx, "POST", "/v0/alerts/silence", api.AlertSilenceRequest{Account: account, Seconds: d.Seconds()}, nil)
 }
 
+// Plugin tells all that is known of one plugin.
+func (c *Client) Plugin(ctx context.Context, id string) (api.PluginInfo, error) {
+	var out api.PluginInfo
+	return out, c.do(ctx, "GET", "/v0/plugins/"+url.PathEscape(id), nil, &out)
+}
+
+// ReloadPlugin loads a script anew.
+func (c *Client) ReloadPlugin(ctx context.Context, id string) error {
+	return c.do(ctx, "POST", "/v0/plugins/"+url.PathEscape(id)+"/reload", nil, nil)
+}
+
 // Reload makes the daemon read its config again.
 func (c *Client) Reload(ctx context.Context) (api.ReloadResponse, error) {
 	var out api.ReloadResponse

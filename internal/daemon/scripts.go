@@ -1,0 +1,131 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/control"
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/script"
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// newScripts returns the manager of the plugins that lie in the home as scripts.
+func (b *bots) newScripts() *script.Manager {
+	d, l := b.d, b.d.o.Config.Scripts.Limits
+	dir := d.o.Scripts
+	if dir == "" {
+		dir = d.o.Home.Join("plugins")
+	}
+	return script.New(dir, b.bot, script.Environment{
+		Log: d.log,
+		Limits: script.Limits{Memory: int64(l.Memory), CPU: l.CPU.D(), Queue: l.Queue, Calls: l.Calls, Timers: l.Timers,
+			Setup: l.Setup.D(), Unload: l.Unload.D()},
+		Grants: func(id string) script.Grants {
+			g := d.config().Scripts.Grant(id)
+			out := script.Grants{Fetch: g.Fetch, Files: g.Files}
+			locked, err := script.ReadLock(dir)
+			if err != nil {
+				d.log.Warn("what installed scripts were granted cannot be read", "err", err)
+			}
+			if l, ok := locked[id]; ok {
+				out.Fetch, out.Files = slices.Concat(out.Fetch, l.Granted.Fetch), out.Files || l.Granted.Files
+			}
+			return out
+		},
+		Section: func(id string) map[string]any {
+			s, _ := d.config().Bot.PluginConfig[id].(map[string]any)
+			return s
+		},
+		Report: b.scriptFailed,
+	})
+}
+
+// runScripts takes over what changes in the scripts' folder until ctx ends.
+func (b *bots) runScripts(ctx context.Context) {
+	if err := b.scripts.Run(ctx); err != nil {
+		b.d.log.Error("changes of scripts are not seen; ncatd plugin reload takes them over", "err", err)
+	}
+}
+
+// scriptFailed shows that a script's newest version does not run, or with nil
+// that it does.
+func (b *bots) scriptFailed(id string, err error) {
+	if err == nil {
+		b.d.health.Clear("", api.CodePluginFailed, id)
+		return
+	}
+	b.d.health.Set("", api.CodePluginFailed, id, err.Error())
+	if b.d.config().Scripts.TellAdmins && b.d.run != nil && b.d.run.Err() == nil {
+		b.d.wg.Go(func() { b.tellAdmins(b.d.run, text.T(text.Chinese, "plugin.chat_failed", id, err)) })
+	}
+}
+
+// tellAdmins writes to the bot's admins, from the first account that can.
+func (b *bots) tellAdmins(ctx context.Context, words string) {
+	for _, admin := range b.d.config().Bot.Admins {
+		err := errors.New("no account runs")
+		for _, acc := range b.bot.Accounts() {
+			if _, err = acc.SendPrivate(ctx, onebot.UserID(admin), words); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			b.d.log.Warn("an admin could not be told", "admin", admin, "err", err)
+		}
+	}
+}
+
+// plugin returns what is known of one plugin.
+func (b *bots) plugin(id string) (api.PluginInfo, error) {
+	all := b.plugins()
+	i := slices.IndexFunc(all, func(p api.Plugin) bool { return p.ID == id })
+	if i < 0 {
+		return api.PluginInfo{}, noPlugin(id)
+	}
+	out := api.PluginInfo{Plugin: all[i], Needs: []string{}, Wants: api.PluginRights{Fetch: []string{}}, Granted: api.PluginRights{Fetch: []string{}}}
+	info, ok := b.scripts.Info(id)
+	if !ok {
+		return out, nil
+	}
+	m := info.Manifest
+	out.Description, out.Path, out.Loads = m.Description, info.Path, info.Loads
+	out.Needs = append(out.Needs, m.Needs...)
+	out.Wants = api.PluginRights{Fetch: append([]string{}, m.Permissions.Fetch...), Files: m.Permissions.Files}
+	out.Granted = api.PluginRights{Fetch: append([]string{}, info.Grants.Fetch...), Files: info.Grants.Files}
+	return out, nil
+}
+
+func noPlugin(id string) error {
+	return &api.Error{Code: control.CodeNoPlugin, Message: "no plugin has the id " + id, Hint: "ncatd plugin list"}
+}
+
+// reloadPlugin puts the version of a script that lies on the disk in the place of
+// the one that runs.
+func (b *bots) reloadPlugin(ctx context.Context, id string) error {
+	err := b.scripts.Reload(ctx, id)
+	switch {
+	case errors.Is(err, ncat.ErrNoPlugin):
+		if slices.ContainsFunc(b.bot.Plugins(), func(p ncat.PluginStatus) bool { return p.ID == id }) {
+			return &api.Error{Code: control.CodeConflict, Message: fmt.Sprintf("plugin %s is part of this program and no script", id), Hint: "ncatd plugin info " + id}
+		}
+		return noPlugin(id)
+	case err != nil:
+		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "ncatd plugin check " + id}
+	}
+	return nil
+}
+
+// Plugin implements [control.Backend].
+func (d *Daemon) Plugin(_ context.Context, id string) (api.PluginInfo, error) {
+	return d.bots.plugin(id)
+}
+
+// ReloadPlugin implements [control.Backend].
+func (d *Daemon) ReloadPlugin(ctx context.Context, id string) error {
+	return d.bots.reloadPlugin(ctx, id)
+}

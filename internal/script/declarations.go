@@ -1,0 +1,60 @@
+package script
+
+import (
+	_ "embed"
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+//go:embed types/onebot.d.ts
+var onebotTypes string
+
+//go:embed types/ncat.d.ts
+var ncatTypes string
+
+//go:embed types/test.d.ts
+var testTypes string
+
+// Declarations returns what editors and type checkers read of what scripts are
+// given, by the names of the files.
+func Declarations() map[string]string {
+	return map[string]string{"onebot.d.ts": onebotTypes, "ncat.d.ts": ncatTypes, "test.d.ts": testTypes}
+}
+
+// ErrNoPlugin says that what lies at a path is no plugin.
+var ErrNoPlugin = errors.New("no plugin: that is a file such as hello.ts, or a folder with main.ts")
+
+// Check reads the manifest of the plugin at path and bundles it. The problems are
+// what keeps it from running.
+func Check(path string) ([]Problem, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	l, ok := locate(path)
+	if !ok {
+		return nil, ErrNoPlugin
+	}
+	m, err := l.manifest()
+	if err == nil {
+		_, err = l.build(m)
+	}
+	var bad *buildError
+	if errors.As(err, &bad) {
+		return bad.list, nil
+	}
+	return nil, err
+}
+
+// Read returns the manifest of the plugin at path.
+func Read(path string) (Manifest, error) {
+	l, ok := locate(path)
+	if !ok {
+		return Manifest{}, ErrNoPlugin
+	}
+	return l.manifest()
+}

@@ -1,0 +1,75 @@
+package kit
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/ncatd/ncatd/internal/script"
+)
+
+// Report is what a check found.
+type Report struct {
+	Problems []script.Problem // mistakes; with none the plugin can run
+	Types    []string         // what the type checker says, a line each
+	TSC      string           // the type checker that ran; "" if there is none
+}
+
+// Check bundles the plugin at path and, if there is a TypeScript compiler in the
+// plugin's or the plugins' node_modules or on the PATH, lets it check the types.
+func Check(ctx context.Context, dir, path string) (Report, error) {
+	var r Report
+	var err error
+	if r.Problems, err = script.Check(path); err != nil {
+		return r, err
+	}
+	if r.TSC = tsc(dir, path); r.TSC == "" {
+		return r, nil
+	}
+	if _, err := Types(dir); err != nil {
+		return r, err
+	}
+	args := []string{"--noEmit", "--pretty", "false", "--project", filepath.Join(dir, "tsconfig.json")}
+	c := exec.CommandContext(ctx, r.TSC, args...)
+	c.Dir = dir
+	out, err := c.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return r, err
+	}
+	rel, err := filepath.Rel(dir, path)
+	if err != nil {
+		return r, err
+	}
+	mine := false
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimRight(line, "\r\n")
+		if !strings.HasPrefix(line, " ") { // else it goes on
+			file, _, _ := strings.Cut(line, "(")
+			file = filepath.FromSlash(file)
+			mine = file == rel || strings.HasPrefix(file, rel+string(filepath.Separator))
+		}
+		if mine && line != "" {
+			r.Types = append(r.Types, line)
+		}
+	}
+	return r, nil
+}
+
+// tsc returns the type checker to run.
+func tsc(dir, path string) string {
+	for _, d := range []string{path, dir} {
+		at := filepath.Join(d, "node_modules", ".bin", "tsc")
+		if info, err := os.Stat(at); err == nil && !info.IsDir() {
+			return at
+		}
+	}
+	at, err := exec.LookPath("tsc")
+	if err != nil {
+		return ""
+	}
+	return at
+}

@@ -1,0 +1,303 @@
+package kit
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
+	"github.com/ncatd/ncatd/internal/script"
+)
+
+// The bounds of a plugin that is installed.
+const (
+	maxPackage  = 16 << 20
+	maxFiles    = 2000
+	fetchWithin = 2 * time.Minute
+)
+
+// Package is a plugin that can be installed: it lies in a folder beside the others
+// that no bot sees.
+type Package struct {
+	Source   string
+	SHA256   string
+	Manifest script.Manifest
+	Problems []script.Problem
+
+	dir  string // of all plugins
+	tmp  string
+	path string // the plugin, within tmp
+}
+
+// Open brings the plugin at source, a file, an archive, a folder or the http or
+// https address of one of the first two, near dir, the folder of all plugins. The
+// Package must be closed.
+func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(dir, ".install-")
+	if err != nil {
+		return nil, err
+	}
+	p := &Package{Source: source, dir: dir, tmp: tmp}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	if u, uerr := url.Parse(source); uerr == nil && (u.Scheme == "http" || u.Scheme == "https") {
+		text, err := get(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		return p, p.unpack(path.Base(u.Path), text)
+	}
+	if p.Source, err = filepath.Abs(source); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return p, p.copyDir(p.Source)
+	}
+	if info.Size() > maxPackage {
+		return nil, fmt.Errorf("%s: %d bytes are too much for a plugin", source, info.Size())
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.unpack(filepath.Base(source), text)
+}
+
+func get(ctx context.Context, source string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close() // it was only read
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", source, resp.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPackage+1))
+	if err == nil && len(b) > maxPackage {
+		err = fmt.Errorf("%s: more than %d MiB are too much for a plugin", source, maxPackage>>20)
+	}
+	return b, err
+}
+
+// unpack makes a plugin of a file's content.
+func (p *Package) unpack(name string, text []byte) error {
+	sum := sha256.Sum256(text)
+	p.SHA256 = hex.EncodeToString(sum[:])
+	low := strings.ToLower(name)
+	switch {
+	case strings.HasSuffix(low, ".zip"):
+		return p.archive(strings.TrimSuffix(name, name[len(name)-4:]), func(put func(string, io.Reader) error) error { return unzip(text, put) })
+	case strings.HasSuffix(low, ".tar.gz"), strings.HasSuffix(low, ".tgz"):
+		base, _, _ := strings.Cut(name, ".t")
+		return p.archive(base, func(put func(string, io.Reader) error) error { return untar(text, put) })
+	}
+	if err := os.WriteFile(filepath.Join(p.tmp, filepath.Base(name)), text, 0o644); err != nil {
+		return err
+	}
+	return p.read(filepath.Join(p.tmp, filepath.Base(name)))
+}
+
+// archive writes the files of an archive. One folder that holds all of them is
+// left out.
+func (p *Package) archive(name string, each func(put func(string, io.Reader) error) error) error {
+	into := filepath.Join(p.tmp, name)
+	if !filepath.IsLocal(name) {
+		return fmt.Errorf("%q: %w", name, ErrName)
+	}
+	files, size := 0, int64(0)
+	err := each(func(name string, r io.Reader) error {
+		if files++; files > maxFiles {
+			return fmt.Errorf("more than %d files", maxFiles)
+		}
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return fmt.Errorf("%q leads out of the archive", name)
+		}
+		b, err := io.ReadAll(io.LimitReader(r, maxPackage-size+1))
+		if size += int64(len(b)); err == nil && size > maxPackage {
+			err = fmt.Errorf("more than %d MiB", maxPackage>>20)
+		}
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(into, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(at, b, 0o644)
+	})
+	if err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	entries, err := os.ReadDir(into)
+	if err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if len(entries) == 1 && entries[0].IsDir() {
+		into = filepath.Join(into, entries[0].Name())
+	}
+	return p.read(into)
+}
+
+func unzip(text []byte, put func(string, io.Reader) error) error {
+	z, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		if !f.Mode().IsRegular() {
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(put(f.Name, r), r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func untar(text []byte, put func(string, io.Reader) error) error {
+	g, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	t := tar.NewReader(g)
+	for {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeReg {
+			if err := put(h.Name, t); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// copyDir copies a folder; the digest is of all its files by name.
+func (p *Package) copyDir(from string) error {
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		return err
+	}
+	defer root.Close() // it was only read
+	sum := sha256.New()
+	err = p.archive(filepath.Base(from), func(put func(string, io.Reader) error) error {
+		return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if name != "." && strings.HasPrefix(d.Name(), ".") {
+				if d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			if !d.Type().IsRegular() {
+				return nil
+			}
+			b, err := fs.ReadFile(root.FS(), name)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(sum, "%s\x00%d\x00", name, len(b))
+			sum.Write(b)
+			return put(name, bytes.NewReader(b))
+		})
+	})
+	p.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return err
+}
+
+func (p *Package) read(at string) error {
+	p.path = at
+	var err error
+	if p.Manifest, err = script.Read(at); err != nil {
+		return err
+	}
+	p.Problems, err = script.Check(at)
+	return err
+}
+
+// Before returns what the lock file says of the plugin as it is now.
+func (p *Package) Before() (script.Locked, bool, error) {
+	all, err := script.ReadLock(p.dir)
+	l, ok := all[p.Manifest.ID]
+	return l, ok, err
+}
+
+// Install puts the plugin among the others, in the place of an earlier version of
+// the same name, and writes the lock file, in which what it asked for is granted.
+func (p *Package) Install(now time.Time) (string, error) {
+	all, err := script.ReadLock(p.dir)
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Base(p.path)
+	if info, err := os.Stat(p.path); err == nil && info.IsDir() {
+		name = p.Manifest.ID
+	}
+	to := filepath.Join(p.dir, name)
+	_, known := all[p.Manifest.ID]
+	if _, err := os.Lstat(to); err == nil {
+		if !known {
+			return "", fmt.Errorf("%s: %w, and was not installed: move it away first", to, ErrExists)
+		}
+		if err := os.Rename(to, filepath.Join(p.tmp, "before")); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Rename(p.path, to); err != nil {
+		return "", err
+	}
+	perms := p.Manifest.Permissions
+	perms.Fetch = slices.Clone(perms.Fetch)
+	all[p.Manifest.ID] = script.Locked{Source: p.Source, SHA256: p.SHA256, Version: p.Manifest.Version, Installed: now.UTC().Truncate(time.Second), Granted: perms}
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	return to, atomicfile.Write(script.LockPath(p.dir), append(b, '\n'), 0o644)
+}
+
+// Close removes what Open brought and Install did not take.
+func (p *Package) Close() error { return os.RemoveAll(p.tmp) }

@@ -1,0 +1,225 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+)
+
+// Manager keeps a bot's scripts: those that lie in a folder are its plugins, and
+// what changes there is taken over. It starts nothing before [Manager.Load].
+type Manager struct {
+	dir string
+	bot *ncat.Bot
+	env *Environment
+
+	loading sync.Mutex // held while plugins come, go and change
+
+	mu      sync.Mutex         // guards the fields below, which change within loading only
+	plugins map[string]*Plugin // by path
+	broken  map[string]error   // paths that could not be added
+}
+
+// New returns the manager of the scripts in dir for bot.
+func New(dir string, bot *ncat.Bot, env Environment) *Manager {
+	env.Limits = env.Limits.withDefaults()
+	return &Manager{dir: dir, bot: bot, env: &env, plugins: map[string]*Plugin{}, broken: map[string]error{}}
+}
+
+// Load brings the bot's scripts in line with the folder: new ones are added, those
+// that are gone are taken out, those that changed in one of the paths are loaded
+// anew; with nil for paths nothing is loaded anew.
+func (m *Manager) Load(ctx context.Context, changed []string) {
+	m.loading.Lock()
+	defer m.loading.Unlock()
+	found, err := discover(m.dir)
+	if err != nil {
+		m.env.Log.Error("scripts cannot be read", "dir", m.dir, "error", err)
+		return
+	}
+	here := map[string]bool{}
+	for _, l := range found {
+		here[l.path()] = true
+	}
+	for path, p := range m.plugins {
+		if !here[path] {
+			m.remove(path, p)
+		}
+	}
+	for path := range m.broken {
+		if !here[path] {
+			m.fixed(path)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, l := range found {
+		p := m.plugins[l.path()]
+		if p == nil {
+			m.add(ctx, l)
+			continue
+		}
+		if slices.Contains(changed, l.path()) {
+			wg.Go(func() { m.changed(ctx, p) })
+		}
+	}
+	wg.Wait()
+}
+
+func (m *Manager) add(ctx context.Context, l location) {
+	p := newPlugin(m.env, l)
+	err := m.bot.InsertPlugin(ctx, p)
+	if errors.Is(err, ncat.ErrPluginTaken) {
+		err = fmt.Errorf("%s: the id %s is taken by another plugin; rename the file or folder, or give another id in %s", filepath.Base(l.path()), p.id, manifestName)
+	}
+	switch {
+	case err == nil || !errors.Is(err, ncat.ErrPluginTaken) && idPattern.MatchString(p.id): // it may have failed
+		m.fixed(l.path())
+		m.write(func() { m.plugins[l.path()] = p })
+	default:
+		if was := m.broken[l.path()]; was == nil || was.Error() != err.Error() {
+			m.env.Log.Error("script cannot be added", "path", l.path(), "error", err)
+		}
+		m.write(func() { m.broken[l.path()] = err })
+		m.report(filepath.Base(l.path()), err)
+	}
+}
+
+func (m *Manager) fixed(path string) {
+	if m.broken[path] != nil {
+		m.write(func() { delete(m.broken, path) })
+		m.report(filepath.Base(path), nil)
+	}
+}
+
+func (m *Manager) write(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+func (m *Manager) report(id string, err error) {
+	if m.env.Report != nil {
+		m.env.Report(id, err)
+	}
+}
+
+func (m *Manager) remove(path string, p *Plugin) {
+	m.write(func() { delete(m.plugins, path) })
+	if err := m.bot.RemovePlugin(p.id); err != nil {
+		m.env.Log.Error("script cannot be taken out cleanly", "plugin", p.id, "error", err)
+	}
+	m.report(p.id, nil)
+}
+
+// patience is how long a new version that cannot run may be a file that is still
+// being written.
+const patience = 150 * time.Millisecond
+
+// changed loads what changed of a plugin.
+func (m *Manager) changed(ctx context.Context, p *Plugin) {
+	if p.where.unfinished() {
+		wait(ctx, patience)
+	}
+	err := p.reload(ctx, false, false)
+	if err != nil && !errors.Is(err, errNotRunning) {
+		wait(ctx, patience)
+		err = p.reload(ctx, false, true)
+	}
+	if errors.Is(err, errNotRunning) {
+		m.restart(ctx, p)
+		return
+	}
+	if err != nil {
+		m.env.Log.Error("new version of the plugin does not run, the one before goes on", "plugin", p.id, "error", err)
+		return
+	}
+	m.env.Log.Info("plugin was reloaded", "plugin", p.id, "version", p.Version())
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// restart sets up a plugin anew that had failed.
+func (m *Manager) restart(ctx context.Context, p *Plugin) {
+	for _, s := range m.bot.Plugins() {
+		if s.ID == p.id && s.State == ncat.PluginFailed {
+			if err := m.bot.RestartPlugin(ctx, p.id); err != nil {
+				m.env.Log.Error("plugin does not run", "plugin", p.id, "error", err)
+			}
+		}
+	}
+}
+
+// Reload loads a plugin anew, by its id.
+func (m *Manager) Reload(ctx context.Context, id string) error {
+	m.loading.Lock()
+	defer m.loading.Unlock()
+	for _, p := range m.plugins {
+		if p.id != id {
+			continue
+		}
+		err := p.Reload(ctx)
+		if errors.Is(err, errNotRunning) {
+			return m.bot.RestartPlugin(ctx, id)
+		}
+		return err
+	}
+	return fmt.Errorf("plugin %s: %w", id, ncat.ErrNoPlugin)
+}
+
+// Info is what is known of a script.
+type Info struct {
+	Manifest Manifest
+	Path     string
+	Err      error // of the newest version
+	Loads    int
+	Grants   Grants
+}
+
+// Info returns what is known of a script, false if the id is none's.
+func (m *Manager) Info(id string) (Info, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for path, p := range m.plugins {
+		if p.id == id {
+			man, err := p.where.manifest()
+			if e := p.Err(); e != nil {
+				err = e
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return Info{Manifest: man, Path: path, Err: err, Loads: p.loads, Grants: m.env.Grants(id)}, true
+		}
+	}
+	return Info{}, false
+}
+
+// Problems returns why newest versions do not run, by the ids of the plugins, or
+// the names of files that could not become plugins.
+func (m *Manager) Problems() map[string]error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string]error{}
+	for _, p := range m.plugins {
+		if err := p.Err(); err != nil {
+			out[p.id] = err
+		}
+	}
+	for path, err := range m.broken {
+		out[strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))] = err
+	}
+	return out
+}

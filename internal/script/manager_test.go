@@ -1,0 +1,339 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/ncattest"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// stage is a bot with the scripts of a folder, on a caller that answers at once,
+// in real time.
+type stage struct {
+	*bench
+	bot *ncat.Bot
+	m   *Manager
+	s   *ncat.Session
+
+	mu   sync.Mutex
+	sent []string
+	when []time.Time
+	id   int64
+}
+
+func newStage(t testing.TB, prepare func(b *bench)) *stage {
+	st := &stage{bench: newBench(t)}
+	if prepare != nil {
+		prepare(st.bench)
+	}
+	st.bot = ncat.New(ncat.WithLogger(st.env.Log), ncat.WithBackfill(ncat.Backfill{Mode: ncat.BackfillOff}))
+	st.m = New(st.dir, st.bot, *st.env)
+	ctx, cancel := context.WithCancel(t.Context())
+	st.m.Load(ctx, nil)
+	st.s = st.bot.NewSession("main", st)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = st.s.Run(ctx) })
+	wg.Go(func() { _ = st.m.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+		if t.Failed() {
+			text := st.log.String()
+			t.Log(text[max(0, len(text)-4000):])
+		}
+	})
+	st.s.Feed(ncattest.Frame(ncattest.Connected()))
+	st.until("the session runs", func() bool { return st.bot.Self() != 0 && len(st.bot.Accounts()) == 1 })
+	return st
+}
+
+// Call implements [onebot.Caller].
+func (st *stage) Call(_ context.Context, action string, params, result any) error {
+	if raw, ok := params.(onebot.Appender); ok && strings.HasPrefix(action, "send_") {
+		text := string(raw.AppendJSON(nil))
+		_, text, _ = strings.Cut(text, `"text":"`)
+		text, _, _ = strings.Cut(text, `"`)
+		st.mu.Lock()
+		st.sent = append(st.sent, text)
+		st.when = append(st.when, time.Now())
+		st.mu.Unlock()
+	}
+	if r, ok := result.(*onebot.SendResult); ok {
+		r.MessageID = 1
+	}
+	return nil
+}
+
+func (st *stage) say(text string) {
+	st.mu.Lock()
+	st.id++
+	m := ncattest.PrivateMessage(onebot.UserID(1000+st.id%50), text)
+	m.SelfID, m.MessageID = ncattest.Self, onebot.MessageID(st.id)
+	st.mu.Unlock()
+	st.s.Feed(ncattest.Frame(m))
+}
+
+func (st *stage) count(text string) int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	n := 0
+	for _, s := range st.sent {
+		if s == text {
+			n++
+		}
+	}
+	return n
+}
+
+// until waits for a condition.
+func (st *stage) until(what string, ok func() bool) {
+	st.t.Helper()
+	limit := time.Now().Add(30 * time.Second)
+	for !ok() {
+		if time.Now().After(limit) {
+			text := st.log.String()
+			st.t.Fatalf("%s: not so within 30 s\n%s", what, text[max(0, len(text)-3000):])
+		}
+		time.Sleep(time.Millisecond) // between two looks
+	}
+}
+
+func (st *stage) state(id string) string {
+	for _, p := range st.bot.Plugins() {
+		if p.ID == id {
+			return p.State
+		}
+	}
+	return "none"
+}
+
+func (st *stage) problem(id string) string {
+	if err := st.m.Problems()[id]; err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+const answers = `import { onPrivate, textIs } from "ncat";
+onPrivate(textIs("hi"), (m) => m.reply("%s"));
+`
+
+func (st *stage) answers(want string) {
+	st.t.Helper()
+	before := st.count(want)
+	st.until("the answer "+want, func() bool { st.say("hi"); return st.count(want) > before })
+}
+
+// Plugins appear, change, break, are mended and go while the bot runs; the folder
+// itself may come late.
+func TestFolder(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		if err := os.Remove(b.dir); err != nil {
+			t.Fatal(err)
+		}
+	})
+	st.write("hello.ts", fmt.Sprintf(answers, "one"))
+	st.answers("one")
+	st.write("hello.ts", fmt.Sprintf(answers, "two"))
+	st.answers("two")
+
+	// A save by rename, with an editor's swap file beside it.
+	st.write(".hello.ts.swp", "x")
+	st.write("4913", "")
+	st.write("hello.ts~", "x")
+	st.write(".tmp-1", fmt.Sprintf(answers, "three"))
+	if err := os.Rename(filepath.Join(st.dir, ".tmp-1"), filepath.Join(st.dir, "hello.ts")); err != nil {
+		t.Fatal(err)
+	}
+	st.answers("three")
+
+	// Broken: the old one goes on, and the place is told.
+	st.write("hello.ts", "import { onPrivate } from \"ncat\";\nonPrivate((m) => {\n  m.reply(\"x\"\n});\n")
+	st.until("the problem shows", func() bool { return strings.Contains(st.problem("hello"), "hello.ts:4:1:") })
+	st.answers("three")
+	if st.state("hello") != ncat.PluginRunning {
+		t.Errorf("state %s", st.state("hello"))
+	}
+	st.write("hello.ts", "import { onPrivate } from \"ncat\";\nconst x: any = undefined;\nx.y.z;\n")
+	st.until("the place of what is thrown shows", func() bool { return strings.Contains(st.problem("hello"), "hello.ts:3:") })
+	st.write("hello.ts", fmt.Sprintf(answers, "four"))
+	st.answers("four")
+	if p := st.problem("hello"); p != "" {
+		t.Errorf("problem %s", p)
+	}
+
+	// A second one that fails at first, in a folder, with an import.
+	st.write("more/main.ts", `import { word } from "./word"; import { onPrivate, textIs } from "ncat"; onPrivate(textIs("hi"), (m) => m.reply(word));`)
+	st.until("it fails", func() bool { return st.state("more") == ncat.PluginFailed })
+	st.answers("four")
+	st.write("more/word.ts", `export const word = "word";`)
+	st.answers("word")
+	st.write("more/word.ts", `export const word = "world";`)
+	st.answers("world")
+
+	if err := os.Remove(filepath.Join(st.dir, "hello.ts")); err != nil {
+		t.Fatal(err)
+	}
+	st.until("it is gone", func() bool { return st.state("hello") == "none" })
+	st.answers("world")
+}
+
+// State goes over, nothing else of the old version survives.
+func TestReloadLeavesNothing(t *testing.T) {
+	source := `import { onPrivate, textIs, command, schedule } from "ncat";
+let n = 0;
+export const onReload = () => ({ n });
+export function onLoad(old?: { n: number }) { if (old) n = old.n; }
+export async function onUnload() { console.log("unloaded VERSION"); }
+setInterval(() => { console.log("tick VERSION"); }, 5);
+onPrivate(textIs("count"), (m) => m.reply("n" + ++n));
+onPrivate(textIs("ask"), async (m) => { await m.ask("what? VERSION"); });
+command("only VERSION", (m) => m.reply("VERSION"));
+schedule("s", "every 1h", () => {});
+`
+	st := newStage(t, func(b *bench) { b.write("a.ts", strings.ReplaceAll(source, "VERSION", "old")) })
+	st.until("it runs", func() bool { return st.state("a") == ncat.PluginRunning })
+	st.say("count")
+	st.until("it counts", func() bool { return st.count("n1") == 1 })
+	st.say("ask")
+	st.until("it asks", func() bool { return st.count("what? old") == 1 })
+	st.write("a.ts", strings.ReplaceAll(source, "VERSION", "new"))
+	st.until("the old one is unloaded", func() bool { return strings.Contains(st.log.String(), "unloaded old") })
+	st.say("count")
+	st.until("the count goes on", func() bool { return st.count("n2") == 1 })
+	st.say("/only new")
+	st.until("the new command", func() bool { return st.count("new") == 1 })
+	ticks := strings.Count(st.log.String(), "tick old")
+	st.until("the new one ticks", func() bool { return strings.Count(st.log.String(), "tick new") > 5 })
+	if now := strings.Count(st.log.String(), "tick old"); now != ticks {
+		t.Errorf("the old timer ticks on: %d, %d", ticks, now)
+	}
+	st.say("/only old")
+	st.say("count")
+	st.until("still counts", func() bool { return st.count("n3") == 1 })
+	if st.count("old") != 0 {
+		t.Error("the old command is there")
+	}
+}
+
+// savesWanted is what a save may take until the first answer by the new code.
+const savesWanted = 60 * time.Millisecond
+
+// TestSaves saves a plugin again and again while messages flow: each is answered
+// once, and soon by the new code.
+func TestSaves(t *testing.T) {
+	saves := 40
+	if os.Getenv("NCATD_SCRIPT_SAVES") != "" {
+		saves = 200
+	}
+	st := newStage(t, func(b *bench) { b.write("a.ts", fmt.Sprintf(answers, "v0")) })
+	st.answers("v0")
+	st.until("all of these are answered", func() bool { return st.count("v0") == int(st.id) })
+	st.mu.Lock()
+	st.sent, st.when = nil, nil
+	st.mu.Unlock()
+	stop := make(chan struct{})
+	said := 0
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				st.say("hi")
+				said++
+			}
+		}
+	})
+	var took []time.Duration
+	for i := 1; i <= saves; i++ {
+		word := fmt.Sprintf("v%d", i)
+		start := time.Now()
+		st.write("a.ts", fmt.Sprintf(answers, word))
+		st.until(word, func() bool { return st.count(word) > 0 })
+		st.mu.Lock()
+		took = append(took, st.when[slices.Index(st.sent, word)].Sub(start))
+		st.mu.Unlock()
+	}
+	close(stop)
+	wg.Wait()
+	st.until("every message is answered", func() bool { st.mu.Lock(); defer st.mu.Unlock(); return len(st.sent) >= said })
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if len(st.sent) != said {
+		t.Errorf("%d messages, %d answers", said, len(st.sent))
+	}
+	slices.Sort(took)
+	p99 := took[min(len(took)-1, len(took)*99/100)]
+	t.Logf("%d saves, %d messages: p50 %v, p99 %v", saves, said, took[len(took)/2], p99)
+	if os.Getenv("NCATD_SCRIPT_SAVES") != "" && p99 > savesWanted {
+		t.Errorf("p99 %v is more than %v", p99, savesWanted)
+	}
+}
+
+// TestManyReloads loads a plugin again and again: nothing of the old ones stays.
+func TestManyReloads(t *testing.T) {
+	n := 100
+	if os.Getenv("NCATD_SCRIPT_RELOADS") != "" {
+		n = 1000
+	}
+	st := newStage(t, func(b *bench) { b.write("a.ts", fmt.Sprintf(answers, "x")) })
+	st.answers("x")
+	reload := func(times int) {
+		for range times {
+			if err := st.m.Reload(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range st.m.plugins {
+			p.draining.Wait()
+		}
+		least := runtime.NumGoroutine()
+		limit := time.Now().Add(time.Second)
+		for time.Now().Before(limit) { // those of the bundler end by a timer of theirs
+			least = min(least, runtime.NumGoroutine())
+			time.Sleep(50 * time.Millisecond) // between two looks
+			if runtime.NumGoroutine() > least {
+				limit = limit.Add(time.Millisecond)
+			}
+		}
+		runtime.GC()
+	}
+	reload(n / 4)
+	rss, goroutines, fds := resources()
+	reload(n)
+	rss2, goroutines2, fds2 := resources()
+	t.Logf("%d reloads: RSS %d -> %d KiB, goroutines %d -> %d, fds %d -> %d", n, rss, rss2, goroutines, goroutines2, fds, fds2)
+	if goroutines2 > goroutines+3 || fds2 > fds+2 {
+		t.Errorf("goroutines %d -> %d, fds %d -> %d", goroutines, goroutines2, fds, fds2)
+	}
+	if rss > 0 && rss2 > rss+16<<10 {
+		t.Errorf("RSS grew from %d to %d KiB", rss, rss2)
+	}
+	st.answers("x")
+}
+
+// resources returns the resident KiB, goroutines and open files; 0 where they
+// cannot be told.
+func resources() (rss, goroutines, fds int) {
+	if b, err := os.ReadFile("/proc/self/statm"); err == nil {
+		var size, pages int
+		_, _ = fmt.Sscan(string(b), &size, &pages) // the kernel's own format
+		rss = pages * os.Getpagesize() / 1024
+	}
+	entries, _ := os.ReadDir("/proc/self/fd") // none elsewhere
+	return rss, runtime.NumGoroutine(), len(entries)
+}

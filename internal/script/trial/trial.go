@@ -1,0 +1,135 @@
+// Package trial runs the tests that lie beside a script: each *.test.ts on a bot
+// of its own, with an account, people and a clock that package ncattest makes.
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/script"
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/ncattest"
+)
+
+// Result is how one test ended.
+type Result struct {
+	File   string   `json:"file"`
+	Name   string   `json:"name"`
+	OK     bool     `json:"ok"`
+	Failed []string `json:"failed,omitempty"` // what was not as it should be
+	Log    []string `json:"log,omitempty"`    // what the plugin logged
+	Took   float64  `json:"took"`             // seconds, of the real clock
+}
+
+// ErrNoTests says that a plugin has no tests.
+var ErrNoTests = errors.New("no tests: they are called like main.test.ts")
+
+// longest is how long one test may take, of the real clock.
+const longest = 20 * time.Second
+
+// Run runs the tests of the plugin at path whose names contain only.
+func Run(ctx context.Context, path, only string) ([]Result, error) {
+	files, err := testFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, ErrNoTests
+	}
+	var out []Result
+	for _, f := range files {
+		suite, err := script.OpenSuite(path, f)
+		if err != nil {
+			return out, err
+		}
+		names, err := suite.Names()
+		if err != nil {
+			return out, err
+		}
+		for _, name := range names {
+			if strings.Contains(name, only) {
+				out = append(out, one(suite, filepath.Base(f), name))
+			}
+			if ctx.Err() != nil {
+				return out, context.Cause(ctx)
+			}
+		}
+	}
+	return out, nil
+}
+
+func testFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		var all []string
+		for _, ext := range []string{"ts", "js"} {
+			more, err := filepath.Glob(filepath.Join(path, "*.test."+ext))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, more...)
+		}
+		return all, nil
+	}
+	ext := filepath.Ext(path)
+	at := strings.TrimSuffix(path, ext) + ".test" + ext
+	if _, err := os.Stat(at); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return []string{at}, nil
+}
+
+// lines collects what a plugin logs.
+type lines struct{ all []string }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.all = append(l.all, strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// one runs one test in a bubble of package synctest, which needs a testing.T.
+func one(suite *script.Suite, file, name string) Result {
+	r := Result{File: file, Name: name}
+	log := &lines{}
+	began := time.Now()
+	// The clock of the bubble does not move while a script loops: that is watched
+	// from outside.
+	watch := time.AfterFunc(longest, suite.Interrupt)
+	defer watch.Stop()
+	p, err := suite.Plugin(slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		r.Failed = []string{err.Error()}
+		return r
+	}
+	run := func(t *testing.T) {
+		bot := ncat.New(ncat.WithLogger(slog.New(slog.NewTextHandler(log, nil))), ncat.WithAdmins(9))
+		bot.AddPlugin(p)
+		ncattest.Run(t, bot, func(h *ncattest.Harness) {
+			for _, s := range bot.Plugins() {
+				if s.Error != "" {
+					r.Failed = append(r.Failed, s.Error)
+				}
+			}
+			if len(r.Failed) == 0 {
+				r.Failed = suite.Play(name, &stage{h: h, bot: bot})
+			}
+		})
+	}
+	r.OK = inTest(name, run)
+	r.OK = r.OK && len(r.Failed) == 0
+	if !r.OK && len(r.Failed) == 0 {
+		r.Failed = []string{fmt.Sprintf("%s: the test did not end", name)}
+	}
+	r.Log, r.Took = log.all, time.Since(began).Seconds()
+	return r
+}

@@ -1,0 +1,196 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// settle is how long nothing of a plugin may change before it is loaded: an
+	// editor that saves writes, renames and sets times in one go.
+	settle = 8 * time.Millisecond
+	// maxWatched bounds the folders that are watched.
+	maxWatched = 512
+)
+
+// watcher watches the folder of scripts, or, while there is none, the folder in
+// which it would appear.
+type watcher struct {
+	m       *Manager
+	fs      *fsnotify.Watcher
+	watched map[string]bool
+	due     map[string]time.Time // changed plugins by path, "" for the folder itself
+}
+
+// Run takes over what changes in the folder until ctx ends. Without any script it
+// waits on one watch and does nothing else.
+func (m *Manager) Run(ctx context.Context) error {
+	fw, err := fsnotify.NewWatcher()
+	if err != nil {
+		return err
+	}
+	w := &watcher{m: m, fs: fw, watched: map[string]bool{}, due: map[string]time.Time{}}
+	defer fw.Close() // nothing is lost with it
+	w.follow()
+	m.Load(ctx, nil) // what came before the watch
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if next, ok := w.next(); ok {
+			timer.Reset(max(time.Until(next), 0))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-fw.Events:
+			if !ok {
+				return errors.New("the watch on the scripts ended")
+			}
+			w.see(e)
+		case err := <-fw.Errors:
+			m.env.Log.Warn("changes of scripts may have been missed", "error", err)
+			w.due[""] = time.Now()
+		case <-timer.C:
+			w.load(ctx)
+		}
+	}
+}
+
+func (w *watcher) next() (time.Time, bool) {
+	var first time.Time
+	for _, t := range w.due {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	return first, !first.IsZero()
+}
+
+// load loads what has not changed any more for a while.
+func (w *watcher) load(ctx context.Context) {
+	now := time.Now()
+	var paths []string
+	any := false
+	for path, t := range w.due {
+		if !t.After(now) {
+			delete(w.due, path)
+			any = true
+			if path != "" {
+				paths = append(paths, path)
+			}
+		}
+	}
+	if any {
+		w.follow()
+		w.m.Load(ctx, append(paths, ""))
+	}
+}
+
+// follow watches every folder that matters and forgets those that are gone.
+func (w *watcher) follow() {
+	want := map[string]bool{}
+	if info, err := os.Stat(w.m.dir); err != nil || !info.IsDir() {
+		above := filepath.Dir(w.m.dir)
+		for above != filepath.Dir(above) {
+			if _, err := os.Stat(above); err == nil {
+				break
+			}
+			above = filepath.Dir(above)
+		}
+		want[above] = true
+	} else {
+		want[w.m.dir] = true
+		found, _ := discover(w.m.dir) // Load tells the error
+		for _, l := range found {
+			if l.dir != "" {
+				w.tree(l.dir, want)
+			}
+		}
+		entries, _ := os.ReadDir(w.m.dir)
+		for _, e := range entries { // one that becomes a plugin when its main file comes
+			if e.IsDir() && len(want) < maxWatched && !skipped(e.Name()) {
+				want[filepath.Join(w.m.dir, e.Name())] = true
+			}
+		}
+	}
+	for dir := range w.watched {
+		if !want[dir] {
+			_ = w.fs.Remove(dir) // it may be gone already
+			delete(w.watched, dir)
+		}
+	}
+	for dir := range want {
+		if err := w.fs.Add(dir); err != nil {
+			if !w.watched[dir] && !errors.Is(err, fs.ErrNotExist) {
+				w.m.env.Log.Warn("changes in a folder are not seen; ncatd plugin reload takes them over", "dir", dir, "error", err)
+			}
+			continue
+		}
+		w.watched[dir] = true
+	}
+}
+
+func skipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
+
+func (w *watcher) tree(dir string, want map[string]bool) {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil
+		}
+		if path != dir && skipped(d.Name()) || len(want) >= maxWatched {
+			return fs.SkipDir
+		}
+		want[path] = true
+		return nil
+	})
+}
+
+// see notes what an event of the file system means.
+func (w *watcher) see(e fsnotify.Event) {
+	at := time.Now().Add(settle)
+	dir := w.m.dir
+	if e.Name == dir || strings.HasPrefix(dir, e.Name+string(filepath.Separator)) {
+		w.due[""] = at
+		return
+	}
+	rel, err := filepath.Rel(dir, e.Name)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return
+	}
+	parts := strings.Split(rel, string(filepath.Separator))
+	if !matters(e.Name) {
+		return
+	}
+	top := filepath.Join(dir, parts[0])
+	if len(parts) == 1 && e.Op&(fsnotify.Create|fsnotify.Remove|fsnotify.Rename) != 0 {
+		w.due[""] = at
+	}
+	if e.Op == fsnotify.Chmod {
+		return
+	}
+	w.due[top] = at
+}
+
+// matters tells a plugin's files from an editor's: swap files, backups, and the
+// numbers that some test a folder with.
+func matters(path string) bool {
+	base := filepath.Base(path)
+	switch {
+	case strings.HasPrefix(base, "."), strings.HasPrefix(base, "#"), strings.HasSuffix(base, "~"), strings.HasSuffix(base, ".test.ts"), strings.HasSuffix(base, ".d.ts"):
+		return false
+	case strings.Trim(base, "0123456789") == "":
+		return false
+	}
+	ext := strings.ToLower(filepath.Ext(base))
+	return ext == "" || base == manifestName || slices.Contains([]string{".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".json", ".txt", ".md"}, ext)
+}
