@@ -21,7 +21,7 @@ const gcPercent = 50
 
 // daemonRun says how to run a daemon inside this process.
 type daemonRun struct {
-	home home.Dir
+	home    home.Dir
 	scripts string // the folder of scripts; "" for that of the home
 	// load resolves the config; it is called before anything is made.
 	load func() (*config.Config, error)

@@ -169,7 +169,7 @@ func TestBadPlugins(t *testing.T) {
 		want string
 	}{
 		{"syntax", "a/main.ts", "import { on } from \"ncat\";\non(", "main.ts:2:4: Unexpected end of file"},
-		{"missing import", "a/main.ts", `import { x } from "./nothing";`, `main.ts:1:19: Could not resolve "./nothing"`},
+		{"missing import", "a/main.ts", `import { x } from "./nothing"; x();`, `main.ts:1:19: Could not resolve "./nothing"`},
 		{"missing package", "a/main.ts", `import x from "lodash"; x();`, "node_modules"},
 		{"import of what is not there", "a/main.ts", "import { onGrup } from \"ncat\";\nonGrup();", `No matching export`},
 		{"path traversal", "a/main.ts", `import x from "../../secret.txt"; console.log(x);`, "outside of the plugin's folder"},

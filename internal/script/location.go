@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // location is where a plugin lies: a file of the folder of all plugins, or a
@@ -121,6 +122,23 @@ func (l location) unfinished() bool {
 	}
 	info, err := os.Stat(filepath.Join(l.root, main))
 	return err != nil || info.Size() == 0
+}
+
+// touched returns when something of the plugin changed last, as far as a look at
+// its first level tells.
+func (l location) touched() time.Time {
+	last := time.Time{}
+	look := func(path string) {
+		if info, err := os.Stat(path); err == nil && info.ModTime().After(last) {
+			last = info.ModTime()
+		}
+	}
+	look(l.path())
+	entries, _ := os.ReadDir(l.dir) // a plugin of one file has none
+	for _, e := range entries {
+		look(filepath.Join(l.dir, e.Name()))
+	}
+	return last
 }
 
 func (l location) build(m Manifest) (*bundle, error) {

@@ -21,6 +21,7 @@ type Manager struct {
 	env *Environment
 
 	loading sync.Mutex // held while plugins come, go and change
+	loaded  time.Time  // the first time
 
 	mu      sync.Mutex         // guards the fields below, which change within loading only
 	plugins map[string]*Plugin // by path
@@ -39,6 +40,9 @@ func New(dir string, bot *ncat.Bot, env Environment) *Manager {
 func (m *Manager) Load(ctx context.Context, changed []string) {
 	m.loading.Lock()
 	defer m.loading.Unlock()
+	if m.loaded.IsZero() {
+		m.write(func() { m.loaded = time.Now() })
+	}
 	found, err := discover(m.dir)
 	if err != nil {
 		m.env.Log.Error("scripts cannot be read", "dir", m.dir, "error", err)
@@ -72,14 +76,29 @@ func (m *Manager) Load(ctx context.Context, changed []string) {
 	wg.Wait()
 }
 
+// touched returns the plugins of which something may have changed since they were
+// read.
+func (m *Manager) touched() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for path, p := range m.plugins {
+		if p.where.touched().After(m.loaded.Add(-time.Second)) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
 func (m *Manager) add(ctx context.Context, l location) {
 	p := newPlugin(m.env, l)
 	err := m.bot.InsertPlugin(ctx, p)
-	if errors.Is(err, ncat.ErrPluginTaken) {
+	taken := errors.Is(err, ncat.ErrPluginTaken)
+	if taken {
 		err = fmt.Errorf("%s: the id %s is taken by another plugin; rename the file or folder, or give another id in %s", filepath.Base(l.path()), p.id, manifestName)
 	}
 	switch {
-	case err == nil || !errors.Is(err, ncat.ErrPluginTaken) && idPattern.MatchString(p.id): // it may have failed
+	case err == nil || !taken && idPattern.MatchString(p.id): // it may have failed
 		m.fixed(l.path())
 		m.write(func() { m.plugins[l.path()] = p })
 	default:

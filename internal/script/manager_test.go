@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -23,7 +24,7 @@ type stage struct {
 	*bench
 	bot *ncat.Bot
 	m   *Manager
-	s   *ncat.Session
+	s   botlink.Session[*ncat.Bot]
 
 	mu   sync.Mutex
 	sent []string
@@ -40,7 +41,7 @@ func newStage(t testing.TB, prepare func(b *bench)) *stage {
 	st.m = New(st.dir, st.bot, *st.env)
 	ctx, cancel := context.WithCancel(t.Context())
 	st.m.Load(ctx, nil)
-	st.s = st.bot.NewSession("main", st)
+	st.s = botlink.Of(st.bot).NewSession("main", st, botlink.Options{})
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = st.s.Run(ctx) })
 	wg.Go(func() { _ = st.m.Run(ctx) })

@@ -37,7 +37,8 @@ type Plugin struct {
 	acts    atomic.Pointer[ncat.Bot] // likewise; nil unless it runs or is being set up
 
 	changing sync.Mutex // orders loads; guards the fields below
-	prepared *bundle    // taken by the next load
+	prepared *bundle    // taken by the next load, or with pinned by all
+	pinned   bool
 	host     *ncat.Host
 	life     context.Context // of its machines; nil unless it runs
 
@@ -180,7 +181,9 @@ func (p *Plugin) loadUnless(ctx context.Context, same *version) (*version, error
 	if v.manifest.ID != p.id {
 		return nil, fmt.Errorf("%s: the id changed from %s to %s; remove the plugin and add it again", manifestName, p.id, v.manifest.ID)
 	}
-	v.bundle, p.prepared = p.prepared, nil
+	if v.bundle = p.prepared; !p.pinned {
+		p.prepared = nil
+	}
 	if v.bundle == nil {
 		if v.bundle, err = p.where.build(v.manifest); err != nil {
 			return nil, err

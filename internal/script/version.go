@@ -57,10 +57,10 @@ func (v *version) unload(ctx context.Context) {
 		m := v.m
 		m.endTalks(errReplaced)
 		limit := time.Now().Add(m.limits.Unload)
-		ctx, cancel := context.WithDeadline(ctx, limit)
-		defer cancel()
 		m.push(job{do: m.endTimers})
-		m.idle(ctx)
+		quiet, cancel := context.WithDeadline(ctx, limit)
+		m.idle(quiet)
+		cancel()
 		if _, err := v.lifecycle(ctx, max(time.Until(limit), m.limits.Unload/4), "onUnload", ""); err != nil && m.ctx.Err() == nil {
 			m.log.Error("plugin does not unload cleanly", "plugin", m.info.ID, "error", err)
 		}

@@ -40,7 +40,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	w := &watcher{m: m, fs: fw, watched: map[string]bool{}, due: map[string]time.Time{}}
 	defer fw.Close() // nothing is lost with it
 	w.follow()
-	m.Load(ctx, nil) // what came before the watch
+	m.Load(ctx, m.touched()) // what came before the watch
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {

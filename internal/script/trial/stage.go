@@ -15,10 +15,9 @@ import (
 
 // stage lets a test in JavaScript play on a harness.
 type stage struct {
-	h     *ncattest.Harness
-	bot   *ncat.Bot
-	sent  int // messages that were looked at
-	calls int // calls that were looked at
+	h       *ncattest.Harness
+	bot     *ncat.Bot
+	claimed map[int]bool // calls that were wanted
 }
 
 // who is a person as tests describe it.
@@ -160,16 +159,14 @@ func textsOf(args []json.RawMessage) ([]string, error) {
 
 // want compares what the bot sent since the last look.
 func (s *stage) want(op string, args []json.RawMessage) (any, error) {
-	all := s.h.Sent()
 	got := []string{}
-	for _, m := range all[s.sent:] {
+	for _, m := range s.h.Sent() {
 		text := m.Text()
 		if text == "" || len(m.Message.Without("text")) > 0 {
 			text = strings.TrimSpace(m.Message.CQ())
 		}
 		got = append(got, strings.TrimSpace(text))
 	}
-	s.sent = len(all)
 	wanted, err := textsOf(args)
 	if err != nil {
 		return nil, err
@@ -200,20 +197,18 @@ func (s *stage) want(op string, args []json.RawMessage) (any, error) {
 
 func (s *stage) wantCall(op string, args []json.RawMessage) error {
 	all := s.h.Calls()
-	fresh := all[s.calls:]
 	if op == "wantNoCall" {
 		names, err := textsOf(args)
 		if err != nil {
 			return err
 		}
-		for _, c := range fresh {
+		for i, c := range all {
 			for _, n := range names {
-				if c.Action == n {
+				if c.Action == n && !s.claimed[i] {
 					return fmt.Errorf("the bot called %s", c)
 				}
 			}
 		}
-		s.calls = len(all)
 		return nil
 	}
 	var action string
@@ -226,9 +221,11 @@ func (s *stage) wantCall(op string, args []json.RawMessage) error {
 			return err
 		}
 	}
-	s.calls = len(all)
 	var list []string
-	for _, c := range fresh {
+	for i, c := range all {
+		if s.claimed[i] {
+			continue
+		}
 		list = append(list, c.String())
 		got := map[string]any{}
 		if c.Action != action || c.Decode(&got) != nil {
@@ -239,6 +236,7 @@ func (s *stage) wantCall(op string, args []json.RawMessage) error {
 			fits = fits && (reflect.DeepEqual(got[k], v) || fmt.Sprint(got[k]) == fmt.Sprint(v))
 		}
 		if fits {
+			s.claimed[i] = true
 			return nil
 		}
 	}
@@ -269,7 +267,7 @@ func (s *stage) on(args []json.RawMessage) error {
 	case a.RetCode != 0:
 		s.h.On(action, ncattest.Refuse(a.RetCode, a.Message))
 	default:
-		s.h.On(action, ncattest.With(a.Data))
+		s.h.On(action, ncattest.Result(a.Data))
 	}
 	return nil
 }

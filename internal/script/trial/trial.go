@@ -121,7 +121,7 @@ func one(suite *script.Suite, file, name string) Result {
 				}
 			}
 			if len(r.Failed) == 0 {
-				r.Failed = suite.Play(name, &stage{h: h, bot: bot})
+				r.Failed = suite.Play(name, &stage{h: h, bot: bot, claimed: map[int]bool{}})
 			}
 		})
 	}
