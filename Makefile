@@ -71,6 +71,17 @@ bench-runtime: ## thirty chats, one with a slow handler: p99 of the others; memo
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
 	bin/bench $(BENCHFLAGS) runtime
 
+bench-script: ## CPU per event of a script that answers beside the Go handler (at most 3 times); what one whose filter does not match costs (at most 2 us)
+	$(GO) test -run '^$$' -bench 'BenchmarkPing' -benchtime 20000x -count 3 ./internal/script
+
+script-types: ## the declarations, the examples and the pages' pieces under tsc --strict (needs npm)
+	@mkdir -p bin/tsc
+	npm install --prefix bin/tsc --no-audit --no-fund --ignore-scripts --silent typescript@5.9.3
+	NCATD_TSC=$(CURDIR)/bin/tsc/node_modules/.bin/tsc $(GO) test -count=1 -v -run TestTypes ./internal/script
+
+script-saves: ## 200 saves of a script while messages flow: p99 from the save to the first answer of the new code; 1,000 reloads
+	NCATD_SCRIPT_SAVES=1 NCATD_SCRIPT_RELOADS=1 $(GO) test -count=1 -timeout 20m -v -run 'TestSaves|TestManyReloads|TestHostile' ./internal/script
+
 bench-idle: ## memory and CPU of a daemon with one account and nothing to do
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/soak ./internal/soak

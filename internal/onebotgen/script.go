@@ -126,7 +126,7 @@ func (me *method) tsMethod(w *bytes.Buffer) {
 		result = tsType(me.result.elem, false)
 	}
 	if me.ov.Stream {
-		args += ", packet: (p: StreamPacket) => void"
+		args = strings.Replace(args, "params?: "+me.params.name, "params: "+me.params.name+" | undefined", 1) + ", packet: (p: StreamPacket) => void"
 	}
 	fmt.Fprintf(w, "    %s(%s): Promise<%s>;\n", scriptName(me.name), args, result)
 }

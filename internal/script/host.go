@@ -97,6 +97,8 @@ func (m *machine) ask(op string, a arguments) (any, error) {
 	switch op {
 	case "register":
 		return nil, m.register(a.text(1), a.text(2))
+	case "now":
+		return float64(time.Now().UnixMilli()), nil
 	case "uuid":
 		return uuid.NewString(), nil
 	case "random":

@@ -105,7 +105,7 @@ func (st *stage) until(what string, ok func() bool) {
 			text := st.log.String()
 			st.t.Fatalf("%s: not so within 30 s\n%s", what, text[max(0, len(text)-3000):])
 		}
-		time.Sleep(time.Millisecond) // between two looks
+		<-time.After(time.Millisecond) // between two looks
 	}
 }
 
@@ -306,7 +306,7 @@ func TestManyReloads(t *testing.T) {
 		limit := time.Now().Add(time.Second)
 		for time.Now().Before(limit) { // those of the bundler end by a timer of theirs
 			least = min(least, runtime.NumGoroutine())
-			time.Sleep(50 * time.Millisecond) // between two looks
+			<-time.After(50 * time.Millisecond) // between two looks
 			if runtime.NumGoroutine() > least {
 				limit = limit.Add(time.Millisecond)
 			}

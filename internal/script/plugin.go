@@ -24,6 +24,9 @@ type Environment struct {
 	// Report is told when a plugin's newest version cannot run, or why it was
 	// ended, with nil when that is over.
 	Report func(id string, err error)
+	// VirtualTime says that scripts shall see the time of package time, which is
+	// that of a bubble in tests.
+	VirtualTime bool
 }
 
 // Plugin is a script as an [ncat.Plugin].
@@ -203,7 +206,7 @@ func (p *Plugin) start(ctx context.Context, v *version) (*version, error) {
 	}
 	info := pluginInfo{Manifest: v.manifest, Dir: p.where.dir, file: p.where.bundleName(), ctx: p.life}
 	info.setup, err = jsonText(map[string]any{
-		"actions": apiNames(), "config": config,
+		"actions": apiNames(), "config": config, "virtual": p.env.VirtualTime,
 		"plugin": map[string]any{"id": v.manifest.ID, "version": v.manifest.Version, "description": v.manifest.Description},
 	})
 	if err != nil {

@@ -65,7 +65,7 @@ func (s *Suite) Names() ([]string, error) {
 // Plugin returns the plugin as it is run for one test. It is bundled already.
 func (s *Suite) Plugin(log *slog.Logger) (*Plugin, error) {
 	env := &Environment{
-		Log: log, Limits: Limits{}.withDefaults(),
+		Log: log, Limits: Limits{}.withDefaults(), VirtualTime: true,
 		Grants:  func(string) Grants { return Grants{} },
 		Section: func(string) map[string]any { return nil },
 	}

@@ -400,9 +400,21 @@ function entry(kind, a, b, c, d) {
     case "setup": return setup(parse(a));
   }
 }
+// virtualTime makes Date follow the clock of a test.
+function virtualTime() {
+  const Real = Date, now = () => host("now");
+  const Virtual = new Proxy(Real, {
+    construct: (t, args, to) => Reflect.construct(t, args.length > 0 ? args : [now()], to === Virtual ? t : to),
+    apply: () => new Real(now()).toString(),
+  });
+  Real.now = now;
+  Real.prototype.constructor = Virtual;
+  globalThis.Date = Virtual;
+}
 function setup(s) {
   plugin = Object.freeze(s.plugin);
   config = s.config;
+  if (s.virtual) virtualTime();
   for (const n of s.actions) Api.prototype[n] = function (params, packet) { return call("api", { self: this.self, name: n, params }, packet); };
   const all = {
     on, onMatch, onMessage: onOf("message"), onGroup: onOf("message.group"), onPrivate: onOf("message.private"), onNotice: onOf("notice"),

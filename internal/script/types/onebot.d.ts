@@ -2537,11 +2537,11 @@ declare module "ncat" {
     /** DownloadFile downloads a file to NapCat's machine and tells where it is. Headers are "Key=Value", with an equals sign. NapCat moves the file away that a local path as URL names if there is no Name, so that is refused here. Base64 wins over URL. */
     downloadFile(params?: DownloadFileParams): Promise<DownloadFileResult>;
     /** DownloadFileImageStream sends a picture in packets. Use DownloadImage, which puts them together. */
-    downloadFileImageStream(params?: DownloadFileImageStreamParams, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
+    downloadFileImageStream(params: DownloadFileImageStreamParams | undefined, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
     /** DownloadFileRecordStream sends a voice message in packets. Use DownloadRecord, which puts them together. */
-    downloadFileRecordStream(params?: DownloadFileRecordStreamParams, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
+    downloadFileRecordStream(params: DownloadFileRecordStreamParams | undefined, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
     /** DownloadFileStream sends a file in packets. Use Download, which puts them together. */
-    downloadFileStream(params?: DownloadFileStreamParams, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
+    downloadFileStream(params: DownloadFileStreamParams | undefined, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
     /** DownloadFileset begins the download of a flash transfer to NapCat's machine. */
     downloadFileset(params: DownloadFilesetParams): Promise<DownloadFilesetResult>;
     /** FetchCustomFace returns the addresses of the account's favourite stickers. */
@@ -2817,7 +2817,7 @@ declare module "ncat" {
     /** SetSelfLongnick changes the account's signature. */
     setSelfLongnick(params: SetSelfLongnickParams): Promise<Outcome>;
     /** TestDownloadStream sends ten packets, a tenth of a second apart, to try a connection with. Error ends them with an error. */
-    testDownloadStream(params?: TestDownloadStreamParams, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
+    testDownloadStream(params: TestDownloadStreamParams | undefined, packet: (p: StreamPacket) => void): Promise<StreamPacket>;
     /** TransGroupFile makes a temporary file of a group's permanent. */
     transGroupFile(params: TransGroupFileParams): Promise<TransGroupFileResult>;
     /** TranslateEn2zh translates English words into Chinese. */
