@@ -90,3 +90,45 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// What an end says of the worker and the network holds for the last start only.
+func TestExplainKnowsTheLastStart(t *testing.T) {
+	exit := record("error", "[NapCat] [UtilityProcess] Worker进程退出，退出码: 7")
+	loading := record("info", "NapCat Shell App Loading...")
+	for _, tt := range []struct {
+		name, text string
+		worker     bool
+		code       int
+	}{
+		{"none ended", record("info", "x"), false, -1},
+		{"one ended", exit, true, 7},
+		{"of an earlier start", exit + "\n" + loading, false, -1},
+	} {
+		lines := parseAll(tt.text)
+		if e := Explain(lines); e.Worker != tt.worker || e.WorkerCode != tt.code {
+			t.Errorf("%s: %+v; %+v", tt.name, e, lines)
+		}
+	}
+}
+
+// The line that tells of an end is looked for in the last forty, not further up.
+func TestExplainLooksAsFarAsAStackIsLong(t *testing.T) {
+	for _, tt := range []struct {
+		after int
+		want  string
+	}{{0, "Error: gone"}, {39, "Error: gone"}, {41, "nothing to see"}, {60, "nothing to see"}} {
+		e := Explain(parseAll("Error: gone" + strings.Repeat("\nnothing to see", tt.after)))
+		if e.Telling != tt.want {
+			t.Errorf("%d lines after it: %q, want %q", tt.after, e.Telling, tt.want)
+		}
+	}
+}
+
+func TestParseCutsAGiantLine(t *testing.T) {
+	var p Parser
+	for _, n := range []int{1 << 10, 16 << 10, 1 << 20} {
+		if l := p.Parse([]byte(strings.Repeat("x", n))); len(l.Text) != min(n, 16<<10) {
+			t.Errorf("%d bytes became %d", n, len(l.Text))
+		}
+	}
+}

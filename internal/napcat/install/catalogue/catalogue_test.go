@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -130,4 +131,82 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestIsVersion(t *testing.T) {
+	for v, want := range map[string]bool{
+		"4.18.19": true, "v4.18.19-beta+1": true, "3.2.30-50969": true, "a": true, "~1_2": true, strings.Repeat("1", 64): true,
+		"": false, ".1": false, "-1": false, "a/b": false, "a b": false, "版本": false, strings.Repeat("1", 65): false, "a\x00": false,
+	} {
+		if got := IsVersion(v); got != want {
+			t.Errorf("%q: %v", v, got)
+		}
+	}
+}
+
+func TestBuild(t *testing.T) {
+	for v, want := range map[string]int{"3.2.30-50969": 50969, "3.2.30": 0, "3.2.30-x": 0, "3.2.30--5": 0, "": 0, "1-0": 0, "1-1": 1} {
+		if got := Build(v); got != want {
+			t.Errorf("%q: %d", v, got)
+		}
+	}
+}
+
+// Of two versions the order is the reverse of that of the two the other way round.
+func TestCompareIsAnOrder(t *testing.T) {
+	sorted := []string{"1.2-beta", "1.2", "1.2.0-1", "1.2.1", "1.10", "v2", "10"}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			if got, back := Compare(a, b), Compare(b, a); got != -back || i == j && got != 0 {
+				t.Errorf("%s, %s: %d and %d", a, b, got, back)
+			}
+		}
+	}
+	for _, pair := range [][2]string{{"1.2-beta", "1.2"}, {"1.2", "1.2.1"}, {"1.9", "1.10"}, {"1.10", "v2"}, {"2", "10"}, {"3.2.30-50828", "3.2.30-50969"}} {
+		if Compare(pair[0], pair[1]) != -1 {
+			t.Errorf("%s is not before %s", pair[0], pair[1])
+		}
+	}
+}
+
+// A name that cannot be one of a folder is told, of each release and build.
+func TestParseRefusesNames(t *testing.T) {
+	c := embedded(t)
+	for name, spoil := range map[string]func(*Catalogue){
+		"a NapCat release": func(c *Catalogue) { c.NapCat[0].Version = "../x" },
+		"a QQ build":       func(c *Catalogue) { c.QQ[0].Version = "../x" },
+	} {
+		spoilt := *c
+		spoilt.NapCat, spoilt.QQ = append([]NapCat(nil), c.NapCat...), append([]QQ(nil), c.QQ...)
+		spoil(&spoilt)
+		b, err := json.Marshal(&spoilt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(b); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "no name") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A NapCat that only runs with a QQ that somebody else brings is chosen only then.
+func TestNewestHasAQQ(t *testing.T) {
+	c := embedded(t)
+	if got := c.newest(Wish{Arch: "amd64"}); got != c.NapCat[0].Version {
+		t.Errorf("%s", got)
+	}
+	lonely := *c
+	lonely.NapCat = append([]NapCat{{Version: "99.0.0", QQ: []string{"9.9.9-99999"}}}, c.NapCat...)
+	if got := lonely.newest(Wish{Arch: "amd64"}); got != c.NapCat[0].Version {
+		t.Errorf("without its QQ: %s", got)
+	}
+	if got := lonely.newest(Wish{Arch: "amd64", NoQQ: true}); got != "99.0.0" {
+		t.Errorf("with one's own QQ: %s", got)
+	}
+	if got := lonely.newest(Wish{Arch: "amd64", QQ: "9.9.9-99999"}); got != "99.0.0" {
+		t.Errorf("with that QQ: %s", got)
+	}
+	if got := lonely.newest(Wish{Arch: "amd64", QQ: c.NapCat[0].QQ[0], NoQQ: true}); got != c.NapCat[0].Version {
+		t.Errorf("with another QQ: %s", got)
+	}
 }
