@@ -200,6 +200,7 @@ func TestAnAccountComesOnline(t *testing.T) {
 		s.emit(Beat{Online: true})
 		s.want("online", 1)
 		s.want("look", 1)
+		s.want("disconnect", 0)
 	})
 }
 
