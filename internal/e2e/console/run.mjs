@@ -52,9 +52,9 @@ async function linkToOnline(daemon, lang, size) {
     await code.waitFor();
     await v.page.waitForFunction(() => document.querySelector('img.qr').naturalWidth > 0);
     await v.clean('login');
-    await v.keyboard('login');
     check(await scan(code) === (await daemon.main()).login.url, 'the picture is not the code of the login');
     await shot(v, `login-${size.name}.${lang}`);
+    await v.keyboard('login');
     await daemon.ncatd('sim', 'scan');
     await v.page.locator('main [data-state=online]').waitFor({ timeout: 40000 });
     await v.clean('login, online');
@@ -62,8 +62,8 @@ async function linkToOnline(daemon, lang, size) {
       await v.go(page);
       await v.page.waitForLoadState('networkidle', { timeout: 1500 }).catch(() => {}); // streams stay open
       await v.clean(page);
-      await v.keyboard(page);
       await shot(v, `${page}-${size.name}.${lang}`);
+      await v.keyboard(page);
     }
   } finally { await v.close(); }
 }
