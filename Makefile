@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,15 @@ e2e-console: build ## the web console in Chromium: every page, keyboard, accessi
 	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts
 	node internal/e2e/console/run.mjs bin/ncatd $(SHOTS)
 	$(GO) test -count=1 -run 'Attacks|Viewers|OldLinks|Revocation|Cookie|Pages|Browsers|Proxies' ./internal/control ./internal/console
+e2e-apps: build ## frameworks of other authors as apps that ncatd runs, on the simulator (needs node, npm and nginx)
+	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
+	cd internal/e2e/peers/zerobot && $(GO) build -o ../../../../bin/zerobot-app ./app
+	node internal/e2e/peers/apps.mjs bin/ncatd bin/zerobot-app
+
+bench-gateway: ## the gateway beside a floor that reads a frame once and writes it N times: CPU, latency, a client that stops reading
+	@mkdir -p bin
+	$(GO) build -trimpath -o bin/bench-gateway ./internal/bench/gateway
+	bin/bench-gateway $(BENCHFLAGS)
 
 e2e-kills: ## fifty upgrades killed with -9 at random moments; KILLS asks for another number
 	E2E_KILLS=$(or $(KILLS),50) $(GO) test -tags e2e -count=1 -timeout 30m -v -run UpgradeKilled ./cmd/ncatd

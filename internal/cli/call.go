@@ -311,7 +311,7 @@ func cqEscape(s string) string {
 }
 
 func newEvents(a *app) *cobra.Command {
-	var account, typ string
+	var account, typ, ofApp string
 	var asJSON, follow bool
 	var count int
 	c := a.command("events", "events", noArgs, func(c *cobra.Command, _ []string) error {
@@ -323,15 +323,19 @@ func newEvents(a *app) *cobra.Command {
 			return err
 		}
 		defer cl.Close()
-		acc, err := a.account(c.Context(), cl, account)
-		if err != nil {
-			return err
+		of, events := ofApp, cl.AppEvents
+		if ofApp == "" {
+			acc, err := a.account(c.Context(), cl, account)
+			if err != nil {
+				return err
+			}
+			of, events = acc.Name, cl.Events
 		}
 		if a.out.errTTY && !asJSON {
-			a.out.say("%s", a.t("events.waiting", acc.Name))
+			a.out.say("%s", a.t("events.waiting", of))
 		}
 		n := 0
-		err = cl.Events(c.Context(), acc.Name, func(raw json.RawMessage) error {
+		err = events(c.Context(), of, func(raw json.RawMessage) error {
 			var head struct {
 				PostType string `json:"post_type"`
 				Kind     string `json:"kind"`
@@ -365,6 +369,7 @@ func newEvents(a *app) *cobra.Command {
 	f := c.Flags()
 	f.BoolVarP(&follow, "follow", "f", true, a.t("flag.follow"))
 	f.StringVar(&typ, "type", "", a.t("flag.type"))
+	f.StringVar(&ofApp, "app", "", a.t("flag.app"))
 	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	f.IntVarP(&count, "count", "n", 0, a.t("flag.count"))
 	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{"message", "notice", "request", "meta"}, cobra.ShellCompDirectiveNoFileComp))

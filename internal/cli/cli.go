@@ -82,7 +82,7 @@ var commands = []func(*app) *cobra.Command{
 	newLogin, newLogout, newConsole,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,
-	newConfig, newPlugin, newAlert, newBackup, newRestore, newService,
+	newConfig, newApp, newPlugin, newAlert, newBackup, newRestore, newService,
 	newSim, newVersion,
 }
 

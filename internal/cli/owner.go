@@ -22,6 +22,7 @@ import (
 // file of the home. Root keeps its own files at hand there (a picture to send).
 var socketOnly = []string{
 	"status", "restart", "reload", "call", "send", "events",
+	"app list", "app show",
 	"plugin list", "plugin info", "plugin enable", "plugin disable", "plugin reload",
 	"alert list", "alert log", "alert test", "alert silence",
 	"console", "console sessions", "console revoke", "console password",
@@ -32,7 +33,7 @@ var socketOnly = []string{
 var noHome = []string{
 	"", "help", "version", "completion", "__complete", "__completeNoDesc",
 	"service", "service install", "service uninstall", "service status", "service unit",
-	"sim", "sim pack", "sim qq", "config", "plugin", "alert",
+	"sim", "sim pack", "sim qq", "config", "app", "plugin", "alert",
 }
 
 // privileges is how a command line finds out about its rights and gives them up.

@@ -95,6 +95,10 @@ func (a *app) printStatus(st api.Status) {
 	}
 	a.printCrash(st.LastCrash)
 	a.printChannels(st.Alerts)
+	if len(st.Apps) > 0 {
+		a.out.print("")
+		a.printApps(st.Apps)
+	}
 	for _, acc := range st.Accounts {
 		switch acc.State {
 		case api.StateLoginRequired:

@@ -184,6 +184,8 @@ func baseRoutes() []route {
 		post("/v0/alerts/test", "Sends a test through a channel, or all, and tells how it went.", func(ctx context.Context, b Backend, _ target, in api.AlertTestRequest) ([]api.AlertTest, error) {
 			return list(b.AlertTest(ctx, in.Channel))
 		}),
+		{Method: "GET", Path: "/v0/apps/{id}/events", Summary: "Streams the events that an app gets, one a line.",
+			Out: reflect.TypeFor[json.RawMessage](), stream: true, handle: (*Server).appEvents},
 		{Method: "GET", Path: "/v0/logs", Summary: "Logs of ncatd and NapCat merged by time, one record a line.",
 			Out: reflect.TypeFor[api.LogRecord](), stream: true, handle: (*Server).logs, Query: []param{
 				{"account", "only this account's"}, {"level", "debug, info, warn or error: at least this"},

@@ -71,6 +71,25 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// appEvents streams the events that an app gets, one a line.
+func (s *Server) appEvents(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("id")
+	if !slices.ContainsFunc(s.o.Backend.Status().Apps, func(a api.App) bool { return a.Name == name }) {
+		return &api.Error{Code: CodeNotFound, Message: "no app is named " + strconv.Quote(name), Hint: "ncatd app list"}
+	}
+	sub := s.o.Hub.Subscribe("", "app_event")
+	defer sub.Close()
+	return s.stream(w, r, sub, nil, func(it api.WatchItem) any {
+		switch {
+		case it.Kind == "dropped":
+			return it
+		case it.App != name:
+			return nil
+		}
+		return it.Event
+	})
+}
+
 // lineWriter writes JSON documents, one a line, to a reader who may be slow.
 type lineWriter struct {
 	w  http.ResponseWriter

@@ -75,9 +75,9 @@ type link struct {
 	progress // guarded by acc.mu
 }
 
-// progress is how far an app has been served on a link.
+// progress is how far a link has its account's events.
 type progress struct {
-	touched  bool
+	touched  bool      // it has something to flush
 	catching bool      // it is behind and gets no live events
 	cursor   uint64    // while catching: how far it was served
 	prior    uint64    // the last event that was sent to it
@@ -89,6 +89,7 @@ type progress struct {
 	ponged   bool
 }
 
+// newLink returns a link without a connection.
 func newLink(app *App, acc *Account, r role, peer string) *link {
 	return &link{app: app, acc: acc, role: r, peer: peer, freed: make(chan struct{}, 1)}
 }

@@ -102,7 +102,7 @@ func TestReplayIsBounded(t *testing.T) {
 		}
 		<-time.After(2 * time.Millisecond) // the age of what is young is not 0
 		two := s.dial("/")
-		s.links(1)
+		two.read() // the lifecycle: from here on events are live
 		end := s.say("end")
 		n := 0
 		for got := two.event(); got != end && got != marked2(end); got = two.event() {
@@ -210,7 +210,7 @@ func TestCutLinksLoseNothing(t *testing.T) {
 		last = id
 	}
 	first := s.dial("/") // so that it is known
-	s.links(1)
+	first.read()
 	_ = first.ws.CloseNow()
 	s.links(0)
 	const n = 1000
@@ -575,7 +575,7 @@ func TestFilesArePlaced(t *testing.T) {
 func TestBackfilledMessagesComeOnce(t *testing.T) {
 	s := newStage(t, nil)
 	c := s.dial("/")
-	s.links(1)
+	c.read()
 	raw := s.say("live")
 	if c.event() != raw {
 		t.Error("not live")

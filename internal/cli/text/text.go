@@ -44,6 +44,7 @@ var catalogues = []pair{
 	{faultEN, faultZH},
 	{alertEN, alertZH},
 	{doorEN, doorZH}, {consoleEN, consoleZH},
+	{appEN, appZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

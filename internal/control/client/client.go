@@ -218,6 +218,11 @@ func (c *Client) Events(ctx context.Context, account string, each func(raw json.
 	return c.stream(ctx, accountPath(account, "events"), func(line []byte) error { return each(line) })
 }
 
+// AppEvents calls each with every event that an app gets, until ctx ends.
+func (c *Client) AppEvents(ctx context.Context, app string, each func(raw json.RawMessage) error) error {
+	return c.stream(ctx, "/v0/apps/"+url.PathEscape(app)+"/events", func(line []byte) error { return each(line) })
+}
+
 func accountPath(account, rest string) string {
 	return "/v0/accounts/" + url.PathEscape(account) + "/" + rest
 }

@@ -1,0 +1,130 @@
+// Runs bots on other authors' frameworks (Koishi with adapter-onebot, node-napcat-ts,
+// ZeroBot) and a bot behind nginx as apps of one ncatd on the simulator: each hears
+// what it asked for and answers once, and none is restarted when NapCat dies or when
+// ncatd itself is killed.
+//
+//	node apps.mjs PATH-OF-NCATD PATH-OF-ZEROBOT-APP
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const GROUP = '700000001'
+const ncatd = resolve(process.argv[2])
+const here = fileURLToPath(new URL('.', import.meta.url))
+const base = mkdtempSync(join(tmpdir(), 'ncatd-apps-'))
+const home = join(base, 'home')
+mkdirSync(home)
+
+const freePort = () =>
+  new Promise((done) => {
+    const s = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = s.address()
+      s.close(() => done(port))
+    })
+  })
+const run = (...args) => execFileSync(ncatd, [...args, '--home', home], { encoding: 'utf8', timeout: 120_000 })
+const statusOrNull = () => {
+  try {
+    return JSON.parse(execFileSync(ncatd, ['status', '--json', '--home', home], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  } catch (err) {
+    try {
+      return JSON.parse(err.stdout) // the exit code tells that not all is well yet
+    } catch {
+      return null
+    }
+  }
+}
+
+// until waits for something that holds of the status.
+async function until(what, holds, seconds = 90) {
+  const deadline = Date.now() + seconds * 1000
+  for (;;) {
+    const st = statusOrNull()
+    if (st && holds(st)) return st
+    assert(Date.now() < deadline, `waited in vain for ${what}: ${JSON.stringify(st?.apps)}`)
+    await new Promise((wake) => setTimeout(wake, 300))
+  }
+}
+
+const frameworks = ['koishi', 'napcat-ts', 'zerobot', 'reverse']
+const allUp = (st) => st.accounts[0].state === 'online' && st.apps.every((a) => a.state === 'online')
+
+// ask says one line and wants one answer of the one app that is meant.
+function ask(name, text) {
+  const out = run('sim', 'say', '--group', GROUP, `/${name} ${text}`, '--wait', '20s', '--quiet', '700ms')
+  const answers = out.split('\n').filter((l) => l.includes(`${name}: ${text}`))
+  assert.equal(answers.length, 1, `${name} answered ${JSON.stringify(out)}`)
+}
+
+async function main() {
+  const [outside, behind] = [await freePort(), await freePort()]
+  writeFileSync(
+    join(base, 'nginx.conf'),
+    `daemon off; worker_processes 1; pid ${base}/nginx.pid; error_log ${base}/nginx.log;
+events {}
+http {
+  access_log off; client_body_temp_path ${base}/n1; proxy_temp_path ${base}/n2; fastcgi_temp_path ${base}/n3; uwsgi_temp_path ${base}/n4; scgi_temp_path ${base}/n5;
+  server {
+    listen 127.0.0.1:${outside};
+    location /bot/ws { proxy_pass http://127.0.0.1:${behind}; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }
+  }
+}
+`,
+  )
+  const nginx = spawn('nginx', ['-c', join(base, 'nginx.conf'), '-e', join(base, 'nginx.log')], { stdio: 'inherit' })
+  const app = (name, command, more = '') => `  - name: ${name}\n    run: {command: ${JSON.stringify(command)}, dir: ${JSON.stringify(here)}${more}}\n`
+  writeFileSync(
+    join(home, 'ncatd.yaml'),
+    'accounts: [{name: main}]\napps:\n' +
+      app('koishi', ['node', 'apps/koishi.cjs']) +
+      app('napcat-ts', ['node', 'apps/napcat-ts.mjs']) +
+      '    events: {prefixes: ["/napcat-ts"]}\n' +
+      app('zerobot', [resolve(process.argv[3])]) +
+      app('reverse', ['node', 'apps/reverse.cjs'], `, env: {BEHIND: "${behind}"}`) +
+      `    transports: [reverse]\n    reverse: {url: "ws://127.0.0.1:${outside}/bot/ws", interval: 500ms}\n`,
+    { mode: 0o600 },
+  )
+  try {
+    run('start', '--sim', '--yes', '-d')
+    const first = await until('all apps', allUp)
+    for (const name of frameworks) ask(name, 'one')
+    assert.equal(first.apps.find((a) => a.name === 'koishi').refused, 0)
+
+    run('sim', 'crash', '--master')
+    await until('NapCat again', (st) => st.accounts[0].restarts > 0 && allUp(st))
+    for (const name of frameworks) ask(name, 'two')
+
+    process.kill(first.pid, 'SIGKILL')
+    run('start', '--sim', '--yes', '-d')
+    const last = await until('all apps after ncatd was killed', (st) => st.pid !== first.pid && allUp(st))
+    for (const name of frameworks) ask(name, 'three')
+    for (const a of last.apps) {
+      if (a.name === 'koishi') continue // its adapter may end by itself while nobody listens
+      assert.equal(a.pid, first.apps.find((b) => b.name === a.name).pid, `${a.name} was restarted`)
+    }
+    run('stop')
+    for (const a of last.apps) assert.throws(() => process.kill(a.pid, 0), `${a.name} outlived ncatd`)
+  } finally {
+    nginx.kill()
+    try {
+      run('stop')
+    } catch {
+      // it has stopped
+    }
+  }
+}
+
+main()
+  .then(() => {
+    rmSync(base, { recursive: true, force: true })
+    console.log('apps: Koishi, node-napcat-ts, ZeroBot and a bot behind nginx hear, answer once and outlive NapCat and ncatd: ok')
+    process.exit(0)
+  })
+  .catch((err) => {
+    console.error('apps:', err, 'kept:', base)
+    process.exit(1)
+  })

@@ -1,0 +1,13 @@
+// A bot on node-napcat-ts, as ncatd runs it.
+import { NCWebsocket, Structs } from 'node-napcat-ts'
+
+const bot = new NCWebsocket({
+  baseUrl: process.env.ONEBOT_URL,
+  accessToken: process.env.ONEBOT_TOKEN,
+  reconnection: { enable: true, attempts: 1000, delay: 200 },
+})
+bot.on('message.group', (m) => {
+  const found = /^\/napcat-ts (.*)/.exec(m.raw_message)
+  if (found) bot.send_group_msg({ group_id: m.group_id, message: [Structs.text('napcat-ts: ' + found[1])] })
+})
+await bot.connect()
