@@ -23,6 +23,8 @@ declare module "ncat/test" {
   /** One message that holds all the parts. */
   export function wantLike(...parts: string[]): void;
   export function wantNothing(): void;
+  /** The texts of the messages that the bot sent since the last look. */
+  export function sent(): string[];
   /** A call of an action with these params among its own. */
   export function wantCall(action: string, params?: Record<string, unknown>): void;
   export function wantNoCall(...actions: string[]): void;
