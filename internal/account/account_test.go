@@ -260,6 +260,9 @@ func TestAKickIsFollowedByAPause(t *testing.T) {
 			s.emit(Kicked{"x"})
 			s.state("backoff", ReasonKicked)
 			s.want("stop", n)
+			if n == 1 && slices.Index(s.did, "disconnect") > slices.Index(s.did, "stop") || !slices.Contains(s.did, "disconnect") {
+				t.Errorf("the link was kept while the process ended: %v", s.did)
+			}
 			pause := time.Until(s.a.Snapshot().NextTry)
 			if want := p.Supervisor.Pause(n, 0); pause != want || pause <= last {
 				t.Errorf("kick %d: a pause of %v, want %v, more than %v", n, pause, want, last)

@@ -177,3 +177,17 @@ func TestWhatTheHostSays(t *testing.T) {
 		t.Errorf("%q", f.Past.Nickname)
 	}
 }
+
+// The time between heartbeats is what the last one said that said it.
+func TestTheIntervalOfHeartbeats(t *testing.T) {
+	f, at := online()
+	for _, tt := range []struct{ says, want time.Duration }{{10 * time.Second, 10 * time.Second}, {0, 10 * time.Second}, {time.Minute, time.Minute}} {
+		f, at = after(f, at, Beat{Online: true, Every: tt.says})
+		if f.Link.BeatEvery != tt.want {
+			t.Errorf("says %v: %v, want %v", tt.says, f.Link.BeatEvery, tt.want)
+		}
+		if late := at.Add(3 * tt.want); !f.silent(testPolicy, late) || f.silent(testPolicy, late.Add(-1)) {
+			t.Errorf("says %v: silent too early or too late", tt.says)
+		}
+	}
+}
