@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -48,15 +49,10 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 		return api.ReloadResponse{}, err
 	}
 	r := api.ReloadResponse{Applied: []string{}, Restart: []string{}}
-	old, oldSecrets := d.cfg, d.secrets
-	d.cfg, d.secrets = cfg, secrets
+	old := d.cfg
 	done := false
-	defer func() {
-		if !done { // it panics
-			d.cfg, d.secrets = old, oldSecrets
-		}
-	}()
-
+	defer d.undoUnless(&done, d.inForceLocked())
+	d.cfg, d.secrets = cfg, secrets
 	if old.Log.Level != cfg.Log.Level && d.o.LogLevel != nil {
 		if err := d.o.LogLevel.UnmarshalText([]byte(cfg.Log.Level)); err == nil {
 			r.Applied = append(r.Applied, "log.level")
@@ -87,13 +83,58 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 		r.Restart = append(r.Restart, "control")
 	}
 	d.reloadAlerts(old.Alerts, cfg.Alerts, &r)
-	d.reloadAccountsLocked(old, cfg, &r)
+	gone := d.reloadAccountsLocked(old, cfg, &r)
 	for _, name := range d.apps.start(d.run, cfg, secrets) {
 		r.Applied = append(r.Applied, "apps."+name)
 	}
-	done = true
 	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)
+	done = true
+	for _, s := range gone {
+		s.cancel()
+	}
 	return r, nil
+}
+
+// inForce is what a reload changes.
+type inForce struct {
+	cfg     *config.Config
+	secrets *config.Secrets
+	slots   []*slot
+	next    []*napCatConfig // of slots
+	level   slog.Level
+}
+
+func (d *Daemon) inForceLocked() inForce {
+	f := inForce{cfg: d.cfg, secrets: d.secrets, slots: slices.Clone(d.slots)}
+	for _, s := range d.slots {
+		f.next = append(f.next, s.next)
+	}
+	if d.o.LogLevel != nil {
+		f.level = d.o.LogLevel.Level()
+	}
+	return f
+}
+
+// undoUnless brings back what was in force before a reload that panics.
+func (d *Daemon) undoUnless(done *bool, was inForce) {
+	if *done {
+		return
+	}
+	for _, s := range d.slots {
+		if !slices.Contains(was.slots, s) {
+			s.cancel()
+		}
+	}
+	d.cfg, d.secrets, d.slots = was.cfg, was.secrets, was.slots
+	for i, s := range was.slots {
+		s.next = was.next[i]
+	}
+	if d.o.LogLevel != nil {
+		d.o.LogLevel.Set(was.level)
+	}
+	d.bots.live(was.cfg.Bot)
+	d.alerts.configure(was.cfg.Alerts)
+	d.apps.start(d.run, was.cfg, was.secrets)
 }
 
 // napcatOf leaves out what belongs to each account's start.
@@ -103,7 +144,9 @@ func napcatOf(c *config.Config) config.NapCat {
 	return n
 }
 
-func (d *Daemon) reloadAccountsLocked(old, cfg *config.Config, r *api.ReloadResponse) {
+// reloadAccountsLocked starts the accounts that are new, and returns those that
+// are to be ended.
+func (d *Daemon) reloadAccountsLocked(old, cfg *config.Config, r *api.ReloadResponse) (gone []*slot) {
 	var slots []*slot
 	for _, c := range cfg.Accounts {
 		key := "accounts." + c.Name
@@ -112,6 +155,7 @@ func (d *Daemon) reloadAccountsLocked(old, cfg *config.Config, r *api.ReloadResp
 		if err != nil {
 			s = d.newSlot(next, d.o.Only == "" || d.o.Only == c.Name)
 			d.startLocked(s)
+			d.slots = append(d.slots, s) // so that it is not lost if this panics
 			slots = append(slots, s)
 			r.Applied = append(r.Applied, key)
 			continue
@@ -126,11 +170,12 @@ func (d *Daemon) reloadAccountsLocked(old, cfg *config.Config, r *api.ReloadResp
 	}
 	for _, s := range d.slots {
 		if !slices.Contains(slots, s) {
-			s.cancel()
+			gone = append(gone, s)
 			r.Applied = append(r.Applied, "accounts."+s.acc.Name())
 		}
 	}
 	d.slots = slots
+	return gone
 }
 
 // sameAccount reports whether an account started with the old config needs no
