@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-doctor e2e-systemd e2e-container bench-idle large bench soak fuzz fmt lint generate api check cross vuln release clean
+.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ bench-gateway: ## the gateway beside a floor that reads a frame once and writes 
 
 e2e-kills: ## fifty upgrades killed with -9 at random moments; KILLS asks for another number
 	E2E_KILLS=$(or $(KILLS),50) $(GO) test -tags e2e -count=1 -timeout 30m -v -run UpgradeKilled ./cmd/ncatd
+
+e2e-damaged: ## each file of a home damaged in each way: every command works, or names the file and a remedy
+	E2E_DAMAGED=1 $(GO) test -tags e2e -count=1 -timeout 20m -run DamagedHome ./cmd/ncatd
 
 e2e-doctor: ## the command that doctor names, run in a bare Debian (root; debootstrap). E2E_SUITE: of another release
 	E2E_DOCTOR=1 $(GO) test -tags e2e -count=1 -timeout 20m -v -run Doctor ./cmd/ncatd
@@ -105,6 +108,11 @@ soak: ## accounts on the simulator under random faults for SOAK (10m): availabil
 	@mkdir -p bin
 	$(GO) build -o bin/soak ./internal/soak
 	bin/soak faults -for $(or $(SOAK),10m)
+
+soak-limits: ## accounts on the simulator without descriptors, processes, memory and disk in turn: none lost, no copy, no spin
+	@mkdir -p bin
+	$(GO) build -o bin/soak ./internal/soak
+	bin/soak limits
 
 e2e-login: build ## every way to log in, on real terminals (needs tmux and zbarimg)
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -175,6 +178,13 @@ func (a *app) explain(err error) (msg, hint string) {
 	if errors.As(err, &pe) && errors.Is(pe.Err, syscall.EROFS) {
 		return a.t("err.read_only", pe.Path), a.t("hint.read_only")
 	}
+	if d, ok := atomicfile.Damaged(err); ok && a.inHome(d.Path) {
+		return a.t("err.damaged", d.Path, printable(d.Err.Error())), a.t("hint.damaged", shellQuote(d.Path), shellQuote(d.Path+".damaged"))
+	}
+	var oe *net.OpError
+	if errors.As(err, &oe) && oe.Addr != nil && errors.Is(oe.Err, fs.ErrPermission) {
+		return a.t("err.no_permission", oe.Addr), a.t("hint.no_permission")
+	}
 	if errors.As(err, &pe) && errors.Is(pe.Err, fs.ErrPermission) {
 		return a.t("err.no_permission", pe.Path), a.t("hint.no_permission")
 	}
@@ -182,6 +192,18 @@ func (a *app) explain(err error) (msg, hint string) {
 		return err.Error(), a.t("hint.port_taken")
 	}
 	return err.Error(), ""
+}
+
+// inHome reports whether a path is one of the home's.
+func (a *app) inHome(path string) bool {
+	h := a.foundHome
+	if h == "" {
+		var err error
+		if h, err = home.Find(a.homeFlag, a.getenv, ".ncatd"); err != nil {
+			return false
+		}
+	}
+	return strings.HasPrefix(path, string(h)+string(filepath.Separator))
 }
 
 // explainAPI words a request that the daemon refused.

@@ -29,6 +29,12 @@ var (
 // reservedEnv are the variables that ncatd sets for a NapCat by itself.
 var reservedEnv = []string{"HOME", "NAPCAT_WORKDIR", "NAPCAT_QUICK_ACCOUNT", "NAPCAT_WEBUI_SECRET_KEY", "NCATD_NAPCAT_MAIN"}
 
+// complaint is what is told once.
+type complaint struct {
+	place Place
+	key   string
+}
+
 // report adds a problem at the place where key was set.
 func (d *decoder) report(key, code string, args ...any) {
 	p, ok := d.places[key]
@@ -43,10 +49,12 @@ func (d *decoder) report(key, code string, args ...any) {
 	if !ok {
 		p = Place{File: d.file}
 	}
-	for _, told := range d.problems {
-		if told.Place == p && told.Key == key {
-			return // what could not be read is no value to judge
-		}
+	for ; d.known < len(d.problems); d.known++ {
+		told := d.problems[d.known]
+		d.told[complaint{told.Place, told.Key}] = true
+	}
+	if d.told[complaint{p, key}] {
+		return // what could not be read is no value to judge
 	}
 	d.add(p, key, code, args...)
 }

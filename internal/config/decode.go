@@ -45,10 +45,12 @@ type decoder struct {
 	source   string           // set while a variable or flag is applied
 	places   map[string]Place // key -> where it was set last
 	problems []Problem
+	told     map[complaint]bool // of the first known problems
+	known    int
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, places: map[string]Place{}}
+	return &decoder{file: file, places: map[string]Place{}, told: map[complaint]bool{}}
 }
 
 // document parses src and fills c from it.

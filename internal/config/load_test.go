@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/e2e/cost"
 )
 
 // problems returns what is wrong with src, one "line:column code" a problem.
@@ -280,6 +283,35 @@ func TestRenewSecrets(t *testing.T) {
 	}
 }
 
+// frugal is what a config may cost.
+var frugal = cost.Bounds{Memory: 4 << 10, MemoryAnyway: 4 << 20, Time: 20 * time.Microsecond, TimeAnyway: 200 * time.Millisecond}
+
+// TestCostOfConfigs: aliases of aliases, depth, keys without end and problems
+// without end cost no more than their bytes.
+func TestCostOfConfigs(t *testing.T) {
+	laughs := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := range 12 {
+		n, was := strconv.Itoa(i+1), strconv.Itoa(i)
+		laughs += "a" + n + ": &a" + n + " [" + strings.Repeat("*a"+was+", ", 10) + "x]\n"
+	}
+	for name, src := range map[string]string{
+		"billion laughs": laughs,
+		"in a value":     laughs + "accounts: *a12\nbot: {plugin_config: {p: *a12}}\n",
+		"deep lists":     strings.Repeat("[", 20_000),
+		"deep maps":      "bot: {plugin_config: {p: " + strings.Repeat("{a: ", 9000) + "1" + strings.Repeat("}", 9000) + "}}",
+		"many keys":      strings.Repeat("kxxxxxxx: 1\n", 20_000),
+		"one key":        strings.Repeat("log: {}\n", 20_000),
+		"accounts":       "accounts:\n" + strings.Repeat("- {name: a, onebot: {port: 70000}}\n", 5_000),
+		"a long line":    "log: {level: " + strings.Repeat("x", 200_000) + "}",
+		"merges":         "x: &x {a: 1}\ny: {" + strings.Repeat("<<: *x, ", 10_000) + "}",
+		"quotes":         "bot: {prefixes: [" + strings.Repeat("“”，", 10_000) + "]}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			frugal.Hold(t, len(src), func() { _, _ = Parse("f", []byte(src)) })
+		})
+	}
+}
+
 // FuzzLoad holds that no text makes the loader panic, that a problem always has
 // words and a place, and that what loads is within its limits.
 func FuzzLoad(f *testing.F) {
@@ -289,6 +321,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("? {a: b}\n: c\n")
 	f.Fuzz(func(t *testing.T, src string) {
 		c, err := Parse("f", []byte(src))
+		frugal.Hold(t, len(src), func() { _, _ = Parse("f", []byte(src)) })
 		if err != nil {
 			var ce *Error
 			if !errors.As(err, &ce) || len(ce.Problems) == 0 {

@@ -130,11 +130,13 @@ func readSecrets(path string) (f secretsFile, changed bool, err error) {
 		changed = true
 	case err == nil && len(bytes.Trim(b, "\x00 \t\r\n")) == 0:
 		changed = true // emptied, as by a loss of power: new tokens do as well
+	case errors.Is(err, errNotRegular):
+		return f, false, fmt.Errorf("read secrets: %w", &atomicfile.DamagedError{Path: path, Err: errNotRegular})
 	case err != nil:
 		return f, false, fmt.Errorf("read secrets: %w", err)
 	default:
 		if err := json.Unmarshal(b, &f); err != nil {
-			return f, false, fmt.Errorf("read secrets: %s is not valid JSON; remove it and new tokens are made: %w", path, err)
+			return f, false, fmt.Errorf("read secrets: %w", &atomicfile.DamagedError{Path: path, Err: err})
 		}
 		if fi, err := os.Stat(path); err == nil && fi.Mode().Perm()&0o077 != 0 {
 			changed = true // written anew with the right mode

@@ -39,7 +39,7 @@ func asStarted(t testing.TB, dir string, c *config.Config, log slog.Handler) (d 
 			LoadSecrets: func(c *config.Config) (*config.Secrets, error) { return config.EnsureSecrets(h.Secrets(), c, "") },
 		},
 		log: slog.New(log), hub: new(control.Hub), metrics: control.NewMetrics(), notify: systemd.New(), store: store,
-		sampler: proc.NewSampler(), ports: NewPorts(), cfg: c, ailing: make(chan struct{}, 1),
+		sampler: proc.NewSampler(), ports: NewPorts(), configured: configured{cfg: c}, ailing: make(chan struct{}, 1),
 	}
 	d.health = health.New(d.log, d.degraded)
 	if d.secrets, err = d.o.LoadSecrets(c); err != nil {
@@ -49,7 +49,7 @@ func asStarted(t testing.TB, dir string, c *config.Config, log slog.Handler) (d 
 		t.Fatalf("a config that loads does not start: %v", err)
 	}
 	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, d.log)
-	d.display = launch.NewDisplay(launch.DisplayOptions{Mode: c.Display})
+	d.display = launch.NewDisplay(t.Context(), launch.DisplayOptions{Mode: c.Display})
 	d.alerts, d.apps = newAlerts(d), newApps(d)
 	d.run, d.cancel = context.WithCancelCause(context.Background())
 	for _, a := range c.Accounts {
@@ -75,7 +75,7 @@ func begin(t testing.TB, d *Daemon, dir string) {
 	if _, err := control.New(control.Options{Backend: d, Hub: d.hub, Log: d.log, Metrics: control.NewMetrics(), Socket: d.o.Home.Socket(), Listen: c.Control.Listen, Token: d.secrets.Control, LogDir: dir}); err != nil {
 		t.Fatalf("control: %v", err)
 	}
-	eventLog(d.log, c.Log.Events)
+	eventLog(t.Context(), d.log, c.Log.Events)
 	if spec := c.Supervisor.RestartAt; spec != "" {
 		s, err := schedule.Parse(spec, time.Local)
 		if err != nil {

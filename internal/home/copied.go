@@ -2,7 +2,6 @@ package home
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,7 +46,7 @@ func (d Dir) Claim() (copied bool, err error) {
 	if b, err = json.Marshal(here); err != nil {
 		return copied, err
 	}
-	if err := root.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := root.RemoveAll(name); err != nil {
 		return copied, fmt.Errorf("claim the home: %w", err)
 	}
 	if err := root.WriteFile(name, append(b, '\n'), 0o600); err != nil {
@@ -71,7 +70,7 @@ func forgetProcesses(root *os.Root) error {
 		}
 	}
 	for _, n := range names {
-		if err := root.Remove(n); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := root.RemoveAll(n); err != nil { // whatever is there by now
 			return err
 		}
 	}

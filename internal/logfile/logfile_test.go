@@ -16,6 +16,8 @@ import (
 
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
+
+	"github.com/ncatd/ncatd/internal/e2e/cost"
 )
 
 func TestWriterRotatesUnderACap(t *testing.T) {
@@ -221,6 +223,11 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte("01-01 12:00:02 [\x1b[32minfo\x1b[39m] nick | two"), "main")
 	f.Fuzz(func(t *testing.T, line []byte, account string) {
 		p := parser{account: account, mtime: time.Unix(1e9, 0)}
+		cost.Bounds{Memory: 256, MemoryAnyway: 64 << 10, Time: time.Microsecond, TimeAnyway: 100 * time.Millisecond}.Hold(t, len(line), func() {
+			q := parser{account: account, mtime: time.Unix(1e9, 0)}
+			q.line(line)
+			Summarize(line)
+		})
 		if r := p.line(line); r != nil && !slices.Contains([]string{"debug", "info", "warn", "error"}, r.Level) {
 			t.Errorf("%q has level %q", line, r.Level)
 		}

@@ -99,7 +99,7 @@ func (h *host) spawn(spec Spec) (*Process, error) {
 	cmd.Env = append(append([]string(nil), spec.Env...), MarkerEnv+"="+spec.Marker)
 	cmd.ExtraFiles = spec.Files
 	if spec.Output != "" {
-		out, err := atomicfile.OpenFile(spec.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+		out, err := emptied(spec.Output)
 		if err != nil {
 			return nil, fmt.Errorf("output of %s: %w", filepath.Base(spec.Path), err)
 		}
@@ -343,4 +343,19 @@ func (h *host) left(root Identity, marker string) ([]Info, error) {
 		return nil, err
 	}
 	return h.survivors(list, root, marker)
+}
+
+// emptied opens the file at path for a new process, empty. Whatever else lies
+// there, such as a folder or a file that we may not write, makes way: what an
+// earlier process wrote is of no use any more.
+func emptied(path string) (*os.File, error) {
+	const flags = os.O_APPEND | os.O_CREATE | os.O_WRONLY | os.O_TRUNC
+	f, err := atomicfile.OpenFile(path, flags, 0o600)
+	if _, damaged := atomicfile.Damaged(err); !damaged && !errors.Is(err, os.ErrPermission) {
+		return f, err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return nil, err
+	}
+	return atomicfile.OpenFile(path, flags, 0o600)
 }

@@ -7,6 +7,7 @@
 //	soak faults -for 10m -accounts 3   random faults; availability, messages, memory
 //	soak kills -n 100                  ncatd killed at random moments; copies, survivors
 //	soak spawn -n 10                   NapCat killed in a row; when its successors come
+//	soak limits -each 30s              without descriptors, processes, memory, disk
 //	soak many -accounts 10             all online, a crash loop and a forgotten QR code among them
 //
 // It exits with 1 if what it saw is not what ncatd promises.
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string) error {
 		length   = fs.Duration("for", 10*time.Minute, "faults: how long")
 		n        = fs.Int("n", 100, "kills: how many")
 		accounts = fs.Int("accounts", 3, "how many accounts")
+		each     = fs.Duration("each", 30*time.Second, "limits: how long each of them lasts")
 		seed     = fs.Uint64("seed", uint64(time.Now().UnixNano()), "of chance")
 		dir      = fs.String("home", "", "folder to work in; empty: a temporary one, removed if all went well")
 	)
@@ -70,6 +72,8 @@ func run(ctx context.Context, args []string) error {
 		err = s.kills(ctx, *n)
 	case "spawn":
 		err = s.spawn(ctx, *n)
+	case "limits":
+		err = s.limits(ctx, *accounts, *each)
 	case "many":
 		err = s.many(ctx, *accounts)
 	default:

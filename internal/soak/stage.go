@@ -39,6 +39,7 @@ type stage struct {
 	client  *client.Client
 	names   []string
 	watched *census
+	unmount func() error // of the home, if it is a small disk of its own
 }
 
 func newStage(dir string, seed uint64) (*stage, error) {
@@ -204,7 +205,11 @@ func (s *stage) end() error {
 			}
 		}
 	}
-	return errors.Join(err, s.watched.stop(), s.log.Close())
+	err = errors.Join(err, s.watched.stop(), s.log.Close())
+	if s.unmount != nil {
+		err = errors.Join(err, s.unmount())
+	}
+	return err
 }
 
 // remove removes the home, read-only releases included.

@@ -39,7 +39,7 @@ func (s *Store) readDigestLock() (digestLock, error) {
 		return l, err
 	}
 	if err := json.Unmarshal(b, &l); err != nil {
-		return l, fmt.Errorf("%s: %w", s.digestLockPath(), err)
+		return l, &atomicfile.DamagedError{Path: s.digestLockPath(), Err: err}
 	}
 	if l.Schema > digestLockSchema {
 		return l, fmt.Errorf("%s was written by a newer ncatd (schema %d)", s.digestLockPath(), l.Schema)

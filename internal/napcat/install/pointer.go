@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/atomicfile"
@@ -36,7 +37,41 @@ const pointerSchema = 1
 // maxPrevious bounds the history; what keeps releases on disk is Prune.
 const maxPrevious = 16
 
+// readPointer reads the pointer. In the place of a damaged one, as a loss of power
+// leaves it, comes what is installed.
 func (s *Store) readPointer() (pointer, error) {
+	p, err := s.parsePointer()
+	if _, damaged := atomicfile.Damaged(err); damaged {
+		return s.rebuiltPointer()
+	}
+	return p, err
+}
+
+// rebuiltPointer is a pointer to the newest NapCat and QQ that are whole.
+func (s *Store) rebuiltPointer() (pointer, error) {
+	p := pointer{Schema: pointerSchema}
+	pair := Pair{State: Trial}
+	for product, r := range map[Product]*Release{NapCat: &pair.NapCat, QQ: &pair.QQ} {
+		all, err := s.installed(product, nil)
+		if err != nil {
+			return p, err
+		}
+		i := slices.IndexFunc(all, func(i Installed) bool { return whole(product, i.Dir) == nil })
+		if i < 0 {
+			return p, nil
+		}
+		*r = Release{Version: all[i].Version, Dir: all[i].Dir, SHA256: all[i].SHA256, Source: all[i].Source}
+		pair.Since = all[i].Installed
+	}
+	pair, err := s.relative(pair)
+	if err != nil {
+		return p, err
+	}
+	p.Current = &pair
+	return p, nil
+}
+
+func (s *Store) parsePointer() (pointer, error) {
 	b, err := os.ReadFile(s.pointer())
 	if errors.Is(err, fs.ErrNotExist) {
 		return pointer{Schema: pointerSchema}, nil
@@ -46,7 +81,7 @@ func (s *Store) readPointer() (pointer, error) {
 	}
 	var p pointer
 	if err := json.Unmarshal(b, &p); err != nil {
-		return pointer{}, fmt.Errorf("%s: %w", s.pointer(), err)
+		return pointer{}, &atomicfile.DamagedError{Path: s.pointer(), Err: err}
 	}
 	if p.Schema > pointerSchema {
 		return pointer{}, fmt.Errorf("%s was written by a newer ncatd (schema %d)", s.pointer(), p.Schema)
@@ -62,6 +97,14 @@ func (s *Store) writePointer(p pointer) error {
 	b, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return err
+	}
+	if _, err := s.parsePointer(); err != nil {
+		if _, damaged := atomicfile.Damaged(err); damaged {
+			aside := s.pointer() + ".damaged"
+			if err := errors.Join(os.RemoveAll(aside), os.Rename(s.pointer(), aside)); err != nil {
+				return err
+			}
+		}
 	}
 	return atomicfile.Write(s.pointer(), append(b, '\n'), 0o644)
 }

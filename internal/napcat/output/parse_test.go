@@ -3,7 +3,10 @@ package output
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/internal/e2e/cost"
 )
 
 // record writes a line as NapCat's logger does (contract A.11).
@@ -207,6 +210,11 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		var p Parser
+		cost.Bounds{Memory: 256, MemoryAnyway: 64 << 10, Time: time.Microsecond, TimeAnyway: 100 * time.Millisecond}.Hold(t, len(a)+len(b), func() {
+			var q Parser
+			q.Parse(a)
+			q.Parse(b)
+		})
 		for _, raw := range [][]byte{a, b, a} {
 			l := p.Parse(raw)
 			if !utf8.ValidString(l.Text) || strings.ContainsAny(l.Text, "\x1b\n\r\x00") && !strings.Contains(string(raw), "\n") {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // tight keep a fuzzed archive from taking long.
@@ -35,8 +36,13 @@ func frugal(t *testing.T, n int, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	began := time.Now()
 	f()
+	took := time.Since(began)
 	runtime.ReadMemStats(&after)
+	if most := 10*time.Second + time.Duration(n)*time.Millisecond; took > most {
+		t.Errorf("%d bytes took %v, more than %v", n, took, most)
+	}
 	if got, most := after.TotalAlloc-before.TotalAlloc, uint64(2*maxWindow+16<<20+n*1024); got > most {
 		t.Errorf("%d bytes took %d bytes of memory, more than %d", n, got, most)
 	}
