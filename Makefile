@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
+.PHONY: catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -164,6 +164,12 @@ vuln: ## known vulnerabilities in what is linked (needs the network)
 
 release: ## all files of a release into dist/, signed; needs VERSION=1.2.3 and NCATD_SIGNING_KEY (docs/releasing.md)
 	$(GO) run ./internal/release build -version "$(VERSION)" -out dist
+
+catalogue: ## check the catalogue of NapCat and QQ; OUT=DIR signs it for the release called catalogue (docs/releasing.md)
+	$(GO) run ./internal/release catalogue $(if $(OUT),-out $(OUT))
+
+self-kills: ## `self upgrade` killed with -9 at random moments, KILLS (100) times: whatever lies at the path starts
+	E2E_KILLS=$(or $(KILLS),100) $(GO) test -tags e2e -count=1 -timeout 30m -v -run SelfUpgradeKilled ./cmd/ncatd
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -155,6 +155,11 @@ var scenes = map[string]scene{
 			`+ printf 'services:\n  napcat:\n    image: mlikiowa/napcat-docker\n    volumes:\n      - ./config:/app/napcat/config\n' > docker-compose.yml`, "+ cp -r ~/Napcat/config .",
 			"ncatd import --dry-run", "ncatd import --dry-run docker-compose.yml"),
 		[]example{{line: "ncatd import ~/Napcat", answer: "n\n", exit: []int{1}}})},
+	// Where nothing is published; TestSelfUpgrade has one that is.
+	"no releases": {noConfig: true, examples: []example{
+		{line: "ncatd self upgrade", exit: []int{1}}, {line: "ncatd self upgrade --check", exit: []int{1}}, {line: "ncatd self upgrade --version 1.2.3", exit: []int{1}},
+		{line: "ncatd self upgrade --channel beta --check --json", exit: []int{1}}, {line: "ncatd self rollback", exit: []int{1}},
+	}},
 	"an empty home": {noConfig: true, examples: slices.Concat(
 		plain("ncatd init", "+ rm n/ncatd.yaml", "ncatd init --uin 10001", "ncatd version", "ncatd version --json",
 			"ncatd completion bash > /etc/bash_completion.d/ncatd", `ncatd completion zsh > "${fpath[1]}/_ncatd"`, "ncatd completion fish > ~/.config/fish/completions/ncatd.fish",

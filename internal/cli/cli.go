@@ -25,6 +25,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/home"
 )
 
@@ -70,6 +71,11 @@ type DaemonOptions struct {
 	// Ready is called once, when the control API listens and the accounts are
 	// being driven. It may be nil.
 	Ready func()
+	// Again is called when this process shall begin anew after StartDaemon has
+	// returned.
+	Again func()
+	// Left is a version of this program that was left for the one before.
+	Left *api.LeftVersion
 	// Reload and Dump deliver SIGHUP and SIGUSR1. They may be nil.
 	Reload, Dump <-chan struct{}
 }
@@ -82,7 +88,7 @@ var commands = []func(*app) *cobra.Command{
 	newLogin, newLogout, newConsole,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,
-	newConfig, newApp, newPlugin, newAlert, newBackup, newRestore, newService,
+	newConfig, newApp, newPlugin, newAlert, newBackup, newRestore, newService, newSelf,
 	newSim, newVersion,
 }
 

@@ -5,11 +5,28 @@ package cli
 import (
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
+
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 // detachedProcess makes a child that no terminal and no shell takes along.
 func detachedProcess() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// detachedAs is [detachedProcess] as the user of another process.
+func (a *app) detachedAs(id proc.Identity) *syscall.SysProcAttr {
+	attr := detachedProcess()
+	uid, err := strconv.Atoi(id.UID)
+	if err == nil && a.priv.euid() == 0 && uid != 0 {
+		who := accountOf(uid, uid, "/")
+		attr.Credential = &syscall.Credential{Uid: uint32(who.uid), Gid: uint32(who.gid)}
+		for _, g := range who.groups {
+			attr.Credential.Groups = append(attr.Credential.Groups, uint32(g))
+		}
+	}
+	return attr
+}
 
 // hangups delivers SIGHUP and SIGUSR1 until stop is called.
 func hangups() (reload, dump <-chan struct{}, stop func()) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -16,6 +17,38 @@ type versionsLine struct {
 	install.Versions
 	Known []catalogue.NapCat `json:"known_napcat"`
 	QQ    []string           `json:"known_qq"`
+	// Catalogue is what the known ones stand in.
+	Catalogue catalogueLine `json:"catalogue"`
+}
+
+// catalogueLine says where a catalogue comes from: built_in, the copy in the
+// home that was fetched and verified, or the user's own address.
+type catalogueLine struct {
+	Updated string `json:"updated"`
+	From    string `json:"from"`
+}
+
+const builtIn = "built_in"
+
+// refreshCatalogue fetches a newer catalogue: from the user's own source, or the
+// signed one beside the releases.
+func (a *app) refreshCatalogue(ctx context.Context, s *install.Store, source string) (*catalogue.Catalogue, error) {
+	if source != "" {
+		return s.RefreshCatalogue(ctx, source, nil)
+	}
+	p, err := publisher("")
+	if err != nil {
+		return nil, err
+	}
+	b, via, err := p.Catalogue(ctx)
+	if err != nil {
+		return nil, &install.CatalogueError{Source: p.Base, Err: err}
+	}
+	c, _, err := s.TakeCatalogue(b)
+	if err != nil {
+		return nil, &install.CatalogueError{Source: via, Err: err}
+	}
+	return c, nil
 }
 
 func newVersions(a *app) *cobra.Command {
@@ -31,7 +64,7 @@ func newVersions(a *app) *cobra.Command {
 			source = in.cfg.NapCat.Catalogue
 		}
 		if refresh {
-			got, err := in.store.RefreshCatalogue(c.Context(), source, nil)
+			got, err := a.refreshCatalogue(c.Context(), in.store, source)
 			if err != nil {
 				return err
 			}
@@ -44,22 +77,31 @@ func newVersions(a *app) *cobra.Command {
 			return err
 		}
 		var cat *catalogue.Catalogue
+		from := builtIn
 		if source != "" && !refresh {
+			from = source
 			cat, err = install.LoadCatalogue(c.Context(), source, nil)
 		} else {
 			cat, err = in.store.Catalogue()
+			if path, copied := in.store.CatalogueFrom(); copied {
+				from = path
+			}
 		}
 		if err != nil {
 			return err
 		}
 		if json {
-			line := versionsLine{Versions: v, Known: cat.NapCat}
+			line := versionsLine{Versions: v, Known: cat.NapCat, Catalogue: catalogueLine{cat.Updated, from}}
 			for _, q := range cat.QQ {
 				line.QQ = append(line.QQ, q.Version)
 			}
 			return a.out.json(line, false)
 		}
 		a.versionsTable(v, cat)
+		if from == builtIn {
+			from = a.t("versions.built_in")
+		}
+		a.out.say("%s", a.t("versions.catalogue", cat.Updated, from))
 		return nil
 	})
 	f := c.Flags()

@@ -24,6 +24,7 @@ var socketOnly = []string{
 	"status", "restart", "reload", "call", "send", "events",
 	"app list", "app show",
 	"plugin list", "plugin info", "plugin enable", "plugin disable", "plugin reload",
+	"self upgrade", "self rollback", // the program is root's, and so is its folder
 	"alert list", "alert log", "alert test", "alert silence",
 	"console", "console sessions", "console revoke", "console password",
 }
@@ -33,7 +34,7 @@ var socketOnly = []string{
 var noHome = []string{
 	"", "help", "version", "completion", "__complete", "__completeNoDesc",
 	"service", "service install", "service uninstall", "service status", "service unit",
-	"sim", "sim pack", "sim qq", "config", "app", "plugin", "alert",
+	"sim", "sim pack", "sim qq", "config", "app", "plugin", "alert", "self",
 }
 
 // privileges is how a command line finds out about its rights and gives them up.

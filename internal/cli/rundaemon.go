@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,11 +36,14 @@ type daemonRun struct {
 	// daemon is stopped; with once it is stopped in any case.
 	body func(ctx context.Context, cl *client.Client) error
 	once bool
+	// again lets the daemon ask that this process begins anew: [errAgain].
+	again bool
 }
 
 var (
 	errDaemonEnded = errors.New("daemon ended")
 	errBodyDone    = errors.New("body done")
+	errAgain       = errors.New("begin anew")
 )
 
 // runDaemon runs a daemon in this process until ctx ends, it is told to stop,
@@ -84,11 +88,17 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	defer cancel(nil)
 	ready := make(chan struct{})
 	g, gctx := errgroup.WithContext(dctx)
+	var again atomic.Bool
+	beginAgain := func() { again.Store(true) }
+	if !r.again || !canExec {
+		beginAgain = nil
+	}
 	g.Go(func() error {
 		err := a.StartDaemon(dctx, DaemonOptions{
 			Home: r.home, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
 			Version: a.Version, Log: log, LogLevel: level, LogLost: lost, Only: r.only,
-			Ready:  func() { close(ready) },
+			Ready: func() { close(ready) },
+			Again: beginAgain, Left: leftVersion(),
 			Reload: reload, Dump: dump,
 		})
 		if err == nil {
@@ -110,6 +120,8 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	switch {
 	case context.Cause(dctx) == errBodyDone:
 		return bodyErr
+	case errors.Is(err, errDaemonEnded) && again.Load():
+		return errAgain
 	case errors.Is(err, errDaemonEnded):
 		return nil
 	}

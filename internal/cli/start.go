@@ -92,7 +92,7 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 	stagesShown := detached == "" && !systemd.New().On() // STATUS and the journal tell it there
 	began := time.Now()
 	err = a.runDaemon(ctx, daemonRun{
-		home: h, scripts: scripts,
+		home: h, again: true, scripts: scripts,
 		load: func() (*config.Config, error) { return a.loadConfig(a.configPath(h), extra) },
 		prepare: func(cfg *config.Config) error {
 			if o.sim {
@@ -115,6 +115,9 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 			return nil
 		},
 	})
+	if errors.Is(err, errAgain) {
+		return a.execAgain()
+	}
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,9 @@ func (a *app) printStatus(st api.Status) {
 		a.out.print("")
 		a.printApps(st.Apps)
 	}
+	if l := st.LeftVersion; l != nil {
+		a.out.print("%s", a.t("status.left_version", l.Version, l.Time.Local().Format(time.DateTime), l.Reason))
+	}
 	for _, acc := range st.Accounts {
 		switch acc.State {
 		case api.StateLoginRequired:

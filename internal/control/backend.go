@@ -73,8 +73,9 @@ type Backend interface {
 	// Reload reads the config again, applies what can be applied live and names
 	// the rest. On error the old config stays in force.
 	Reload(ctx context.Context) (api.ReloadResponse, error)
-	// Stop begins an orderly stop and returns at once.
-	Stop(keepNapCat bool)
+	// Stop begins an orderly stop and returns at once; with again the process
+	// begins anew afterwards.
+	Stop(keepNapCat, again bool)
 }
 
 // The codes of refused requests. People script against these words.

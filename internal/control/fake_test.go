@@ -125,7 +125,7 @@ func (f *fakeBackend) Command(_ context.Context, args []string, line func(json.R
 	line(json.RawMessage(`{"ok":true}`))
 	return f.note("command %s", strings.Join(args, " "))
 }
-func (f *fakeBackend) Stop(keep bool) { _ = f.note("stop %v", keep) }
+func (f *fakeBackend) Stop(keep, again bool) { _ = f.note("stop %v %v", keep, again) }
 
 type running struct {
 	backend *fakeBackend

@@ -387,6 +387,6 @@ func (s *Server) stopDaemon(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, none{})
 	_ = http.NewResponseController(w).Flush()
-	s.o.Backend.Stop(in.KeepNapCat)
+	s.o.Backend.Stop(in.KeepNapCat, in.Again)
 	return nil
 }

@@ -63,7 +63,8 @@ func TestClientReachesEveryHandler(t *testing.T) {
 		{"plugin demo true", func() error { return c.SetPlugin(ctx, "demo", true) }},
 		{"plugin demo false", func() error { return c.SetPlugin(ctx, "demo", false) }},
 		{"reload", func() error { _, err := c.Reload(ctx); return err }},
-		{"stop true", func() error { return c.Stop(ctx, true) }},
+		{"stop true false", func() error { return c.Stop(ctx, true) }},
+		{"stop true true", func() error { return c.Again(ctx) }},
 	} {
 		if err := tt.do(); err != nil {
 			t.Errorf("%s: %v", tt.want, err)

@@ -27,7 +27,7 @@ func (d *Daemon) Status() api.Status {
 	d.mu.Lock()
 	slots := append([]*slot(nil), d.slots...)
 	d.mu.Unlock()
-	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status()}
+	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status(), LeftVersion: d.o.Left}
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
 	}
@@ -237,8 +237,12 @@ func (d *Daemon) SetPlugin(ctx context.Context, id string, enabled bool) error {
 }
 
 // Stop implements [control.Backend].
-func (d *Daemon) Stop(keepNapCat bool) {
+func (d *Daemon) Stop(keepNapCat, again bool) {
 	d.mu.Lock()
+	if again && d.o.Again != nil && !d.stopping {
+		d.again = true
+		d.o.Again()
+	}
 	if keepNapCat && !d.stopping {
 		d.keep = true
 		d.display.Keep()

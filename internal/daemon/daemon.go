@@ -67,6 +67,11 @@ type Options struct {
 	// Ready is called once, when the control API listens and the accounts are
 	// being driven; nil is allowed.
 	Ready func()
+	// Again is called when the process shall begin anew after Run has returned;
+	// nil: it cannot.
+	Again func()
+	// Left is a version of this program that was left for the one before; nil: none.
+	Left *api.LeftVersion
 	// Reload and Dump deliver the signals of these names; nil is allowed.
 	Reload, Dump <-chan struct{}
 }
@@ -110,6 +115,7 @@ type configured struct {
 	secrets  *config.Secrets
 	slots    []*slot // config order
 	keep     bool    // leave NapCat running at the stop
+	again    bool    // the process goes on after the stop, with the program that lies at its path
 	stopping bool
 }
 
@@ -242,8 +248,13 @@ func (d *Daemon) serve() error {
 	}
 	d.mu.Lock()
 	d.stopping = true
+	again := d.again
 	d.mu.Unlock()
-	d.tell(d.notify.Stopping())
+	if again {
+		d.tell(d.notify.Reloading()) // the process does not end
+	} else {
+		d.tell(d.notify.Stopping())
+	}
 	d.log.Info("ncatd is stopping", "keep_napcat", d.keeps())
 	side.Wait()
 	d.wg.Wait()

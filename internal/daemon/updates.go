@@ -3,11 +3,14 @@ package daemon
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
+	"github.com/ncatd/ncatd/internal/selfupgrade"
+	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
 )
 
 const (
@@ -46,8 +49,8 @@ func newUpdates(d *Daemon) *updates {
 		d:       d,
 		current: d.store.Current,
 		newest: func(ctx context.Context) (string, error) {
-			// A newer catalogue is welcome; the built-in one does without.
-			if _, err := d.store.RefreshCatalogue(ctx, "", nil); err != nil {
+			// A newer catalogue is welcome; the one at hand does without.
+			if err := refreshCatalogue(ctx, d.store, d.log); err != nil {
 				d.log.Debug("catalogue not refreshed", "err", err)
 			}
 			return d.store.Newest(ctx, nil)
@@ -58,6 +61,29 @@ func newUpdates(d *Daemon) *updates {
 		},
 		restart: func(ctx context.Context) error { return d.Restart(ctx, "") },
 	}
+}
+
+// refreshCatalogue takes the catalogue that travels beside the releases, if it is
+// not older than the one at hand.
+func refreshCatalogue(ctx context.Context, s *install.Store, log *slog.Logger) error {
+	at, err := s.Catalogue()
+	if err != nil {
+		return err
+	}
+	roots, err := signed.Roots()
+	if err != nil {
+		return err
+	}
+	p := &selfupgrade.Publisher{Base: selfupgrade.Base, Mirrors: at.Mirrors, Roots: roots, Log: log}
+	text, via, err := p.Catalogue(ctx)
+	if err != nil {
+		return err
+	}
+	c, took, err := s.TakeCatalogue(text)
+	if err == nil && took && c.Updated > at.Updated {
+		log.Info("a newer catalogue of NapCat and QQ", "updated", c.Updated, "source", via)
+	}
+	return err
 }
 
 // run looks now and then until ctx ends.

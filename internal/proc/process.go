@@ -298,7 +298,7 @@ func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 	if err := os.Truncate(p.spec.Output, 0); p.spec.Output != "" && err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.out.logger.Warn("output not emptied", "err", err)
 	}
-	p.host.reap(p.id.PID)
+	p.host.reap(p.id.PID, p.cmd == nil)
 	if p.job != nil {
 		p.job.close()
 	}

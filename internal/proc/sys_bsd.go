@@ -22,7 +22,7 @@ func (h *host) signalOne(p Info, sig unix.Signal) error {
 
 func (h *host) awaitExit(id Identity, done <-chan struct{}) error { return h.pollExit(id, done) }
 
-func (h *host) reap(int) {}
+func (h *host) reap(int, bool) {}
 
 func session(pid int) int {
 	s, err := unix.Getsid(pid)

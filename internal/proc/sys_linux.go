@@ -117,16 +117,17 @@ func (h *host) awaitExit(id Identity, done <-chan struct{}) error {
 	}
 }
 
-// reap waits for the zombies that the session left to us as subreaper. Children
-// of other packages are in other sessions and stay theirs.
-func (h *host) reap(session int) {
+// reap waits for the zombies that the session left to us as subreaper, with its
+// leader if that was adopted: after an exec it is our child and nobody waits for
+// it. Children of other packages are in other sessions and stay theirs.
+func (h *host) reap(session int, adopted bool) {
 	list, err := h.table()
 	if err != nil {
 		return // the next one does it
 	}
 	self := os.Getpid()
 	for _, p := range list {
-		if p.PPID == self && p.State == 'Z' && p.Session == session && p.PID != session {
+		if p.PPID == self && p.State == 'Z' && p.Session == session && (p.PID != session || adopted) {
 			var ws unix.WaitStatus
 			_, _ = unix.Wait4(p.PID, &ws, unix.WNOHANG, nil) // nothing to learn from an orphan
 		}

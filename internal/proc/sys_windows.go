@@ -90,7 +90,7 @@ func (h *host) signalOne(p Info, _ syscall.Signal) error {
 
 func (h *host) awaitExit(id Identity, done <-chan struct{}) error { return h.pollExit(id, done) }
 
-func (h *host) reap(int) {}
+func (h *host) reap(int, bool) {}
 
 // become refuses: a process runs as its starter here.
 func become(_ *exec.Cmd, u *User) error {

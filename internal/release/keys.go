@@ -11,6 +11,8 @@ import (
 
 	"aead.dev/minisign"
 
+	"github.com/ncatd/ncatd/configs"
+	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
 )
 
@@ -157,6 +159,52 @@ func (m *maker) sign(s *signer, channel string) error {
 	}
 	for name, b := range all {
 		if err := os.WriteFile(filepath.Join(m.out, name), withNewline(b), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// travelling checks the catalogue of the repository and, with -out, writes it with
+// its signatures: the files of the release that is called catalogue, which every
+// ncatd looks at once a day.
+func travelling(args []string) error {
+	f := flag.NewFlagSet("catalogue", flag.ContinueOnError)
+	out := f.String("out", "", "the `folder` to write the signed files to")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	c, err := catalogue.Parse(configs.Catalogue)
+	if err != nil {
+		return err
+	}
+	for _, n := range c.NapCat {
+		if n.SHA256 == "" {
+			fmt.Printf("NapCat %s has no digest\n", n.Version)
+		}
+	}
+	for _, q := range c.QQ {
+		for _, p := range q.Packages {
+			if p.SHA256 == "" {
+				fmt.Printf("QQ %s for %s has no digest\n", q.Version, p.Arch)
+			}
+		}
+	}
+	if *out == "" {
+		return nil
+	}
+	s, err := signingKey(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
+	}
+	for name, b := range map[string][]byte{
+		signed.CatalogueName: configs.Catalogue, signed.KeyName: s.text, signed.KeyName + signed.Suffix: s.certify,
+		signed.CatalogueName + signed.Suffix: withNewline(minisign.SignWithComments(s.key, configs.Catalogue, "ncatd catalogue "+c.Updated, "signed by a signing key of ncatd")),
+	} {
+		if err := os.WriteFile(filepath.Join(*out, name), b, 0o644); err != nil {
 			return err
 		}
 	}

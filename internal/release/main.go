@@ -29,12 +29,14 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) > 0 && args[0] == "build":
 		return build(ctx, args[1:])
+	case len(args) > 0 && args[0] == "catalogue":
+		return travelling(args[1:])
 	case len(args) == 3 && args[0] == "key" && args[1] == "new":
 		return newKey(args[2])
 	case len(args) > 2 && args[0] == "key" && args[1] == "certify":
 		return certify(args[2:])
 	}
-	return errors.New("usage: release build|key new|key certify; go doc ./internal/release")
+	return errors.New("usage: release build|catalogue|key new|key certify; go doc ./internal/release")
 }
 
 // allPlatforms are what a release has programs for: os/arch, v7 behind arm.

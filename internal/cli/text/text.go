@@ -45,6 +45,7 @@ var catalogues = []pair{
 	{alertEN, alertZH},
 	{doorEN, doorZH}, {consoleEN, consoleZH},
 	{appEN, appZH},
+	{selfEN, selfZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

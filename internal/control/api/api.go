@@ -47,6 +47,8 @@ type Status struct {
 	RolledBack *RolledBack `json:"rolled_back,omitempty"`
 	// LastCrash is how this home's daemon last ended badly, nil if it never did.
 	LastCrash *LastCrash `json:"last_crash,omitempty"`
+	// LeftVersion is a version of ncatd that `self upgrade` left again by itself.
+	LeftVersion *LeftVersion `json:"left_version,omitempty"`
 	// Alerts are the channels of alerts with how they do; without what waits.
 	Alerts []AlertChannel `json:"alerts,omitempty"`
 	// Plugins are those of the bot, with what became of them.
@@ -95,6 +97,13 @@ type RolledBack struct {
 	QQ     string    `json:"qq_version"`
 	Reason string    `json:"reason"`
 	Time   time.Time `json:"time"`
+}
+
+// LeftVersion is a version of ncatd that was left for the one before.
+type LeftVersion struct {
+	Version string    `json:"version"`
+	Reason  string    `json:"reason"`
+	Time    time.Time `json:"time"`
 }
 
 // Account is one account as it stands now.
@@ -228,6 +237,9 @@ type CallResponse struct {
 // StopRequest is the body of POST /v0/stop.
 type StopRequest struct {
 	KeepNapCat bool `json:"keep_napcat,omitempty"`
+	// Again makes the process begin anew with the program that lies at its path
+	// then, as after an upgrade; its pid stays.
+	Again bool `json:"again,omitempty"`
 }
 
 // ReloadResponse is the answer of POST /v0/reload.

@@ -192,6 +192,12 @@ func (c *Client) Stop(ctx context.Context, keepNapCat bool) error {
 	return c.do(ctx, "POST", "/v0/stop", api.StopRequest{KeepNapCat: keepNapCat}, nil)
 }
 
+// Again makes the daemon begin anew with the program that lies at its path now;
+// NapCat goes on meanwhile. It does not wait.
+func (c *Client) Again(ctx context.Context) error {
+	return c.do(ctx, "POST", "/v0/stop", api.StopRequest{KeepNapCat: true, Again: true}, nil)
+}
+
 // Watch calls each with a snapshot and then with every change, in order, until
 // each returns an error (which Watch returns), ctx ends, or the daemon ends the
 // stream (io.EOF). account "" watches all accounts; no kinds are state.

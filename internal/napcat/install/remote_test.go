@@ -313,3 +313,38 @@ func TestRefreshCatalogue(t *testing.T) {
 		t.Errorf("catalogue after the refresh: %v", err)
 	}
 }
+
+// TestTakeCatalogue: a catalogue that travels is never replaced by an older one.
+func TestTakeCatalogue(t *testing.T) {
+	s := openTemp(t)
+	own, err := s.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	take := func(updated string) bool {
+		t.Helper()
+		c := *own
+		c.Updated = updated
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, took, err := s.TakeCatalogue(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return took
+	}
+	if _, copied := s.CatalogueFrom(); copied || take("2000-01-01") {
+		t.Error("one older than the built-in one was taken")
+	}
+	if !take("2999-02-01") || take("2999-01-01") || !take("2999-02-01") {
+		t.Error("an older one was taken, or a newer one was not")
+	}
+	if path, copied := s.CatalogueFrom(); !copied || path == "" {
+		t.Error("it does not say that the copy is in use")
+	}
+	if _, _, err := s.TakeCatalogue([]byte("<html>")); err == nil {
+		t.Error("a page was taken")
+	}
+}

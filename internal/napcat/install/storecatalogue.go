@@ -18,9 +18,6 @@ import (
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
 
-// CatalogueURL is where the newest catalogue is published.
-const CatalogueURL = "https://raw.githubusercontent.com/ncatd/ncatd/main/configs/catalogue.json"
-
 const (
 	catalogueTimeout  = 20 * time.Second
 	maxCatalogueBytes = 1 << 20
@@ -128,13 +125,38 @@ func loadCatalogue(ctx context.Context, source string, rt http.RoundTripper) ([]
 	return io.ReadAll(io.LimitReader(resp.Body, maxCatalogueBytes+1))
 }
 
-// RefreshCatalogue fetches a catalogue from source (empty: [CatalogueURL]) and
-// keeps it in the home for later installs. One that is older than the built-in
-// one is kept too, but not used.
-func (s *Store) RefreshCatalogue(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
-	if source == "" {
-		source = CatalogueURL
+// TakeCatalogue keeps a catalogue, whose signature was checked, in the home for
+// later installs. One that is older than the one at hand is not kept; took says
+// which it was.
+func (s *Store) TakeCatalogue(text []byte) (c *catalogue.Catalogue, took bool, err error) {
+	if c, err = catalogue.Parse(text); err != nil {
+		return nil, false, err
 	}
+	if own, err := s.Catalogue(); err == nil && c.Updated < own.Updated {
+		return c, false, nil
+	}
+	if err := s.makeHome(); err != nil {
+		return nil, false, err
+	}
+	return c, true, atomicfile.Write(s.cataloguePath(), text, 0o644)
+}
+
+// CatalogueFrom says whether the catalogue in use is the copy in the home rather
+// than the one in the program.
+func (s *Store) CatalogueFrom() (path string, copied bool) {
+	own, err := BuiltInCatalogue()
+	c, err2 := s.Catalogue()
+	if err != nil || err2 != nil {
+		return "", false
+	}
+	_, err = os.Stat(s.cataloguePath())
+	return s.cataloguePath(), err == nil && c.Updated >= own.Updated
+}
+
+// RefreshCatalogue fetches a catalogue from a source of the user's own and keeps
+// it in the home for later installs. One that is older than the built-in one is
+// kept too, but not used.
+func (s *Store) RefreshCatalogue(ctx context.Context, source string, rt http.RoundTripper) (*catalogue.Catalogue, error) {
 	b, err := loadCatalogue(ctx, source, rt)
 	if err != nil {
 		return nil, &CatalogueError{Source: source, Err: withoutAddress(err)}

@@ -215,6 +215,10 @@ type Key struct {
 	Serial int
 }
 
+// OldestSerial is the lowest serial of a signing key that is trusted. It is
+// raised when a key is replaced (docs/releasing).
+const OldestSerial = 1
+
 var keyComment = regexp.MustCompile(`^untrusted comment: ncatd signing key ([1-9][0-9]{0,5})$`)
 
 // KeyText is the text of a signing key's file, which a root key signs whole,

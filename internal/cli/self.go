@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/napcat/install"
+	"github.com/ncatd/ncatd/internal/napcat/install/fetch"
+	"github.com/ncatd/ncatd/internal/selfupgrade"
+	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
+)
+
+// selfWait is how long a new version may take until all is as it was.
+const selfWait = 90 * time.Second
+
+func newSelf(a *app) *cobra.Command {
+	return a.group("self", "self", newSelfUpgrade(a), newSelfRollback(a))
+}
+
+// selfOptions are what self upgrade is asked for.
+type selfOptions struct {
+	check, json              bool
+	version, channel, source string
+	wait                     time.Duration
+}
+
+// selfState is what `self upgrade --check --json` prints.
+type selfState struct {
+	Installed string `json:"installed"`
+	Newest    string `json:"newest"`
+	Channel   string `json:"channel"`
+	Date      string `json:"date"`
+	Newer     bool   `json:"newer"`
+	Via       string `json:"via"`
+}
+
+func newSelfUpgrade(a *app) *cobra.Command {
+	o := selfOptions{channel: selfupgrade.Stable, wait: selfWait}
+	c := a.command("self_upgrade", "upgrade", noArgs, func(c *cobra.Command, _ []string) error {
+		if o.channel != selfupgrade.Stable && o.channel != selfupgrade.Beta {
+			return usagef(a, "err.channel", o.channel)
+		}
+		o.version = strings.TrimPrefix(o.version, "v")
+		if o.version != "" && !signed.ValidVersion(o.version) {
+			return usagef(a, "err.self_version", o.version)
+		}
+		return a.selfUpgrade(c.Context(), o)
+	})
+	f := c.Flags()
+	f.BoolVar(&o.check, "check", false, a.t("flag.self_check"))
+	f.BoolVar(&o.json, "json", false, a.t("flag.json"))
+	f.StringVar(&o.version, "version", "", a.t("flag.self_version"))
+	f.StringVar(&o.channel, "channel", o.channel, a.t("flag.channel"))
+	f.StringVar(&o.source, "source", "", a.t("flag.self_source"))
+	f.DurationVar(&o.wait, "wait", o.wait, a.t("flag.self_wait"))
+	return c
+}
+
+func newSelfRollback(a *app) *cobra.Command {
+	wait := selfWait
+	c := a.command("self_rollback", "rollback", noArgs, func(c *cobra.Command, _ []string) error {
+		exe, err := a.ownExe(c.Context())
+		if err != nil {
+			return err
+		}
+		before := a.daemonOf(c.Context(), exe)
+		switch err := selfupgrade.Back(exe, selfupgrade.Note{}); {
+		case errors.Is(err, selfupgrade.ErrNoPrevious):
+			return failf(a, exitFailure, "err.self_no_previous")
+		case err != nil:
+			return err
+		}
+		a.out.say("%s", a.t("self.back", exe))
+		return a.selfRestart(c.Context(), before, exe, "", wait)
+	})
+	c.Flags().DurationVar(&wait, "wait", wait, a.t("flag.self_wait"))
+	return c
+}
+
+// ownExe returns the path of this program, if it may replace itself.
+func (a *app) ownExe(ctx context.Context) (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if exe, err = filepath.EvalSymlinks(exe); err != nil {
+		return "", err
+	}
+	if owner := selfupgrade.OwnerOf(ctx, exe, a.Version); owner != selfupgrade.Self {
+		return "", fail(exitFailure, errString(a.t("self.owner."+string(owner), exe)), a.t("hint.self_owner."+string(owner)))
+	}
+	return exe, nil
+}
+
+func (a *app) selfUpgrade(ctx context.Context, o selfOptions) error {
+	p, err := publisher(o.source)
+	if err != nil {
+		return err
+	}
+	exe := ""
+	if !o.check {
+		if exe, err = a.ownExe(ctx); err != nil {
+			return err
+		}
+	}
+	r, err := p.Find(ctx, selfupgrade.Wish{Version: o.version, Channel: o.channel, Than: a.Version})
+	if err != nil {
+		return a.noRelease(err)
+	}
+	newer := signed.Older(a.Version, r.Version)
+	if o.check && o.json {
+		return a.out.json(selfState{Installed: a.Version, Newest: r.Version, Channel: r.Channel, Date: r.Date, Newer: newer, Via: r.Via}, false)
+	}
+	switch {
+	case r.Version == strings.TrimPrefix(a.Version, "v"):
+		a.out.say("%s", a.t("self.have", r.Version))
+		return nil
+	case o.check && newer:
+		a.out.print("%s", a.t("self.newer", r.Version, r.Date, a.Version))
+		return nil
+	case o.check:
+		a.out.print("%s", a.t("self.other", r.Version, r.Date, a.Version))
+		return nil
+	}
+	staged, err := a.stage(ctx, p, r, exe)
+	if err != nil {
+		return err
+	}
+	before := a.daemonOf(ctx, exe)
+	if err := selfupgrade.Swap(staged, exe); err != nil {
+		return errors.Join(err, os.Remove(staged))
+	}
+	a.out.say("%s", a.t("self.swapped", exe, r.Version))
+	return a.selfRestart(ctx, before, exe, r.Version, o.wait)
+}
+
+// publisher is where releases are looked for: source, or the publisher's own
+// place and its mirrors.
+func publisher(source string) (*selfupgrade.Publisher, error) {
+	roots, err := signed.Roots()
+	if err != nil {
+		return nil, err
+	}
+	p := &selfupgrade.Publisher{Base: source, Roots: roots, Log: slog.New(slog.DiscardHandler)}
+	if source == "" {
+		cat, err := install.BuiltInCatalogue()
+		if err != nil {
+			return nil, err
+		}
+		p.Base, p.Mirrors = selfupgrade.Base, cat.Mirrors
+	}
+	return p, nil
+}
+
+// noRelease says why no place had a release to use.
+func (a *app) noRelease(err error) error {
+	older := (*selfupgrade.OlderError)(nil)
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	hint := "hint.self_places"
+	if errors.As(err, &older) {
+		hint = "hint.self_older"
+	} else if errors.Is(err, signed.ErrSignature) {
+		hint = "hint.self_signature"
+	}
+	return fail(exitFailure, errString(a.t("err.self_no_release", strings.Join(lines, "; "))), a.t(hint))
+}
+
+// stage fetches the program of a release into the folder of exe and tries it out.
+func (a *app) stage(ctx context.Context, p *selfupgrade.Publisher, r selfupgrade.Release, exe string) (staged string, err error) {
+	dir, err := os.MkdirTemp("", "ncatd-upgrade-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	a.out.say("%s", a.t("self.fetching", r.Version, r.Via))
+	program, err := p.Program(ctx, r, dir, func(e fetch.Event) {
+		if e.Kind == fetch.Chosen {
+			a.out.say("%s", a.t("self.download", bytesText(uint64(max(e.Total, 0))), e.Place.Via))
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	if staged, err = selfupgrade.Stage(program, exe); err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return "", fail(exitFailure, err, a.t("hint.self_sudo"))
+		}
+		return "", err
+	}
+	if err := a.tryOut(ctx, staged, r.Version); err != nil {
+		return "", errors.Join(err, os.Remove(staged))
+	}
+	return staged, nil
+}
+
+// tryOut asks a program that is not in use yet what it is, and what it thinks of
+// the config and the machine. What this program's own doctor finds is no reason
+// against it.
+func (a *app) tryOut(ctx context.Context, program, version string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, t := range []struct {
+		args []string
+		fine func(out string, code int) bool
+	}{
+		{[]string{"version", "--json"}, func(out string, code int) bool {
+			return code == exitOK && strings.Contains(out, fmt.Sprintf("%q", version))
+		}},
+		{[]string{"config", "check"}, func(_ string, code int) bool { return code == exitOK }},
+		{[]string{"doctor", "--offline", "--json"}, func(_ string, code int) bool { return code == exitOK || code == exitFailure }},
+	} {
+		args := t.args
+		if t.args[0] != "version" {
+			args = a.sameHome(args)
+		}
+		if out, code := a.runProgram(ctx, program, args); !t.fine(out, code) {
+			return fail(exitFailure, errString(a.t("err.self_tried", strings.Join(t.args, " "), code, clip(strings.Join(strings.Fields(out), " "), 300))), a.t("hint.self_tried"))
+		}
+	}
+	return nil
+}
+
+// sameHome adds what this command line says of the home and the config.
+func (a *app) sameHome(args []string) []string {
+	if a.homeFlag != "" {
+		args = append(args, "--home", a.homeFlag)
+	}
+	if a.configFlag != "" {
+		args = append(args, "--config", a.configFlag)
+	}
+	return args
+}
+
+// leftVersion is the version of this program that was left, if one was.
+func leftVersion() *api.LeftVersion {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	n, ok := selfupgrade.ReadNote(exe)
+	if !ok {
+		return nil
+	}
+	return &api.LeftVersion{Version: n.Version, Reason: n.Reason, Time: n.Time}
+}

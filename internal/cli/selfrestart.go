@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/control/client"
+	"github.com/ncatd/ncatd/internal/proc"
+	"github.com/ncatd/ncatd/internal/selfupgrade"
+)
+
+// selfPoll is how often a daemon that begins anew is looked at: nothing tells a
+// stranger that it ended or is there.
+const selfPoll = 50 * time.Millisecond
+
+// runningDaemon is a daemon as it was before its program changed.
+type runningDaemon struct {
+	socket  string
+	id      proc.Identity
+	online  []string // accounts
+	args    []string // of its command line, without the program
+	env     []string
+	managed bool // by a service manager, which starts it again
+}
+
+// daemonOf returns the daemon of this home, nil if none runs, or one of another
+// program.
+func (a *app) daemonOf(ctx context.Context, exe string) *runningDaemon {
+	cl, h, err := a.connect()
+	if err != nil {
+		return nil
+	}
+	defer cl.Close()
+	st, err := cl.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	d := &runningDaemon{socket: h.Socket()}
+	if d.id, err = proc.Identify(st.PID); err != nil {
+		return nil
+	}
+	of := filepath.Join("/proc", strconv.Itoa(st.PID))
+	if at, err := os.Readlink(filepath.Join(of, "exe")); err == nil && at != exe {
+		a.out.say("%s", a.t("self.another", at))
+		return nil
+	}
+	for _, acc := range st.Accounts {
+		if acc.State == api.StateOnline {
+			d.online = append(d.online, acc.Name)
+		}
+	}
+	line, _ := os.ReadFile(filepath.Join(of, "cmdline")) // without: see startAgain
+	env, _ := os.ReadFile(filepath.Join(of, "environ"))
+	if words := split0(line); len(words) > 0 {
+		d.args, d.env = words[1:], split0(env)
+	}
+	for _, kv := range d.env {
+		d.managed = d.managed || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
+	}
+	return d
+}
+
+func split0(b []byte) []string {
+	if len(b) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+}
+
+// selfRestart makes the daemon begin anew with the program that is at exe now. If
+// that is a new version and all is not as it was within the limit, the one before
+// takes its place again.
+func (a *app) selfRestart(ctx context.Context, d *runningDaemon, exe, version string, limit time.Duration) error {
+	if d == nil {
+		a.out.say("%s", a.t("self.no_daemon"))
+		return nil
+	}
+	if !canExec {
+		a.out.say("%s", a.t("self.restart_it"))
+		return nil
+	}
+	cl := client.New(d.socket)
+	defer cl.Close()
+	began := time.Now()
+	if err := cl.Again(ctx); err != nil {
+		return err
+	}
+	wctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	why := a.awaitAgain(wctx, cl, d, began, version)
+	if why == "" {
+		a.out.say("%s", a.t("self.done", time.Since(began).Round(10*time.Millisecond).String()))
+		return nil
+	}
+	if version == "" {
+		return fail(exitFailure, errString(a.t("err.self_restart", why)), a.t("hint.self_logs"))
+	}
+	// Whatever ends this command now, the old program comes back.
+	bctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	a.out.say("%s", a.t("self.leaving", version, why))
+	if err := selfupgrade.Back(exe, selfupgrade.Note{Version: version, Reason: why, Time: time.Now()}); err != nil {
+		return err
+	}
+	if err := a.startAgain(bctx, cl, d, exe); err != nil {
+		return err
+	}
+	return fail(exitFailure, errString(a.t("err.self_left", version, why)), a.t("hint.self_logs"))
+}
+
+// awaitAgain waits until the daemon has the version (empty: any) and its accounts
+// are online as before. It returns why not, "" if they are.
+func (a *app) awaitAgain(ctx context.Context, cl *client.Client, d *runningDaemon, began time.Time, version string) string {
+	tick := time.NewTicker(selfPoll)
+	defer tick.Stop()
+	why := a.t("self.why_silent")
+	for {
+		select {
+		case <-ctx.Done():
+			return why
+		case <-tick.C:
+		}
+		if !proc.Alive(d.id) {
+			return a.t("self.why_ended")
+		}
+		st, err := cl.Status(ctx)
+		if err != nil || st.Started.Before(began) {
+			continue // not there yet, or the one before
+		}
+		if version != "" && st.Version != version {
+			return a.t("self.why_version", st.Version)
+		}
+		var missing []string
+		for _, name := range d.online {
+			if !isOnline(st, name) {
+				missing = append(missing, name)
+			}
+		}
+		if len(missing) == 0 {
+			return ""
+		}
+		why = a.t("self.why_offline", strings.Join(missing, ", "))
+	}
+}
+
+func isOnline(st api.Status, name string) bool {
+	for _, acc := range st.Accounts {
+		if acc.Name == name {
+			return acc.State == api.StateOnline
+		}
+	}
+	return true // the config does not have it any more
+}
+
+// startAgain brings the daemon back with the program at exe, whatever became of
+// its process.
+func (a *app) startAgain(ctx context.Context, cl *client.Client, d *runningDaemon, exe string) error {
+	began := time.Now()
+	asked, cancel := context.WithTimeout(ctx, 5*time.Second)
+	err := cl.Again(asked)
+	cancel()
+	if err != nil && proc.Alive(d.id) {
+		p, err := os.FindProcess(d.id.PID)
+		if err != nil {
+			return err
+		}
+		_ = p.Kill() // it may have ended
+	}
+	if err != nil && !d.managed {
+		cmd := exec.Command(exe, d.args...)
+		cmd.Env = d.env
+		cmd.SysProcAttr = a.detachedAs(d.id)
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		if err := cmd.Process.Release(); err != nil {
+			return err
+		}
+	}
+	tick := time.NewTicker(selfPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return fail(exitFailure, errString(a.t("err.self_no_daemon", exe)), a.t("hint.self_logs"))
+		case <-tick.C:
+		}
+		if st, err := cl.Status(ctx); err == nil && st.Started.After(began) {
+			return nil
+		}
+	}
+}
+
+// runProgram runs a program and returns what it printed and its exit code, -1 if
+// a signal ended it.
+func (a *app) runProgram(ctx context.Context, program string, args []string) (string, int) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = a.Env
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	var ee *exec.ExitError
+	switch {
+	case err == nil:
+		return out.String(), exitOK
+	case errors.As(err, &ee):
+		return out.String(), ee.ExitCode()
+	}
+	return err.Error(), -1
+}

@@ -1,0 +1,199 @@
+package selfupgrade
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"aead.dev/minisign"
+
+	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
+)
+
+// shop serves releases at their paths, and signs them.
+type shop struct {
+	t         *testing.T
+	root, key minisign.PrivateKey
+	rootPub   minisign.PublicKey
+	pub       minisign.PublicKey
+	files     map[string][]byte // by path
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{t: t, files: map[string][]byte{}}
+	var err error
+	if s.rootPub, s.root, err = minisign.GenerateKey(nil); err != nil {
+		t.Fatal(err)
+	}
+	if s.pub, s.key, err = minisign.GenerateKey(nil); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *shop) sign(path, name string, text []byte) {
+	key := signed.KeyText(s.pub, 1)
+	s.files[path+"/"+signed.KeyName], s.files[path+"/"+signed.KeyName+signed.Suffix] = key, minisign.Sign(s.root, key)
+	s.files[path+"/"+name], s.files[path+"/"+name+signed.Suffix] = text, minisign.Sign(s.key, text)
+}
+
+// release puts a release under some paths.
+func (s *shop) release(version, program string, paths ...string) {
+	s.t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "ncatd", Mode: 0o755, Size: int64(len(program))}); err != nil {
+		s.t.Fatal(err)
+	}
+	_, err := w.Write([]byte(program))
+	if err = errors.Join(err, w.Close(), z.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	name := fmt.Sprintf("ncatd_%s_linux_%s.tar.gz", version, runtime.GOARCH)
+	m := signed.Manifest{Version: version, Channel: "stable", Date: "2026-11-28", Files: []signed.File{
+		{Name: name, Platform: "linux/" + runtime.GOARCH, SHA256: hex.EncodeToString(sum[:]), Size: int64(b.Len())}}}
+	for _, p := range paths {
+		s.sign(p, signed.ManifestName, m.Text())
+	}
+	s.files["download/v"+version+"/"+name] = b.Bytes()
+}
+
+// serve returns the address of a server of the shop as it is now.
+func (s *shop) serve() string {
+	files := map[string][]byte{}
+	for k, v := range s.files {
+		files[k] = v
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for path, b := range files {
+			if strings.HasSuffix(r.URL.Path, "/"+path) {
+				http.ServeContent(w, r, "", time.Unix(1, 0), bytes.NewReader(b))
+				return
+			}
+		}
+		http.NotFound(w, r)
+	}))
+	s.t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func (s *shop) publisher(base string, mirrors ...string) *Publisher {
+	return &Publisher{Base: base, Mirrors: mirrors, Roots: []minisign.PublicKey{s.rootPub}, Log: slog.New(slog.DiscardHandler)}
+}
+
+// TestFindTakesTheNewest: a mirror that was not refreshed, one that lies and one
+// that is not there do no harm.
+func TestFindTakesTheNewest(t *testing.T) {
+	s := newShop(t)
+	s.release("1.1.0", "old", "latest/download")
+	stale := s.serve()
+	s.release("1.2.0", "new", "latest/download", "download/v1.2.0")
+	fresh := s.serve()
+	s.files["latest/download/"+signed.ManifestName] = bytes.Replace(s.files["latest/download/"+signed.ManifestName], []byte("1.2.0"), []byte("9.9.9"), 1)
+	liar := s.serve()
+	p := s.publisher("http://127.0.0.1:1/releases", stale, liar, fresh)
+	r, err := p.Find(t.Context(), Wish{Channel: Stable, Than: "1.0.0"})
+	if err != nil || r.Version != "1.2.0" || r.Via != fresh {
+		t.Fatalf("found %s at %s, %v", r.Version, r.Via, err)
+	}
+	if runtime.GOOS == "linux" {
+		path, err := p.Program(t.Context(), r, t.TempDir(), nil)
+		if b, err2 := os.ReadFile(path); err != nil || err2 != nil || string(b) != "new" {
+			t.Errorf("program %q, %v, %v", b, err, err2)
+		}
+	}
+	if r, err := p.Find(t.Context(), Wish{Version: "1.2.0", Than: "2.0.0"}); err != nil || r.Version != "1.2.0" {
+		t.Errorf("an older one that was asked for: %s, %v", r.Version, err)
+	}
+	_, err = s.publisher("http://127.0.0.1:1/releases", stale, liar).Find(t.Context(), Wish{Channel: Stable, Than: "1.1.5"})
+	var older *OlderError
+	if !errors.As(err, &older) || !errors.Is(err, signed.ErrSignature) || !strings.Contains(err.Error(), "direct") {
+		t.Errorf("only an older one, a lie and nobody: %v", err)
+	}
+}
+
+// TestCatalogueIsTheNewestSignedOne does so for the catalogue.
+func TestCatalogueIsTheNewestSignedOne(t *testing.T) {
+	s := newShop(t)
+	at := "download/catalogue"
+	s.sign(at, signed.CatalogueName, []byte(`{"updated":"2026-01-01"}`))
+	stale := s.serve()
+	s.sign(at, signed.CatalogueName, []byte(`{"updated":"2026-02-02"}`))
+	fresh := s.serve()
+	s.files[at+"/"+signed.CatalogueName] = []byte(`{"updated":"2999-01-01"}`)
+	liar := s.serve()
+	b, via, err := s.publisher("http://127.0.0.1:1/releases", stale, liar, fresh).Catalogue(t.Context())
+	if err != nil || via != fresh || !strings.Contains(string(b), "2026-02-02") {
+		t.Errorf("%s from %s, %v", b, via, err)
+	}
+	if _, _, err := s.publisher(liar).Catalogue(t.Context()); !errors.Is(err, signed.ErrSignature) {
+		t.Errorf("a lie: %v", err)
+	}
+}
+
+// TestSwapAndBack: there and back again, and a note of why.
+func TestSwapAndBack(t *testing.T) {
+	dir := t.TempDir()
+	exe := filepath.Join(dir, "ncatd")
+	write := func(name, text string) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	is := func(want string) {
+		t.Helper()
+		b, err := os.ReadFile(exe)
+		fi, err2 := os.Stat(exe)
+		if err != nil || err2 != nil || string(b) != want || runtime.GOOS != "windows" && fi.Mode().Perm() != 0o755 {
+			t.Fatalf("%q %v, %v, %v, want %s", b, fi.Mode(), err, err2, want)
+		}
+	}
+	write("ncatd", "one")
+	if err := Back(exe, Note{}); !errors.Is(err, ErrNoPrevious) {
+		t.Errorf("back from the first: %v", err)
+	}
+	staged, err := Stage(write("new", "two"), exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is("one")
+	if err := Swap(staged, exe); err != nil {
+		t.Fatal(err)
+	}
+	is("two")
+	if _, ok := ReadNote(exe); ok {
+		t.Error("a note of nothing")
+	}
+	if err := Back(exe, Note{Version: "2", Reason: "it crashed", Time: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	is("one")
+	if n, ok := ReadNote(exe); !ok || n.Version != "2" || n.Reason != "it crashed" {
+		t.Errorf("note %+v %v", n, ok)
+	}
+	if err := Back(exe, Note{}); err != nil {
+		t.Fatal(err)
+	}
+	is("two")
+	if _, ok := ReadNote(exe); ok {
+		t.Error("the note outlived a wish")
+	}
+}

@@ -1,0 +1,174 @@
+package selfupgrade
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
+	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
+)
+
+// check compares a file with what the manifest says of it.
+func check(path string, want signed.File) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != want.SHA256 {
+		return fmt.Errorf("%s has the digest %s, not %s", want.Name, got, want.SHA256)
+	}
+	return nil
+}
+
+// Previous is where the program lies that was at exe before, for [Back].
+func Previous(exe string) string { return exe + ".previous" }
+
+// notePath is where it is written why a version was left. It lies beside the
+// program, since that is what root may write to and every daemon can read.
+func notePath(exe string) string { return exe + ".left.json" }
+
+// Note says which version was left for the one before, and why.
+type Note struct {
+	Version string    `json:"version"`
+	Reason  string    `json:"reason"`
+	Time    time.Time `json:"time"`
+}
+
+// ReadNote returns the note that [Back] left, if there is one.
+func ReadNote(exe string) (n Note, ok bool) {
+	b, err := os.ReadFile(notePath(exe))
+	if err != nil || json.Unmarshal(b, &n) != nil {
+		return Note{}, false
+	}
+	return n, n.Version != ""
+}
+
+// staleAfter is the age from which a staged program is one that nobody swaps any
+// more: checking it takes seconds.
+const staleAfter = 10 * time.Minute
+
+// Stage brings a program into the folder of exe, from where it can take its
+// place in one step.
+func Stage(program, exe string) (staged string, err error) {
+	from, err := os.Open(program)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	pattern := "." + filepath.Base(exe) + ".new-"
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(exe), pattern+"*"))
+	if err != nil {
+		return "", err
+	}
+	for _, p := range left { // by one that was killed
+		if fi, err := os.Lstat(p); err == nil && time.Since(fi.ModTime()) > staleAfter {
+			_ = os.Remove(p) // the next one tries again
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(exe), pattern+"*")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, from)
+	if err == nil {
+		err = f.Chmod(0o755)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+// Swap puts the staged program in the place of exe, which stays as [Previous].
+// A kill at any moment leaves a whole program at exe.
+func Swap(staged, exe string) error {
+	if err := keep(exe); err != nil {
+		return err
+	}
+	if err := os.Remove(notePath(exe)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return place(staged, exe)
+}
+
+// keep makes Previous the program that is at exe.
+func keep(exe string) error {
+	tmp := Previous(exe) + ".tmp"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Link(exe, tmp); err != nil {
+		if err := clone(exe, tmp); err != nil { // a file system without links
+			return err
+		}
+	}
+	return os.Rename(tmp, Previous(exe))
+}
+
+func clone(from, to string) error {
+	staged, err := Stage(from, to)
+	if err != nil {
+		return err
+	}
+	return os.Rename(staged, to)
+}
+
+// place renames a program to exe.
+func place(program, exe string) error {
+	if runtime.GOOS == "windows" { // a program that runs can be renamed, not replaced
+		aside := exe + ".old"
+		_ = os.Remove(aside) // it may be the one that runs
+		if err := os.Rename(exe, aside); err != nil {
+			return err
+		}
+		if err := os.Rename(program, exe); err != nil {
+			return errors.Join(err, os.Rename(aside, exe))
+		}
+		return nil
+	}
+	return atomicfile.Move(program, exe)
+}
+
+// ErrNoPrevious says that there is no program to go back to.
+var ErrNoPrevious = errors.New("there is no earlier program")
+
+// Back puts the previous program in the place of exe again; the two change
+// places, so that it can be undone. A note with a version says why that one was
+// left, where it was not a person's wish.
+func Back(exe string, note Note) error {
+	staged, err := Stage(Previous(exe), exe)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoPrevious
+	}
+	if err != nil {
+		return err
+	}
+	if err := Swap(staged, exe); err != nil {
+		return errors.Join(err, os.Remove(staged))
+	}
+	if note.Version == "" {
+		return nil
+	}
+	b, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(notePath(exe), b, 0o644)
+}
