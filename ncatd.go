@@ -64,7 +64,7 @@ func Run(b *ncat.Bot, args []string) int {
 					return config.RenewSecrets(o.Home.Secrets(), c, account, os.Getenv("CREDENTIALS_DIRECTORY"))
 				},
 				Version: o.Version, Log: o.Log, LogLevel: o.LogLevel, LogLost: o.LogLost, Only: o.Only, Environ: env,
-				Bot: b, Ready: o.Ready, Again: o.Again, Left: o.Left, Reload: o.Reload, Dump: o.Dump,
+				Bot: b, Ready: o.Ready, Self: daemon.Self{Again: o.Again, Left: o.Left}, Reload: o.Reload, Dump: o.Dump,
 			})
 		},
 		Store: cli.Store{Backup: store.Backup, Restore: store.Restore, Reason: store.Reason},

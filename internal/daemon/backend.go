@@ -27,7 +27,7 @@ func (d *Daemon) Status() api.Status {
 	d.mu.Lock()
 	slots := append([]*slot(nil), d.slots...)
 	d.mu.Unlock()
-	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status(), LeftVersion: d.o.Left}
+	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status(), LeftVersion: d.o.Self.Left}
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
 	}
@@ -239,9 +239,9 @@ func (d *Daemon) SetPlugin(ctx context.Context, id string, enabled bool) error {
 // Stop implements [control.Backend].
 func (d *Daemon) Stop(keepNapCat, again bool) {
 	d.mu.Lock()
-	if again && d.o.Again != nil && !d.stopping {
+	if again && d.o.Self.Again != nil && !d.stopping {
 		d.again = true
-		d.o.Again()
+		d.o.Self.Again()
 	}
 	if keepNapCat && !d.stopping {
 		d.keep = true

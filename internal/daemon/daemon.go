@@ -67,13 +67,19 @@ type Options struct {
 	// Ready is called once, when the control API listens and the accounts are
 	// being driven; nil is allowed.
 	Ready func()
-	// Again is called when the process shall begin anew after Run has returned;
-	// nil: it cannot.
-	Again func()
-	// Left is a version of this program that was left for the one before; nil: none.
-	Left *api.LeftVersion
+	// Self is what concerns the program itself.
+	Self Self
 	// Reload and Dump deliver the signals of these names; nil is allowed.
 	Reload, Dump <-chan struct{}
+}
+
+// Self is what a daemon is told of its program.
+type Self struct {
+	// Again is called when the process shall begin anew after [Run] has returned;
+	// nil: it cannot.
+	Again func()
+	// Left is a version that was left for the one before; nil: none.
+	Left *api.LeftVersion
 }
 
 // Daemon is a running daemon. It implements [control.Backend].
@@ -246,15 +252,7 @@ func (d *Daemon) serve() error {
 		served <- nil
 		d.cancel(failed)
 	}
-	d.mu.Lock()
-	d.stopping = true
-	again := d.again
-	d.mu.Unlock()
-	if again {
-		d.tell(d.notify.Reloading()) // the process does not end
-	} else {
-		d.tell(d.notify.Stopping())
-	}
+	d.beginStop()
 	d.log.Info("ncatd is stopping", "keep_napcat", d.keeps())
 	side.Wait()
 	d.wg.Wait()
@@ -267,6 +265,19 @@ func (d *Daemon) serve() error {
 	}
 	d.log.Info("ncatd has stopped")
 	return failed
+}
+
+// beginStop says that the daemon stops; a process that begins anew does not end.
+func (d *Daemon) beginStop() {
+	d.mu.Lock()
+	d.stopping = true
+	again := d.again
+	d.mu.Unlock()
+	if again {
+		d.tell(d.notify.Reloading())
+	} else {
+		d.tell(d.notify.Stopping())
+	}
 }
 
 // accountOf returns the name of the account with that number, the number if the
