@@ -88,18 +88,12 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	defer cancel(nil)
 	ready := make(chan struct{})
 	g, gctx := errgroup.WithContext(dctx)
-	var again atomic.Bool
-	beginAgain := func() { again.Store(true) }
-	if !r.again || !canExec {
-		beginAgain = nil
-	}
+	again, beginAgain := r.beginAgain()
 	g.Go(func() error {
 		err := a.StartDaemon(dctx, DaemonOptions{
 			Home: r.home, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
 			Version: a.Version, Log: log, LogLevel: level, LogLost: lost, Only: r.only,
-			Ready: func() { close(ready) },
-			Again: beginAgain, Left: leftVersion(),
-			Reload: reload, Dump: dump,
+			Ready: func() { close(ready) }, Again: beginAgain, Left: leftVersion(), Reload: reload, Dump: dump,
 		})
 		if err == nil {
 			err = errDaemonEnded // ends body
@@ -120,10 +114,8 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	switch {
 	case context.Cause(dctx) == errBodyDone:
 		return bodyErr
-	case errors.Is(err, errDaemonEnded) && again.Load():
-		return errAgain
 	case errors.Is(err, errDaemonEnded):
-		return nil
+		return again()
 	}
 	return err
 }
@@ -152,4 +144,19 @@ func (r daemonRun) whenReady(ctx context.Context, ready <-chan struct{}) error {
 	cl := client.New(r.home.Socket())
 	defer cl.Close()
 	return r.body(ctx, cl)
+}
+
+// beginAgain returns what a daemon calls to begin anew, nil if it cannot, and what
+// an orderly end means: [errAgain] if that was called.
+func (r daemonRun) beginAgain() (ended func() error, call func()) {
+	var again atomic.Bool
+	if r.again && canExec {
+		call = func() { again.Store(true) }
+	}
+	return func() error {
+		if again.Load() {
+			return errAgain
+		}
+		return nil
+	}, call
 }
