@@ -2,9 +2,12 @@ package ncattest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
@@ -179,5 +182,55 @@ func TestPermissionCommandsAreOptional(t *testing.T) {
 		botlink.Apply(b, ncat.WithAdmins()) // as a reload of the config does
 		h.Friend(99).Says("/perm list")
 		h.Want("heard")
+	})
+}
+
+// blind is a store that cannot be read until it is mended.
+type blind struct {
+	ncat.Store
+	mended *atomic.Bool
+}
+
+func (s blind) View(ctx context.Context, fn func(ncat.Tx) error) error {
+	if !s.mended.Load() {
+		return errors.New("the disk is gone")
+	}
+	return s.Store.View(ctx, fn)
+}
+
+// Without the rules nobody but admins may do what needs a permission, also what
+// needs none of the rules; that is told, and taken back when they can be read.
+func TestPermissionsThatCannotBeRead(t *testing.T) {
+	var mended atomic.Bool
+	var told []string
+	from := spaces()
+	b := ncat.New(ncat.WithLogger(nil), ncat.WithLanguage("en"), ncat.WithAdmins(99), ncat.WithTrouble(func(part string, err error) {
+		if part == ncat.PartPermissions {
+			told = append(told, fmt.Sprint(err))
+		}
+	}), ncat.WithStore(func(id string) ncat.Store { return blind{from(id), &mended} }))
+	b.OnCommand("close", says("closed"), ncat.Need(ncat.RoleGroupAdmin))
+	b.OnCommand("roll", says("rolled"))
+	ncattest.Run(t, b, func(h *ncattest.Harness) {
+		say := func(who *ncattest.Person, text, want string) {
+			t.Helper()
+			who.Says(text)
+			if got := h.Sent(); len(got) != 1 || !strings.Contains(got[0].Text(), want) {
+				t.Errorf("%s: sent %+v, want %s", text, got, want)
+			}
+		}
+		owner := h.InGroup(100, 1).As(onebot.RoleOwner)
+		say(owner, "/close", "may not")
+		say(owner, "/roll", "rolled")
+		say(h.InGroup(100, 99), "/close", "closed")
+		if len(told) != 1 || !strings.Contains(told[0], "the disk is gone") {
+			t.Errorf("told %q", told)
+		}
+		mended.Store(true)
+		h.Pass(3 * time.Second)
+		say(owner, "/close", "closed")
+		if len(told) != 2 || told[1] != "<nil>" {
+			t.Errorf("told %q", told)
+		}
 	})
 }
