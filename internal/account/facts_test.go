@@ -93,7 +93,7 @@ func TestHealth(t *testing.T) {
 		{"repair was tried", online, []Fact{LinkDown{Err: "EOF"}, RepairBegan{}}, unconnectedAgain, connecting, ReasonLinkLost, ""},
 		{"worker died", online, []Fact{WorkerDied{}, LinkDown{Err: "EOF"}}, 0, connecting, ReasonCrash, ""},
 		{"no lifecycle", online, []Fact{LinkDown{}, LinkUp{}}, 0, connecting, ReasonLinkLost, ""},
-		{"port taken", asked, []Fact{LoggedIn{UIN: 1}, ServerBusy{1}, LinkDown{}}, 0, connecting, ReasonPortBusy, "dial repair"},
+		{"port taken", asked, []Fact{LoggedIn{UIN: 1}, ServerBusy{Port: 1}, LinkDown{}}, 0, connecting, ReasonPortBusy, "dial repair"},
 		{"token refused", online, []Fact{LinkDown{Refused: true}}, 0, connecting, ReasonBadToken, ""},
 		{"OneBot failed", asked, []Fact{LoggedIn{UIN: 1}, ServerFailed{"x"}, LinkDown{}}, 0, connecting, ReasonBadConfig, "dial"},
 		{"before the first heartbeat", online, []Fact{LinkDown{}, accept}, 0, connecting, ReasonOneBot, "probe"},
@@ -285,7 +285,7 @@ func TestEveryFactInEveryState(t *testing.T) {
 		Ended{ReasonCrash}, Measured{RSS: 1, HaltedPID: 3}, WorkerDied{api.Because(api.CodeWorkerDied, 1)}, WorkerAgain{}, Versioned{"3"}, PacketBackEnd{"missing"},
 		Scheduled{}, Kicked{"x"}, HeldUp{}, Looked{}, NetworkWaited{}, NetworkCame{}, HostAt{"u"}, OwnQuickLogin{1}, LoggedIn{UIN: 10001}, LoggedIn{UIN: 10002},
 		WrongAccount{1, 2}, Named{"n"}, LoggedOut{}, SessionSeen{true}, SessionSeen{false}, HostMissed{}, ServerAt{"ws://y/"}, Dialed{"ws://y/"}, ServerSetUp{},
-		ServerFailed{"x"}, ServerBusy{1}, RepairBegan{}, LinkUp{}, LinkAccepted{10001}, LinkAccepted{10002}, Beat{Online: true}, Beat{}, Probed{}, ProbeFailed{},
+		ServerFailed{"x"}, ServerBusy{Port: 1}, RepairBegan{}, LinkUp{}, LinkAccepted{10001}, LinkAccepted{10002}, Beat{Online: true}, Beat{}, Probed{}, ProbeFailed{},
 		LinkDown{Err: "x"}, LinkDown{Refused: true}, Dropped{}, Unconfirmed{3}, Unconfirmed{0},
 	}
 	for _, s := range []api.LoginStep{api.StepQuick, api.StepPassword, api.StepWaiting, api.StepRefreshed, api.StepExpired, api.StepTimeout, api.StepCaptcha,

@@ -72,12 +72,20 @@ func (e ServerFailed) apply(f *Facts, _ Policy, _ time.Time) {
 }
 
 // ServerBusy happens when the port of the OneBot server belongs to another
-// program.
-type ServerBusy struct{ Port int }
+// program. Holder is that, if no other port may take its place; Key names the port
+// in the config.
+type ServerBusy struct {
+	Port        int
+	Key, Holder string
+}
 
 func (e ServerBusy) apply(f *Facts, _ Policy, _ time.Time) {
-	if f.runs() && !f.Link.State.up() {
-		f.Link.State, f.Link.Why, f.Link.RepairAt = LinkBusy, api.Because(api.CodePortMoved, e.Port), time.Time{}
+	if !f.runs() || f.Link.State.up() {
+		return
+	}
+	f.Link.State, f.Link.Why, f.Link.RepairAt = LinkBusy, api.Because(api.CodePortMoved, e.Port), time.Time{}
+	if e.Holder != "" {
+		f.Link.Why = api.Because(api.CodePortBusy, e.Key, e.Port, e.Holder)
 	}
 }
 

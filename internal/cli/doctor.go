@@ -20,6 +20,7 @@ import (
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/doctor"
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 // doctorLine is one finding as `doctor --json` prints it.
@@ -94,6 +95,12 @@ func (a *app) doctorOptions(ctx context.Context, h home.Dir, qqDir string, offli
 	// Where the daemon runs, the ports are taken by what belongs there.
 	if pid, err := h.Holder(); err == nil && pid == 0 {
 		o.Ports = configPorts(cfg)
+		o.Holder = func(port int) string {
+			if l, ok := proc.ListensOn(port); ok {
+				return l.String()
+			}
+			return ""
+		}
 	}
 	if source := cfg.NapCat.Catalogue; source != "" && !(offline && strings.Contains(source, "://")) {
 		o.Catalogue, err = install.LoadCatalogue(ctx, source, nil)
@@ -136,7 +143,9 @@ func configPorts(cfg *config.Config) []doctor.Port {
 	var ports []doctor.Port
 	add := func(e config.Endpoint, what string) {
 		if e.Port > 0 {
-			ports = append(ports, doctor.Port{Addr: net.JoinHostPort(e.Host, strconv.Itoa(e.Port)), For: what})
+			ports = append(ports, doctor.Port{Addr: net.JoinHostPort(e.Host, strconv.Itoa(e.Port)), For: what, Replaced: e.PortBusy == "replace"})
+		} else {
+			ports = append(ports, doctor.Port{Addr: net.JoinHostPort(e.Host, "0"), For: what})
 		}
 	}
 	for _, acc := range cfg.Accounts {

@@ -228,6 +228,7 @@ func (d *decoder) endpoint(key string, e Endpoint) {
 	if e.Port < 0 || e.Port > 65535 {
 		d.report(key+".port", "out_of_range", key+".port", e.Port, 0, 65535)
 	}
+	d.oneOf(key+".port_busy", e.PortBusy, "refuse", "replace")
 	if !hostOK(e.Host) {
 		d.report(key+".host", "bad_host", key+".host", e.Host)
 		return

@@ -36,6 +36,8 @@ type Endpoint struct {
 	Host  string `yaml:"host"`
 	Port  int    `yaml:"port"`
 	Token Secret `yaml:"token"` // empty: generated, kept in secrets.json
+	// PortBusy says what is done if Port is taken: refuse or replace.
+	PortBusy string `yaml:"port_busy"`
 }
 
 // OneBot is the forward WebSocket server that ncatd configures in NapCat.

@@ -43,9 +43,9 @@ func Default() *Config {
 func DefaultAccount(name string) Account {
 	return Account{
 		Name:  name,
-		WebUI: Endpoint{Host: "127.0.0.1"},
+		WebUI: Endpoint{Host: "127.0.0.1", PortBusy: "refuse"},
 		OneBot: OneBot{
-			Endpoint:  Endpoint{Host: "127.0.0.1"},
+			Endpoint:  Endpoint{Host: "127.0.0.1", PortBusy: "refuse"},
 			Heartbeat: sec(30),
 		},
 		Login: Login{Order: []string{"quick", "password", "qr"}, QRTimeout: sec(600)},

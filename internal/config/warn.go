@@ -30,6 +30,9 @@ func Warnings(path string, c *Config) []Warning {
 			Endpoint
 		}{{key + ".webui", a.WebUI}, {key + ".onebot", a.OneBot.Endpoint}} {
 			hasToken = hasToken || e.Token != ""
+			if notHere(e.Host) {
+				add(e.key+".host", "host_not_here", e.key+".host", e.Host)
+			}
 			if e.Token != "" && len(e.Token) < MinToken {
 				add(e.key+".token", "loopback_token", e.key+".token", len(e.Token))
 			}
@@ -47,6 +50,9 @@ func Warnings(path string, c *Config) []Warning {
 	}
 	if host, _, err := net.SplitHostPort(c.Control.Listen); err == nil && !isLoopback(host) && c.Control.TLS == "off" && len(c.Control.Proxies) == 0 {
 		add("control.listen", "public_control", c.Control.Listen)
+		if notHere(host) {
+			add("control.listen", "host_not_here", "control.listen", host)
+		}
 	}
 	if c.Log.Level == "debug" {
 		add("log.level", "debug")
@@ -60,6 +66,19 @@ func Warnings(path string, c *Config) []Warning {
 	return out
 }
 
+// notHere reports whether host is an address of which this machine has none.
+func notHere(host string) bool {
+	ip := net.ParseIP(host)
+	if ip == nil || ip.IsUnspecified() || ip.IsLoopback() {
+		return false
+	}
+	addrs, err := net.InterfaceAddrs()
+	return err == nil && !slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
+}
+
 // networkWarnings looks for servers among NapCat's own adapters that other
 // machines can reach without a token.
 func networkWarnings(key string, networks map[string]any) []Warning {
@@ -71,6 +90,9 @@ func networkWarnings(key string, networks map[string]any) []Warning {
 			host, _ := m["host"].(string)
 			if m == nil || !strings.HasSuffix(kind, "Servers") || m["enable"] == false {
 				continue
+			}
+			if notHere(host) {
+				out = append(out, Warning{key + "." + kind, "host_not_here", []any{key + "." + kind, host}})
 			}
 			token, _ := m["token"].(string)
 			if !isLoopback(host) && len(token) < MinToken {

@@ -7,12 +7,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/napcat/launch"
@@ -83,25 +85,58 @@ func TestAccountOneBotPortTaken(t *testing.T) {
 	}
 }
 
-func TestAccountConfiguredPortsTaken(t *testing.T) {
+// A configured port that is taken is refused, with the program that holds it, until
+// it is free; with replace another one takes its place, and that shows too.
+func TestAccountConfiguredPortTaken(t *testing.T) {
+	t.Parallel()
+	for name, configure := range map[string]func(a *config.Account) *config.Endpoint{
+		"webui":  func(a *config.Account) *config.Endpoint { return &a.WebUI },
+		"onebot": func(a *config.Account) *config.Endpoint { return &a.OneBot.Endpoint },
+	} {
+		taken := func(t *testing.T, policy string) (r *rig, l net.Listener, port string) {
+			r = newRig(t, "main", quickSim())
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+			e := configure(&r.c.Account)
+			e.Port, e.PortBusy = l.Addr().(*net.TCPAddr).Port, policy
+			return r, l, strconv.Itoa(e.Port)
+		}
+		t.Run(name+" refused", func(t *testing.T) {
+			t.Parallel()
+			r, l, port := taken(t, "refuse")
+			r.start()
+			a := r.await("refused", 20*time.Second, func(a api.Account) bool { return a.Fault.Code == api.CodePortBusy })
+			if want := []string{"main." + name + ".port", port, "daemon.test (pid " + strconv.Itoa(os.Getpid()) + ")"}; !slices.Equal(a.Fault.Args, want) || a.Reason != "port_busy" {
+				t.Errorf("%s %q, want %q", a.Reason, a.Fault.Args, want)
+			}
+			l.Close()
+			if a := r.online(); !strings.Contains(a.WebUIURL+a.OneBotURL, port) {
+				t.Errorf("online at %s, %s, want %s", a.WebUIURL, a.OneBotURL, port)
+			}
+		})
+		t.Run(name+" replaced", func(t *testing.T) {
+			t.Parallel()
+			r, _, port := taken(t, "replace")
+			r.start()
+			a := r.online()
+			if strings.Contains(a.WebUIURL+a.OneBotURL, port) || len(a.Degraded) != 1 || a.Degraded[0].Code != api.CodePortReplaced || a.Degraded[0].Args[0] != port {
+				t.Errorf("%s, %s, %+v", a.WebUIURL, a.OneBotURL, a.Degraded)
+			}
+		})
+	}
+}
+
+func TestAccountHostOfAnotherMachine(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "main", quickSim())
-	var ports []int
-	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	r.c.Account.WebUI.Port, r.c.Account.OneBot.Port = ports[0], ports[1]
+	r.c.Account.OneBot.Host = "198.51.100.7" // for documentation
 	r.start()
-	a := r.online()
-	for _, p := range ports {
-		if s := strconv.Itoa(p); strings.Contains(a.WebUIURL, s) || strings.Contains(a.OneBotURL, s) {
-			t.Errorf("%s, %s", a.WebUIURL, a.OneBotURL)
-		}
+	a := r.await("refused", 20*time.Second, func(a api.Account) bool { return a.Fault.Code == api.CodeHostNotHere })
+	if !strings.Contains(a.Detail, "main.onebot.host is 198.51.100.7") {
+		t.Error(a.Detail)
 	}
 }
 

@@ -27,7 +27,7 @@ func (n *napCat) adopt(ctx context.Context, tell *account.Life, pair install.Pai
 	}
 	uin := n.store.Saved().UIN
 	if c := n.c.Account; c.UIN != 0 && uin != 0 && uin != c.UIN ||
-		c.WebUI.Port != 0 && c.WebUI.Port != st.WebUIPort || c.OneBot.Port != 0 && c.OneBot.Port != st.OneBotPort {
+		elsewhere(c.WebUI, st.WebUIPort) || elsewhere(c.OneBot.Endpoint, st.OneBotPort) {
 		log.Info("survivor runs with another configuration, ending it")
 		return false
 	}
@@ -65,6 +65,7 @@ func (n *napCat) adopt(ctx context.Context, tell *account.Life, pair install.Pai
 	tell.Show(ctx, account.Started{PID: st.Process.PID, DisplayPID: n.d.Display.PID(), Since: st.Started, Adopted: true})
 	n.d.Ports.Hold(n.name()+"/webui", st.WebUIPort)
 	n.d.Ports.Hold(n.name()+"/onebot", st.OneBotPort)
+	_ = n.placed("onebot", n.c.Account.OneBot.Endpoint, st.OneBotPort) // it may be there: see elsewhere
 	n.take(l, process)
 	if st.WebUIKnown {
 		l.webuiAt(st.WebUIPort, st.WebUITLS)

@@ -258,7 +258,11 @@ func (l *life) learn(fact output.Fact) {
 	case output.KindPortBusy:
 		// Where it is not told whose port it is, the number tells.
 		if port := l.n.oneBotPort(); fact.Port == port || fact.Port == 0 && fact.Text == "onebot" {
-			l.tell.Tell(account.ServerBusy{Port: port})
+			busy := account.ServerBusy{Port: port}
+			if e := l.n.c.Account.OneBot; e.Port == port && e.PortBusy != portReplace {
+				busy.Key, busy.Holder = l.n.name()+".onebot.port", holder(port)
+			}
+			l.tell.Tell(busy)
 		}
 	case output.KindWebUIDead:
 		l.tell.Tell(account.Doomed{Fault: failed(account.ReasonPortBusy, api.CodeWebUIPort)})
@@ -274,6 +278,10 @@ func (l *life) webuiAt(port int, pin *webui.Pin) {
 	l.n.mu.Unlock()
 	if old != port {
 		l.n.log.Info("webui moved", "port", port, "wanted", old)
+	}
+	if f := l.n.placed("webui", l.n.c.Account.WebUI, port); f != nil {
+		l.tell.Tell(account.Doomed{Fault: f})
+		return
 	}
 	l.n.note(func(s *napCatState) { s.WebUIPort, s.WebUIKnown, s.WebUITLS = port, true, pin })
 	l.tell.Tell(account.HostAt{URL: base + "/webui"})

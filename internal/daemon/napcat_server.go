@@ -13,6 +13,7 @@ import (
 	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/napcat/conffile"
+	"github.com/ncatd/ncatd/internal/proc"
 )
 
 func (n *napCat) oneBotPort() int {
@@ -46,7 +47,7 @@ func (n *napCat) Repair(ctx context.Context, why account.Link, still func() bool
 	if why != account.LinkBusy && listens(ctx, reachable(c.Host), old) && n.owns(old) {
 		return nil
 	}
-	port, err := n.another("onebot", c.Host, c.Port, old)
+	port, err := n.another("onebot", c.Endpoint, old)
 	if err != nil {
 		return err
 	}
@@ -96,12 +97,12 @@ func (n *napCat) Repair(ctx context.Context, why account.Link, still func() bool
 
 // another returns a port for a server that cannot be reached at old: the
 // configured one if it is free, else any but old.
-func (n *napCat) another(what, host string, configured, old int) (int, error) {
+func (n *napCat) another(what string, e config.Endpoint, old int) (int, error) {
 	for range 10 {
-		port, err := n.choose(what, host, configured, 0)
+		port, err := n.choose(what, e, 0)
 		// Where nothing listens on the configured port the server is missing, not
 		// misplaced.
-		if err != nil || port != old || port == configured {
+		if err != nil || port != old || port == e.Port {
 			return port, err
 		}
 	}
@@ -111,11 +112,11 @@ func (n *napCat) another(what, host string, configured, old int) (int, error) {
 // owns reports whether it is this account's NapCat that listens on a port of this
 // machine, as far as the system tells.
 func (n *napCat) owns(port int) bool {
-	o, ok := listener(port)
+	o, ok := proc.ListensOn(port)
 	if !ok {
 		return true
 	}
-	ours, err := o.of(n.mark())
+	ours, err := o.Of(n.mark())
 	return ours || err != nil
 }
 
@@ -129,11 +130,11 @@ func (n *napCat) mark() (root int, marker string) {
 // not come up yet, or is down for a moment, and whatever took its port must not
 // get what only NapCat may know.
 func (n *napCat) trust(c net.Conn) error {
-	o, ok, err := server(c)
+	o, ok, err := proc.ServerOf(c)
 	if err != nil || !ok {
 		return err
 	}
-	ours, err := o.of(n.mark())
+	ours, err := o.Of(n.mark())
 	if err != nil {
 		return fmt.Errorf("look at who listens at %s: %w", c.RemoteAddr(), err)
 	}

@@ -61,11 +61,11 @@ func (n *napCat) start(ctx context.Context, tell *account.Life, pair install.Pai
 	}
 	n.d.Health.Clear(n.name(), api.CodeNoPacket)
 	c := n.c.Account
-	webPort, err := n.choose("webui", c.WebUI.Host, c.WebUI.Port, st.WebUIPort)
+	webPort, err := n.choose("webui", c.WebUI, st.WebUIPort)
 	if err != nil {
 		return err
 	}
-	botPort, err := n.choose("onebot", c.OneBot.Host, c.OneBot.Port, st.OneBotPort)
+	botPort, err := n.choose("onebot", c.OneBot.Endpoint, st.OneBotPort)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,13 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 
+	"github.com/ncatd/ncatd/internal/account"
+	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/proc"
+	"github.com/ncatd/ncatd/internal/supervisor"
 )
 
 // Ports hands out TCP ports to the accounts of one daemon, so that two of them
@@ -69,23 +74,60 @@ func free(host string, port int) bool {
 }
 
 // choose returns the port for a server of this account: the configured one, else
-// the one it had last, else any. That the configured one is taken is told.
-func (n *napCat) choose(what, host string, configured, last int) (int, error) {
-	port, err := n.d.Ports.Choose(n.name()+"/"+what, host, configured, last)
+// the one it had last, else any. Where the configured one is taken, the config says
+// whether another may take its place; that one did is told.
+func (n *napCat) choose(what string, e config.Endpoint, last int) (int, error) {
+	if l, err := net.Listen("tcp", net.JoinHostPort(e.Host, "0")); err == nil { //nolint:noctx // answers at once
+		l.Close()
+	} else if notHere(err) {
+		return 0, failed(account.ReasonBadConfig, api.CodeHostNotHere, n.name()+"."+what+".host", e.Host)
+	}
+	port, err := n.d.Ports.Choose(n.name()+"/"+what, e.Host, e.Port, last)
 	if err != nil {
 		return 0, err
 	}
-	if configured != 0 && port != configured {
-		n.d.Health.Set(n.name(), api.CodePortReplaced, strconv.Itoa(configured), holder(configured), strconv.Itoa(port))
-	} else if configured != 0 {
-		n.d.Health.Clear(n.name(), api.CodePortReplaced, strconv.Itoa(configured))
+	if f := n.placed(what, e, port); f != nil {
+		return 0, f
 	}
 	return port, nil
 }
 
+// placed says whether a server may be at port instead of at the configured one, and
+// shows that it is.
+func (n *napCat) placed(what string, e config.Endpoint, port int) *supervisor.Fault {
+	want := strconv.Itoa(e.Port)
+	switch {
+	case e.Port == 0:
+		return nil
+	case port == e.Port:
+		n.d.Health.Clear(n.name(), api.CodePortReplaced, want)
+		return nil
+	case e.PortBusy != portReplace:
+		return failed(account.ReasonPortBusy, api.CodePortBusy, n.name()+"."+what+".port", want, holder(e.Port))
+	}
+	n.d.Health.Set(n.name(), api.CodePortReplaced, want, holder(e.Port), strconv.Itoa(port))
+	return nil
+}
+
+// elsewhere reports whether a server is at another port than it should be now.
+func elsewhere(e config.Endpoint, port int) bool {
+	return e.Port != 0 && e.Port != port && (e.PortBusy != portReplace || free(e.Host, e.Port))
+}
+
+// portReplace is the word of port_busy that lets another port take the place of
+// one that is taken.
+const portReplace = "replace"
+
+// notHere reports whether an address could not be listened on because it is none
+// of this machine.
+func notHere(err error) bool {
+	var dns *net.DNSError
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.As(err, &dns)
+}
+
 // holder names the program that listens on a port of this machine.
 func holder(port int) string {
-	if o, ok := listener(port); ok {
+	if o, ok := proc.ListensOn(port); ok {
 		return o.String()
 	}
 	return "?"

@@ -142,14 +142,14 @@ func TestServerOfAConnection(t *testing.T) {
 				defer s.Close()
 				l.Close()
 			}
-			o, ok, err := server(c)
-			if err != nil || !ok || o.pid != os.Getpid() {
+			o, ok, err := proc.ServerOf(c)
+			if err != nil || !ok || o.PID != os.Getpid() {
 				t.Errorf("%s, taken %v: %v, %v, %v", to, taken, o, ok, err)
 			}
-			if ours, err := o.of(os.Getpid(), "x"); !ours || err != nil {
+			if ours, err := o.Of(os.Getpid(), "x"); !ours || err != nil {
 				t.Errorf("%s: ours %v, %v", to, ours, err)
 			}
-			if ours, err := o.of(1<<30, "x"); ours || err != nil {
+			if ours, err := o.Of(1<<30, "x"); ours || err != nil {
 				t.Errorf("%s: a stranger's %v, %v", to, ours, err)
 			}
 		}
@@ -169,18 +169,18 @@ func TestOwnerOf(t *testing.T) {
 	}
 	defer func() { cancel(); _ = cmd.Wait() }() // killed
 	for _, c := range []struct {
-		o      owner
+		o      proc.Listener
 		root   int
 		marker string
 		ours   bool
 	}{
-		{owner{pid: cmd.Process.Pid}, os.Getpid(), "", true},
-		{owner{pid: cmd.Process.Pid}, 1 << 30, "mine", true},
-		{owner{pid: cmd.Process.Pid}, 1 << 30, "min", false},
-		{owner{uid: strconv.Itoa(os.Geteuid())}, 1, "x", true},
-		{owner{uid: "54321"}, 1, "x", false},
+		{proc.Listener{PID: cmd.Process.Pid}, os.Getpid(), "", true},
+		{proc.Listener{PID: cmd.Process.Pid}, 1 << 30, "mine", true},
+		{proc.Listener{PID: cmd.Process.Pid}, 1 << 30, "min", false},
+		{proc.Listener{UID: strconv.Itoa(os.Geteuid())}, 1, "x", true},
+		{proc.Listener{UID: "54321"}, 1, "x", false},
 	} {
-		if ours, err := c.o.of(c.root, c.marker); ours != c.ours || err != nil {
+		if ours, err := c.o.Of(c.root, c.marker); ours != c.ours || err != nil {
 			t.Errorf("%+v: %v, %v", c, ours, err)
 		}
 	}

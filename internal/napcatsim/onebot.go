@@ -66,7 +66,7 @@ func (w *worker) startOnebot(a Account, wd *world.World) (*onebot, error) {
 		Exit:        func() { w.end(0) },
 		PacketError: w.packetError(),
 	})
-	ob := &onebot{uin: a.UIN, net: adapter.New(adapter.Options{World: wd, Host: host, Log: w.log.log})}
+	ob := &onebot{uin: a.UIN, net: adapter.New(adapter.Options{World: wd, Host: host, Log: w.log.log, Began: time.Now()})}
 	w.mu.Lock()
 	frozen := w.wedged
 	w.mu.Unlock()

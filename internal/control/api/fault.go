@@ -114,7 +114,8 @@ const (
 	CodeOneBotAsked    Code = "onebot_asked"
 	CodeOneBotSetup    Code = "onebot_setup" // NapCat's words
 	CodeOneBotToken    Code = "onebot_token"
-	CodePortBusy       Code = "port_busy"       // port, who holds it
+	CodePortBusy       Code = "port_busy"       // key of the config, port, who holds it
+	CodeHostNotHere    Code = "host_not_here"   // key of the config, host
 	CodePortMoved      Code = "port_moved"      // port; another one is being set up
 	CodeWebUIPort      Code = "webui_port_busy" //
 	CodeLinkLost       Code = "link_lost"       // error

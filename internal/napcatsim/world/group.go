@@ -434,7 +434,7 @@ func (w *World) SetEssence(id int32, operator int64, add bool) error {
 }
 
 // Poke lets one person poke another: in a group, or with group 0 in the private
-// chat between the bot and a friend.
+// chat between the bot and a friend. It is a gray line too.
 func (w *World) Poke(group, from, to int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -444,6 +444,7 @@ func (w *World) Poke(group, from, to int64) error {
 				return err
 			}
 		}
+		w.grayLocked(Chat{InGroup, group}, from)
 		w.noticeLocked("notice_type", "notify", "sub_type", "poke", "target_id", to, "user_id", from,
 			"group_id", group, "raw_info", pokeInfo(from, to))
 		return nil
@@ -455,6 +456,7 @@ func (w *World) Poke(group, from, to int64) error {
 	if w.users[peer] == nil {
 		return fmt.Errorf("user %d: %w", peer, ErrNoUser)
 	}
+	w.grayLocked(Chat{Private, peer}, from)
 	w.noticeLocked("notice_type", "notify", "sub_type", "poke", "target_id", to, "user_id", peer,
 		"raw_info", pokeInfo(from, to), "sender_id", from)
 	return nil

@@ -214,18 +214,23 @@ func (w *World) OnlineFile(kind, sub string, peer int64) {
 	w.noticeLocked("notice_type", kind, "sub_type", sub, "peer_id", peer)
 }
 
+// grayLocked puts a gray line into a chat, where it is a message without content
+// (contract L.6).
+func (w *World) grayLocked(c Chat, user int64) *Message {
+	m := &Message{Chat: c, Sender: user, Self: user == w.self.UIN}
+	w.deliverLocked(m)
+	return m
+}
+
 // GrayTip emits a gray line of the chat that NapCat does not know but that names
-// a real sender.
+// a real sender, as a message without content and as a notice.
 func (w *World) GrayTip(group, user int64, busi, content string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, _, err := w.memberLocked(group, user); err != nil {
 		return err
 	}
-	m := &Message{Chat: Chat{InGroup, group}, Sender: user}
-	w.completeLocked(m)
-	w.appendLocked(m)
-	w.registerLocked(m)
+	m := w.grayLocked(Chat{InGroup, group}, user)
 	w.noticeLocked("group_id", group, "user_id", user, "notice_type", "notify", "sub_type", "gray_tip",
 		"message_id", m.ID, "busi_id", busi, "content", content,
 		"raw_info", jsval.Obj("msgSeq", strconv.FormatInt(m.Seq, 10), "msgTime", strconv.FormatInt(m.Time, 10),

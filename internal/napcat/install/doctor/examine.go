@@ -13,7 +13,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,8 +35,10 @@ type Options struct {
 	PatchProblem             error
 	NapCatVersion, QQVersion string // installed, may be empty
 
-	Display   string   // of the config: auto, none or :N
-	Ports     []Port   // that must be free
+	Display string // of the config: auto, none or :N
+	Ports   []Port // that must be free
+	// Holder names the program that has a port, "" if that is not known; nil: never.
+	Holder    func(port int) string
 	Publisher []string // hosts that packages come from
 	Optional  []string // hosts that only say more about them
 	Mirrors   []string
@@ -60,6 +64,8 @@ type Options struct {
 type Port struct {
 	Addr string
 	For  string // webui, onebot, control
+	// Replaced says that another one takes its place if it is taken.
+	Replaced bool
 }
 
 // What is needed at least, and what is comfortable.
@@ -331,13 +337,34 @@ func (x *examination) root() {
 func (x *examination) ports(ctx context.Context) {
 	for _, p := range x.o.Ports {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Addr)
-		if err != nil {
-			x.add(CodePort, Error, p.Addr, p.For)
+		var dns *net.DNSError
+		switch {
+		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.As(err, &dns):
+			x.add(CodeHost, Error, p.Addr, p.For)
+			continue
+		case err != nil && p.Replaced:
+			x.add(CodePort, Warning, p.Addr, p.For, x.holder(p.Addr))
+			continue
+		case err != nil:
+			x.add(CodePort, Error, p.Addr, p.For, x.holder(p.Addr))
 			continue
 		}
 		l.Close()
-		x.add(CodePort, OK, p.Addr, p.For)
+		if !strings.HasSuffix(p.Addr, ":0") { // any port is no finding
+			x.add(CodePort, OK, p.Addr, p.For)
+		}
 	}
+}
+
+// holder names the program that has a port.
+func (x *examination) holder(addr string) string {
+	_, p, _ := net.SplitHostPort(addr)
+	if port, err := strconv.Atoi(p); err == nil && x.o.Holder != nil {
+		if who := x.o.Holder(port); who != "" {
+			return who
+		}
+	}
+	return "?"
 }
 
 func (x *examination) pair() {

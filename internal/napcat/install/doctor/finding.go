@@ -28,7 +28,8 @@ const (
 	CodeDisk          Code = "disk"              // ok, warning, error: MiB free, MiB wanted, path
 	CodeShm           Code = "shm"               // warning: MiB
 	CodeClock         Code = "clock"             // ok, warning, error: seconds off, host
-	CodePort          Code = "port"              // ok, error: address, what it is for
+	CodePort          Code = "port"              // ok: address, what it is for; warning, error: with who holds it
+	CodeHost          Code = "host"              // error: address, what it is for
 	CodeHome          Code = "home"              // ok, error: path, why
 	CodeRoot          Code = "root"              // ok, warning
 	CodeMemory        Code = "memory"            // ok, warning, error: MiB, where the limit is

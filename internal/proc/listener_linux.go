@@ -1,4 +1,4 @@
-package daemon
+package proc
 
 import (
 	"bufio"
@@ -15,44 +15,42 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/ncatd/ncatd/internal/proc"
 )
 
-// owner is a program that listens on a TCP port.
-type owner struct {
-	pid  int // 0: not to be found, mostly another user's
-	name string
-	uid  string
+// Listener is a program that listens on a TCP port.
+type Listener struct {
+	PID  int // 0: not to be found, mostly another user's
+	Name string
+	UID  string
 }
 
 // String names it for a person.
-func (o owner) String() string {
-	if o.pid == 0 {
-		return "a program of user " + o.uid
+func (o Listener) String() string {
+	if o.PID == 0 {
+		return "a program of user " + o.UID
 	}
-	return fmt.Sprintf("%s (pid %d)", o.name, o.pid)
+	return fmt.Sprintf("%s (pid %d)", o.Name, o.PID)
 }
 
 // maxAncestors bounds the walk from a process to its master.
 const maxAncestors = 32
 
-// of reports whether it is a process of the account whose master is root and
+// Of reports whether it is a process of the account whose master is root and
 // whose processes carry marker: one that descends from the master, or, where the
 // way to it is lost, one with the marker. One of our own user that cannot be found
 // is: what may not be looked at is another user's. An error says that it could not
 // be looked at.
-func (o owner) of(root int, marker string) (bool, error) {
-	if o.pid == 0 {
-		return o.uid == strconv.Itoa(os.Geteuid()), nil
+func (o Listener) Of(root int, marker string) (bool, error) {
+	if o.PID == 0 {
+		return o.UID == strconv.Itoa(os.Geteuid()), nil
 	}
-	pid := o.pid
+	pid := o.PID
 	for range maxAncestors {
 		if pid == root {
 			return true, nil
 		}
-		parent, err := proc.Parent(pid)
-		if err != nil && !errors.Is(err, proc.ErrGone) {
+		parent, err := Parent(pid)
+		if err != nil && !errors.Is(err, ErrGone) {
 			return false, err
 		}
 		if err != nil || parent <= 1 {
@@ -60,11 +58,11 @@ func (o owner) of(root int, marker string) (bool, error) {
 		}
 		pid = parent
 	}
-	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(o.pid), "environ"))
+	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(o.PID), "environ"))
 	if err != nil && !hidden(err) {
 		return false, err
 	}
-	return bytes.Contains(append([]byte{0}, env...), []byte("\x00"+proc.MarkerEnv+"="+marker+"\x00")), nil
+	return bytes.Contains(append([]byte{0}, env...), []byte("\x00"+MarkerEnv+"="+marker+"\x00")), nil
 }
 
 // hidden reports whether an error says that something is not there, or another's.
@@ -75,9 +73,9 @@ func hidden(err error) bool {
 // tables are where the kernel lists TCP sockets.
 var tables = [...]string{"/proc/net/tcp", "/proc/net/tcp6"}
 
-// listener returns which program listens on a TCP port of this machine; false if
+// ListensOn returns which program listens on a TCP port of this machine; false if
 // none does, or the system does not tell.
-func listener(port int) (owner, bool) {
+func ListensOn(port int) (Listener, bool) {
 	for _, table := range tables {
 		all, err := sockets(table, port)
 		if err != nil {
@@ -90,20 +88,20 @@ func listener(port int) (owner, bool) {
 			}
 		}
 	}
-	return owner{}, false
+	return Listener{}, false
 }
 
-// server returns which program has the other end of c, a connection to this
+// ServerOf returns which program has the other end of c, a connection to this
 // machine; false if the system does not tell, an error if it could not be looked
 // at. A connection that waits to be taken is that of what listens.
-func server(c net.Conn) (owner, bool, error) {
+func ServerOf(c net.Conn) (Listener, bool, error) {
 	near, far := address(c.LocalAddr()), address(c.RemoteAddr())
 	var listening *socket
 	seen := false // our own end
 	for _, table := range tables {
 		all, err := sockets(table, int(far.Port()))
 		if err != nil && !hidden(err) {
-			return owner{}, false, fmt.Errorf("look at who listens at %s: %w", far, err)
+			return Listener{}, false, fmt.Errorf("look at who listens at %s: %w", far, err)
 		}
 		for _, s := range all {
 			switch {
@@ -124,9 +122,9 @@ func server(c net.Conn) (owner, bool, error) {
 		return o, true, err
 	}
 	if seen {
-		return owner{}, false, fmt.Errorf("nothing listens at %s any more", far)
+		return Listener{}, false, fmt.Errorf("nothing listens at %s any more", far)
 	}
-	return owner{}, false, nil
+	return Listener{}, false, nil
 }
 
 func address(a net.Addr) netip.AddrPort {
@@ -145,10 +143,10 @@ type socket struct {
 	inode, uid    string // the inode is 0 until the connection is taken
 }
 
-func (s socket) holder() (owner, error) {
-	o := owner{uid: s.uid}
+func (s socket) holder() (Listener, error) {
+	o := Listener{UID: s.uid}
 	var err error
-	o.pid, o.name, err = holderOf("socket:[" + s.inode + "]")
+	o.PID, o.Name, err = holderOf("socket:[" + s.inode + "]")
 	return o, err
 }
 
