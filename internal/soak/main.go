@@ -4,7 +4,8 @@
 // how they fared. It is a whole ncatd itself (its arguments "ncatd …" and
 // "sim …" make it one), so that it needs nothing but its own binary.
 //
-//	soak faults -for 10m -accounts 3   random faults; availability, messages, memory
+//	soak faults -for 10m -accounts 3   random faults of NapCat, ncatd, its disk and its database while people talk:
+//	                                   what was lost, doubled or out of order, restarts that were not due, availability
 //	soak kills -n 100                  ncatd killed at random moments; copies, survivors
 //	soak spawn -n 10                   NapCat killed in a row; when its successors come
 //	soak limits -each 30s              without descriptors, processes, memory, disk
@@ -23,14 +24,13 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd"
-	"github.com/ncatd/ncatd/internal/bot/demo"
 )
 
 func main() {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "ncatd":
-			os.Exit(ncatd.Run(demo.New(), os.Args[2:]))
+			os.Exit(ncatd.Run(newBot(), os.Args[2:]))
 		case "sim":
 			os.Exit(ncatd.Run(nil, os.Args[1:]))
 		}

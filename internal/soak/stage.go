@@ -40,6 +40,8 @@ type stage struct {
 	names   []string
 	watched *census
 	unmount func() error // of the home, if it is a small disk of its own
+	env     []string     // of ncatd, beside ours
+	disk    string       // a small one that we mounted, "" for none
 }
 
 func newStage(dir string, seed uint64) (*stage, error) {
@@ -102,6 +104,7 @@ func (s *stage) sim(name string) *napcatsim.Control {
 func (s *stage) start() error {
 	cmd := exec.Command(s.exe, "ncatd", "start", "--sim", "--home", string(s.home), "--scan-after", "100ms") //nolint:noctx // ended by signals, which are the test
 	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.Env = append(os.Environ(), s.env...)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -191,6 +194,9 @@ func (s *stage) end() error {
 		if err = s.gone(15 * time.Second); err != nil {
 			s.signal(syscall.SIGKILL)
 		}
+	}
+	if s.disk != "" {
+		err = errors.Join(err, syscall.Unmount(s.disk, syscall.MNT_DETACH))
 	}
 	if s.watched == nil {
 		return err
