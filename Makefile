@@ -27,7 +27,7 @@ race: ## all tests under the race detector, the three heaviest shortened
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 5m ./...
 
 e2e: build ## the real binary and the simulator, one script per behaviour
-	$(GO) test -tags e2e -count=1 -timeout 8m -parallel 4 ./cmd/ncatd ./internal/e2e
+	$(GO) test -tags e2e -count=1 -timeout 8m -parallel 4 ./cmd/ncatd ./internal/e2e ./internal/soak
 
 e2e-peers: build ## other authors' clients and frameworks against the simulator (needs node and npm)
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
@@ -64,7 +64,10 @@ large: ## fetch a 300 MiB package in spite of a kill -9: bytes, memory and rate 
 store-kills: ## kill -9 in the middle of 1,000 store updates, KILLS (50) times: nothing lost, nothing broken
 	NCATD_STORE_KILLS=$(or $(KILLS),50) $(GO) test -count=1 -v -run TestKilledWriterLosesNothing ./internal/bot/store
 
-journal-kills: ## a bot killed with -9 at random moments, a message every 50 ms, KILLS (100) times: each answered once
+journal-kills: ## ncatd, and a bot that dials, killed with -9 at random moments, a message every 50 ms, KILLS (100) times: each answered once
+	@mkdir -p bin
+	$(GO) build -o bin/soak ./internal/soak
+	bin/soak journal -n $(or $(KILLS),100)
 	NCATD_JOURNAL_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledBotAnswersOnce ./ncat/sqlite
 
 alert-kills: ## alerts killed with -9 in the middle of a storm, KILLS (100) times: none lost, at most one doubled by each
@@ -104,7 +107,7 @@ bench-spawn: ## NapCat killed ten times: how soon the next process is there, how
 	$(GO) build -o bin/soak ./internal/soak
 	bin/soak spawn -n 10
 
-soak: ## accounts on the simulator under random faults for SOAK (10m): availability, messages, memory
+soak: ## accounts on the simulator under random faults of NapCat, ncatd, its disk and its store for SOAK (10m); root fills the disk
 	@mkdir -p bin
 	$(GO) build -o bin/soak ./internal/soak
 	bin/soak faults -for $(or $(SOAK),10m)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,6 +93,12 @@ func (a *app) doctorOptions(ctx context.Context, h home.Dir, qqDir string, offli
 	o := doctor.Options{
 		Home: string(h), Display: cfg.Display, Getenv: a.getenv, UID: os.Getuid(), Arch: install.Arch(),
 	}
+	zones := []string{a.getenv("TZ")}
+	for _, acc := range cfg.Accounts {
+		zones = append(zones, acc.Env["TZ"])
+	}
+	slices.Sort(zones)
+	o.BadZones = slices.DeleteFunc(slices.Compact(zones), config.ZoneKnown)
 	// Where the daemon runs, the ports are taken by what belongs there.
 	if pid, err := h.Holder(); err == nil && pid == 0 {
 		o.Ports = configPorts(cfg)

@@ -123,6 +123,12 @@ func (d *decoder) adapter(n *yaml.Node, kind, key string, names map[string]Place
 	}
 }
 
+// portOK reports whether a URL's port can be connected to; "" is the scheme's own.
+func portOK(s string) bool {
+	p, err := strconv.Atoi(s)
+	return s == "" || err == nil && p > 0 && p < 1<<16
+}
+
 func (d *decoder) adapterValue(v *yaml.Node, want, at string) {
 	switch want {
 	case "flag":
@@ -151,7 +157,7 @@ func (d *decoder) adapterValue(v *yaml.Node, want, at string) {
 		}
 	case "http", "ws":
 		u, err := url.Parse(v.Value)
-		if err != nil || u.Hostname() == "" || u.Scheme != want && u.Scheme != want+"s" {
+		if err != nil || !hostOK(u.Hostname()) || !portOK(u.Port()) || u.Scheme != want && u.Scheme != want+"s" {
 			d.at(v, at, "bad_url", at, v.Value, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Warning is something legal but unwise in a config. Its wording is the
@@ -46,10 +47,18 @@ func Warnings(path string, c *Config) []Warning {
 		if a.Login.Order[0] == "password" && a.Login.PasswordMD5Env == "" {
 			add(key+".login.order", "password_env", key+".login.order")
 		}
+		if z := a.Env["TZ"]; !ZoneKnown(z) {
+			add(key+".env", "timezone", key+".env.TZ", z)
+		}
 		out = append(out, networkWarnings(key+".networks", a.Networks)...)
 	}
-	if host, _, err := net.SplitHostPort(c.Control.Listen); err == nil && !isLoopback(host) && c.Control.TLS == "off" && len(c.Control.Proxies) == 0 {
-		add("control.listen", "public_control", c.Control.Listen)
+	if z := os.Getenv("TZ"); !ZoneKnown(z) {
+		add("", "timezone", "$TZ", z)
+	}
+	if host, _, err := net.SplitHostPort(c.Control.Listen); err == nil {
+		if !isLoopback(host) && c.Control.TLS == "off" && len(c.Control.Proxies) == 0 {
+			add("control.listen", "public_control", c.Control.Listen)
+		}
 		if notHere(host) {
 			add("control.listen", "host_not_here", "control.listen", host)
 		}
@@ -64,6 +73,18 @@ func Warnings(path string, c *Config) []Warning {
 		add("", "file_mode", path)
 	}
 	return out
+}
+
+// ZoneKnown reports whether a value of the variable TZ names a time zone. Programs
+// take UTC for one that does not.
+func ZoneKnown(tz string) bool {
+	name := strings.TrimPrefix(tz, ":")
+	if strings.HasPrefix(name, "/") {
+		_, err := os.Stat(name)
+		return err == nil
+	}
+	_, err := time.LoadLocation(name)
+	return err == nil
 }
 
 // notHere reports whether host is an address of which this machine has none.

@@ -103,6 +103,9 @@ func TestEndpoint(t *testing.T) {
 	if l := next(); l.Done == nil {
 		t.Errorf("line %+v", l)
 	}
+	if got := read(); !strings.Contains(got, `"message":[]`) {
+		t.Errorf("event %s", got)
+	}
 	if got := read(); !strings.Contains(got, `"sub_type":"poke"`) {
 		t.Errorf("event %s", got)
 	}

@@ -89,6 +89,7 @@ func TestBotOverWebSocket(t *testing.T) {
 	p := r.start("-q", "3889001001")
 	p.expect(onebotReady, 1)
 	p.expect("[OneBot] [WebSocket Server] Server Started", 1)
+	began := time.Now().Unix()
 	var notYet *NotYetError
 	if _, err := r.control().Say(t.Context(), SayRequest{User: 3001000001, Text: "lost"}); !errors.As(err, &notYet) {
 		t.Errorf("said to nobody: %v", err)
@@ -100,6 +101,7 @@ func TestBotOverWebSocket(t *testing.T) {
 		t.Errorf("scanned nothing: %v", err)
 	}
 	b := r.dial(port)
+	eventually(t, "the boot second is over", func() bool { return time.Now().Unix() > began })
 
 	// Somebody writes, the bot answers.
 	type said struct {

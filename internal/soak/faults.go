@@ -130,7 +130,7 @@ func (t *trial) verdict(first usage) error {
 		fmt.Printf("%s %s: %d said, %d handled, %d lost, %d doubled, %d out of order, %d begun and given once more\n",
 			k.account, k.chat, v.said, v.handled, len(v.lost), len(v.doubled), len(v.outOfOrder), v.again)
 		if len(v.lost)+len(v.doubled)+len(v.outOfOrder) > 0 {
-			t.blame("%s %s: lost %v, doubled %v, out of order %v", k.account, k.chat, v.lost, v.doubled, v.outOfOrder)
+			t.blame("%s %s: lost %s, doubled %s, out of order %s", k.account, k.chat, some(v.lost), some(v.doubled), some(v.outOfOrder))
 		}
 	}
 	if limit := t.kills * len(chats); again > limit {

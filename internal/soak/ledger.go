@@ -19,7 +19,7 @@ import (
 
 // ledgerEnv names the file in which the bot under test writes down which messages
 // its handlers were given.
-const ledgerEnv = "NCATD_SOAK_LEDGER"
+const ledgerEnv = "SOAK_LEDGER"
 
 // newBot returns the bot under test: the demo, which besides answers "/mark
 // ACCOUNT CHAT NUMBER" and writes it down before it does. What handlers get is what
@@ -30,13 +30,22 @@ func newBot() *ncat.Bot {
 	if path == "" {
 		return b
 	}
-	b.OnCommand("mark", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		text := strings.TrimPrefix(m.Msg().Text(), "/mark ")
+	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		text, ok := strings.CutPrefix(m.Msg().Text(), "/mark ")
+		if !ok || m.Msg().FromSelf() {
+			return nil
+		}
 		if err := writeDown(path, text, ncat.Redelivered(nil, m)); err != nil {
 			return err
 		}
 		_, err := b.Reply(ctx, m, "marked "+text)
 		return err
+	})
+	b.OnCommand("poison", func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
+		died := make(chan struct{})
+		go func() { panic(poisoned) }() // nobody can recover that
+		<-died
+		return nil
 	})
 	return b
 }
@@ -83,6 +92,14 @@ func readLedger(path string) (map[chatKey][]handled, error) {
 		out[k] = append(out[k], handled{n, w[3] == "true"})
 	}
 	return out, nil
+}
+
+// some returns the first few of a list, for people.
+func some(list []int) string {
+	if len(list) <= 10 {
+		return fmt.Sprint(list)
+	}
+	return fmt.Sprintf("%v and %d more", list[:10], len(list)-10)
 }
 
 // verdict is how the messages of one chat fared.

@@ -7,6 +7,8 @@
 //	soak faults -for 10m -accounts 3   random faults of NapCat, ncatd, its disk and its database while people talk:
 //	                                   what was lost, doubled or out of order, restarts that were not due, availability
 //	soak kills -n 100                  ncatd killed at random moments; copies, survivors
+//	soak journal -n 100                the same while a message comes every 50 ms: each is answered once
+//	soak poison                        a message that ends the process, which is started again each second
 //	soak spawn -n 10                   NapCat killed in a row; when its successors come
 //	soak limits -each 30s              without descriptors, processes, memory, disk
 //	soak many -accounts 10             all online, a crash loop and a forgotten QR code among them
@@ -51,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("soak "+mode, flag.ContinueOnError)
 	var (
 		length   = fs.Duration("for", 10*time.Minute, "faults: how long")
-		n        = fs.Int("n", 100, "kills: how many")
+		n        = fs.Int("n", 100, "kills, journal: how many")
 		accounts = fs.Int("accounts", 3, "how many accounts")
 		each     = fs.Duration("each", 30*time.Second, "limits: how long each of them lasts")
 		seed     = fs.Uint64("seed", uint64(time.Now().UnixNano()), "of chance")
@@ -70,6 +72,10 @@ func run(ctx context.Context, args []string) error {
 		err = s.faults(ctx, *accounts, *length)
 	case "kills":
 		err = s.kills(ctx, *n)
+	case "journal":
+		err = s.journal(ctx, *n)
+	case "poison":
+		err = s.poison(ctx)
 	case "spawn":
 		err = s.spawn(ctx, *n)
 	case "limits":

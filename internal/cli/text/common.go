@@ -265,6 +265,7 @@ var commonEN = map[string]string{
 	"plugin.stopped":           "not started",
 
 	"warn.loopback_token": "%s has only %d characters: leave it out and a long one is made",
+	"warn.timezone":       "%s is %s, and there is no such time zone: schedules and logs go by UTC; names look like Asia/Shanghai",
 	"warn.host_not_here":  "%s is %s, which is no address of this machine: nothing can listen there",
 	"warn.public_webui":   "%s makes NapCat's web page reachable from other machines; whoever has its token owns the account",
 	"warn.public_control": "control.listen %s is reachable from other machines, without encryption",
@@ -541,6 +542,7 @@ var commonZH = map[string]string{
 	"plugin.stopped":           "未启动",
 
 	"warn.loopback_token": "%s 只有 %d 个字符：不写它，会自动生成一个长的",
+	"warn.timezone":       "%s 是 %s，没有这个时区：定时任务和日志会按 UTC；应写成 Asia/Shanghai 这样的名字",
 	"warn.host_not_here":  "%s 是 %s，本机没有这个地址，无法在上面监听",
 	"warn.public_webui":   "%s 让其他机器也能打开 NapCat 的网页，有令牌的人就能控制账号",
 	"warn.public_control": "control.listen %s 能被其他机器访问，而且没有加密",

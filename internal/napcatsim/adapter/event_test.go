@@ -45,6 +45,12 @@ func TestEvents(t *testing.T) {
 			t.Errorf(" got %s\nwant %s", got, want)
 		}
 	}
+	gray := func() { // a gray line is a message without content as well
+		t.Helper()
+		if got := c.next(); !strings.Contains(got, `"raw_message":"","font":14`) || !strings.Contains(got, `"message":[]`) {
+			t.Errorf("got %s", got)
+		}
+	}
 	raw := func(from, to int64) string { // the picture of a poke
 		return fmt.Sprintf(`[{"col":"1","nm":"","type":"qq","uid":"%s"},{"jp":"https://zb.vip.qq.com/v2/pages/nudgeMall?_wv=2&actionId=0","src":"http://tianquan.gtimg.cn/nudgeaction/item/0/expression.jpg","type":"img"},{"txt":"戳了戳","type":"nor"},{"col":"1","nm":"","tp":"0","type":"qq","uid":"%s"},{"txt":"","type":"nor"}]`, world.UID(from), world.UID(to))
 	}
@@ -74,8 +80,10 @@ func TestEvents(t *testing.T) {
 	check(r.w.Recall(m.ID, alice))
 	notice(fmt.Sprintf(`"group_id":700000001,"user_id":3001000002,"notice_type":"group_recall","operator_id":3001000001,"message_id":%d`, m.ID))
 	check(r.w.Poke(group, bob, 10001))
+	gray()
 	notice(`"notice_type":"notify","sub_type":"poke","target_id":10001,"user_id":3001000002,"group_id":700000001,"raw_info":` + raw(bob, 10001))
 	check(r.w.Poke(0, alice, 10001))
+	gray()
 	notice(`"notice_type":"notify","sub_type":"poke","target_id":10001,"user_id":3001000001,"raw_info":` + raw(alice, 10001) + `,"sender_id":3001000001`)
 	check(r.w.Join(group, 3009000009, bob, true))
 	notice(`"group_id":700000001,"user_id":3009000009,"notice_type":"group_increase","operator_id":3001000002,"sub_type":"invite"`)

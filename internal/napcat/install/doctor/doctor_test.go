@@ -250,13 +250,14 @@ func TestOtherFindings(t *testing.T) {
 	}
 	o.UID = 0
 	o.Ports = []Port{{Addr: l.Addr().String(), For: "main webui"}, {Addr: "127.0.0.1:0", For: "main onebot"}, {Addr: "198.51.100.7:0", For: "other onebot"}}
+	o.BadZones = []string{"Mars/Phobos"}
 	o.Holder = func(int) string { return "nginx (pid 7)" }
 	o.Catalogue, o.NapCatVersion, o.QQVersion, o.Arch = cat, "4.18.19", "3.2.10-20000", "amd64"
 	o.PatchProblem = errors.New("main is index.js")
 	o.Home = filepath.Join(root, "proc/meminfo/home") // below a file
 	r := examine(t, o)
 	for c, s := range map[Code]Severity{
-		CodeRoot: Warning, CodePort: Error, CodeHost: Error, CodeMemory: Warning, CodePair: Warning, CodePatch: Error, CodeHome: Error, CodeXvfb: Error, CodeFonts: Warning,
+		CodeRoot: Warning, CodePort: Error, CodeHost: Error, CodeZone: Warning, CodeMemory: Warning, CodePair: Warning, CodePatch: Error, CodeHome: Error, CodeXvfb: Error, CodeFonts: Warning,
 	} {
 		if f := find(t, r, c); f.Severity != s {
 			t.Errorf("%+v, want %s", f, s)

@@ -49,6 +49,8 @@ type Options struct {
 	CatalogueSource  string
 
 	Getenv func(string) string
+	// BadZones are what variables TZ hold that is no time zone.
+	BadZones []string
 	// Client asks hosts; it must verify TLS. Nil: no network is looked at.
 	Client *http.Client
 	// Root is where the file system is looked at, "/" when empty. UID is the user
@@ -99,6 +101,9 @@ func Examine(ctx context.Context, o Options) (Report, error) {
 		x.fonts()
 		x.memory()
 		x.shm()
+	}
+	for _, z := range o.BadZones {
+		x.add(CodeZone, Warning, z)
 	}
 	x.homeFolder()
 	x.disk()

@@ -29,6 +29,7 @@ const (
 	CodeShm           Code = "shm"               // warning: MiB
 	CodeClock         Code = "clock"             // ok, warning, error: seconds off, host
 	CodePort          Code = "port"              // ok: address, what it is for; warning, error: with who holds it
+	CodeZone          Code = "timezone"          // warning: value of TZ
 	CodeHost          Code = "host"              // error: address, what it is for
 	CodeHome          Code = "home"              // ok, error: path, why
 	CodeRoot          Code = "root"              // ok, warning
