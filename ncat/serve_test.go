@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -72,6 +73,64 @@ func TestServeEventAndAPIApart(t *testing.T) {
 		t.Errorf("Serve returned %v", err)
 	}
 	<-answered
+}
+
+// What comes over two connections of one account is handled once: messages, and
+// notices that have a key.
+func TestServeDoublesOfTwoConnections(t *testing.T) {
+	heard := make(chan string, 100)
+	b := ncat.New(ncat.WithLogger(nil), ncat.WithBackfill(ncat.Backfill{Mode: ncat.BackfillAsk}))
+	b.OnMessage(func(_ context.Context, _ *ncat.Bot, m onebot.MessageEvent) error {
+		heard <- m.Msg().Text()
+		return nil
+	})
+	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e *onebot.GroupRecall) error {
+		heard <- fmt.Sprint("recall ", e.MessageID)
+		return nil
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Serve(ctx, ln, "secret") }()
+	var links []*websocket.Conn
+	for range 2 {
+		ws, _, err := websocket.Dial(ctx, "ws://"+ln.Addr().String(), &websocket.DialOptions{HTTPHeader: http.Header{
+			"Authorization": {"Bearer secret"}, "X-Self-Id": {"10001"}, "X-Client-Role": {"Event"},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		links = append(links, ws)
+	}
+	want := map[string]int{}
+	for i := range 20 {
+		text := fmt.Sprint("message ", i)
+		message := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"message","message_type":"group","sub_type":"normal","group_id":100,"user_id":1,"message_id":%d,"real_seq":"%d","message":[{"type":"text","data":{"text":%q}}],"raw_message":%q}`, 1000+i, 7000+i, i+1, text, text)
+		recall := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"notice","notice_type":"group_recall","group_id":100,"user_id":1,"operator_id":1,"message_id":%d}`, 1000+i, 7000+i)
+		for _, ws := range links {
+			say(t, ws, []byte(message))
+			say(t, ws, []byte(recall))
+		}
+		want[text], want[fmt.Sprint("recall ", 7000+i)] = 1, 1
+	}
+	got := map[string]int{}
+	for range want {
+		got[next(t, heard)]++
+	}
+	cancel()
+	if err := next(t, ended); !errors.Is(err, context.Canceled) { // all handlers have returned
+		t.Errorf("Serve returned %v", err)
+	}
+	for len(heard) > 0 {
+		got[<-heard]++
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("handled %v", got)
+	}
 }
 
 // The log says that the bot is connected when the token was right, not before.

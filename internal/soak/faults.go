@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -249,7 +250,7 @@ func (t *trial) disturb(ctx context.Context, name string) {
 	t.excuse(name, d.kind, recovery+d.allow)
 	do := func() error { return d.do(ctx, t, name, st) }
 	if d.fatal {
-		err = t.talkers.hush(ctx, do)
+		err = t.talkers.hush(ctx, func() error { return errors.Join(do(), t.successor(ctx, name, st)) })
 	} else {
 		err = do()
 	}
@@ -264,6 +265,20 @@ func (t *trial) disturb(ctx context.Context, name string) {
 		t.blame("%s: NapCat was started again because of %s", name, d.kind)
 	}
 }
+
+// successor waits until the simulated worker is gone: what a dying one is told
+// reaches no server of QQ.
+func (t *trial) successor(ctx context.Context, name string, dying napcatsim.State) error {
+	for deadline := time.Now().Add(2 * recovery); time.Now().Before(deadline) && ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
+		if now, err := t.sim(name).State(ctx); err == nil && now.PID != dying.PID || errors.Is(err, napcatsim.ErrNotRunning) || gone(dying.PID) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// gone reports whether there is no process with that number.
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 // clients reports whether somebody is connected to an adapter.
 func clients(a adapter.Status) bool { return a.Clients > 0 }
@@ -291,7 +306,7 @@ func disturbances() []disturbance {
 	return []disturbance{
 		{kind: "kick", do: func(ctx context.Context, t *trial, name string, _ napcatsim.State) error {
 			return t.sim(name).Kick(ctx, "下线通知", "soak", t.rand.IntN(2) == 0)
-		}, fatal: true},
+		}},
 		{kind: "status20", allow: 3 * time.Second, do: func(ctx context.Context, t *trial, name string, _ napcatsim.State) error {
 			if err := t.sim(name).SetOnline(ctx, false); err != nil {
 				return err

@@ -25,9 +25,6 @@ func (t *trial) strike(ctx context.Context) {
 		kinds = append(kinds, "fill the disk")
 	}
 	kind := kinds[t.rand.IntN(len(kinds))]
-	for _, n := range t.names {
-		t.excuse(n, kind, recovery)
-	}
 	switch kind {
 	case "kill ncatd":
 		t.kill(ctx)
@@ -48,6 +45,9 @@ func (t *trial) strike(ctx context.Context) {
 func (t *trial) kill(ctx context.Context) {
 	pause(ctx, time.Duration(t.rand.Int64N(int64(time.Second))))
 	t.kills++
+	for _, n := range t.names {
+		t.excuse(n, "kill ncatd", time.Minute)
+	}
 	t.signal(syscall.SIGKILL)
 	if err := t.gone(5 * time.Second); err != nil {
 		t.blame("%v", err)
@@ -58,9 +58,11 @@ func (t *trial) kill(ctx context.Context) {
 		t.blame("%v", err)
 		return
 	}
-	for _, n := range t.names {
-		t.excuse(n, "ncatd starts", recovery)
-	}
+	defer func() {
+		for _, n := range t.names {
+			t.excuse(n, "ncatd is back", 0)
+		}
+	}()
 	if _, err := t.await(context.WithoutCancel(ctx), "after a kill", 30*time.Second, online); err != nil {
 		t.blame("%v", err)
 	}

@@ -408,14 +408,17 @@ func (b *Book) heard(self onebot.UserID, e onebot.Event, track bool) (double boo
 
 // aliveAt returns the last time at which an event of the account is known to have
 // come, in Unix seconds; of an account that was never heard, when the book was
-// opened.
+// opened. That is remembered: what comes from then on may be missed by a process
+// that ends before it has handled anything.
 func (b *Book) aliveAt(self onebot.UserID) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if a := b.accounts[self]; a != nil && a.alive > 0 {
-		return a.alive
+	a := b.accountLocked(self)
+	if a.alive == 0 {
+		a.alive = b.born
+		b.marked++
 	}
-	return b.born
+	return a.alive
 }
 
 // since returns where in a chat's history to begin to look, and whether the chat

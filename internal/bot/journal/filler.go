@@ -431,6 +431,7 @@ func (f *Filler) round(ctx context.Context) (again bool) {
 	f.mu.Lock()
 	up := f.up
 	f.mu.Unlock()
+	f.o.Book.commit(ctx) // see Book.aliveAt
 	n, err := f.fill(ctx, f.open(), false)
 	if noLink(err) {
 		// What waits goes on waiting for a link, but not for ever.
