@@ -12,15 +12,19 @@ import (
 
 // shelf is a Disk in memory.
 type shelf struct {
-	records map[Record]Saved // by what is not saved of them
+	records map[of]Saved
 	epoch   uint64
 	broken  error
 }
 
+type of struct {
+	self onebot.UserID
+	chat Chat
+}
+
 func (s *shelf) Load(context.Context) (out []Record, err error) {
-	for r, v := range s.records {
-		r.Saved = v
-		out = append(out, r)
+	for k, v := range s.records {
+		out = append(out, Record{k.self, k.chat, v})
 	}
 	return out, s.broken
 }
@@ -30,17 +34,17 @@ func (s *shelf) Write(_ context.Context, put, gone []Record, _ bool) error {
 		return s.broken
 	}
 	for _, r := range gone {
-		delete(s.records, Record{Self: r.Self, Chat: r.Chat})
+		delete(s.records, of{r.Self, r.Chat})
 	}
 	for _, r := range put {
-		s.records[Record{Self: r.Self, Chat: r.Chat}] = r.Saved
+		s.records[of{r.Self, r.Chat}] = r.Saved
 	}
 	return nil
 }
 
 func (s *shelf) Epoch() uint64 { return s.epoch }
 
-func newShelf() *shelf { return &shelf{records: map[Record]Saved{}} }
+func newShelf() *shelf { return &shelf{records: map[of]Saved{}} }
 
 func newBook(t *testing.T, d Disk) *Book {
 	t.Helper()
@@ -78,7 +82,7 @@ func TestAnotherDiskIsWrittenWhole(t *testing.T) {
 		b.end(t.Context(), self, c, m, false)
 	}
 	want := maps.Clone(d.records)
-	d.records, d.epoch = map[Record]Saved{}, 1
+	d.records, d.epoch = map[of]Saved{}, 1
 	b.Retry(t.Context())
 	for r := range want {
 		if _, ok := d.records[r]; !ok {
