@@ -33,6 +33,7 @@ type stages struct {
 	codes  map[string]string // account -> last QR drawn
 	latest map[string]api.Account
 	tried  bool // the advice was given
+	looked bool // for a crash of the process before
 }
 
 func (s *stages) init() {
@@ -123,6 +124,7 @@ func (s *stages) follow(ctx context.Context, cl *client.Client, each func() erro
 				if err := s.show(it); err != nil {
 					return err
 				}
+				s.crash(gctx, cl)
 				if err := each(); err != nil {
 					return err
 				}
@@ -134,6 +136,20 @@ func (s *stages) follow(ctx context.Context, cl *client.Client, each func() erro
 		}
 	})
 	return g.Wait()
+}
+
+// crash says once how the process before this one ended, if that was badly. The
+// message that it was at is known when the first account is online.
+func (s *stages) crash(ctx context.Context, cl *client.Client) {
+	if s.looked || !slices.ContainsFunc(slices.Collect(maps.Values(s.latest)), func(a api.Account) bool { return a.State == api.StateOnline }) {
+		return
+	}
+	s.looked = true
+	if st, err := cl.Status(ctx); err == nil && st.LastCrash != nil && st.LastCrash.Fresh {
+		for _, line := range s.a.crashText(st.LastCrash) {
+			s.a.out.say("%s", line)
+		}
+	}
 }
 
 // countDown shows when the next tries are.

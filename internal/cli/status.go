@@ -93,7 +93,9 @@ func (a *app) printStatus(st api.Status) {
 	if r := st.RolledBack; r != nil {
 		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
 	}
-	a.printCrash(st.LastCrash)
+	for _, line := range a.crashText(st.LastCrash) {
+		a.out.print("%s", line)
+	}
 	a.printChannels(st.Alerts)
 	if len(st.Apps) > 0 {
 		a.out.print("")
@@ -117,19 +119,20 @@ func (a *app) printStatus(st api.Status) {
 	}
 }
 
-// printCrash says how the daemon last ended badly.
-func (a *app) printCrash(c *api.LastCrash) {
+// crashText says how the daemon last ended badly.
+func (a *app) crashText(c *api.LastCrash) (lines []string) {
 	if c == nil {
-		return
+		return nil
 	}
 	what := c.Panic
 	if what == "" {
 		what = a.t("status.killed")
 	}
-	a.out.print("%s", a.t("status.crash", c.Time.Local().Format(time.DateTime), printable(what)))
+	lines = append(lines, a.t("status.crash", c.Time.Local().Format(time.DateTime), printable(what)))
 	if c.MessageID != "" {
-		a.out.print("%s", a.t("status.crash_message", printable(c.Account), printable(c.Chat), printable(c.MessageID)))
+		lines = append(lines, a.t("status.crash_message", printable(c.Account), printable(c.Chat), printable(c.MessageID)))
 	}
+	return lines
 }
 
 // stateColumn is the column of the accounts' table that is painted.

@@ -120,7 +120,12 @@ func chatName(c ncat.Chat) string {
 func (c *crashes) snapshot() *api.LastCrash {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.last
+	if !c.fresh {
+		return c.last
+	}
+	last := *c.last
+	last.Fresh = true
+	return &last
 }
 
 // close ends an orderly run, which leaves nothing behind.

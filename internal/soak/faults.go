@@ -49,7 +49,7 @@ func (s *stage) faults(ctx context.Context, accounts int, length time.Duration) 
 	t := &trial{stage: s, talkers: newTalkers(), tallies: map[string]*tally{}, ledger: filepath.Join(filepath.Dir(string(s.home)), "ledger")}
 	s.env = append(s.env, ledgerEnv+"="+t.ledger)
 	beat := func(int, *napcatsim.Options) string { return "    onebot: {heartbeat: 2s}\n" }
-	if err := s.configure(accounts, fast, beat); err != nil {
+	if err := s.configure(accounts, patient, beat); err != nil {
 		return err
 	}
 	if err := s.smallDisk(); err != nil {

@@ -21,7 +21,7 @@ import (
 func (s *stage) journal(ctx context.Context, n int) error {
 	ledger := filepath.Join(filepath.Dir(string(s.home)), "ledger")
 	s.env = append(s.env, ledgerEnv+"="+ledger)
-	if err := s.configure(1, fast, nil); err != nil {
+	if err := s.configure(1, patient, nil); err != nil {
 		return err
 	}
 	if err := s.start(); err != nil {

@@ -28,6 +28,10 @@ const fast = `  restart: {initial: 200ms, max: 1s, score_limit: 1000}
   stop_timeout: 4s
 `
 
+// patient is fast, and fetches all that was missed, however long it takes ncatd to
+// be back on a machine that is busy with other things.
+const patient = fast + "bot: {backfill: {messages: 5000}}\n"
+
 // stage is a home with an ncatd in it.
 type stage struct {
 	home    home.Dir
@@ -105,7 +109,7 @@ func (s *stage) sim(name string) *napcatsim.Control {
 
 // start starts ncatd and returns at once.
 func (s *stage) start() error {
-	cmd := exec.Command(s.exe, "ncatd", "start", "--sim", "--home", string(s.home), "--scan-after", "100ms") //nolint:noctx // ended by signals, which are the test
+	cmd := exec.Command(s.exe, "ncatd", "start", "--sim", "--lang", "en", "--home", string(s.home), "--scan-after", "100ms") //nolint:noctx // ended by signals, which are the test
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.Env = append(os.Environ(), s.env...)
 	if err := cmd.Start(); err != nil {

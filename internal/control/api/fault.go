@@ -63,7 +63,9 @@ type Degraded struct {
 type LastCrash struct {
 	Time  time.Time `json:"time"`
 	Panic string    `json:"panic"` // its first line, "" if the process was killed
-	Stack string    `json:"stack,omitempty"`
+	// Fresh is true if it was the process before this one.
+	Fresh bool   `json:"fresh,omitempty"`
+	Stack string `json:"stack,omitempty"`
 	// Account, Chat and MessageID name the message that was being handled.
 	Account   string `json:"account,omitempty"`
 	Chat      string `json:"chat,omitempty"`
