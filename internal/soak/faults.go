@@ -306,7 +306,7 @@ func disturbances() []disturbance {
 	return []disturbance{
 		{kind: "kick", do: func(ctx context.Context, t *trial, name string, _ napcatsim.State) error {
 			return t.sim(name).Kick(ctx, "下线通知", "soak", t.rand.IntN(2) == 0)
-		}},
+		}, fatal: true},
 		{kind: "status20", allow: 3 * time.Second, do: func(ctx context.Context, t *trial, name string, _ napcatsim.State) error {
 			if err := t.sim(name).SetOnline(ctx, false); err != nil {
 				return err

@@ -30,7 +30,7 @@ const fast = `  restart: {initial: 200ms, max: 1s, score_limit: 1000}
 
 // patient is fast, and fetches all that was missed, however long it takes ncatd to
 // be back on a machine that is busy with other things.
-const patient = fast + "bot: {backfill: {messages: 5000}}\n"
+const patient = fast + "bot: {backfill: {messages: 1000}}\n"
 
 // stage is a home with an ncatd in it.
 type stage struct {

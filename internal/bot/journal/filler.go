@@ -159,6 +159,16 @@ func (f *Filler) Arrive(e onebot.Event) bool {
 		if back {
 			f.LinkUp()
 		}
+	case onebot.MessageEvent:
+		// It is back before the next heartbeat says so, and what came meanwhile is
+		// older than this.
+		f.mu.Lock()
+		back := f.offline
+		f.offline = false
+		f.mu.Unlock()
+		if back {
+			f.LinkUp()
+		}
 	}
 	unsure := f.unsure.Load()
 	if f.o.Book.heard(f.id(), e, !unsure) {
