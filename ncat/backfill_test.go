@@ -229,6 +229,36 @@ func TestGap(t *testing.T) {
 	})
 }
 
+// TestGapWhileQQWasAway: what came while a heartbeat said that the account is
+// offline goes first, also if somebody writes before a heartbeat says that it is
+// back.
+func TestGapWhileQQWasAway(t *testing.T) {
+	var r heard
+	b := ncat.New()
+	b.OnMessage(r.handle)
+	p := newPast()
+	ncattest.Run(t, b, func(h *ncattest.Harness) {
+		p.attach(h)
+		beat := func(online bool) {
+			e := &onebot.Heartbeat{EventBase: ncattest.Base(onebot.PostMeta), MetaEventType: "heartbeat", Interval: 5000}
+			e.Status.Online = online
+			h.Event(e)
+		}
+		linkUp(h)
+		h.Pass(time.Minute)
+		h.Event(p.write(ncat.Group(groupA), alice, "before"))
+		beat(false)
+		p.write(ncat.Group(groupA), alice, "missed")
+		h.Pass(3 * time.Second)
+		h.Event(p.write(ncat.Group(groupA), alice, "back"))
+		h.Settle()
+		r.want(t, "1 before", "1 missed*", "1 back")
+		beat(true)
+		h.Pass(time.Minute)
+		r.want(t)
+	})
+}
+
 // TestGapBetweenSessions has a host that dials the bot: each of its links is a
 // session of its own.
 func TestGapBetweenSessions(t *testing.T) {
