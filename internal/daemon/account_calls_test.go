@@ -22,8 +22,7 @@ func TestAccountMutedBotIsNotRestarted(t *testing.T) {
 	const group, pings = 700000001, 5
 	r := newRig(t, "main", quickSim())
 	r.bot.OnCommand("ping", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		_, err := b.Reply(ctx, m, "pong")
-		return err
+		return b.Reply(ctx, m, "pong")
 	})
 	r.start()
 	a, mark := r.online(), r.mark()

@@ -38,8 +38,7 @@ func newBot() *ncat.Bot {
 		if err := writeDown(path, text, ncat.Redelivered(nil, m)); err != nil {
 			return err
 		}
-		_, err := b.Reply(ctx, m, "marked "+text)
-		return err
+		return b.Reply(ctx, m, "marked "+text)
 	})
 	b.OnCommand("poison", func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
 		died := make(chan struct{})
