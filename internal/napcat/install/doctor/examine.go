@@ -23,6 +23,15 @@ import (
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
 
+// Wanted is what the config wants of this machine.
+type Wanted struct {
+	Ports []Port // that must be free
+	// Holder names the program that has a port, "" if that is not known; nil: never.
+	Holder func(port int) string
+	// BadZones are what variables TZ hold that is no time zone.
+	BadZones []string
+}
+
 // Options say what to look at.
 type Options struct {
 	Home string
@@ -36,9 +45,7 @@ type Options struct {
 	NapCatVersion, QQVersion string // installed, may be empty
 
 	Display string // of the config: auto, none or :N
-	Ports   []Port // that must be free
-	// Holder names the program that has a port, "" if that is not known; nil: never.
-	Holder    func(port int) string
+	Wanted
 	Publisher []string // hosts that packages come from
 	Optional  []string // hosts that only say more about them
 	Mirrors   []string
@@ -49,8 +56,6 @@ type Options struct {
 	CatalogueSource  string
 
 	Getenv func(string) string
-	// BadZones are what variables TZ hold that is no time zone.
-	BadZones []string
 	// Client asks hosts; it must verify TLS. Nil: no network is looked at.
 	Client *http.Client
 	// Root is where the file system is looked at, "/" when empty. UID is the user
