@@ -151,6 +151,9 @@ func (r botRuntime) NewSession(name string, c onebot.Caller, o botlink.Options) 
 	if s.heard != nil {
 		s.pace.turns = map[string]chan struct{}{}
 	}
+	if o.Settled != nil {
+		s.done, s.journal = o.Settled, nil
+	}
 	return s
 }
 

@@ -129,6 +129,9 @@ func (s *session) forget(e onebot.Event) {
 
 // settled notes that nothing more is to be done with a message.
 func (s *session) settled(e onebot.Event) {
+	if s.done != nil {
+		s.done(e)
+	}
 	if s.journal != nil {
 		s.journal.Settle(e)
 	}
@@ -137,6 +140,9 @@ func (s *session) settled(e onebot.Event) {
 // handleNoted is handle, with notes before and after it that outlive the process.
 func (s *session) handleNoted(ctx context.Context, q *chatQueue, e onebot.Event) {
 	if s.journal == nil {
+		if s.done != nil {
+			defer s.done(e) // also when a handler ends the goroutine
+		}
 		s.handle(ctx, q, e)
 		return
 	}

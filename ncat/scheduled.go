@@ -154,9 +154,10 @@ func (s *Scheduled) loop(ctx context.Context) {
 			return
 		}
 		last.At = due
-		s.remember(ctx, store, last) // before the run: better none than two
-		if err := s.once(ctx); err != nil && ctx.Err() == nil {
-			log.Error("schedule failed", "schedule", s.name, "plugin", s.o.id, "error", err)
+		if s.claim(ctx, store, last) { // before the run: better none than two
+			if err := s.once(ctx); err != nil && ctx.Err() == nil {
+				log.Error("schedule failed", "schedule", s.name, "plugin", s.o.id, "error", err)
+			}
 		}
 		due = after(s.when, due, time.Now())
 	}
@@ -193,6 +194,22 @@ func (s *Scheduled) remember(ctx context.Context, store Store, l lastRun) {
 	if err := Put(ctx, store, s.key(), l); err != nil && ctx.Err() == nil {
 		s.b.core.log.Error("the run of a schedule cannot be remembered", "schedule", s.name, "plugin", s.o.id, "error", err)
 	}
+}
+
+// claim remembers a run that is due, and reports false if another process that
+// shares the store was quicker.
+func (s *Scheduled) claim(ctx context.Context, store Store, l lastRun) bool {
+	mine := true
+	_, err := Update(ctx, store, s.key(), func(was lastRun, ok bool) (lastRun, error) {
+		if mine = !ok || was.Spec != l.Spec || was.At.Before(l.At); !mine {
+			return was, nil
+		}
+		return l, nil
+	})
+	if err != nil && ctx.Err() == nil {
+		s.b.core.log.Error("the run of a schedule cannot be remembered", "schedule", s.name, "plugin", s.o.id, "error", err)
+	}
+	return mine
 }
 
 func waitUntil(ctx context.Context, due time.Time) bool {

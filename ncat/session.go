@@ -34,6 +34,7 @@ type session struct {
 	journal *journal.Filler          // nil: nothing is remembered
 	told    func(onebot.Event)       // of what was missed; nil: nobody
 	heard   func(onebot.Event, bool) // of what the bot gets; nil: nobody
+	done    func(onebot.Event)       // of what was handled, see botlink.Options; nil: nobody
 	drops   dropLog
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
@@ -168,6 +169,7 @@ func (s *session) Deliver(e onebot.Event) {
 		s.self.Store(int64(id))
 	}
 	if !s.core.empty && isEmpty(e) {
+		s.settled(e)
 		return
 	}
 	if s.journal != nil {
@@ -429,7 +431,7 @@ func (s *session) Run(ctx context.Context) error {
 		close(ended)
 	}()
 	cause := context.Cause(ctx)
-	if waitFor(ended, s.core.drain) {
+	if !errors.Is(cause, botlink.ErrAbandon) && waitFor(ended, s.core.drain) {
 		return cause
 	}
 	cancel(cause)

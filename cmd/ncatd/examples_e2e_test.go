@@ -174,6 +174,9 @@ var scenes = map[string]scene{
 // is internal/e2e/systemd/inside.sh, which this test looks at.
 var elsewhere = []string{"sudo ncatd service install", "ncatd service install --user", "sudo ncatd service uninstall", "sudo ncatd service uninstall --purge --yes", "ncatd service status", "ncatd service status --json"}
 
+// inFleet has the examples that need a fleet, which internal/e2e/fleet runs.
+var inFleet = []string{"ncatd fleet dead list", "ncatd fleet dead retry 17 18", "ncatd fleet dead drop 17", "ncatd account take main --host-is-gone"}
+
 // rewrites keep examples from meeting what is on this machine.
 var rewrites = strings.NewReplacer(
 	"/etc/bash_completion.d/", "$HOME/", "${fpath[1]}", "$HOME", "~/.config/fish/completions/", "~/", "--port 3001", "--port 0", "/tmp/packages", "$HOME/packages")
@@ -203,6 +206,16 @@ func TestExamples(t *testing.T) {
 		ran[line] = true
 		if want := "example '" + line + "'"; !strings.Contains(string(inside), want) {
 			t.Errorf("the tests under systemd lack: %s", want)
+		}
+	}
+	fleet, err := os.ReadFile("../../internal/e2e/fleet/fleet_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range inFleet {
+		ran[line] = true
+		if want := `example("` + line + `"`; !strings.Contains(string(fleet), want) {
+			t.Errorf("the tests of a fleet lack: %s", want)
 		}
 	}
 	shown := map[string]bool{}

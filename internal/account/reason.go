@@ -41,5 +41,6 @@ const (
 	ReasonTwoFactor     supervisor.Reason = "two_factor"      // the WebUI asks for a code that we cannot give
 	ReasonForbidden     supervisor.Reason = "webui_forbidden" // the WebUI's address rules shut us out
 	ReasonAdopted       supervisor.Reason = "adopted"         // found running, started by an earlier ncatd
+	ReasonLeased        supervisor.Reason = "leased"          // another host of the fleet has the account
 	ReasonShutdown      supervisor.Reason = "shutdown"        // ncatd is stopping
 )

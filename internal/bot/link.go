@@ -80,6 +80,8 @@ type Options struct {
 	// for now. Nil: nobody, and the account's pacing knows no other sources.
 	Delivered func(e onebot.Event, live bool)
 	Idle      func()
+	// Each is told of each event as Event is, decoded. Nil: nobody.
+	Each func(e onebot.Event, backfilled bool)
 	// Called is told of each call that ended, by whoever made it, and how. It
 	// runs on the caller's goroutine. Nil: nobody.
 	Called func(action string, err error, took time.Duration)
@@ -196,11 +198,17 @@ func (l *Link) event(frame []byte) {
 	if l.o.Event != nil {
 		l.o.Event(KindOf(e), frame)
 	}
+	if l.o.Each != nil {
+		l.o.Each(e, false)
+	}
 	l.session.Deliver(e)
 }
 
 // backfilled tells of a message that was fetched from the history.
 func (l *Link) backfilled(e onebot.Event) {
+	if l.o.Each != nil {
+		l.o.Each(e, true)
+	}
 	raw := bytes.TrimRight(e.Base().Raw(), " \t\r\n")
 	if l.o.Event == nil || len(raw) < 2 || raw[len(raw)-1] != '}' {
 		return

@@ -8,6 +8,7 @@ package botlink
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -42,7 +43,16 @@ type Options struct {
 	// CallFrom. Nil:
 	// nobody.
 	Delivered func(e onebot.Event, live bool)
+
+	// Settled is told of each event once all is done with it, and takes the journal's
+	// place: what was missed, and what was begun and not done, is its business. An
+	// event that the session's end kept from its handlers is not told. Nil: nothing.
+	Settled func(onebot.Event)
 }
+
+// ErrAbandon as the cause of the end of a session's context leaves running handlers
+// no time: their contexts end at once.
+var ErrAbandon = errors.New("what is being handled is given up")
 
 // Session is one account's side of a bot: events go in, in order, and calls go
 // out through a Caller. It outlives the links of its account: its Caller answers

@@ -88,7 +88,7 @@ var commands = []func(*app) *cobra.Command{
 	newLogin, newLogout, newConsole,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,
-	newConfig, newApp, newPlugin, newAlert, newBackup, newRestore, newService, newSelf,
+	newConfig, newApp, newPlugin, newAlert, newFleet, newAccount, newBackup, newRestore, newService, newSelf,
 	newSim, newVersion,
 }
 
@@ -105,6 +105,7 @@ type app struct {
 	// foundHome is the home that was looked for, once it was.
 	foundHome home.Dir
 
+	host       string // of the fleet, whose daemon is meant; "": this one's
 	homeFlag   string
 	configFlag string
 	langFlag   string

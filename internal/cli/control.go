@@ -97,6 +97,7 @@ func newRestart(a *app) *cobra.Command {
 		return nil
 	})
 	c.ValidArgsFunction = a.completeAccounts
+	a.hostFlag(c)
 	return c
 }
 

@@ -63,6 +63,7 @@ func newLogin(a *app) *cobra.Command {
 		return a.login(c.Context(), name, o, md5)
 	})
 	c.ValidArgsFunction = a.completeAccounts
+	a.hostFlag(c)
 	f := c.Flags()
 	f.StringVar(&qr, "qr", string(qrTerminal), a.t("flag.qr"))
 	f.Int64Var(&o.quick, "quick", 0, a.t("flag.quick"))
@@ -128,6 +129,9 @@ func (a *app) login(ctx context.Context, name string, o loginOptions, md5 string
 		err = a.loginAlone(ctx, h, name, o, work)
 	} else {
 		cl := client.New(h.Socket())
+		if a.host != "" {
+			cl = cl.At(a.host)
+		}
 		defer cl.Close()
 		err = work(ctx, cl, name, false)
 	}

@@ -73,6 +73,7 @@ func newLogs(a *app) *cobra.Command {
 	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp))
 	c.ValidArgsFunction = a.completeAccounts
+	a.hostFlag(c)
 	return c
 }
 

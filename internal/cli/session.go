@@ -48,7 +48,11 @@ func (a *app) connect() (*client.Client, home.Dir, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return client.New(h.Socket()), h, nil
+	cl := client.New(h.Socket())
+	if a.host != "" {
+		cl = cl.At(a.host)
+	}
+	return cl, h, nil
 }
 
 // pickAccount returns the account that name means, or the only one if it is
@@ -120,10 +124,11 @@ func (a *app) accountNames(ctx context.Context) []string {
 	return names
 }
 
-// accountFlag adds --account with completion.
+// accountFlag adds --account with completion, and --host.
 func (a *app) accountFlag(c *cobra.Command, name *string) {
 	c.Flags().StringVarP(name, "account", "a", "", a.t("flag.account"))
 	_ = c.RegisterFlagCompletionFunc("account", func(c *cobra.Command, _ []string, p string) ([]string, cobra.ShellCompDirective) {
 		return a.completeAccounts(c, nil, p)
 	}) // fails only for a flag that is not there
+	a.hostFlag(c)
 }

@@ -19,8 +19,11 @@ import (
 )
 
 func newStatus(a *app) *cobra.Command {
-	var asJSON, watch, strict bool
+	var asJSON, watch, strict, fleet bool
 	c := a.command("status", "status", noArgs, func(c *cobra.Command, _ []string) error {
+		if fleet {
+			return a.fleetStatus(c.Context(), asJSON, strict)
+		}
 		if watch {
 			return a.watchStatus(c.Context(), asJSON)
 		}
@@ -49,6 +52,9 @@ func newStatus(a *app) *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	c.Flags().BoolVar(&strict, "strict", false, a.t("flag.strict"))
 	c.Flags().BoolVarP(&watch, "watch", "w", false, a.t("flag.watch"))
+	c.Flags().BoolVar(&fleet, "fleet", false, a.t("flag.fleet"))
+	c.MarkFlagsMutuallyExclusive("fleet", "watch")
+	a.hostFlag(c)
 	return c
 }
 

@@ -88,6 +88,7 @@ func (d *decoder) check(c *Config) {
 	}
 	d.checkSupervisor(&c.Supervisor)
 	d.checkAlerts(c)
+	d.checkBus(&c.Bus)
 	b := &c.Bot
 	d.within("bot.queue", float64(b.Queue), 1, 1<<20)
 	d.positive("bot.handler_warn", b.HandlerWarn)

@@ -18,6 +18,7 @@ type Config struct {
 	Scripts    Scripts    `yaml:"scripts"`
 	Log        Log        `yaml:"log"`
 	Control    Control    `yaml:"control"`
+	Bus        Bus        `yaml:"bus"`
 }
 
 // Account is one QQ account.

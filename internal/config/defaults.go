@@ -34,6 +34,7 @@ func Default() *Config {
 			Backfill:        Backfill{Mode: "auto", Messages: 500, Chats: 50, Age: sec(3600)},
 		},
 		Scripts: Scripts{Limits: ScriptLimits{Memory: 64 << 20, CPU: sec(1), Queue: 1024, Calls: 64, Timers: 1024, Setup: sec(10), Unload: sec(3)}},
+		Bus:     Bus{Replicas: 1, Retention: sec(100 * 3600)},
 		Log:     Log{Level: "info", Format: "auto", MaxSize: 20 << 20, MaxTotal: 200 << 20, Events: "summary"},
 		Control: Control{TLS: "off", Console: true},
 	}

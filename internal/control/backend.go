@@ -68,6 +68,16 @@ type Backend interface {
 	AlertTest(ctx context.Context, channel string) ([]api.AlertTest, error)
 	AlertSilence(ctx context.Context, account string, d time.Duration) error
 
+	// FleetHosts returns the hosts of the fleet, FleetRemote the way to the control
+	// API of one. FleetDead lists the events that no worker could finish, FleetSettle
+	// gives some again or drops them. FleetTake makes an account this host's whose
+	// host is gone.
+	FleetHosts(ctx context.Context) ([]api.FleetHost, error)
+	FleetRemote(host string) (http.RoundTripper, error)
+	FleetDead(ctx context.Context) ([]api.DeadEvent, error)
+	FleetSettle(ctx context.Context, r api.SettleRequest) error
+	FleetTake(ctx context.Context, account string) error
+
 	Desk
 
 	// Reload reads the config again, applies what can be applied live and names

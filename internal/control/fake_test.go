@@ -125,7 +125,20 @@ func (f *fakeBackend) Command(_ context.Context, args []string, line func(json.R
 	line(json.RawMessage(`{"ok":true}`))
 	return f.note("command %s", strings.Join(args, " "))
 }
-func (f *fakeBackend) Stop(keep, again bool) { _ = f.note("stop %v %v", keep, again) }
+func (f *fakeBackend) FleetHosts(context.Context) ([]api.FleetHost, error) {
+	return []api.FleetHost{{Name: "a", Status: f.Status()}}, f.note("fleet")
+}
+func (f *fakeBackend) FleetRemote(string) (http.RoundTripper, error) {
+	return nil, &api.Error{Code: CodeNotFound, Message: "no fleet"}
+}
+func (f *fakeBackend) FleetDead(context.Context) ([]api.DeadEvent, error) {
+	return []api.DeadEvent{{ID: 1, Event: json.RawMessage("{}")}}, f.note("dead")
+}
+func (f *fakeBackend) FleetSettle(_ context.Context, r api.SettleRequest) error {
+	return f.note("settle %v %v", r.IDs, r.Retry)
+}
+func (f *fakeBackend) FleetTake(_ context.Context, a string) error { return f.note("take %s", a) }
+func (f *fakeBackend) Stop(keep, again bool)                       { _ = f.note("stop %v %v", keep, again) }
 
 type running struct {
 	backend *fakeBackend

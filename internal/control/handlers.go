@@ -146,7 +146,7 @@ func reload(ctx context.Context, b Backend, _ target, _ none) (api.ReloadRespons
 
 // handlers returns the table of handlers, sorted by path and method.
 func handlers() []route {
-	table := slices.Concat(baseRoutes(), doorRoutes(), deskRoutes())
+	table := slices.Concat(baseRoutes(), doorRoutes(), deskRoutes(), fleetRoutes())
 	slices.SortFunc(table, func(a, b route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
 	return table
 }
@@ -261,6 +261,7 @@ func (s *Server) routes() http.Handler {
 			writeError(w, &api.Error{Code: CodeBadMethod, Message: r.Method + " is not possible here; try " + allow})
 		})
 	}
+	mux.HandleFunc("/v0/fleet/hosts/{host}/{rest...}", s.remote)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &api.Error{Code: CodeNotFound, Message: "no such path: " + r.URL.Path,
 			Hint: "GET /v0/openapi.json lists them"})

@@ -245,6 +245,10 @@ func (s *Server) isToken(token string) bool {
 	return s.o.Token != "" && subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1
 }
 
+// Handler returns the API without its guard, for requests that come by another way
+// than its listeners.
+func (s *Server) Handler() http.Handler { return s.protect(s.routes()) }
+
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           s.protect(h),

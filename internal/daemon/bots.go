@@ -172,6 +172,10 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 	l := &botLink{goal: make(chan goal, 1)}
 	shared := d.apps.gw.Account(name)
 	logEvent := eventLog(d.run, d.log.With("account", name), d.o.Config.Log.Events)
+	var each func(onebot.Event, bool)
+	if d.fleet != nil {
+		each = d.publisher(name, l)
+	}
 	l.Link = bot.New(bot.Options{
 		Account: name,
 		Bot:     b.bot,
@@ -183,6 +187,7 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 		},
 		Delivered: func(e onebot.Event, live bool) { d.apps.feed(shared, e, live) },
 		Idle:      shared.Flush,
+		Each:      each,
 		Event: func(typ string, raw json.RawMessage) {
 			d.metrics.Event(name, typ)
 			if logEvent != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/fleet"
 	"github.com/ncatd/ncatd/internal/health"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
@@ -100,6 +101,8 @@ type Daemon struct {
 	health   *health.Registry
 	ailing   chan struct{} // 1 slot: health changed
 	alerts   *alerts
+	fleet    *fleet.Fleet    // nil: this host is not one of a fleet
+	server   *control.Server // set before the fleet runs
 	record   *recorder
 	started  time.Time
 
@@ -180,6 +183,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, d.bots.close()) }()
 	d.alerts = newAlerts(d)
 	d.apps = newApps(d)
+	if d.fleet, err = d.openFleet(ctx, o.Config.Bus); err != nil {
+		return err
+	}
 	d.releases = newReleases(store, func() config.NapCat { return d.config().NapCat }, o.Log)
 	d.display = launch.NewDisplay(ctx, launch.DisplayOptions{
 		Mode:      o.Config.Display,
@@ -207,6 +213,7 @@ func (d *Daemon) serve() error {
 	if err != nil {
 		return err
 	}
+	d.server = server
 	// The server outlives the accounts, so that a stop can be watched.
 	sctx, stopServer := context.WithCancel(context.WithoutCancel(d.run))
 	defer stopServer()
@@ -218,6 +225,7 @@ func (d *Daemon) serve() error {
 	case <-listening:
 	}
 
+	stopFleet := d.runFleet()
 	d.mu.Lock()
 	for _, s := range d.slots {
 		d.startLocked(s)
@@ -259,6 +267,7 @@ func (d *Daemon) serve() error {
 	if err := d.apps.close(); err != nil {
 		d.log.Warn("the record of events was not closed", "err", err)
 	}
+	stopFleet()
 	stopServer()
 	if err := <-served; failed == nil {
 		failed = err
@@ -344,7 +353,11 @@ func (d *Daemon) newAccount(c napCatConfig) (*account.Account, *napCat) {
 			}
 		},
 	})
-	return account.New(d.accountOptions(c, host)), host
+	ao := d.accountOptions(c, host)
+	if d.fleet != nil {
+		ao.Host = &leased{Host: host, d: d, name: name}
+	}
+	return account.New(ao), host
 }
 
 // accountOptions is what an account is made of that has host.
@@ -397,6 +410,9 @@ func (d *Daemon) newTokens(name string) (tokens, error) {
 func (d *Daemon) changed(a api.Account, transition bool) {
 	d.hub.Publish(api.WatchItem{Kind: "state", Account: a.Name, State: &a})
 	d.alerts.changed()
+	if d.fleet != nil {
+		d.fleet.Changed()
+	}
 	if transition {
 		d.bots.report()
 		d.told()

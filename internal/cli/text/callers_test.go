@@ -291,7 +291,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 	heads = slices.DeleteFunc(heads, func(h string) bool { return h == "cmd." })
 	heads = append(heads, "config.", "word.") // of [Problem]
 	heads = append(heads, "console.")         // of the pages; internal/console's tests look there
-	heads = append(heads, "fault.", "hint.fault.", "cmd.ncatd.", "cmd.plugin_")
+	heads = append(heads, "fault.", "hint.fault.", "cmd.ncatd.", "cmd.plugin_", "cmd.fleet_dead_")
 	for code := range byLang[English] {
 		if !words[code] && !slices.ContainsFunc(heads, func(h string) bool { return strings.HasPrefix(code, h) }) {
 			t.Errorf("nobody uses %s", code)

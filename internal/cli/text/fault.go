@@ -56,6 +56,12 @@ var faultEN = map[string]string{
 	"fault.install_failed":  "NapCat and QQ could not be installed: %s",
 	"fault.new_pair_failed": "the new NapCat and QQ did not come online (%s)",
 
+	"fault.lease_held":    "the account runs on host %s of the fleet",
+	"fault.lease_lost":    "another host of the fleet has taken the account",
+	"fault.lease_unheard": "the fleet's bus was away for too long: whether the account is still this host's is not known",
+	"fault.bus_away":      "the fleet's bus is away, %s events wait on disk",
+	"fault.bus_lost":      "%s events never reached the fleet's bus: there was no room for them",
+
 	"fault.webui_wait":       "waiting for NapCat's WebUI",
 	"fault.login_asked":      "NapCat is being asked how it stands",
 	"fault.login_quick":      "logging in %s with its saved ticket",
@@ -151,6 +157,9 @@ var faultEN = map[string]string{
 	"fault.no_packet":       "NapCat has no packet back end for this QQ version",
 	"fault.config_rejected": "the changed config was refused, the one before is in force: %s",
 
+	"hint.fault.lease_held":          "run it there, or move it: ncatd account move; if that host is gone for good: ncatd account take",
+	"hint.fault.lease_unheard":       "see that the NATS servers in bus.url can be reached",
+	"hint.fault.bus_away":            "see that the NATS servers in bus.url can be reached",
 	"hint.fault.missing_library":     "on Debian: apt-get install libnss3 libgbm1 libasound2 libgtk-3-0; ncatd doctor says more",
 	"hint.fault.old_library":         "use a newer system (Debian 10 or Ubuntu 18.10, or later), or a container with one",
 	"hint.fault.sandbox":             "do not run as root without --no-sandbox: take extra_args out of ncatd.yaml, or use a user of its own",
@@ -205,6 +214,12 @@ var faultZH = map[string]string{
 	"fault.installing":      "%s",
 	"fault.install_failed":  "NapCat 和 QQ 安装失败：%s",
 	"fault.new_pair_failed": "新的 NapCat 和 QQ 没能上线（%s）",
+
+	"fault.lease_held":    "这个账号正由机群中的主机 %s 运行",
+	"fault.lease_lost":    "机群中另一台主机接管了这个账号",
+	"fault.lease_unheard": "机群总线断开太久，不能确定这个账号是否仍归本机",
+	"fault.bus_away":      "机群总线连不上，%s 个事件暂存在磁盘上",
+	"fault.bus_lost":      "有 %s 个事件因放不下而没有送上机群总线",
 
 	"fault.webui_wait":       "等待 NapCat 的 WebUI",
 	"fault.login_asked":      "正在向 NapCat 查询登录状态",
@@ -301,6 +316,9 @@ var faultZH = map[string]string{
 	"fault.no_packet":       "NapCat 没有适合这个 QQ 版本的发包后端",
 	"fault.config_rejected": "改动后的配置被拒绝，仍用之前的配置：%s",
 
+	"hint.fault.lease_held":          "到那台主机上使用，或用 ncatd account move 迁移；那台主机若已彻底报废，用 ncatd account take 接管",
+	"hint.fault.lease_unheard":       "请检查 bus.url 中的 NATS 服务器是否可达",
+	"hint.fault.bus_away":            "请检查 bus.url 中的 NATS 服务器是否可达",
 	"hint.fault.missing_library":     "Debian 上：apt-get install libnss3 libgbm1 libasound2 libgtk-3-0；详见 ncatd doctor",
 	"hint.fault.old_library":         "换用较新的系统（Debian 10、Ubuntu 18.10 或更新），或用容器",
 	"hint.fault.sandbox":             "不要以 root 运行而缺少 --no-sandbox：去掉 ncatd.yaml 里的 extra_args，或使用专门的用户",

@@ -43,7 +43,7 @@ var catalogues = []pair{
 	{doctorEN, doctorZH},
 	{faultEN, faultZH},
 	{alertEN, alertZH},
-	{doorEN, doorZH}, {consoleEN, consoleZH},
+	{doorEN, doorZH}, {fleetEN, fleetZH}, {consoleEN, consoleZH},
 	{appEN, appZH},
 	{selfEN, selfZH},
 }

@@ -211,5 +211,10 @@ const (
 	CodePermissions    Code = "permissions"     // error
 	CodePortReplaced   Code = "port_replaced"   // port, who holds it, port taken instead
 	CodeNoPacket       Code = "no_packet"       // no packet back end
+	CodeLeaseHeld      Code = "lease_held"      // host that has the account
+	CodeLeaseLost      Code = "lease_lost"      // another host has the account now
+	CodeLeaseUnheard   Code = "lease_unheard"   // the lease could not be renewed in time
+	CodeBusAway        Code = "bus_away"        // events that wait on disk
+	CodeBusLost        Code = "bus_lost"        // events that had no room
 	CodeConfigRejected Code = "config_rejected" // error of the last reload
 )

@@ -56,6 +56,34 @@ func New(path string) *Client {
 	return &Client{base: "http://ncatd", hc: &http.Client{Transport: tr}}
 }
 
+// At returns a client of another host of the fleet, whose requests the daemon of c
+// hands on.
+func (c *Client) At(host string) *Client {
+	return &Client{base: c.base + "/v0/fleet/hosts/" + url.PathEscape(host), hc: c.hc}
+}
+
+// Fleet lists the hosts of the fleet as they were last heard.
+func (c *Client) Fleet(ctx context.Context) ([]api.FleetHost, error) {
+	var hosts []api.FleetHost
+	return hosts, c.do(ctx, "GET", "/v0/fleet", nil, &hosts)
+}
+
+// FleetDead lists the events that no worker could finish.
+func (c *Client) FleetDead(ctx context.Context) ([]api.DeadEvent, error) {
+	var dead []api.DeadEvent
+	return dead, c.do(ctx, "GET", "/v0/fleet/dead", nil, &dead)
+}
+
+// FleetSettle gives dead events again or drops them.
+func (c *Client) FleetSettle(ctx context.Context, r api.SettleRequest) error {
+	return c.do(ctx, "POST", "/v0/fleet/dead", r, nil)
+}
+
+// FleetTake makes an account this host's whose host is gone.
+func (c *Client) FleetTake(ctx context.Context, account string) error {
+	return c.do(ctx, "POST", accountPath(account, "take"), nil, nil)
+}
+
 // Close gives the idle connections back.
 func (c *Client) Close() { c.hc.CloseIdleConnections() }
 

@@ -1,0 +1,320 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/account"
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control"
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/fleet"
+	"github.com/ncatd/ncatd/internal/fleet/bus"
+	"github.com/ncatd/ncatd/internal/proc"
+	"github.com/ncatd/ncatd/internal/supervisor"
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// leaseRetry is the pause before an account is asked for again that another host
+// has.
+const leaseRetry = 30 * time.Second
+
+// openFleet makes this host one of a fleet, if the config says so; nil if not.
+func (d *Daemon) openFleet(ctx context.Context, c config.Bus) (*fleet.Fleet, error) {
+	if c.URL == "" {
+		return nil, nil
+	}
+	me, err := proc.Identify(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	host := c.Host
+	if host == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return nil, err
+		}
+		host = strings.ReplaceAll(name, ".", "-")
+	}
+	return fleet.Open(ctx, fleet.Options{
+		Bus:      bus.Options{URL: c.URL, Creds: c.Creds, CA: c.CA, Name: "ncatd " + host, Logger: d.log},
+		Settings: bus.Settings{Replicas: c.Replicas, Retention: c.Retention.D()},
+		Host:     host, Home: displayMarker(d.secrets.Control), Boot: me.BootID,
+		Spool:  d.o.Home.Join("data", "bus.db"),
+		Status: d.Status,
+		API:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.server.Handler().ServeHTTP(w, r) }),
+		Link:   d.linkOf,
+		Logger: d.log,
+	})
+}
+
+// runFleet takes part in the fleet, if there is one, until the function that it
+// returns is called: later than the accounts end, so that what they still tell gets
+// there.
+func (d *Daemon) runFleet() (stop func()) {
+	if d.fleet == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(d.run))
+	var wg sync.WaitGroup
+	wg.Go(func() { d.tendFleet(ctx) })
+	wg.Go(func() {
+		if err := d.fleet.Run(ctx); err != nil {
+			d.log.Error("this host's part of the fleet ended badly", "err", err)
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// linkOf returns the link of the account with that number, nil if there is none.
+func (d *Daemon) linkOf(uin onebot.UserID) onebot.Caller {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.slots {
+		if s.acc.Snapshot().UIN == int64(uin) {
+			return s.acc.Link()
+		}
+	}
+	return nil
+}
+
+// publisher returns what brings the events of an account to the fleet. With the
+// first of them it looks for what an earlier ncatd had not published any more.
+func (d *Daemon) publisher(name string, link onebot.Caller) func(onebot.Event, bool) {
+	var once sync.Once
+	return func(e onebot.Event, backfilled bool) {
+		once.Do(func() {
+			self := e.Base().SelfID
+			d.fleet.Hold(self)
+			d.wg.Go(func() {
+				defer d.fleet.Release(self)
+				ctx, cancel := context.WithTimeout(d.run, catchUpWait)
+				defer cancel()
+				if err := d.catchUp(ctx, name, onebot.NewClient(link)); err != nil && d.run.Err() == nil {
+					d.log.Warn("what came just before the start may be missing on the bus", "account", name, "err", err)
+				}
+			})
+		})
+		d.publish(name, e, backfilled)
+	}
+}
+
+const (
+	// catchUpWait is how long the search for what was not published may take, and
+	// catchUpAge how old that may be: the bus drops what it has had for 10 minutes.
+	catchUpWait     = 15 * time.Second
+	catchUpAge      = 2 * time.Minute
+	catchUpChats    = 100
+	catchUpMessages = 20
+)
+
+// catchUp publishes the newest messages of all chats.
+func (d *Daemon) catchUp(ctx context.Context, name string, c *onebot.Client) error {
+	chats, messages := catchUpChats, catchUpMessages
+	since := time.Now().Add(-catchUpAge)
+	list, err := c.GetRecentContact(ctx, onebot.GetRecentContactParams{Count: &chats})
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		id, err := strconv.ParseInt(r.PeerUIN, 10, 64)
+		if err != nil || time.Unix(r.MsgTime, 0).Before(since) {
+			continue
+		}
+		var found []*onebot.ChatMessage
+		switch r.ChatType {
+		case 1:
+			h, err := c.GetFriendMsgHistory(ctx, onebot.GetFriendMsgHistoryParams{UserID: onebot.UserID(id), Count: &messages})
+			if err != nil {
+				return err
+			}
+			found = h.Messages
+		case 2:
+			h, err := c.GetGroupMsgHistory(ctx, onebot.GetGroupMsgHistoryParams{GroupID: onebot.GroupID(id), Count: &messages})
+			if err != nil {
+				return err
+			}
+			found = h.Messages
+		}
+		for _, m := range found {
+			e, err := onebot.Decode(m.Raw())
+			if msg, ok := e.(onebot.MessageEvent); err == nil && ok && !msg.Msg().FromSelf() && !e.Base().When().Before(since) {
+				d.publish(name, e, true)
+			}
+		}
+	}
+	return nil
+}
+
+// publish brings an event of an account to the fleet.
+func (d *Daemon) publish(name string, e onebot.Event, backfilled bool) {
+	base := e.Base()
+	id := ""
+	if m, ok := e.(onebot.MessageEvent); ok {
+		id = strconv.FormatInt(int64(m.Msg().MessageID), 10)
+	}
+	c := ncat.ChatOf(e)
+	d.fleet.Publish(name, string(base.PostType), base.SelfID, bus.Chat(c.Group, c.User), id, backfilled, base.Raw())
+}
+
+// tendFleet shows how the bus is, until ctx ends.
+func (d *Daemon) tendFleet(ctx context.Context) {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		s := d.fleet.Stats()
+		if s.Away {
+			d.health.Set("", api.CodeBusAway, strconv.Itoa(s.Waiting))
+		} else {
+			d.health.Clear("", api.CodeBusAway)
+		}
+		if s.Lost > 0 {
+			d.health.Set("", api.CodeBusLost, strconv.FormatUint(s.Lost, 10))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// leased is an account's host that runs nothing that belongs to another host of the
+// fleet.
+type leased struct {
+	account.Host
+	d    *Daemon
+	name string
+	life *account.Life // of the process that runs, nil if none
+	uin  onebot.UserID // whose lease is held, 0: none
+}
+
+// Spawn implements [account.Host]. An account whose number is not known yet is
+// asked for once it is online.
+func (l *leased) Spawn(ctx context.Context, life *account.Life) error {
+	l.life = life
+	if uin := life.UIN(); uin != 0 {
+		if err := l.take(ctx, onebot.UserID(uin)); err != nil {
+			return err
+		}
+	}
+	return l.Host.Spawn(ctx, life)
+}
+
+// take asks for the account; the error is a [*supervisor.Fault].
+func (l *leased) take(ctx context.Context, uin onebot.UserID) error {
+	life := l.life
+	err := l.d.fleet.Take(ctx, uin, l.name, func(err error) {
+		code := api.CodeLeaseUnheard
+		if errors.Is(err, fleet.ErrTaken) {
+			code = api.CodeLeaseLost
+		}
+		life.Tell(account.Doomed{Fault: &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, code), Pause: leaseRetry}})
+	})
+	var held *fleet.HeldError
+	switch {
+	case err == nil:
+		l.uin = uin
+		return nil
+	case errors.As(err, &held):
+		return &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, api.CodeLeaseHeld, held.Owner.Host), Pause: leaseRetry}
+	}
+	l.d.log.Warn("account waits for the bus", "account", l.name, "err", err)
+	return &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, api.CodeLeaseUnheard), Pause: 2 * time.Second}
+}
+
+// Online implements [account.Host].
+func (l *leased) Online() {
+	l.Host.Online()
+	if uin := onebot.UserID(l.life.UIN()); uin != 0 && l.uin == 0 {
+		ctx, cancel := context.WithTimeout(l.d.run, leaseRetry)
+		defer cancel()
+		var f *supervisor.Fault
+		if err := l.take(ctx, uin); errors.As(err, &f) {
+			l.life.Tell(account.Doomed{Fault: f})
+		}
+	}
+}
+
+// Stop implements [account.Host].
+func (l *leased) Stop(ctx context.Context, timeout time.Duration) error {
+	if err := l.Host.Stop(ctx, timeout); err != nil {
+		return err // it may still run: the lease is kept
+	}
+	if l.uin != 0 {
+		l.d.fleet.Rest(l.uin)
+		l.uin = 0
+	}
+	return nil
+}
+
+// FleetHosts implements [control.Backend].
+func (d *Daemon) FleetHosts(ctx context.Context) ([]api.FleetHost, error) {
+	if d.fleet == nil {
+		return nil, errNoFleet
+	}
+	return d.fleet.Hosts(ctx)
+}
+
+// FleetRemote implements [control.Backend].
+func (d *Daemon) FleetRemote(host string) (http.RoundTripper, error) {
+	if d.fleet == nil {
+		return nil, errNoFleet
+	}
+	return d.fleet.Remote(host), nil
+}
+
+// FleetDead implements [control.Backend].
+func (d *Daemon) FleetDead(ctx context.Context) ([]api.DeadEvent, error) {
+	if d.fleet == nil {
+		return nil, errNoFleet
+	}
+	return d.fleet.Dead(ctx)
+}
+
+// FleetSettle implements [control.Backend].
+func (d *Daemon) FleetSettle(ctx context.Context, r api.SettleRequest) error {
+	if d.fleet == nil {
+		return errNoFleet
+	}
+	return d.fleet.Settle(ctx, r)
+}
+
+// FleetTake implements [control.Backend].
+func (d *Daemon) FleetTake(ctx context.Context, name string) error {
+	if d.fleet == nil {
+		return errNoFleet
+	}
+	s, err := d.slotOf(name)
+	if err != nil {
+		return err
+	}
+	uin := s.acc.Snapshot().UIN
+	if uin == 0 {
+		return &api.Error{Code: control.CodeConflict, Message: "the number of account " + name + " is not known yet, so that nobody can have it"}
+	}
+	if err := d.fleet.Seize(ctx, onebot.UserID(uin), name); err != nil {
+		var held *fleet.HeldError
+		if errors.As(err, &held) {
+			return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "a host that was heard within the last " + bus.AccountLease.String() + " is alive: use ncatd account move there"}
+		}
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.wanted = true
+	s.acc.Restart()
+	return nil
+}
+
+var errNoFleet = &api.Error{Code: control.CodeNotFound, Message: "this host is not one of a fleet", Hint: "set bus.url in ncatd.yaml"}

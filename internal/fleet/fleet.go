@@ -1,0 +1,297 @@
+// Package fleet makes this host one of many: over a NATS server with JetStream it
+// tells the others how its accounts are, takes their requests of the control API,
+// brings every event to a stream for workers elsewhere and carries out their calls,
+// and sees to it that an account never runs on two hosts. Its central type is
+// [Fleet]. It knows accounts by their numbers only, and neither NapCat nor how an
+// account is kept; package bus has the words that hosts and workers share, package
+// ncat/natsbot is the other side.
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/fleet/bus"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Options make a [Fleet]. All but Settings are required.
+type Options struct {
+	Bus      bus.Options
+	Settings bus.Settings
+	// Host is this host's name in the fleet, Home the name of its installation,
+	// which tells it from another host that was given the same name, and Boot is
+	// the start of its machine.
+	Host, Home, Boot string
+	// Spool is the file in which events wait while the bus is away.
+	Spool string
+	// Status returns this host as it stands; it must be cheap.
+	Status func() api.Status
+	// API answers requests of the control API that other hosts make.
+	API http.Handler
+	// Link returns the link of an account of this host, nil if it has none.
+	Link   func(onebot.UserID) onebot.Caller
+	Logger *slog.Logger
+}
+
+// Fleet is this host's part of a fleet. It is safe for concurrent use.
+type Fleet struct {
+	o      Options
+	bus    *bus.Bus
+	leases *leases
+	pub    *publisher
+	calls  *calls
+	boot   string // distinguishes notices of this process
+	dirty  chan struct{}
+
+	mu     sync.Mutex // guards the fields below
+	number uint64     // of notices
+	held   map[onebot.UserID][]Event
+}
+
+// Open returns this host's part of a fleet. Nothing is asked of the bus before Run.
+func Open(ctx context.Context, o Options) (*Fleet, error) {
+	if err := bus.CheckName(o.Host); err != nil {
+		return nil, fmt.Errorf("bus.host: %w", err)
+	}
+	s, err := openSpool(o.Spool, maxSpool)
+	if err != nil {
+		return nil, err
+	}
+	b, err := bus.Connect(o.Bus)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return &Fleet{
+		o: o, bus: b, boot: nuid.Next(), dirty: make(chan struct{}, 1),
+		leases: &leases{bus: b, me: Owner{Host: o.Host, Home: o.Home, Boot: o.Boot}, log: o.Logger, held: map[onebot.UserID]*lease{}},
+		pub:    newPublisher(b, s, o.Logger),
+		calls:  newCalls(ctx, b, o.Logger, o.Link),
+	}, nil
+}
+
+// Run takes part in the fleet until ctx ends. The accounts' leases stay.
+func (f *Fleet) Run(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return f.prepare(gctx) })
+	g.Go(func() error { return f.pub.run(gctx) })
+	g.Go(func() error { return f.calls.run(gctx) })
+	g.Go(func() error { return serveTunnel(gctx, f.bus, f.o.Host, f.o.API, f.o.Logger) })
+	g.Go(func() error { return f.tell(gctx) })
+	err := g.Wait()
+	f.bus.Close()
+	return errors.Join(err, f.pub.spool.close())
+}
+
+// prepare makes what the fleet needs on the bus, as soon as the bus is there.
+func (f *Fleet) prepare(ctx context.Context) error {
+	said := false
+	for {
+		err := error(nil)
+		if f.bus.NC.IsConnected() {
+			ectx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			err = f.bus.Ensure(ectx, f.o.Settings)
+			cancel()
+			if err == nil {
+				return nil
+			}
+			if !said && ctx.Err() == nil {
+				f.o.Logger.Warn("bus not prepared; it is tried again", "err", err)
+				said = true
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retryBus):
+		}
+	}
+}
+
+// Publish brings an event to the bus. chat is the one it belongs to, id the same
+// for the same message; both may be empty. It returns at once.
+func (f *Fleet) Publish(account, kind string, self onebot.UserID, chat, id string, backfilled bool, raw json.RawMessage) {
+	if kind == "meta_event" {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if id == "" {
+		f.number++
+		id = fmt.Sprintf("%s-%d", f.boot, f.number)
+	}
+	e := Event{Account: account, Self: self, Kind: kind, Chat: chat, ID: id, Backfilled: backfilled, Raw: raw}
+	if waiting, ok := f.held[self]; ok && !backfilled {
+		f.held[self] = append(waiting, e)
+		return
+	}
+	f.pub.put(e)
+}
+
+// Hold keeps an account's events back until Release, so that what an earlier process
+// had not published any more can go before them, as backfilled. What the bus has
+// already it drops.
+func (f *Fleet) Hold(self onebot.UserID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held == nil {
+		f.held = map[onebot.UserID][]Event{}
+	}
+	f.held[self] = nil
+}
+
+// Release publishes what Hold kept back.
+func (f *Fleet) Release(self onebot.UserID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pub.put(f.held[self]...)
+	delete(f.held, self)
+}
+
+// Stats returns what became of events.
+func (f *Fleet) Stats() PublishStats {
+	s := f.pub.Stats()
+	s.Away = s.Away || !f.bus.NC.IsConnected()
+	return s
+}
+
+// Take makes an account this host's, and carries out calls for it from then on. The
+// error is a [*HeldError] if it is another host's. lost is called, once, if the
+// account must stop because it is, or may soon be, another's.
+func (f *Fleet) Take(ctx context.Context, uin onebot.UserID, account string, lost func(error)) error {
+	if err := f.leases.take(ctx, uin, account, false, lost); err != nil {
+		return err
+	}
+	return f.calls.accept(uin)
+}
+
+// Seize makes an account this host's whose host was not heard for the length of a
+// lease. Whether its NapCat still runs there only a person can know.
+func (f *Fleet) Seize(ctx context.Context, uin onebot.UserID, account string) error {
+	if err := f.leases.take(ctx, uin, account, true, func(error) {}); err != nil {
+		return err
+	}
+	f.leases.drop(uin)
+	return nil
+}
+
+// Rest takes no more calls for an account and no longer renews its lease. The
+// account stays this host's.
+func (f *Fleet) Rest(uin onebot.UserID) {
+	f.calls.refuse(uin)
+	f.leases.drop(uin)
+}
+
+// Give is Rest, and lets any other host take the account, which is stopped.
+func (f *Fleet) Give(ctx context.Context, uin onebot.UserID) error {
+	f.calls.refuse(uin)
+	return f.leases.give(ctx, uin)
+}
+
+// Changed says that Status has changed.
+func (f *Fleet) Changed() {
+	select {
+	case f.dirty <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	tellEvery  = 10 * time.Second       // unchanged
+	tellPause  = 250 * time.Millisecond // between two changes
+	silentFrom = 3 * tellEvery          // a host that was not heard for so long is silent
+)
+
+// tell says how this host is until ctx ends.
+func (f *Fleet) tell(ctx context.Context) error {
+	t := time.NewTicker(tellEvery)
+	defer t.Stop()
+	for {
+		err := f.tellOnce(ctx)
+		if err != nil && ctx.Err() == nil {
+			f.o.Logger.Debug("status not told to the fleet", "err", err)
+			f.Changed()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(tellPause):
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		case <-f.dirty:
+		}
+	}
+}
+
+func (f *Fleet) tellOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tellEvery)
+	defer cancel()
+	kv, err := f.bus.JS.KeyValue(ctx, bus.Hosts)
+	if err != nil {
+		return err
+	}
+	st := f.o.Status()
+	for i := range st.Accounts {
+		st.Accounts[i].History = nil
+		if l := st.Accounts[i].Login; l != nil { // the code is for who asks the host itself
+			told := *l
+			told.URL = ""
+			st.Accounts[i].Login = &told
+		}
+	}
+	b, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	_, err = kv.Put(ctx, f.o.Host, b)
+	return err
+}
+
+// Hosts returns the fleet as far as its hosts were heard, sorted by name.
+func (f *Fleet) Hosts(ctx context.Context) ([]api.FleetHost, error) {
+	kv, err := f.bus.JS.KeyValue(ctx, bus.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	keys, err := kv.ListKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	var out []api.FleetHost
+	for name := range keys.Keys() {
+		e, err := kv.Get(ctx, name)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("bus: %w", err)
+		}
+		h := api.FleetHost{Name: name, Heard: e.Created(), Here: name == f.o.Host}
+		h.Silent = time.Since(h.Heard) > silentFrom
+		if err := json.Unmarshal(e.Value(), &h.Status); err != nil {
+			return nil, fmt.Errorf("bus: host %s: %w", name, err)
+		}
+		out = append(out, h)
+	}
+	slices.SortFunc(out, func(a, b api.FleetHost) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// Remote returns the way to the control API of a host.
+func (f *Fleet) Remote(host string) http.RoundTripper { return &tunnel{f.bus, host} }

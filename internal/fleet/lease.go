@@ -1,0 +1,252 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ncatd/ncatd/internal/fleet/bus"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Owner is what the bucket of accounts says of one of them.
+type Owner struct {
+	Host string `json:"host"`
+	// Home tells two hosts of one name apart.
+	Home string `json:"home"`
+	Boot string `json:"boot"`
+	// Account is its name in the host's config.
+	Account string `json:"account"`
+	// Generation grows with every change of the host.
+	Generation uint64 `json:"generation"`
+	// Given is set once the host has stopped the account for good: any host may
+	// take it.
+	Given bool `json:"given,omitempty"`
+
+	revision uint64
+	// Heard is when the host last renewed it, by the bus's clock.
+	Heard time.Time `json:"-"`
+}
+
+// HeldError says that an account is another host's.
+type HeldError struct {
+	UIN   onebot.UserID
+	Owner Owner
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("account %d belongs to host %s, last heard %s", e.UIN, e.Owner.Host, e.Owner.Heard.Format(time.RFC3339))
+}
+
+// ErrTaken ends a lease that is no longer this host's.
+var ErrTaken = errors.New("the account's lease was taken by another host")
+
+// errUnheard ends a lease that could not be renewed in time.
+var errUnheard = errors.New("the account's lease could not be renewed in time: the bus is away")
+
+// A record never expires by itself: a host that is silent may be dead with its
+// NapCat alive, and only a person can know that. What expires is the host's right
+// to run the account, two thirds of bus.AccountLease after it was last heard; only
+// later than that may another host take it by force.
+const (
+	leaseRenew = bus.AccountLease / 18
+	leaseHold  = bus.AccountLease * 2 / 3
+)
+
+// leases keeps the accounts of this host.
+type leases struct {
+	bus  *bus.Bus
+	me   Owner // Host, Home and Boot
+	log  *slog.Logger
+	mu   sync.Mutex // guards the field below
+	held map[onebot.UserID]*lease
+}
+
+// lease is one account that this host holds.
+type lease struct {
+	owner  Owner
+	cancel context.CancelFunc
+	ended  chan struct{} // closed once nothing renews it any more
+}
+
+// owner reads who has an account; jetstream.ErrKeyNotFound: nobody.
+func (l *leases) owner(ctx context.Context, uin onebot.UserID) (Owner, error) {
+	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
+	if err != nil {
+		return Owner{}, err
+	}
+	e, err := kv.Get(ctx, key(uin))
+	if err != nil {
+		return Owner{}, err
+	}
+	return decodeOwner(e)
+}
+
+func decodeOwner(e jetstream.KeyValueEntry) (Owner, error) {
+	var o Owner
+	if err := json.Unmarshal(e.Value(), &o); err != nil {
+		return Owner{}, fmt.Errorf("account %s on the bus: %w", e.Key(), err)
+	}
+	o.revision, o.Heard = e.Revision(), e.Created()
+	return o, nil
+}
+
+func key(uin onebot.UserID) string { return strconv.FormatInt(int64(uin), 10) }
+
+// take makes an account this host's, and keeps it so until it is dropped. lost is
+// called once, on a goroutine of its own, if the host must stop the account. The
+// error is a [*HeldError] if another host has it, unless force is set and that one
+// was not heard for the length of a lease.
+func (l *leases) take(ctx context.Context, uin onebot.UserID, account string, force bool, lost func(error)) error {
+	l.drop(uin)
+	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
+	if err != nil {
+		return fmt.Errorf("account's lease: %w", err)
+	}
+	is := l.me
+	is.Account, is.Generation = account, 1
+	was, err := l.owner(ctx, uin)
+	began := time.Now()
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		is.revision, err = kv.Create(ctx, key(uin), is.encode())
+	case err != nil:
+	case was.Host == is.Host && was.Home == is.Home:
+		is.Generation = was.Generation
+		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
+	case was.Given || force && time.Since(was.Heard) > bus.AccountLease:
+		is.Generation = was.Generation + 1
+		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
+	default:
+		return &HeldError{uin, was}
+	}
+	if err != nil {
+		return fmt.Errorf("account's lease: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	le := &lease{owner: is, cancel: cancel, ended: make(chan struct{})}
+	l.mu.Lock()
+	l.held[uin] = le
+	l.mu.Unlock()
+	go func() { // drop waits for it
+		defer close(le.ended)
+		if err := le.keep(ctx, kv, uin, began); err != nil {
+			l.log.Error("account must stop", "uin", int64(uin), "err", err)
+			go lost(err) // it may drop the lease
+		}
+	}()
+	return nil
+}
+
+func (o Owner) encode() []byte {
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return b
+}
+
+// keep renews the lease until ctx ends, and returns nil then. heard is when it was
+// last asked for with success, by this machine's clock.
+func (le *lease) keep(ctx context.Context, kv jetstream.KeyValue, uin onebot.UserID, heard time.Time) error {
+	t := time.NewTicker(leaseRenew)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		at := time.Now()
+		uctx, cancel := context.WithTimeout(ctx, leaseRenew)
+		rev, err := kv.Update(uctx, key(uin), le.owner.encode(), le.owner.revision)
+		cancel()
+		var refused *jetstream.APIError
+		switch {
+		case err == nil:
+			le.owner.revision, heard = rev, at
+		case errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+			// Our own write may have been taken in although its answer was lost.
+			e, err := kv.Get(ctx, key(uin))
+			if err != nil {
+				break
+			}
+			is, err := decodeOwner(e)
+			if err != nil || is.Host != le.owner.Host || is.Home != le.owner.Home || is.Generation != le.owner.Generation {
+				return ErrTaken
+			}
+			le.owner.revision = is.revision
+		}
+		if ctx.Err() == nil && time.Since(heard) > leaseHold {
+			return errUnheard
+		}
+	}
+}
+
+// drop stops renewing an account's lease. The account stays this host's.
+func (l *leases) drop(uin onebot.UserID) {
+	l.mu.Lock()
+	le := l.held[uin]
+	delete(l.held, uin)
+	l.mu.Unlock()
+	if le != nil {
+		le.cancel()
+		<-le.ended
+	}
+}
+
+// give lets any host take an account that this one has stopped.
+func (l *leases) give(ctx context.Context, uin onebot.UserID) error {
+	l.drop(uin)
+	was, err := l.owner(ctx, uin)
+	if errors.Is(err, jetstream.ErrKeyNotFound) || err == nil && (was.Host != l.me.Host || was.Home != l.me.Home || was.Given) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("account's lease: %w", err)
+	}
+	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
+	if err != nil {
+		return fmt.Errorf("account's lease: %w", err)
+	}
+	was.Given = true
+	if _, err := kv.Update(ctx, key(uin), was.encode(), was.revision); err != nil {
+		return fmt.Errorf("account's lease: %w", err)
+	}
+	return nil
+}
+
+// all returns who has which account.
+func (l *leases) all(ctx context.Context) (map[onebot.UserID]Owner, error) {
+	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	list, err := kv.ListKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[onebot.UserID]Owner{}
+	for k := range list.Keys() {
+		uin, err := strconv.ParseInt(k, 10, 64)
+		if err != nil {
+			continue
+		}
+		o, err := l.owner(ctx, onebot.UserID(uin))
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[onebot.UserID(uin)] = o
+	}
+	return out, nil
+}

@@ -1,0 +1,313 @@
+// Package worker shares the events of a fleet among the workers of a group: each
+// partition of the chats belongs to one worker at a time, which is given its events
+// in order and once. It knows events as bytes; what handles them is package
+// ncat/natsbot.
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ncatd/ncatd/internal/fleet/bus"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// Options make a [Worker]. Accounts may be empty: all of them.
+type Options struct {
+	Bus      *bus.Bus
+	Group    string
+	Name     string // of this worker, used by no other at any time
+	Accounts []onebot.UserID
+	Retries  int // how often an event is given again that a worker died of
+	// Deliver takes an event in, in order for each chat, and returns at once. It
+	// must see to it that the event's Done is called when all is done with it.
+	Deliver func(*Event)
+	// Lost is told that the worker could not renew its lease in time: its chats may
+	// be another's, and what is being handled must be given up before it returns.
+	Lost   func()
+	Logger *slog.Logger
+}
+
+// Event is one event for the worker.
+type Event struct {
+	Account     string // its name on its host
+	Self        onebot.UserID
+	Raw         json.RawMessage
+	Backfilled  bool // it was missed by its host and fetched afterwards
+	Redelivered bool // a worker had begun with it and did not end
+	Done        func()
+}
+
+// Worker is one member of a group.
+type Worker struct {
+	o          Options
+	partitions int
+	members    bus.Members
+	born       time.Time     // of the group: it is given what came since
+	redo       chan struct{} // 1 slot: an event is being given again
+
+	mu    sync.Mutex // guards the field below
+	parts map[int]*part
+	done  map[int]*doneSet // by partition, of all times that it was this worker's
+}
+
+const (
+	beat      = bus.WorkerLease / 10
+	leaseHold = bus.WorkerLease * 7 / 10
+	// patience is how long a partition that another worker shall have is kept
+	// because something is being handled in it, and as long again until that is
+	// given up.
+	patience = 30 * time.Second
+)
+
+// errLease says that the lease could not be renewed in time.
+var errLease = errors.New("the worker's lease could not be renewed in time")
+
+// New returns a worker that takes part in nothing yet.
+func New(o Options) (*Worker, error) {
+	for _, n := range []string{o.Group, o.Name} {
+		if err := bus.CheckName(n); err != nil {
+			return nil, err
+		}
+	}
+	return &Worker{o: o, redo: make(chan struct{}, 1), parts: map[int]*part{}, done: map[int]*doneSet{}}, nil
+}
+
+// ID is the worker's name on the bus.
+func (w *Worker) ID() string { return w.o.Group + "." + w.o.Name }
+
+// Run takes part until ctx ends, and then hands over what it has once that is
+// handled, or after a lease.
+func (w *Worker) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { w.follow(ctx) })
+	defer wg.Wait()
+	for ctx.Err() == nil {
+		err := w.join(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errLease):
+			w.o.Logger.Warn("the bus was away for too long: what is being handled is given up", "lease", bus.WorkerLease)
+			w.o.Lost()
+		default:
+			w.o.Logger.Debug("worker cannot take part yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(beat):
+		}
+	}
+}
+
+// join takes part until ctx or the lease ends.
+func (w *Worker) join(ctx context.Context) error {
+	n, err := w.o.Bus.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	w.partitions = n
+	alive, err := w.o.Bus.JS.KeyValue(ctx, bus.Workers)
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	owners, err := w.o.Bus.JS.KeyValue(ctx, bus.Chats)
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	if w.born, err = w.birth(ctx, owners); err != nil {
+		return err
+	}
+	err = w.member(ctx, alive, owners)
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.WorkerLease)
+	defer cancel()
+	w.leave(late, owners, errors.Is(err, errLease))
+	if ctx.Err() != nil {
+		_ = alive.Delete(late, w.ID()) // it expires by itself
+	}
+	return err
+}
+
+// birth returns when the first worker of the group joined.
+func (w *Worker) birth(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
+	key := w.o.Group + ".born"
+	if _, err := kv.Create(ctx, key, nil); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		return time.Time{}, fmt.Errorf("bus: %w", err)
+	}
+	e, err := kv.Get(ctx, key)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("bus: %w", err)
+	}
+	return e.Created(), nil
+}
+
+// follow follows the members of the group until ctx ends.
+func (w *Worker) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := w.members.Follow(ctx, w.o.Bus, w.o.Group+".*"); ctx.Err() == nil {
+			w.o.Logger.Debug("workers not known", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(beat):
+		}
+	}
+}
+
+// member renews the lease and settles who has which partition until ctx ends or the
+// lease does.
+func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) error {
+	t := time.NewTicker(beat)
+	defer t.Stop()
+	var heard time.Time
+	for {
+		began := time.Now()
+		bctx, cancel := context.WithTimeout(ctx, leaseHold/2)
+		_, err := alive.Put(bctx, w.ID(), nil)
+		if err == nil {
+			heard = began
+			err = w.share(bctx, owners)
+		}
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case heard.IsZero():
+			return fmt.Errorf("bus: %w", err)
+		case time.Since(heard) > leaseHold:
+			return errLease
+		case err != nil:
+			w.o.Logger.Debug("worker's share not settled", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+}
+
+// share takes the partitions that are due to this worker and free, and begins to
+// give up those that are due to another.
+func (w *Worker) share(ctx context.Context, owners jetstream.KeyValue) error {
+	names := w.names()
+	for p := range w.partitions {
+		due := Due(p, names) == w.o.Name
+		w.mu.Lock()
+		mine := w.parts[p]
+		w.mu.Unlock()
+		switch {
+		case mine != nil && mine.hasEnded():
+			w.drop(ctx, owners, p)
+		case mine != nil:
+			mine.keep(due)
+		case due:
+			if err := w.acquire(ctx, owners, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// names returns the names of the group's workers that are alive, sorted.
+func (w *Worker) names() []string {
+	names := []string{w.o.Name}
+	for _, id := range w.members.Alive() {
+		names = append(names, strings.TrimPrefix(id, w.o.Group+"."))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Due returns which of the members a partition is due to, by rendezvous hashing: a
+// member that comes or goes moves no partitions but its own.
+func Due(partition int, members []string) string {
+	best, winner := uint64(0), ""
+	for _, m := range members {
+		h := fnv.New64a()
+		_, _ = fmt.Fprintf(h, "%s/%d", m, partition) // a hash takes all
+		v := h.Sum64()
+		v ^= v >> 31 // FNV's high bits hardly depend on the last characters
+		v *= 0x9e3779b97f4a7c15
+		v ^= v >> 29
+		if winner == "" || v > best {
+			best, winner = v, m
+		}
+	}
+	return winner
+}
+
+func (w *Worker) ownerKey(p int) string { return fmt.Sprintf("%s.%d", w.o.Group, p) }
+
+// acquire takes a partition that nobody has who is alive.
+func (w *Worker) acquire(ctx context.Context, owners jetstream.KeyValue, p int) error {
+	e, err := owners.Get(ctx, w.ownerKey(p))
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		_, err = owners.Create(ctx, w.ownerKey(p), []byte(w.o.Name))
+	case err != nil:
+		return fmt.Errorf("bus: %w", err)
+	case string(e.Value()) != w.o.Name && !w.members.Dead(w.o.Group+"."+string(e.Value())):
+		return nil
+	default:
+		_, err = owners.Update(ctx, w.ownerKey(p), []byte(w.o.Name), e.Revision())
+	}
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return nil // another one was quicker
+	}
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	w.o.Logger.Debug("partition taken", "partition", p)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.done[p] == nil {
+		w.done[p] = &doneSet{has: map[uint64]bool{}}
+	}
+	w.parts[p] = newPart(context.WithoutCancel(ctx), w, p, w.done[p])
+	return nil
+}
+
+// drop gives a partition away that has ended.
+func (w *Worker) drop(ctx context.Context, owners jetstream.KeyValue, p int) {
+	w.o.Logger.Debug("partition handed over", "partition", p)
+	w.mu.Lock()
+	delete(w.parts, p)
+	w.mu.Unlock()
+	if err := owners.Delete(ctx, w.ownerKey(p)); err != nil {
+		w.o.Logger.Debug("partition not handed over; it is once this worker's lease is over", "partition", p, "err", err)
+	}
+}
+
+// leave ends all partitions: once what is being handled is done, or at once.
+func (w *Worker) leave(ctx context.Context, owners jetstream.KeyValue, atOnce bool) {
+	w.mu.Lock()
+	parts := make(map[int]*part, len(w.parts))
+	for p, pt := range w.parts {
+		parts[p] = pt
+	}
+	w.mu.Unlock()
+	for _, pt := range parts {
+		pt.finish(atOnce)
+	}
+	for p, pt := range parts {
+		select {
+		case <-pt.ended:
+			w.drop(ctx, owners, p)
+		case <-ctx.Done():
+			pt.cancel()
+			<-pt.ended
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package natsbot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/ncatd/ncatd/internal/fleet/bus"
+	"github.com/ncatd/ncatd/ncat"
+)
+
+// store keeps what a bot or plugin stores in the fleet's stream, a message for each
+// key. An update is one atomic batch, which carries the number of the update before:
+// of two at the same time one begins anew. Values are at most 512 KiB.
+type store struct {
+	bus   *bus.Bus
+	space string
+}
+
+var _ ncat.Store = (*store)(nil)
+
+const (
+	maxKey   = 512
+	maxValue = 512 << 10
+	// version is the key that every update writes. No key of a bot begins so: they
+	// are written with a letter before them.
+	version    = "version"
+	keyPrefix  = "k"
+	maxTries   = 64
+	deletedFor = time.Hour // a key that was removed is forgotten after it
+	errWrong   = 10071     // JetStream: wrong last sequence
+)
+
+var errTooLarge = errors.New("key or value too large: keys have at most 512 bytes, values in a fleet 512 KiB")
+
+// headers of a message of the store, as NATS defines them
+const (
+	headerBatch    = "Nats-Batch-Id"
+	headerNumber   = "Nats-Batch-Sequence"
+	headerCommit   = "Nats-Batch-Commit"
+	headerExpected = "Nats-Expected-Last-Subject-Sequence"
+	headerTTL      = "Nats-TTL"
+	headerGone     = "Ncatd-Deleted"
+)
+
+// View implements [ncat.Store].
+func (s *store) View(ctx context.Context, fn func(ncat.Tx) error) error {
+	st, err := s.bus.JS.Stream(ctx, bus.Spaces)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	for range maxTries {
+		tx := &tx{ctx: ctx, store: s, stream: st, written: map[string]write{}, readOnly: true}
+		before, err := tx.version()
+		if err != nil {
+			return err
+		}
+		err = fn(tx)
+		if after, verr := tx.version(); verr != nil || after == before || len(tx.read) < 2 {
+			return errors.Join(err, verr)
+		}
+	}
+	return fmt.Errorf("store: %s changes too often to be read", s.space)
+}
+
+// Update implements [ncat.Store].
+func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
+	st, err := s.bus.JS.Stream(ctx, bus.Spaces)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	for try := range maxTries {
+		tx := &tx{ctx: ctx, store: s, stream: st, written: map[string]write{}}
+		seq, err := tx.version()
+		if err != nil {
+			return err
+		}
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if len(tx.written) == 0 {
+			return nil
+		}
+		err = tx.commit(seq)
+		var refused *jetstream.APIError
+		if err == nil || !errors.As(err, &refused) || refused.ErrorCode != errWrong {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(rand.N(time.Millisecond << min(try, 7))):
+		}
+	}
+	return fmt.Errorf("store: %s changes too often to be updated", s.space)
+}
+
+// write is what an update does to a key.
+type write struct {
+	value []byte
+	ttl   time.Duration
+	gone  bool
+}
+
+// tx implements [ncat.Tx].
+type tx struct {
+	ctx      context.Context // of the transaction, whose methods have none
+	store    *store
+	stream   jetstream.Stream
+	written  map[string]write
+	read     map[string]bool
+	readOnly bool
+}
+
+func (t *tx) subject(key string) string { return bus.SpaceSubject(t.store.space, keyPrefix+key) }
+
+// version returns the number of the last update, 0 if there was none.
+func (t *tx) version() (uint64, error) {
+	m, err := t.last(bus.SpaceSubject(t.store.space, version))
+	if err != nil || m == nil {
+		return 0, err
+	}
+	return m.Sequence, nil
+}
+
+// last returns the last message of a subject, nil if there is none.
+func (t *tx) last(subject string) (*jetstream.RawStreamMsg, error) {
+	m, err := t.stream.GetLastMsgForSubject(t.ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return m, nil
+}
+
+// Get implements [ncat.Tx].
+func (t *tx) Get(key string) ([]byte, bool, error) {
+	if w, ok := t.written[key]; ok {
+		return slices.Clone(w.value), !w.gone, nil
+	}
+	t.noteRead(key)
+	m, err := t.last(t.subject(key))
+	if err != nil || m == nil || m.Header.Get(headerGone) != "" {
+		return nil, false, err
+	}
+	return m.Data, true, nil
+}
+
+func (t *tx) noteRead(key string) {
+	if t.read == nil {
+		t.read = map[string]bool{}
+	}
+	t.read[key] = true
+}
+
+// Put implements [ncat.Tx].
+func (t *tx) Put(key string, value []byte, ttl time.Duration) error {
+	switch {
+	case t.readOnly:
+		return errors.New("store: Put in a View")
+	case len(key) > maxKey || len(value) > maxValue:
+		return fmt.Errorf("store: key %q: %w", key[:min(len(key), 64)], errTooLarge)
+	}
+	t.written[key] = write{value: slices.Clone(value), ttl: ttl}
+	return nil
+}
+
+// Delete implements [ncat.Tx].
+func (t *tx) Delete(key string) error {
+	if t.readOnly {
+		return errors.New("store: Delete in a View")
+	}
+	t.written[key] = write{gone: true}
+	return nil
+}
+
+// Scan implements [ncat.Tx].
+func (t *tx) Scan(prefix string, each func(key string, value []byte) error) error {
+	t.noteRead(prefix)
+	t.noteRead(prefix + "*") // more than one key
+	info, err := t.stream.Info(t.ctx, jetstream.WithSubjectFilter(bus.SpaceSubjects(t.store.space)))
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	var keys []string
+	for subject := range info.State.Subjects {
+		k, err := bus.SpaceKey(subject)
+		if err != nil {
+			return err
+		}
+		if k, ok := strings.CutPrefix(k, keyPrefix); ok && strings.HasPrefix(k, prefix) {
+			if _, changed := t.written[k]; !changed {
+				keys = append(keys, k)
+			}
+		}
+	}
+	for k, w := range t.written {
+		if !w.gone && strings.HasPrefix(k, prefix) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		v, ok, err := t.Get(k)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := each(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit writes all changes, if none was made since the update numbered before.
+func (t *tx) commit(before uint64) error {
+	var msgs []*nats.Msg
+	for key, w := range t.written {
+		m := &nats.Msg{Subject: t.subject(key), Data: w.value, Header: nats.Header{}}
+		if w.gone {
+			m.Header[headerGone], w.ttl = []string{"1"}, deletedFor
+		}
+		if w.ttl > 0 {
+			m.Header[headerTTL] = []string{strconv.Itoa(max(1, int(w.ttl.Round(time.Second)/time.Second))) + "s"}
+		}
+		msgs = append(msgs, m)
+	}
+	msgs = append(msgs, &nats.Msg{Subject: bus.SpaceSubject(t.store.space, version), Header: nats.Header{headerExpected: {strconv.FormatUint(before, 10)}}})
+	batch := nuid.Next()
+	for i, m := range msgs[:len(msgs)-1] {
+		m.Header[headerBatch], m.Header[headerNumber] = []string{batch}, []string{strconv.Itoa(i + 1)}
+		if err := t.store.bus.NC.PublishMsg(m); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+	last := msgs[len(msgs)-1]
+	last.Header[headerBatch], last.Header[headerNumber], last.Header[headerCommit] = []string{batch}, []string{strconv.Itoa(len(msgs))}, []string{"1"}
+	ctx, cancel := context.WithTimeout(t.ctx, 10*time.Second)
+	defer cancel()
+	if _, err := t.store.bus.JS.PublishMsg(ctx, last); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
