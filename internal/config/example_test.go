@@ -47,6 +47,17 @@ func normalize(c *Config) *Config {
 	if len(c.Alerts.Rules) == 0 {
 		c.Alerts.Rules = nil
 	}
+	for _, list := range []*[]string{&c.Control.Hosts, &c.Control.Proxies} {
+		if len(*list) == 0 {
+			*list = nil
+		}
+	}
+	if len(c.Apps) == 0 {
+		c.Apps = nil
+	}
+	if len(c.Scripts.Grants) == 0 {
+		c.Scripts.Grants = nil
+	}
 	if len(c.Bot.Admins) == 0 {
 		c.Bot.Admins = nil
 	}

@@ -89,7 +89,7 @@ func (f *fakeBackend) SetPlugin(_ context.Context, id string, on bool) error {
 	return f.note("plugin %s %v", id, on)
 }
 func (f *fakeBackend) Plugin(_ context.Context, id string) (api.PluginInfo, error) {
-	return api.PluginInfo{Plugin: api.Plugin{ID: id}}, f.note("plugin %s", id)
+	return api.PluginInfo{Plugin: api.Plugin{ID: id}, Needs: []string{}, Wants: api.PluginRights{Fetch: []string{}}, Granted: api.PluginRights{Fetch: []string{}}}, f.note("plugin %s", id)
 }
 func (f *fakeBackend) ReloadPlugin(_ context.Context, id string) error {
 	return f.note("reload plugin %s", id)

@@ -113,8 +113,7 @@ func (d *describer) schema(t reflect.Type) object {
 	}
 	d.schemas[name] = object{} // a type that holds itself ends here
 	props, required := object{}, []string{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range reflect.VisibleFields(t) { // those of embedded structs too
 		tag, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || tag == "-" || tag == "" {
 			continue

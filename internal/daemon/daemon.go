@@ -23,7 +23,6 @@ import (
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
-	"github.com/ncatd/ncatd/internal/fleet"
 	"github.com/ncatd/ncatd/internal/health"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcat/install"
@@ -101,10 +100,8 @@ type Daemon struct {
 	health   *health.Registry
 	ailing   chan struct{} // 1 slot: health changed
 	alerts   *alerts
-	fleet    *fleet.Fleet    // nil: this host is not one of a fleet
-	server   *control.Server // set before the fleet runs
+	fleet    *member // nil: this host is not one of a fleet
 	record   *recorder
-	started  time.Time
 
 	lifetime
 	configured
@@ -112,9 +109,10 @@ type Daemon struct {
 
 // lifetime is that of the accounts.
 type lifetime struct {
-	run    context.Context // ended by the stop
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
+	started time.Time
+	run     context.Context // ended by the stop
+	cancel  context.CancelCauseFunc
+	wg      sync.WaitGroup
 }
 
 // configured is what a reload changes, and what a stop was told.
@@ -162,7 +160,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d := &Daemon{
 		o: o, log: o.Log, hub: o.Hub, metrics: control.NewMetrics(), notify: systemd.New(),
 		store: store, sampler: proc.NewSampler(), ports: NewPorts(),
-		started: time.Now(), configured: configured{cfg: o.Config, secrets: o.Secrets},
+		lifetime: lifetime{started: time.Now()}, configured: configured{cfg: o.Config, secrets: o.Secrets},
 	}
 	if d.hub == nil {
 		d.hub = new(control.Hub)
@@ -213,7 +211,9 @@ func (d *Daemon) serve() error {
 	if err != nil {
 		return err
 	}
-	d.server = server
+	if d.fleet != nil {
+		d.fleet.server = server
+	}
 	// The server outlives the accounts, so that a stop can be watched.
 	sctx, stopServer := context.WithCancel(context.WithoutCancel(d.run))
 	defer stopServer()

@@ -26,8 +26,14 @@ import (
 // has.
 const leaseRetry = 30 * time.Second
 
+// member is this host's part of a fleet.
+type member struct {
+	*fleet.Fleet
+	server *control.Server // for requests of other hosts; set before it runs
+}
+
 // openFleet makes this host one of a fleet, if the config says so; nil if not.
-func (d *Daemon) openFleet(ctx context.Context, c config.Bus) (*fleet.Fleet, error) {
+func (d *Daemon) openFleet(ctx context.Context, c config.Bus) (*member, error) {
 	if c.URL == "" {
 		return nil, nil
 	}
@@ -43,16 +49,18 @@ func (d *Daemon) openFleet(ctx context.Context, c config.Bus) (*fleet.Fleet, err
 		}
 		host = strings.ReplaceAll(name, ".", "-")
 	}
-	return fleet.Open(ctx, fleet.Options{
+	m := &member{}
+	m.Fleet, err = fleet.Open(ctx, fleet.Options{
 		Bus:      bus.Options{URL: c.URL, Creds: c.Creds, CA: c.CA, Name: "ncatd " + host, Logger: d.log},
 		Settings: bus.Settings{Replicas: c.Replicas, Retention: c.Retention.D()},
 		Host:     host, Home: displayMarker(d.secrets.Control), Boot: me.BootID,
 		Spool:  d.o.Home.Join("data", "bus.db"),
 		Status: d.Status,
-		API:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.server.Handler().ServeHTTP(w, r) }),
+		API:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.server.Handler().ServeHTTP(w, r) }),
 		Link:   d.linkOf,
 		Logger: d.log,
 	})
+	return m, err
 }
 
 // runFleet takes part in the fleet, if there is one, until the function that it

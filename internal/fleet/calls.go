@@ -108,7 +108,7 @@ func (c *calls) carryOut(self onebot.UserID, m *nats.Msg) bus.Answer {
 	refused := func(format string, args ...any) bus.Answer {
 		return bus.Answer{Error: &bus.Failure{Kind: "not_sent", Text: fmt.Sprintf(format, args...)}}
 	}
-	if w := m.Header.Get(bus.HeaderWorker); w != "" && c.members.Dead(w) {
+	if w := m.Header.Get(bus.HeaderWorker); w != "" && c.dead(w) {
 		return refused("worker %s was not heard for too long: its chats may be another's", w)
 	}
 	var call bus.Call
@@ -157,4 +157,20 @@ func (c *calls) reply(m *nats.Msg, a bus.Answer) {
 	if err != nil {
 		c.log.Warn("answer to a worker's call lost", "err", err)
 	}
+}
+
+// dead reports whether a worker's lease is over: it was not heard here, and its key is
+// gone.
+func (c *calls) dead(worker string) bool {
+	if !c.members.Dead(worker) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
+	defer cancel()
+	kv, err := c.bus.JS.KeyValue(ctx, bus.Workers)
+	if err != nil {
+		return true
+	}
+	_, err = kv.Get(ctx, worker)
+	return err != nil
 }

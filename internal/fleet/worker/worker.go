@@ -176,7 +176,7 @@ func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) e
 		_, err := alive.Put(bctx, w.ID(), nil)
 		if err == nil {
 			heard = began
-			err = w.share(bctx, owners)
+			err = w.share(bctx, alive, owners)
 		}
 		cancel()
 		switch {
@@ -199,7 +199,7 @@ func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) e
 
 // share takes the partitions that are due to this worker and free, and begins to
 // give up those that are due to another.
-func (w *Worker) share(ctx context.Context, owners jetstream.KeyValue) error {
+func (w *Worker) share(ctx context.Context, alive, owners jetstream.KeyValue) error {
 	names := w.names()
 	for p := range w.partitions {
 		due := Due(p, names) == w.o.Name
@@ -212,7 +212,7 @@ func (w *Worker) share(ctx context.Context, owners jetstream.KeyValue) error {
 		case mine != nil:
 			mine.keep(due)
 		case due:
-			if err := w.acquire(ctx, owners, p); err != nil {
+			if err := w.acquire(ctx, alive, owners, p); err != nil {
 				return err
 			}
 		}
@@ -251,14 +251,14 @@ func Due(partition int, members []string) string {
 func (w *Worker) ownerKey(p int) string { return fmt.Sprintf("%s.%d", w.o.Group, p) }
 
 // acquire takes a partition that nobody has who is alive.
-func (w *Worker) acquire(ctx context.Context, owners jetstream.KeyValue, p int) error {
+func (w *Worker) acquire(ctx context.Context, alive, owners jetstream.KeyValue, p int) error {
 	e, err := owners.Get(ctx, w.ownerKey(p))
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
 		_, err = owners.Create(ctx, w.ownerKey(p), []byte(w.o.Name))
 	case err != nil:
 		return fmt.Errorf("bus: %w", err)
-	case string(e.Value()) != w.o.Name && !w.members.Dead(w.o.Group+"."+string(e.Value())):
+	case string(e.Value()) != w.o.Name && !w.dead(ctx, alive, w.o.Group+"."+string(e.Value())):
 		return nil
 	default:
 		_, err = owners.Update(ctx, w.ownerKey(p), []byte(w.o.Name), e.Revision())
@@ -277,6 +277,16 @@ func (w *Worker) acquire(ctx context.Context, owners jetstream.KeyValue, p int) 
 	}
 	w.parts[p] = newPart(context.WithoutCancel(ctx), w, p, w.done[p])
 	return nil
+}
+
+// dead reports whether a worker's lease is over: it was not heard here, which a
+// broken watch may be the cause of, and its key is gone.
+func (w *Worker) dead(ctx context.Context, alive jetstream.KeyValue, id string) bool {
+	if !w.members.Dead(id) {
+		return false
+	}
+	_, err := alive.Get(ctx, id)
+	return errors.Is(err, jetstream.ErrKeyNotFound)
 }
 
 // drop gives a partition away that has ended.

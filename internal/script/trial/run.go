@@ -26,6 +26,12 @@ func inTest(name string, f func(t *testing.T)) bool {
 			_ = null.Close() // nothing was written
 		}()
 	}
+	// In a test binary, what go test wants to know of this one is not told twice.
+	if f := flag.Lookup("test.testlogfile"); f != nil {
+		was := f.Value.String()
+		_ = f.Value.Set("") // any text will do
+		defer func() { _ = f.Value.Set(was) }()
+	}
 	ran := false
 	code := testing.MainStart(deps{}, []testing.InternalTest{{Name: name, F: func(t *testing.T) {
 		ran = true
