@@ -25,9 +25,10 @@ var ErrNoAccount = errors.New("no account to act for")
 // with [New]. It is safe for concurrent use.
 type Bot struct {
 	core *core
-	s    *session // nil in what New returned
-	own  *owner   // of what is registered through it; nil: the bot itself
-	next *staging // where it registers instead, during [Host.Replace]
+	s    *session     // nil in what New returned
+	own  *owner       // of what is registered through it; nil: the bot itself
+	next *staging     // where it registers instead, during [Host.Replace]
+	log  *slog.Logger // nil: the session's or the bot's
 	api  *onebot.Client
 }
 
@@ -164,6 +165,28 @@ func (r botRuntime) Session() botlink.Session[*Bot] {
 	return nil
 }
 
+func (r botRuntime) ReloadPlugin(id string, set, reset func()) error {
+	l := &r.b.core.life
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	i := slices.IndexFunc(l.slots, func(s *pluginSlot) bool { return s.p.ID() == id })
+	if i < 0 || l.slots[i].own == nil {
+		set()
+		if i >= 0 && l.running > 0 && l.slots[i].on { // it failed before and may do better now
+			l.start(l.slots[i], map[*pluginSlot]bool{})
+		}
+		return nil
+	}
+	err := l.reload(l.slots[i], set, reset)
+	if err != nil {
+		l.core.log.Error("plugin keeps its configuration", "plugin", id, "error", err)
+		l.set(l.slots[i], func() { l.slots[i].err = "config: " + firstLine(err) })
+	} else {
+		l.set(l.slots[i], func() { l.slots[i].err = "" })
+	}
+	return err
+}
+
 func (r botRuntime) ChoosePlugins(enabled func(id string) bool) {
 	l := &r.b.core.life
 	l.mu.Lock()
@@ -192,21 +215,25 @@ func (b *Bot) Account() string {
 	return ""
 }
 
-// Logger returns the logger of the account.
+// Logger returns the logger of the account and, in a plugin, of the plugin.
 func (b *Bot) Logger() *slog.Logger {
+	if b.log != nil {
+		return b.log
+	}
 	if s := b.session(); s != nil {
 		return s.log
 	}
 	return b.core.log
 }
 
-// Accounts returns a Bot for each account that runs this one now.
+// Accounts returns a Bot for each account that runs this one now. In a plugin they
+// are the plugin's.
 func (b *Bot) Accounts() []*Bot {
 	b.core.mu.Lock()
 	defer b.core.mu.Unlock()
 	bots := make([]*Bot, len(b.core.sessions))
 	for i, s := range b.core.sessions {
-		bots[i] = s.bot
+		bots[i] = s.botOf(b.own)
 	}
 	return bots
 }
@@ -227,9 +254,9 @@ func (b *Bot) For(id onebot.UserID) *Bot {
 // errors are described there. A call whose context has no deadline ends after
 // 30 s.
 func (b *Bot) Call(ctx context.Context, action string, params, result any) error {
-	s := b.session()
-	if s == nil {
-		return fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, ErrNoAccount)
+	s, err := b.caller(action)
+	if err != nil {
+		return err
 	}
 	return s.Call(ctx, action, params, result)
 }
@@ -237,14 +264,42 @@ func (b *Bot) Call(ctx context.Context, action string, params, result any) error
 // Stream makes a stream action (contract E.3). It implements
 // [onebot.Streamer].
 func (b *Bot) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
-	s := b.session()
-	if s == nil {
-		return fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, ErrNoAccount)
+	s, err := b.caller(action)
+	if err != nil {
+		return err
 	}
 	return s.Stream(ctx, action, params, packet, result)
 }
 
 var _ onebot.Streamer = (*Bot)(nil)
+
+// caller returns the session to call by. What a plugin left behind calls no more
+// once the plugin has ended, so that a forgotten timer does nothing.
+func (b *Bot) caller(action string) (*session, error) {
+	if b.own != nil && b.own.over.Load() {
+		return nil, fmt.Errorf("%s: %w: plugin %s has ended", action, onebot.ErrNotSent, b.own.id)
+	}
+	s := b.session()
+	if s == nil {
+		return nil, fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, ErrNoAccount)
+	}
+	return s, nil
+}
+
+// botOf returns the account's Bot as o sees it: with its store, goroutines,
+// schedules, logger and registrations. nil is the bot itself.
+func (s *session) botOf(o *owner) *Bot {
+	if o == nil || o.id == "" {
+		return s.bot
+	}
+	if b, ok := s.bots.Load(o); ok {
+		return b.(*Bot)
+	}
+	b := &Bot{core: s.core, s: s, own: o, log: s.log.With("plugin", o.id)}
+	b.api = onebot.NewClient(b)
+	had, _ := s.bots.LoadOrStore(o, b)
+	return had.(*Bot)
+}
 
 // session returns the account's session, or the only one there is.
 func (b *Bot) session() *session {

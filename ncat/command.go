@@ -6,9 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -59,11 +57,11 @@ import (
 // Command panics if A or name cannot work or if the name or an alias is taken.
 func Command[A any](b *Bot, name string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent, args A) error, opts ...HandlerOption) *Registration {
 	if h == nil {
-		panic("ncat: Command with a nil handler")
+		misuse("Command %q: the handler is nil", name)
 	}
 	spec, err := specOf(reflect.TypeFor[A]())
 	if err != nil {
-		panic(fmt.Sprintf("ncat: command %q: %v", name, err))
+		misuse("command %q: %v", name, err)
 	}
 	return b.addCommand(name, spec, func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error {
 		return h(ctx, b, m, args.Interface().(A))
@@ -74,72 +72,31 @@ func Command[A any](b *Bot, name string, h func(ctx context.Context, b *Bot, m o
 // follows the name is a mistake.
 func (b *Bot) OnCommand(name string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent) error, opts ...HandlerOption) *Registration {
 	if h == nil {
-		panic("ncat: OnCommand with a nil handler")
+		misuse("OnCommand %q: the handler is nil", name)
 	}
 	return Command(b, name, func(ctx context.Context, b *Bot, m onebot.MessageEvent, _ struct{}) error { return h(ctx, b, m) }, opts...)
 }
 
 // command is what a registration of a command has more than others.
 type command struct {
-	path     []string
-	aliases  []string
-	help     string
-	needs    []string
-	cooldown time.Duration
-	hidden   bool
-	pass     bool
-	builtin  bool // of ncat itself: help and usage are keys of texts
-	spec     *argSpec
-	call     commandCall
-
-	mu   sync.Mutex // guards the field below
-	cool map[coolKey]cooling
+	reg     *registration // whose it is
+	path    []string
+	aliases []string
+	pass    bool
+	builtin bool // of ncat itself: help and usage are keys of texts
+	spec    *argSpec
+	call    commandCall
 }
 
-type coolKey struct{ self, user onebot.UserID }
-
-type cooling struct {
-	until time.Time
-	told  bool
+// path returns the words of a command's name; none for what is no command.
+func (r *registration) path() []string {
+	if r.cmd == nil {
+		return nil
+	}
+	return r.cmd.path
 }
 
 func (c *command) name() string { return strings.Join(c.path, " ") }
-
-// forCommand makes an option of one that only commands have.
-func forCommand(f func(c *command)) HandlerOption {
-	return func(r *registration) {
-		if r.cmd == nil {
-			panic("ncat: option of a command given to another handler")
-		}
-		f(r.cmd)
-	}
-}
-
-// Alias gives a command more names. For a sub-command they stand in the place of
-// its last word.
-func Alias(names ...string) HandlerOption {
-	return forCommand(func(c *command) { c.aliases = append(c.aliases, names...) })
-}
-
-// Help says in one line what a command is for; it is shown by /help.
-func Help(text string) HandlerOption { return forCommand(func(c *command) { c.help = text }) }
-
-// Need restricts a command to users who have one of the roles: [RoleAdmin],
-// [RoleGroupAdmin], [RoleGroupOwner] or a name that was granted with
-// [Permissions.Grant]. The bot's admins have every role.
-func Need(roles ...string) HandlerOption {
-	return forCommand(func(c *command) { c.needs = append(c.needs, roles...) })
-}
-
-// Cooldown lets each user use a command only once in d. Who comes too early is
-// told once.
-func Cooldown(d time.Duration) HandlerOption { return forCommand(func(c *command) { c.cooldown = d }) }
-
-// Hidden keeps a command out of /help.
-func Hidden() HandlerOption { return forCommand(func(c *command) { c.hidden = true }) }
-
-// PassOn lets a message that was this command go on to the handlers after it.
-func PassOn() HandlerOption { return forCommand(func(c *command) { c.pass = true }) }
 
 // commandSettings are what all commands of a bot share.
 type commandSettings struct {
@@ -185,8 +142,12 @@ func (b *Bot) addCommand(name string, spec *argSpec, call commandCall, opts []Ha
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if taken := r.takenLocked(c, nil); taken != nil {
-		panic(fmt.Sprintf("ncat: command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner)))
+	// What is set up beside an older self may have the same commands.
+	others := func(x *registration) bool {
+		return !reg.owner.hidden || x.owner.id != reg.owner.id || x.owner == reg.owner
+	}
+	if taken := r.takenLocked(c, others); taken != nil {
+		misuse("command %q: the name or an alias is taken by command %q%s", c.name(), taken.cmd.name(), ofPlugin(taken.owner))
 	}
 	r.pickLocked()
 	r.commands = append(r.commands, reg)
@@ -198,17 +159,16 @@ func (b *Bot) addCommand(name string, spec *argSpec, call commandCall, opts []Ha
 type commandCall func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error
 
 func newCommand(o *owner, name string, spec *argSpec, call commandCall, opts []HandlerOption) *registration {
-	c := &command{path: strings.Fields(name), spec: spec, call: call, cool: map[coolKey]cooling{}}
+	c := &command{path: strings.Fields(name), spec: spec, call: call}
 	if len(c.path) == 0 {
-		panic("ncat: a command needs a name")
+		misuse("a command needs a name")
 	}
 	reg := &registration{owner: o, name: "command " + c.name(), typ: reflect.TypeFor[onebot.MessageEvent](), cmd: c, priority: commandPriority}
 	reg.handle = func(ctx context.Context, b *Bot, e onebot.Event) error {
 		return c.run(ctx, b, reg, e.(onebot.MessageEvent))
 	}
-	for _, o := range opts {
-		o(reg)
-	}
+	c.reg = reg
+	reg.configure(opts)
 	return reg
 }
 
@@ -265,42 +225,18 @@ func (c *command) run(ctx context.Context, b *Bot, reg *registration, m onebot.M
 	say := func(text string) error {
 		return b.Reply(ctx, m, text)
 	}
-	if !b.core.perms.may(b, m, reg) {
+	if !b.core.perms.may(m, reg) {
 		return say(b.text("denied"))
 	}
 	args, mistake := c.spec.bind(b, m.Msg(), at.args)
 	if mistake != nil {
 		return say(mistake.text(b) + "\n" + c.usage(b))
 	}
-	if wait, tell := c.cools(m.Msg()); wait > 0 {
+	if wait, tell := reg.limit.take(m.Msg().SelfID, m.Msg().UserID); wait > 0 {
 		if !tell {
 			return nil
 		}
 		return say(fmt.Sprintf(b.text("cooldown"), duration(b, wait)))
 	}
 	return c.call(ctx, b, m, args)
-}
-
-// cools returns how long the sender of m must wait, and whether to say so.
-func (c *command) cools(m *onebot.MessageBase) (wait time.Duration, tell bool) {
-	if c.cooldown <= 0 {
-		return 0, false
-	}
-	key, now := coolKey{m.SelfID, m.UserID}, time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if x, ok := c.cool[key]; ok && now.Before(x.until) {
-		told := x.told
-		c.cool[key] = cooling{x.until, true}
-		return x.until.Sub(now), !told
-	}
-	if len(c.cool) >= 1024 { // forget those who may again
-		for k, x := range c.cool {
-			if !now.Before(x.until) {
-				delete(c.cool, k)
-			}
-		}
-	}
-	c.cool[key] = cooling{until: now.Add(c.cooldown)}
-	return 0, false
 }

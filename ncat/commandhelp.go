@@ -86,6 +86,7 @@ var texts = map[string][2]string{
 	"perm.group":       {"群 %d", "group %d"},
 	"perm.everywhere":  {"所有会话", "everywhere"},
 	"perm.page":        {"第 %d/%d 页，--page 翻页", "page %d/%d; --page turns"},
+	"ask.default":      {"（回复 - 则为“%s”）", "(- for %q)"},
 	"ask.retry":        {"请回复序号或选项", "answer with a number or one of the words"},
 	"ask.yesno":        {"请回复 是 或 否", "answer yes or no"},
 }
@@ -160,8 +161,8 @@ func (f *argField) flagName() string {
 func (c *command) usage(b *Bot) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s: %s", b.text("usage"), c.signature(b))
-	if c.help != "" {
-		s.WriteString("\n" + c.say(b, c.help))
+	if c.reg.help != "" {
+		s.WriteString("\n" + c.say(b, c.reg.help))
 	}
 	line := func(name string, f *argField) {
 		if f.help == "" && f.def == nil {
@@ -211,7 +212,7 @@ func (n *commandNode) visible(b *Bot, m onebot.MessageEvent) bool {
 }
 
 func (n *commandNode) usable(b *Bot, m onebot.MessageEvent) bool {
-	return !n.cmd.cmd.hidden && !n.cmd.owner.ended() && !b.core.perms.denied(m, n.cmd.registration) && b.core.perms.may(b, m, n.cmd.registration)
+	return !n.cmd.hidden && !n.cmd.owner.ended() && !b.core.perms.denied(m, n.cmd.registration) && b.core.perms.may(m, n.cmd.registration)
 }
 
 // list returns the commands at and under n that the sender of m may use.
@@ -222,6 +223,18 @@ func (n *commandNode) list(b *Bot, m onebot.MessageEvent) []*command {
 	}
 	for _, c := range n.order {
 		out = append(out, c.list(b, m)...)
+	}
+	return out
+}
+
+// others returns the lines of the handlers that are no commands and say what they
+// are for, as far as the sender of m may use them.
+func (ix *commandIndex) others(b *Bot, m onebot.MessageEvent) []string {
+	var out []string
+	for _, r := range ix.plain {
+		if !r.hidden && !r.owner.ended() && b.core.perms.may(m, r) && (r.owner.id == "" || !b.core.perms.deniesPlugin(m, r.owner.id)) {
+			out = append(out, r.label+" – "+r.help)
+		}
 	}
 	return out
 }
@@ -265,12 +278,12 @@ func (ix *commandIndex) answer(b *Bot, m onebot.MessageEvent, at place) string {
 		if n.cmd != nil && n.usable(b, m) && len(n.order) == 0 {
 			return n.cmd.cmd.usage(b)
 		}
-		return help(b, m, n, page)
+		return ix.list(b, m, n, page)
 	}
 	if at.unknown != "" {
 		return ix.miss(b, m, at)
 	}
-	return help(b, m, at.node, 1)
+	return ix.list(b, m, at.node, 1)
 }
 
 // miss answers a word that leads nowhere.
@@ -285,14 +298,24 @@ func (ix *commandIndex) miss(b *Bot, m onebot.MessageEvent, at place) string {
 		return s + "\n" + fmt.Sprintf(b.text("meant"), strings.Join(near, ", "))
 	}
 	if at.node != ix.root {
-		return s + "\n" + help(b, m, at.node, 1)
+		return s + "\n" + ix.list(b, m, at.node, 1)
 	}
 	return s
 }
 
-// help lists commands.
-func help(b *Bot, m onebot.MessageEvent, n *commandNode, page int) string {
-	all := n.list(b, m)
+// list lists commands and, at the root, the other handlers.
+func (ix *commandIndex) list(b *Bot, m onebot.MessageEvent, n *commandNode, page int) string {
+	var all []string
+	for _, c := range n.list(b, m) {
+		line := c.signature(b)
+		if c.reg.help != "" {
+			line += " – " + c.say(b, c.reg.help)
+		}
+		all = append(all, line)
+	}
+	if n == ix.root {
+		all = append(all, ix.others(b, m)...)
+	}
 	if len(all) == 0 {
 		return b.text("nothing")
 	}
@@ -300,11 +323,8 @@ func help(b *Bot, m onebot.MessageEvent, n *commandNode, page int) string {
 	page = min(page, pages)
 	var s strings.Builder
 	s.WriteString(b.text("commands") + ":")
-	for _, c := range all[(page-1)*helpPage : min(page*helpPage, len(all))] {
-		s.WriteString("\n" + c.signature(b))
-		if c.help != "" {
-			s.WriteString(" – " + c.say(b, c.help))
-		}
+	for _, line := range all[(page-1)*helpPage : min(page*helpPage, len(all))] {
+		s.WriteString("\n" + line)
 	}
 	p := b.prefix()
 	if pages > 1 {

@@ -13,7 +13,9 @@ import (
 type commandIndex struct {
 	root *commandNode
 	help *bound // answers help, half-named commands and misspelled ones; nil without commands
-	own  bool   // there are commands that are not built in
+	own  bool   // there are commands that are not built in, or other handlers to list
+	// plain are the handlers that are no commands and say what they are for.
+	plain []*registration
 }
 
 // commandNode is one word of the commands' names.
@@ -46,11 +48,20 @@ func (n *commandNode) next(word string) *commandNode {
 
 // indexLocked builds the index of the commands there are.
 func (r *registry) indexLocked() commandIndex {
-	if len(r.commands) == 0 && len(r.builtins) == 0 {
-		return commandIndex{}
+	ix := commandIndex{}
+	for _, reg := range r.regs {
+		if reg.help != "" && !reg.owner.hidden {
+			ix.plain = append(ix.plain, reg)
+		}
 	}
-	ix := commandIndex{root: &commandNode{}, own: len(r.commands) > 0}
+	if len(r.commands) == 0 && len(r.builtins) == 0 && len(ix.plain) == 0 {
+		return ix
+	}
+	ix.root, ix.own = &commandNode{}, len(r.commands) > 0 || len(ix.plain) > 0
 	for _, reg := range r.commands {
+		if reg.owner.hidden {
+			continue
+		}
 		ix.add(reg.cmd, r.bindLocked(reg))
 	}
 	if ix.root.under["perm"] == nil { // built-in commands give way to others
@@ -62,6 +73,7 @@ func (r *registry) indexLocked() commandIndex {
 		}
 	}
 	helper := &registration{owner: r.self, name: "command help", cmd: &command{path: []string{"help"}}}
+	helper.cmd.reg = helper
 	helper.handle = answerHelp
 	bd := r.bindLocked(helper)
 	ix.help = &bd
@@ -217,7 +229,7 @@ func (ix *commandIndex) find(b *Bot, e onebot.Event) *bound {
 	}
 	if at.node.cmd != nil && at.unknown == "" {
 		reg := at.node.cmd.registration
-		if b.core.perms.denied(m, reg) || reg.cmd.builtin && !b.core.perms.may(b, m, reg) {
+		if b.core.perms.denied(m, reg) || reg.cmd.builtin && !b.core.perms.may(m, reg) {
 			return nil
 		}
 		return at.node.cmd

@@ -47,7 +47,8 @@ func Within(d time.Duration) AskOption { return func(o *askOptions) { o.timeout 
 func CancelOn(words ...string) AskOption { return func(o *askOptions) { o.cancel = words } }
 
 // AnswerWhere lets only messages that pass the filters count as an answer; the
-// others are handled as if nobody had asked.
+// others are handled as if nobody had asked. The words of [CancelOn] count in any
+// case.
 func AnswerWhere(filters ...Filter) AskOption {
 	return func(o *askOptions) { o.filters = append(o.filters, filters...) }
 }
@@ -82,8 +83,20 @@ func newAskOptions(opts []AskOption) *askOptions {
 	return o
 }
 
+// AskUser asks a user in a chat in which nothing need have been said before, for
+// instance somebody who has just joined. In a group the question mentions the user.
+// It is [Bot.Ask] otherwise; a handler that waits keeps its own chat waiting.
+func (b *Bot) AskUser(ctx context.Context, in Chat, user onebot.UserID, question any, opts ...AskOption) (onebot.MessageEvent, error) {
+	return b.askIn(ctx, in, user, nil, question, newAskOptions(opts))
+}
+
 func (b *Bot) ask(ctx context.Context, m onebot.MessageEvent, question any, o *askOptions) (onebot.MessageEvent, error) {
-	user := m.Msg().UserID
+	return b.askIn(ctx, ChatOf(m), m.Msg().UserID, m, question, o)
+}
+
+// askIn asks; m is what the handler runs for that asks, nil if it is no message.
+func (b *Bot) askIn(ctx context.Context, chat Chat, user onebot.UserID, m onebot.MessageEvent, question any, o *askOptions) (onebot.MessageEvent, error) {
+	cancels := ofMessage(func(_ *Bot, x *onebot.MessageBase) bool { return o.cancels(x) })
 	filter := ofMessage(func(b *Bot, x *onebot.MessageBase) bool {
 		return !x.FromSelf() && (o.anyone || x.UserID == user)
 	})
@@ -92,34 +105,38 @@ func (b *Bot) ask(ctx context.Context, m onebot.MessageEvent, question any, o *a
 			return b.core.registry.table.Load().commands.find(b, e) == nil
 		})
 	}
-	chat := ChatOf(m)
-	w, err := b.wait(&chat, filter.And(o.filters...))
+	w, err := b.wait(&chat, filter.And(AllOf(o.filters...).Or(cancels)))
 	if err != nil {
 		return nil, err
 	}
 	defer w.leave()
 	if question != nil {
-		var content []any
-		if list, ok := question.([]any); ok {
-			content = list
-		} else {
-			content = []any{question}
+		content := []any{question}
+		if m == nil && chat.IsGroup() {
+			content = []any{onebot.At(user), " ", question}
 		}
-		if err := b.Reply(ctx, m, content...); err != nil {
+		if _, err := b.Send(ctx, chat, content...); err != nil {
 			return nil, err
 		}
 	}
-	w.s.release(m)
+	if m != nil {
+		w.s.release(m)
+	}
 	e, err := w.await(ctx, o.timeout)
 	if err != nil {
 		return nil, err
 	}
 	answer := e.(onebot.MessageEvent)
-	text := strings.TrimSpace(answer.Msg().Text())
-	if slices.ContainsFunc(o.cancel, func(c string) bool { return strings.EqualFold(c, text) }) {
+	if o.cancels(answer.Msg()) {
 		return answer, ErrCancelled
 	}
 	return answer, nil
+}
+
+// cancels reports whether a message ends the conversation.
+func (o *askOptions) cancels(m *onebot.MessageBase) bool {
+	text := strings.TrimSpace(m.Text())
+	return slices.ContainsFunc(o.cancel, func(c string) bool { return strings.EqualFold(c, text) })
 }
 
 // Choose asks with a numbered list and returns the index of the choice that the
@@ -205,6 +222,7 @@ type talkKey struct {
 
 type waiter struct {
 	t      *talks
+	b      *Bot // whose filter it is
 	s      *session
 	key    talkKey
 	filter Filter
@@ -224,7 +242,7 @@ func (b *Bot) wait(chat *Chat, filter Filter) (*waiter, error) {
 		r.taps = append(r.taps, t.tap)
 		r.changeLocked()
 	})
-	w := &waiter{t: t, s: s, key: talkKey{s: s}, filter: filter, got: make(chan onebot.Event, 1)}
+	w := &waiter{t: t, b: s.botOf(b.own), s: s, key: talkKey{s: s}, filter: filter, got: make(chan onebot.Event, 1)}
 	if chat != nil {
 		w.key.chat = *chat
 	}
@@ -273,7 +291,7 @@ func (t *talks) tap(b *Bot, e onebot.Event) bool {
 	}
 	for _, l := range [2][]*waiter{here, anywhere} {
 		for _, w := range l {
-			if w.wants(b, e) && t.take(w) {
+			if w.wants(e) && t.take(w) {
 				w.got <- e
 				return true
 			}
@@ -283,14 +301,14 @@ func (t *talks) tap(b *Bot, e onebot.Event) bool {
 }
 
 // wants asks the filter, whose panic is a no.
-func (w *waiter) wants(b *Bot, e onebot.Event) (ok bool) {
+func (w *waiter) wants(e onebot.Event) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			b.Logger().Error("filter panicked", "panic", fmt.Sprint(v))
+			w.b.Logger().Error("filter panicked", "panic", fmt.Sprint(v))
 			ok = false
 		}
 	}()
-	return w.filter(b, e)
+	return w.filter(w.b, e)
 }
 
 func (w *waiter) await(ctx context.Context, timeout time.Duration) (onebot.Event, error) {

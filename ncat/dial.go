@@ -95,6 +95,7 @@ func (b *Bot) DialHTTP(ctx context.Context, url, token string, opts ...DialOptio
 	log, down := s.linkLog("url", rpc.Redact(url))
 	up := func() { // there is no lifecycle event to tell
 		log()
+		s.setOnline(true, "")
 		if s.journal != nil {
 			s.journal.LinkUp()
 		}
@@ -124,6 +125,7 @@ func (s *session) linkLog(key, where string) (up func(), down func(error)) {
 	down = func(err error) {
 		if text := err.Error(); text != last {
 			last = text
+			s.Down(err)
 			s.log.Warn("not connected", key, where, "error", err)
 		}
 	}

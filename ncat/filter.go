@@ -172,8 +172,14 @@ func Matches(re *regexp.Regexp) Filter {
 // whole match and then what each group of the pattern matched. A pattern that
 // does not compile panics.
 func OnMatch(b *Bot, pattern string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent, groups []string) error, opts ...HandlerOption) *Registration {
-	re := regexp.MustCompile(pattern)
-	opts = append([]HandlerOption{Named(funcName(h)), Where(Matches(re))}, opts...)
+	if h == nil {
+		misuse("OnMatch: the handler of %q is nil", pattern)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		misuse("OnMatch: %v", err)
+	}
+	opts = append([]HandlerOption{Named(funcName(h)), labelled(pattern), Where(Matches(re))}, opts...)
 	return On(b, func(ctx context.Context, b *Bot, m onebot.MessageEvent) error {
 		groups := re.FindStringSubmatch(m.Msg().Text())
 		if groups == nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // handle runs the handlers for one event.
-func (s *session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
+func (s *session) handle(ctx context.Context, q *chatQueue, w *work, e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
 		if h.pick {
@@ -26,33 +26,68 @@ func (s *session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 		if h.owner.id != "" && s.core.perms.deniesPlugin(e, h.owner.id) {
 			continue
 		}
+		if h.cmd == nil && !s.admits(ctx, t, h, e) {
+			continue
+		}
 		hctx, done := h.owner.enter(ctx, s)
 		if hctx == nil {
 			continue // switched off
 		}
-		var cancel *context.CancelCauseFunc
-		if s.core.deadline > 0 {
-			cancel = new(context.CancelCauseFunc)
-			hctx, *cancel = context.WithCancelCause(hctx)
-			q.cancel.Store(cancel)
+		var err error
+		if h.parallel > 0 {
+			s.aside(hctx, w, t, h, e, done)
+		} else {
+			err = s.run(hctx, q, t, h, e, done)
 		}
-		q.since.Store(s.tick.Load())
-		q.running.Store(h.registration)
-		err := s.call(hctx, q, t, h, e, done)
-		if cancel != nil {
-			q.cancel.Store(nil)
-			(*cancel)(nil)
-		}
-		if errors.Is(err, ErrStop) {
-			return
-		}
-		if err != nil {
-			s.report(hctx, t, h, e, err)
-		}
-		if h.cmd != nil && !h.cmd.pass {
+		if errors.Is(err, ErrStop) || h.cmd != nil && !h.cmd.pass {
 			return
 		}
 	}
+}
+
+// run runs one handler, within its deadline, and reports its error.
+func (s *session) run(ctx context.Context, q *chatQueue, t *table, h *bound, e onebot.Event, done func()) error {
+	var cancel *context.CancelCauseFunc
+	if s.core.deadline > 0 {
+		cancel = new(context.CancelCauseFunc)
+		ctx, *cancel = context.WithCancelCause(ctx)
+		q.cancel.Store(cancel)
+	}
+	q.since.Store(s.tick.Load())
+	q.running.Store(h.registration)
+	err := s.call(ctx, q, t, h, e, done)
+	if cancel != nil {
+		q.cancel.Store(nil)
+		(*cancel)(nil)
+	}
+	if err != nil && !errors.Is(err, ErrStop) {
+		s.report(ctx, t, h, e, err)
+	}
+	return err
+}
+
+// admits reports whether a handler that is no command runs for an event, as its
+// [Need] and [Limit] say. One that [Help] shows says why not.
+func (s *session) admits(ctx context.Context, t *table, h *bound, e onebot.Event) bool {
+	if len(h.needs) == 0 && len(h.limit.rules) == 0 {
+		return true
+	}
+	b, refusal := s.botOf(h.owner), ""
+	if !s.core.perms.may(e, h.registration) {
+		refusal = b.text("denied")
+	} else if wait, tell := h.limit.take(e.Base().SelfID, UserOf(e)); wait > 0 {
+		if tell {
+			refusal = fmt.Sprintf(b.text("cooldown"), duration(b, wait))
+		}
+	} else {
+		return true
+	}
+	if m, ok := e.(onebot.MessageEvent); ok && refusal != "" && h.help != "" && !m.Msg().FromSelf() {
+		if err := b.Reply(ctx, m, refusal); err != nil {
+			s.report(ctx, t, h, e, err)
+		}
+	}
+	return false
 }
 
 // passes asks the filters of a handler.
@@ -64,7 +99,7 @@ func (s *session) passes(ctx context.Context, h *bound, e onebot.Event) (ok bool
 		}
 	}()
 	for _, f := range h.filters {
-		if !f(s.bot, e) {
+		if !f(s.botOf(h.owner), e) {
 			return false
 		}
 	}
@@ -92,7 +127,7 @@ func (s *session) call(ctx context.Context, q *chatQueue, t *table, h *bound, e 
 		}
 		s.report(ctx, t, h, e, errGoexit)
 	}()
-	err = h.run(ctx, s.bot, e)
+	err = h.run(ctx, s.botOf(h.owner), e)
 	returned = true
 	return err
 }
@@ -117,14 +152,14 @@ func (s *session) report(ctx context.Context, t *table, h *bound, e onebot.Event
 }
 
 // hook runs one error hook; its panic is logged and goes no further.
-func (s *session) hook(ctx context.Context, hook func(context.Context, *Bot, onebot.Event, error), e onebot.Event, err error) {
+func (s *session) hook(ctx context.Context, hook errorHook, e onebot.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.panics.Add(1)
 			s.log.Error("error hook panicked", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
-	hook(ctx, s.bot, e, err)
+	hook.run(ctx, s.botOf(hook.owner), e, err)
 }
 
 // enter returns the context for one handler of o, nil if o was stopped. done
@@ -185,22 +220,34 @@ func (s *session) watch(ctx context.Context) {
 		now := s.tick.Add(1)
 		s.mu.Lock()
 		for _, q := range s.chats {
-			r, ran := q.running.Load(), now-q.since.Load()
-			if r == nil || ran <= 1 {
-				q.warned, q.overdue = false, false
-				continue
-			}
-			if warn >= 0 && ran > steps(warn) && !q.warned {
-				q.warned = true
-				s.slow.Add(1)
-				s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
-					"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", warn)
-			}
-			if deadline > 0 && ran > steps(deadline) {
-				s.endOverdueLocked(q, r, ran > steps(deadline)+max(steps(deadline)/watchSteps, steps(time.Second)))
+			s.checkLocked(q, now, steps, true)
+		}
+		for q := range s.apart {
+			if q.aside {
+				s.checkLocked(q, now, steps, false)
 			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// checkLocked reports the handler that runs in q if it is slow, and ends it if it
+// is over its deadline; with leave the chat goes on without it.
+func (s *session) checkLocked(q *chatQueue, now int64, steps func(time.Duration) int64, leave bool) {
+	warn, deadline := s.core.warn, s.core.deadline
+	r, ran := q.running.Load(), now-q.since.Load()
+	if r == nil || ran <= 1 {
+		q.warned, q.overdue = false, false
+		return
+	}
+	if warn >= 0 && ran > steps(warn) && !q.warned {
+		q.warned = true
+		s.slow.Add(1)
+		s.log.Warn("handler is slow", "handler", r.name, "plugin", r.owner.id,
+			"group_id", int64(q.chat.Group), "user_id", int64(q.chat.User), "waiting", len(q.events)-q.head, "after", warn)
+	}
+	if deadline > 0 && ran > steps(deadline) {
+		s.endOverdueLocked(q, r, leave && ran > steps(deadline)+max(steps(deadline)/watchSteps, steps(time.Second)))
 	}
 }
 

@@ -139,21 +139,36 @@ func (s *session) settled(e onebot.Event) {
 
 // handleNoted is handle, with notes before and after it that outlive the process.
 func (s *session) handleNoted(ctx context.Context, q *chatQueue, e onebot.Event) {
-	if s.journal == nil {
-		if s.done != nil {
-			defer s.done(e) // also when a handler ends the goroutine
-		}
-		s.handle(ctx, q, e)
-		return
+	w := &work{}
+	if s.journal != nil {
+		s.journal.Begin(ctx, e)
 	}
-	s.journal.Begin(ctx, e)
 	defer func() { // also when a handler ends the goroutine
 		s.mu.Lock()
 		more := q.head < len(q.events)
 		s.mu.Unlock()
-		s.journal.End(ctx, e, more)
+		if w.runs == 0 {
+			s.over(ctx, e, more)
+			return
+		}
+		s.handled.Add(1)
+		go func() { // what runs beside the chat is waited for here
+			defer s.handled.Done()
+			w.wg.Wait()
+			s.over(ctx, e, false)
+		}()
 	}()
-	s.handle(ctx, q, e)
+	s.handle(ctx, q, w, e)
+}
+
+// over notes that no handler has anything more to do with e.
+func (s *session) over(ctx context.Context, e onebot.Event, more bool) {
+	switch {
+	case s.journal != nil:
+		s.journal.End(ctx, e, more)
+	case s.done != nil:
+		s.done(e)
+	}
 }
 
 // historian asks an account's host about its chats.

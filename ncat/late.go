@@ -14,11 +14,11 @@ import (
 // struct type, and h gets a value of it.
 func CommandOf(b *Bot, name string, args reflect.Type, h func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error, opts ...HandlerOption) *Registration {
 	if h == nil {
-		panic("ncat: CommandOf with a nil handler")
+		misuse("CommandOf %q: the handler is nil", name)
 	}
 	spec, err := specOf(args)
 	if err != nil {
-		panic(fmt.Sprintf("ncat: command %q: %v", name, err))
+		misuse("command %q: %v", name, err)
 	}
 	return b.addCommand(name, spec, h, opts)
 }
@@ -48,7 +48,7 @@ type staging struct {
 func (h *Host) Replace(register func(h *Host) error) (err error) {
 	o := h.owner()
 	next := &staging{}
-	host := &Host{Bot: &Bot{core: h.core, own: o, api: h.api, next: next}, config: h.config}
+	host := &Host{Bot: &Bot{core: h.core, own: o, api: h.api, log: h.log, next: next}}
 	if err := register(host); err != nil {
 		return err
 	}

@@ -42,29 +42,49 @@ type hook struct {
 }
 
 // OnStart registers h to be called when the bot begins to run, before any
-// handler, once for all accounts. Its error is logged. ctx ends after 30 s. There
-// is no account yet: a call fails with [ErrNoAccount]. What needs one belongs into
-// a handler of [onebot.Lifecycle].
+// handler, once for all accounts; in a plugin, when its Setup has returned. Its
+// error is logged. ctx ends after 30 s. There need be no account yet: a call fails
+// with [ErrNoAccount] then. What needs one belongs into [Bot.OnOnline].
 func (b *Bot) OnStart(h func(ctx context.Context, b *Bot) error) {
 	if h == nil {
-		panic("ncat: OnStart: the function is nil")
+		misuse("OnStart: the function is nil")
 	}
-	l := &b.core.life
-	l.changing.Lock()
-	defer l.changing.Unlock()
-	l.starts = append(l.starts, hook{funcName(h), h})
+	b.addHook(h, func(l *life, o *owner) *[]hook {
+		if o != nil {
+			return &o.starts
+		}
+		return &l.starts
+	})
 }
 
 // OnStop registers h to be called when the bot has ended, after the last handler
-// returned. Calls fail then. Its error is logged. ctx ends after 10 s.
+// returned, and calls fail; in a plugin, when nothing of the plugin runs any more,
+// and calls work. Its error is logged. ctx ends after 10 s.
 func (b *Bot) OnStop(h func(ctx context.Context, b *Bot) error) {
 	if h == nil {
-		panic("ncat: OnStop: the function is nil")
+		misuse("OnStop: the function is nil")
 	}
+	b.addHook(h, func(l *life, o *owner) *[]hook {
+		if o != nil {
+			return &o.stops
+		}
+		return &l.stops
+	})
+}
+
+// addHook adds to a list of hooks, of the bot or of the plugin that b is of. A
+// plugin's lists are guarded by its owner, since Setup runs while plugins change.
+func (b *Bot) addHook(h func(ctx context.Context, b *Bot) error, list func(l *life, o *owner) *[]hook) {
 	l := &b.core.life
-	l.changing.Lock()
-	defer l.changing.Unlock()
-	l.stops = append(l.stops, hook{funcName(h), h})
+	if b.own != nil {
+		b.own.mu.Lock()
+		defer b.own.mu.Unlock()
+	} else {
+		l.changing.Lock()
+		defer l.changing.Unlock()
+	}
+	p := list(l, b.own)
+	*p = append(*p, hook{funcName(h), h})
 }
 
 // begin counts an account in and starts everything for the first.
@@ -80,7 +100,7 @@ func (l *life) begin(ctx context.Context) {
 	}
 	self := l.core.registry.self
 	self.begin(l.ctx)
-	l.hooks(l.starts, setupTimeout, "start hook failed")
+	l.hooks(l.core.bot, l.starts, setupTimeout, "start hook failed")
 	l.startPlugins()
 	self.open(l.core)
 }
@@ -98,16 +118,16 @@ func (l *life) end() {
 	if left := self.wait(l.core, stopTimeout); left != nil {
 		l.core.log.Error("goroutines do not end", "names", left)
 	}
-	l.hooks(l.stops, stopTimeout, "stop hook failed")
+	l.hooks(l.core.bot, l.stops, stopTimeout, "stop hook failed")
 	l.cancel(errBotEnds)
 	l.core.perms.loading.Wait()
 }
 
-func (l *life) hooks(hooks []hook, d time.Duration, failed string) {
+func (l *life) hooks(b *Bot, hooks []hook, d time.Duration, failed string) {
 	for _, h := range hooks {
-		err := bounded(l.ctx, d, func(ctx context.Context) error { return h.run(ctx, l.core.bot) })
+		err := bounded(context.WithoutCancel(l.ctx), d, func(ctx context.Context) error { return h.run(ctx, b) })
 		if err != nil {
-			l.core.log.Error(failed, "name", h.name, "error", err)
+			b.Logger().Error(failed, "name", h.name, "error", err)
 		}
 	}
 }

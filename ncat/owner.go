@@ -79,6 +79,23 @@ func (o *owner) pause(cause error) {
 	o.cancel(cause)
 }
 
+// hooksOf returns one of o's lists of hooks.
+func (o *owner) hooksOf(list *[]hook) []hook {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(*list)
+}
+
+// finish is called when nothing of o is left to run: its Bots do nothing any more.
+func (o *owner) finish(c *core) {
+	o.over.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sessions {
+		s.bots.Delete(o)
+	}
+}
+
 // goLocked runs f in a goroutine of o; its panic is logged.
 func (o *owner) goLocked(c *core, name string, f func(ctx context.Context)) {
 	if o.ctx == nil || o.ctx.Err() != nil {
@@ -142,6 +159,9 @@ func (o *owner) wait(c *core, d time.Duration) (left []string) {
 // plugin: ctx ends when that is stopped, and the stop waits for f to return. A
 // panic in f is logged. Before the bot runs and after it ended Go does nothing.
 func (b *Bot) Go(f func(ctx context.Context)) {
+	if f == nil {
+		misuse("Go: the function is nil")
+	}
 	o := b.owner()
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -289,42 +289,45 @@ func (p *permissions) matches(kind, target string, group onebot.GroupID, user on
 	return false
 }
 
-// may reports whether the sender of m has what a command needs.
-func (p *permissions) may(_ *Bot, m onebot.MessageEvent, reg *registration) bool {
-	if len(reg.cmd.needs) == 0 {
+// may reports whether the user of e has what a handler needs.
+func (p *permissions) may(e onebot.Event, reg *registration) bool {
+	if len(reg.needs) == 0 {
 		return true
 	}
-	msg, group := m.Msg(), ChatOf(m).Group
-	if p.isAdmin(msg.UserID) {
+	group, user, role := ChatOf(e).Group, UserOf(e), onebot.Role("")
+	if m, ok := e.(onebot.MessageEvent); ok {
+		role = m.Msg().Sender.Role
+	}
+	if p.isAdmin(user) {
 		return true
 	}
 	if p.unread.Load() { // what was denied is not known
 		return false
 	}
-	for _, role := range reg.cmd.needs {
-		switch role {
+	for _, need := range reg.needs {
+		switch need {
 		case RoleAdmin:
 		case RoleGroupAdmin:
-			if msg.Sender.Role == onebot.RoleAdmin || msg.Sender.Role == onebot.RoleOwner {
+			if role == onebot.RoleAdmin || role == onebot.RoleOwner {
 				return true
 			}
 		case RoleGroupOwner:
-			if msg.Sender.Role == onebot.RoleOwner {
+			if role == onebot.RoleOwner {
 				return true
 			}
 		default:
-			if p.matches("grant", role, group, msg.UserID) {
+			if p.matches("grant", need, group, user) {
 				return true
 			}
 		}
 	}
-	return p.names("grant", reg, group, msg.UserID)
+	return p.names("grant", reg, group, user)
 }
 
 // names reports whether a rule names a command, one that it is a sub-command of,
 // or its plugin.
 func (p *permissions) names(kind string, reg *registration, group onebot.GroupID, user onebot.UserID) bool {
-	for i := range reg.cmd.path {
+	for i := range reg.path() {
 		if p.matches(kind, "command "+strings.Join(reg.cmd.path[:i+1], " "), group, user) {
 			return true
 		}

@@ -231,7 +231,7 @@ func (b *Bot) rolesAsked() map[string][]string {
 	var walk func(n *commandNode)
 	walk = func(n *commandNode) {
 		if n.cmd != nil && !n.cmd.cmd.builtin {
-			for _, role := range n.cmd.cmd.needs {
+			for _, role := range n.cmd.needs {
 				roles[role] = append(roles[role], b.prefix()+n.cmd.cmd.name())
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // Plugin is a part of a bot that can be switched off. Its life:
@@ -40,6 +42,20 @@ type PluginCloser interface {
 	Close(ctx context.Context) error
 }
 
+// PluginReloader is a plugin that takes a changed configuration itself.
+type PluginReloader interface {
+	Plugin
+	// Reload is called when the plugin's section of the configuration has changed
+	// while it runs. h is what Setup was given; [Bot.Config] decodes the new section.
+	// An error says that the plugin goes on with what it had. ctx ends after 30 s.
+	//
+	// For a plugin without Reload, Setup is called again, beside what the last one
+	// registered, which is taken out when the new Setup has succeeded and stays when
+	// it has not. A plugin with Close is closed first, since it would be closed
+	// beside itself, and set up with the old section again if the new one fails.
+	Reload(ctx context.Context, h *Host) error
+}
+
 // PluginDepender is a plugin that needs others.
 type PluginDepender interface {
 	Plugin
@@ -48,21 +64,26 @@ type PluginDepender interface {
 }
 
 // Host is a Bot to register on, whose registrations, goroutines and store are a
-// plugin's.
+// plugin's. The Bot that the plugin's handlers are given is the plugin's too, and
+// has the account as well.
 type Host struct {
 	*Bot
-	config func(id string, into any) error
 }
 
 // Config decodes the plugin's section of the configuration into a pointer to a
 // struct, which may hold defaults. A key that the struct does not have is an
-// error. Without a section it leaves the struct alone.
-func (h *Host) Config(into any) error {
-	if h.config == nil {
+// error. Without a section, and for what belongs to no plugin, it leaves the struct
+// alone.
+func (b *Bot) Config(into any) error {
+	l := &b.core.life
+	l.mu.Lock()
+	config := l.config
+	l.mu.Unlock()
+	if config == nil || b.own == nil {
 		return nil
 	}
-	if err := h.config(h.owner().id, into); err != nil {
-		return fmt.Errorf("config of plugin %s: %w", h.owner().id, err)
+	if err := config(b.own.id, into); err != nil {
+		return fmt.Errorf("config of plugin %s: %w", b.own.id, err)
 	}
 	return nil
 }
@@ -102,6 +123,7 @@ type PluginStatus struct {
 type pluginSlot struct {
 	p        Plugin
 	own      *owner // nil unless it runs
+	host     *Host  // what its Setup was given
 	on       bool
 	state    string
 	err      string
@@ -118,14 +140,14 @@ func (b *Bot) AddPlugin(plugins ...Plugin) {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if l.running > 0 {
-		panic("ncat: AddPlugin while the bot runs")
+		misuse("AddPlugin while the bot runs; add plugins before Main or Dial")
 	}
 	for i, p := range plugins {
-		if p == nil {
-			panic(fmt.Sprintf("ncat: AddPlugin: plugin %d is nil", i+1))
+		if isNil(p) {
+			misuse("AddPlugin: plugin %d is nil", i+1)
 		}
 		if err := l.insert(p); err != nil {
-			panic("ncat: " + err.Error())
+			misuse("AddPlugin: %v", err)
 		}
 	}
 }
@@ -304,8 +326,7 @@ func (l *life) start(s *pluginSlot, tried map[*pluginSlot]bool) {
 	}
 	if err := l.setup(s, tried); err != nil {
 		l.core.log.Error("plugin is left out", "plugin", s.p.ID(), "version", s.p.Version(), "error", err)
-		text, _, _ := strings.Cut(err.Error(), "\n") // without the stack
-		l.set(s, func() { s.state, s.err = PluginFailed, text })
+		l.set(s, func() { s.state, s.err = PluginFailed, firstLine(err) })
 		return
 	}
 	l.core.log.Info("plugin runs", "plugin", s.p.ID(), "version", s.p.Version())
@@ -326,23 +347,110 @@ func (l *life) setup(s *pluginSlot, tried map[*pluginSlot]bool) error {
 			}
 		}
 	}
-	o := newOwner(s.p.ID())
-	o.stopped = errSettingUp
-	o.begin(l.ctx)
-	host := &Host{Bot: &Bot{core: l.core, own: o}, config: l.config}
-	host.api = l.core.bot.api
-	err := bounded(o.ctx, setupTimeout, func(ctx context.Context) error { return s.p.Setup(ctx, host) })
+	host, err := l.setUp(s, false)
 	if err != nil {
-		o.stop(err)
-		l.core.registry.remove(func(r *registration) bool { return r.owner == o })
-		if left := o.wait(l.core, stopTimeout); left != nil {
-			err = fmt.Errorf("%w; and %s does not end", err, strings.Join(left, ", "))
+		return err
+	}
+	host.own.open(l.core)
+	l.set(s, func() { s.own, s.host, s.state, s.err = host.own, host, PluginRunning, "" })
+	l.hooks(host.Bot, host.own.hooksOf(&host.own.starts), setupTimeout, "start hook failed")
+	return nil
+}
+
+// setUp has a plugin register what it does. With hidden nothing of it is in the
+// table. On error nothing of it is left.
+func (l *life) setUp(s *pluginSlot, hidden bool) (*Host, error) {
+	o := newOwner(s.p.ID())
+	o.hidden, o.stopped = hidden, errSettingUp
+	o.begin(l.ctx)
+	host := &Host{Bot: &Bot{core: l.core, own: o, log: l.core.log.With("plugin", o.id)}}
+	host.api = onebot.NewClient(host.Bot)
+	err := bounded(o.ctx, setupTimeout, func(ctx context.Context) error { return s.p.Setup(ctx, host) })
+	if err == nil {
+		return host, nil
+	}
+	o.stop(err)
+	l.core.registry.removeOwner(o)
+	if left := o.wait(l.core, stopTimeout); left != nil {
+		err = fmt.Errorf("%w; and %s does not end", err, strings.Join(left, ", "))
+	}
+	o.finish(l.core)
+	return nil, err
+}
+
+// reload brings a changed section of the configuration to a plugin that runs.
+func (l *life) reload(s *pluginSlot, set, reset func()) error {
+	set()
+	if r, ok := s.p.(PluginReloader); ok {
+		err := bounded(l.ctx, setupTimeout, func(ctx context.Context) error { return r.Reload(ctx, s.host) })
+		if err != nil {
+			reset()
 		}
 		return err
 	}
-	o.open(l.core)
-	l.set(s, func() { s.own, s.state, s.err = o, PluginRunning, "" })
+	cause := fmt.Errorf("plugin %s is set up with a new configuration", s.p.ID())
+	if _, ok := s.p.(PluginCloser); ok {
+		_ = l.stopPlugin(s, cause) // logged there
+		err := l.setup(s, map[*pluginSlot]bool{})
+		if err != nil {
+			reset()
+			if again := l.setup(s, map[*pluginSlot]bool{}); again != nil {
+				l.set(s, func() { s.state, s.err = PluginFailed, firstLine(again) })
+			}
+		}
+		return err
+	}
+	next, err := l.setUp(s, true)
+	if err != nil {
+		reset()
+		return err
+	}
+	old := s.own
+	l.swap(old, next.own)
+	l.set(s, func() { s.own, s.host = next.own, next })
+	l.hooks(next.Bot, next.own.hooksOf(&next.own.starts), setupTimeout, "start hook failed")
+	return l.retire(s.p, old, cause)
+}
+
+// swap takes what belongs to old out of the table and puts what belongs to next
+// in, at one moment.
+func (l *life) swap(old, next *owner) {
+	r := &l.core.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next.hidden = false
+	old.pause(errSettingUp) // its schedules, before those of the same names begin
+	next.open(l.core)
+	r.removeOwnerLocked(old)
+	r.changeLocked()
+}
+
+// retire ends what another owner has replaced: its handlers may finish for as long
+// as those of a bot that ends.
+func (l *life) retire(p Plugin, o *owner, cause error) error {
+	waited := make(chan struct{})
+	go func() { // ends with the last of them
+		o.active.Wait()
+		close(waited)
+	}()
+	waitFor(waited, l.core.drain)
+	o.stop(cause)
+	err := l.awaitEnd(p, o)
+	o.finish(l.core)
+	return err
+}
+
+// awaitEnd waits for what belongs to o, which was stopped.
+func (l *life) awaitEnd(p Plugin, o *owner) error {
+	if left := o.wait(l.core, stopTimeout); left != nil {
+		return fmt.Errorf("plugin %s: %s does not end", p.ID(), strings.Join(left, ", "))
+	}
 	return nil
+}
+
+func firstLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n") // without the stack
+	return text
 }
 
 // stopPlugin stops a plugin and waits for it.
@@ -351,17 +459,17 @@ func (l *life) stopPlugin(s *pluginSlot, cause error) error {
 	if o == nil {
 		return nil
 	}
+	host := s.host
 	o.stop(cause)
-	l.core.registry.remove(func(r *registration) bool { return r.owner == o })
-	var err error
-	if left := o.wait(l.core, stopTimeout); left != nil {
-		err = fmt.Errorf("plugin %s: %s does not end", s.p.ID(), strings.Join(left, ", "))
-	}
+	l.core.registry.removeOwner(o)
+	err := l.awaitEnd(s.p, o)
+	l.hooks(host.Bot, o.hooksOf(&o.stops), stopTimeout, "stop hook failed")
 	if c, ok := s.p.(PluginCloser); ok {
 		if e := bounded(context.WithoutCancel(l.ctx), stopTimeout, c.Close); e != nil {
 			err = errors.Join(err, fmt.Errorf("plugin %s: close: %w", s.p.ID(), e))
 		}
 	}
+	o.finish(l.core)
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -369,7 +477,7 @@ func (l *life) stopPlugin(s *pluginSlot, cause error) error {
 	} else {
 		l.core.log.Info("plugin stopped", "plugin", s.p.ID())
 	}
-	l.set(s, func() { s.own, s.state, s.err = nil, PluginStopped, text })
+	l.set(s, func() { s.own, s.host, s.state, s.err = nil, nil, PluginStopped, text })
 	return err
 }
 

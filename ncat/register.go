@@ -30,31 +30,24 @@ type Middleware func(next Handler) Handler
 // Filter tells whether a handler wants an event. It must return at once.
 type Filter func(b *Bot, e onebot.Event) bool
 
-// HandlerOption configures one handler.
-type HandlerOption func(*registration)
-
-// Priority sets when a handler runs relative to others of the same event: the
-// higher the earlier; 0 without it.
-func Priority(n int) HandlerOption { return func(r *registration) { r.priority = n } }
-
-// Named sets the name of a handler in logs and errors; without it, it is the
-// name of its function.
-func Named(name string) HandlerOption { return func(r *registration) { r.name = name } }
-
-// Where restricts a handler to events that pass all filters.
-func Where(filters ...Filter) HandlerOption {
-	return func(r *registration) { r.filters = append(r.filters, filters...) }
-}
-
-// Wrap wraps one handler in middleware, the first outermost.
-func Wrap(mw ...Middleware) HandlerOption {
-	return func(r *registration) { r.middleware = append(r.middleware, mw...) }
-}
-
 // Registration is one registered handler.
 type Registration struct {
 	reg *registry
 	r   *registration
+}
+
+// removeOwner takes out everything that belongs to o.
+func (r *registry) removeOwner(o *owner) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.removeOwnerLocked(o)
+	r.changeLocked()
+}
+
+func (r *registry) removeOwnerLocked(o *owner) {
+	mine := func(x *registration) bool { return x.owner == o }
+	r.regs, r.commands = slices.DeleteFunc(r.regs, mine), slices.DeleteFunc(r.commands, mine)
+	r.errorHooks = slices.DeleteFunc(r.errorHooks, func(h errorHook) bool { return h.owner == o })
 }
 
 // Remove takes the handler out. Events it is running for are not interrupted.
@@ -73,6 +66,13 @@ type registration struct {
 	filters    []Filter
 	middleware []Middleware
 	handle     Handler
+	help       string
+	label      string // what help calls it if it is no command
+	hidden     bool
+	needs      []string
+	limit      limiter
+	parallel   int // see Concurrent; 0: one after the other
+	slots      slots
 	// cmd is set in the registration of a command, which the registration
 	// with pick finds in the table's index.
 	cmd  *command
@@ -86,8 +86,10 @@ func (r *registration) wants(t reflect.Type) bool {
 // owner is what registrations belong to: the bot itself or a plugin. When it
 // is stopped, its handlers are gone and their contexts are cancelled.
 type owner struct {
-	id    string
-	wraps []Middleware // guarded by registry.mu
+	id     string
+	wraps  []Middleware // guarded by registry.mu
+	hidden bool         // not in the table yet; guarded by registry.mu
+	over   atomic.Bool  // it has ended, Close included
 
 	mu        sync.Mutex // guards the fields below
 	stopped   error      // the cause; nil while it runs
@@ -97,6 +99,8 @@ type owner struct {
 	cancel    context.CancelCauseFunc
 	doing     map[string]int // its goroutines by name
 	schedules []*Scheduled
+	starts    []hook
+	stops     []hook
 	active    sync.WaitGroup // handlers and goroutines that run
 }
 
@@ -118,12 +122,18 @@ type registry struct {
 	seq        int
 	regs       []*registration // in the order in which they run
 	middleware []Middleware
-	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
+	errorHooks []errorHook
 	taps       []tap
 	commands   []*registration
 	builtins   []*registration // commands of ncat itself; see permissionCommands
 
 	table atomic.Pointer[table]
+}
+
+// errorHook is a function given to [Bot.OnError].
+type errorHook struct {
+	owner *owner
+	run   func(ctx context.Context, b *Bot, e onebot.Event, err error)
 }
 
 // tap sees every event before it is queued and may take it away. Conversations
@@ -133,7 +143,7 @@ type tap func(b *Bot, e onebot.Event) (taken bool)
 // table is the registry as events see it.
 type table struct {
 	regs       []bound
-	errorHooks []func(ctx context.Context, b *Bot, e onebot.Event, err error)
+	errorHooks []errorHook
 	taps       []tap
 	byType     sync.Map // reflect.Type to []*bound
 	commands   commandIndex
@@ -146,9 +156,16 @@ func (r *registry) init() {
 
 // changeLocked publishes the table after a change.
 func (r *registry) changeLocked() {
-	t := &table{errorHooks: slices.Clone(r.errorHooks), taps: slices.Clone(r.taps), regs: make([]bound, len(r.regs))}
-	for i, reg := range r.regs {
-		t.regs[i] = r.bindLocked(reg)
+	t := &table{taps: slices.Clone(r.taps), regs: make([]bound, 0, len(r.regs))}
+	for _, h := range r.errorHooks {
+		if !h.owner.hidden {
+			t.errorHooks = append(t.errorHooks, h)
+		}
+	}
+	for _, reg := range r.regs {
+		if !reg.owner.hidden {
+			t.regs = append(t.regs, r.bindLocked(reg))
+		}
 	}
 	t.commands = r.indexLocked()
 	r.table.Store(t)
@@ -192,6 +209,9 @@ func (r *registry) add(reg *registration) {
 }
 
 func (r *registry) addLocked(reg *registration) {
+	if reg.help != "" {
+		r.pickLocked()
+	}
 	r.seq++
 	reg.seq = r.seq
 	i, _ := slices.BinarySearchFunc(r.regs, reg, func(a, b *registration) int {
@@ -217,7 +237,7 @@ func (r *registry) remove(match func(*registration) bool) {
 // time, also while the bot runs.
 func On[E onebot.Event](b *Bot, h func(ctx context.Context, b *Bot, e E) error, opts ...HandlerOption) *Registration {
 	if h == nil {
-		panic("ncat: On with a nil handler")
+		misuse("On: the handler of %v is nil", reflect.TypeFor[E]())
 	}
 	return b.register(reflect.TypeFor[E](), funcName(h), func(ctx context.Context, b *Bot, e onebot.Event) error {
 		return h(ctx, b, e.(E))
@@ -225,10 +245,8 @@ func On[E onebot.Event](b *Bot, h func(ctx context.Context, b *Bot, e E) error, 
 }
 
 func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerOption) *Registration {
-	reg := &registration{owner: b.owner(), name: name, typ: typ, handle: h}
-	for _, o := range opts {
-		o(reg)
-	}
+	reg := &registration{owner: b.owner(), name: name, label: name, typ: typ, handle: h}
+	reg.configure(opts)
 	if b.next != nil {
 		b.next.regs = append(b.next.regs, reg)
 	} else {
@@ -236,6 +254,18 @@ func (b *Bot) register(typ reflect.Type, name string, h Handler, opts []HandlerO
 	}
 	return &Registration{reg: &b.core.registry, r: reg}
 }
+
+func (r *registration) configure(opts []HandlerOption) {
+	for _, o := range opts {
+		if o == nil {
+			misuse("an option of handler %s is nil", r.name)
+		}
+		o(r)
+	}
+}
+
+// labelled is what help calls a handler, unless it is [Named].
+func labelled(text string) HandlerOption { return func(r *registration) { r.label = text } }
 
 // OnGroup registers h for messages in groups.
 func (b *Bot) OnGroup(h func(ctx context.Context, b *Bot, m *onebot.GroupMessage) error, opts ...HandlerOption) *Registration {
@@ -255,12 +285,17 @@ func (b *Bot) OnMessage(h func(ctx context.Context, b *Bot, m onebot.MessageEven
 // OnText registers h for messages whose text, without surrounding white space, is
 // text; see [TextIs] and [Keyword] for other filters.
 func (b *Bot) OnText(text string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent) error, opts ...HandlerOption) *Registration {
-	return On(b, h, append([]HandlerOption{Where(TextIs(text))}, opts...)...)
+	return On(b, h, append([]HandlerOption{labelled(text), Where(TextIs(text))}, opts...)...)
 }
 
 // Use wraps every handler in middleware, the first outermost, around what [Wrap]
 // adds to single handlers. A plugin's Use wraps the plugin's handlers only.
 func (b *Bot) Use(mw ...Middleware) {
+	for i, f := range mw {
+		if f == nil {
+			misuse("Use: middleware %d is nil", i+1)
+		}
+	}
 	r := &b.core.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -273,12 +308,16 @@ func (b *Bot) Use(mw ...Middleware) {
 }
 
 // OnError registers h for the errors of handlers; a panic comes as a
-// [*PanicError]. They are logged in any case.
+// [*PanicError]. They are logged in any case. In a plugin it is for the errors of
+// all handlers as well, and ends with the plugin.
 func (b *Bot) OnError(h func(ctx context.Context, b *Bot, e onebot.Event, err error)) {
+	if h == nil {
+		misuse("OnError: the function is nil")
+	}
 	r := &b.core.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.errorHooks = append(r.errorHooks, h)
+	r.errorHooks = append(r.errorHooks, errorHook{b.owner(), h})
 	r.changeLocked()
 }
 
@@ -307,6 +346,9 @@ func funcName(f any) string {
 		return "unknown"
 	}
 	file, line := fn.FileLine(fn.Entry())
+	if ours(file) { // one that Say made, for instance
+		return "handler at " + callSite()
+	}
 	name := path.Base(fn.Name())
 	if strings.Contains(name, ".func") { // a literal: its place says more
 		return fmt.Sprintf("%s (%s:%d)", name, path.Base(file), line)

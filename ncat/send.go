@@ -68,13 +68,37 @@ func (b *Bot) SendPrivate(ctx context.Context, id onebot.UserID, content ...any)
 	return b.Send(ctx, Private(id), content...)
 }
 
-// Send sends content into a chat; see [Bot.Reply] for content.
+// Send sends content into a chat; see [Bot.Reply] for content. What QQ takes only
+// alone (voices, videos, files, cards) and text of more than [onebot.MaxText]
+// characters go out as messages of their own, one after the other; the id is that of
+// the first, and an error says that not all were sent. [Long] makes one merged
+// forward of long text.
 func (b *Bot) Send(ctx context.Context, to Chat, content ...any) (onebot.MessageID, error) {
+	if l, ok := longOf(content); ok {
+		return b.sendLong(ctx, to, l)
+	}
 	msg, err := message(content)
 	if err != nil {
 		return 0, err
 	}
-	return b.send(ctx, to, msg)
+	if !msg.NeedsSplit() {
+		return b.send(ctx, to, msg)
+	}
+	kind := onebot.ChatPrivate
+	if to.IsGroup() {
+		kind = onebot.ChatGroup
+	}
+	var first onebot.MessageID
+	for i, part := range msg.Split(kind) {
+		id, err := b.send(ctx, to, part)
+		if err != nil {
+			return first, err
+		}
+		if i == 0 {
+			first = id
+		}
+	}
+	return first, nil
 }
 
 func (b *Bot) send(ctx context.Context, to Chat, msg onebot.Message) (onebot.MessageID, error) {

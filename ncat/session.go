@@ -26,8 +26,10 @@ type session struct {
 	log    *slog.Logger
 	caller onebot.Caller
 	self   atomic.Int64
-	pace   *pacer   // of sends
+	pace   *pacer // of sends
+	online atomic.Bool
 	owned  sync.Map // *owner to the context of its handlers here
+	bots   sync.Map // *owner to its *Bot here
 
 	sharedDisk bool // see botlink.Options
 
@@ -77,6 +79,7 @@ type chatQueue struct {
 	now    onebot.Event   // being handled; guarded by session.mu
 	head   int
 
+	aside   bool                         // it is one event's, beside its chat; see Concurrent
 	running atomic.Pointer[registration] // the handler that runs now
 	since   atomic.Int64                 // session.tick when it began
 	warned  bool                         // it was reported
@@ -168,6 +171,7 @@ func (s *session) Deliver(e onebot.Event) {
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
 	}
+	defer s.look(e)
 	if !s.core.empty && isEmpty(e) {
 		s.settled(e)
 		return

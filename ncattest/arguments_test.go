@@ -197,7 +197,7 @@ func TestCommandsThatCannotWork(t *testing.T) {
 				W int `arg:"w"`
 			}](b, "x")
 		},
-		"option of commands": func(b *ncat.Bot) { b.OnMessage(nothing, ncat.Cooldown(time.Second)) },
+		"option of commands": func(b *ncat.Bot) { b.OnMessage(nothing, ncat.Alias("x")) },
 	} {
 		func() {
 			defer func() {

@@ -122,6 +122,24 @@ func named(action string, err error) error {
 	return err
 }
 
+// unfit says what NapCat would say of a message that it does not take.
+func unfit(group bool, m onebot.Message) error {
+	kind := onebot.ChatPrivate
+	if group {
+		kind = onebot.ChatGroup
+	}
+	var ps onebot.Problems
+	if !errors.As(m.Validate(kind), &ps) {
+		return nil
+	}
+	for _, p := range ps {
+		if p.Refused() {
+			return &onebot.Error{RetCode: onebot.RetFailed, Message: "NapCat refuses this: " + p.String()}
+		}
+	}
+	return nil
+}
+
 func (c *Caller) send(action string, params json.RawMessage) (any, error) {
 	var p struct {
 		GroupID  onebot.GroupID `json:"group_id"`
@@ -131,6 +149,9 @@ func (c *Caller) send(action string, params json.RawMessage) (any, error) {
 	}
 	if err := json.Unmarshal(params, &p); err != nil {
 		return nil, fmt.Errorf("%s: %w", action, err)
+	}
+	if err := unfit(p.GroupID != 0, append(p.Message, p.Messages...)); err != nil {
+		return nil, named(action, err)
 	}
 	s := Sent{Chat: ncat.Chat{Group: p.GroupID, User: p.UserID}, ID: nextMessageID(), Message: append(p.Message, p.Messages...)}
 	c.memory.said(s)

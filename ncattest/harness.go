@@ -51,7 +51,8 @@ var errOver = errors.New("the test is over")
 // Run runs the bot with one account, calls f and stops the bot again. Within f
 // time is virtual: it stands still while anything is being done, and passes at
 // once when all wait. What the bot logs goes to the test's log; the error or
-// panic of a handler fails the test unless f asks for it with [Harness.Errors].
+// panic of a handler fails the test unless f asks for it with [Harness.Errors], and
+// so does a plugin that fails to set up.
 //
 // The bot must not have been used before, and its handlers must not need real
 // sockets: for these there is [Server].
@@ -112,6 +113,11 @@ func (h *Harness) Start(b *ncat.Bot) {
 	r.bot, r.over = b, false
 	for _, a := range r.accounts {
 		a.start()
+	}
+	for _, p := range b.Plugins() {
+		if p.State == ncat.PluginFailed {
+			r.failed(fmt.Errorf("plugin %s: %s", p.ID, p.Error))
+		}
 	}
 }
 

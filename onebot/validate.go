@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // ChatKind is the kind of chat a message goes to; its values are those of
@@ -32,6 +33,7 @@ const (
 	ProblemBadUser     ProblemCode = "bad_user"      // a mention or a card of what is no QQ number
 	ProblemTooDeep     ProblemCode = "too_deep"      // forwards nested deeper than three
 	ProblemTooLarge    ProblemCode = "too_large"     // larger than a frame may be
+	ProblemTooLong     ProblemCode = "too_long"      // more text than [MaxText]
 	ProblemBadNode     ProblemCode = "bad_node"      // a node with neither an id nor content
 	ProblemBadMusic    ProblemCode = "bad_music"     // a music card without what it needs
 	ProblemNoMention   ProblemCode = "no_mention"    // dropped: mentions count only in groups
@@ -45,7 +47,7 @@ const (
 // others make it drop or replace the segment without a word.
 var refuses = []ProblemCode{
 	ProblemEmpty, ProblemNotAlone, ProblemMixedNode, ProblemUnknownType, ProblemNoSource, ProblemBadSource,
-	ProblemBadUser, ProblemTooDeep, ProblemTooLarge, ProblemBadNode,
+	ProblemBadUser, ProblemTooDeep, ProblemTooLarge, ProblemTooLong, ProblemBadNode,
 }
 
 // Problem is something in a message that would not arrive as it stands there.
@@ -122,6 +124,8 @@ func (m Message) Validate(to ChatKind) error {
 		ps = append(ps, Problem{Code: ProblemEmpty, Index: -1})
 	} else if size(m) > maxFrame-frameSlack {
 		ps = append(ps, Problem{Code: ProblemTooLarge, Index: -1})
+	} else if textLen(m) > MaxText {
+		ps = append(ps, Problem{Code: ProblemTooLong, Index: -1})
 	}
 	if ps == nil {
 		return nil
@@ -278,6 +282,17 @@ func size(m Message) int {
 	return n
 }
 
+// textLen returns how many characters of text m has by itself, forwards left out.
+func textLen(m Message) int {
+	n := 0
+	for _, s := range m {
+		if t, ok := s.(*TextSegment); ok {
+			n += utf8.RuneCountInString(t.Text)
+		}
+	}
+	return n
+}
+
 // goesAlone reports whether QQ wants s to be the only segment of its message.
 func goesAlone(s Segment) bool {
 	if s == nil {
@@ -293,7 +308,8 @@ func goesAlone(s Segment) bool {
 // Split returns the messages to send, one after the other, so that all of m
 // that can be sent arrives in order: files, voices, videos, cards and the like
 // alone, nodes together as one forward, everything else in as few messages as
-// possible. Segments that NapCat would drop are left out, and so are mentions in
+// possible, and text of at most [MaxText] characters in each. Segments that NapCat
+// would drop are left out, and so are mentions in
 // private chats. A quotation goes with the first message that can carry it, and
 // is left out if none can. The result is empty if nothing can be sent.
 func (m Message) Split(to ChatKind) []Message {
@@ -343,7 +359,51 @@ func (m Message) Split(to ChatKind) []Message {
 		}
 	}
 	flush()
+	return shorten(out)
+}
+
+// shorten cuts messages with too much text into several.
+func shorten(ms []Message) []Message {
+	if !slices.ContainsFunc(ms, func(m Message) bool { return textLen(m) > MaxText }) {
+		return ms
+	}
+	var out []Message
+	for _, m := range ms {
+		var cur Message
+		left := MaxText
+		for _, s := range m {
+			t, ok := s.(*TextSegment)
+			if !ok {
+				cur = append(cur, s)
+				continue
+			}
+			if n := utf8.RuneCountInString(t.Text); n <= left {
+				cur, left = append(cur, s), left-n
+				continue
+			}
+			if left < MaxText/2 && len(cur) > 0 {
+				out, cur = append(out, cur), nil
+			}
+			parts := SplitText(t.Text, MaxText)
+			for i, p := range parts {
+				if i > 0 || len(cur) > 0 && textLen(cur)+utf8.RuneCountInString(p) > MaxText {
+					out, cur = append(out, cur), nil
+				}
+				cur = append(cur, Text(p))
+				left = MaxText - utf8.RuneCountInString(p)
+			}
+		}
+		if len(cur) > 0 {
+			out = append(out, cur)
+		}
+	}
 	return out
+}
+
+// NeedsSplit reports whether m must be sent as several messages; see
+// [Message.Split].
+func (m Message) NeedsSplit() bool {
+	return len(m) > 1 && slices.ContainsFunc(m, goesAlone) || textLen(m) > MaxText
 }
 
 func quoted(ms []Message) bool {

@@ -144,6 +144,7 @@ func (l *Link) Connect(ctx context.Context, url, token string) error {
 		},
 		Down: func(err error) {
 			l.ready.Store(false)
+			l.session.Down(err)
 			l.fact(Fact{Kind: Down, Err: err})
 		},
 	}

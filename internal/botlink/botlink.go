@@ -25,6 +25,11 @@ type Runtime[B any] interface {
 	// ChoosePlugins sets which plugins run as long as nobody switched them in the
 	// chat or by the control API; before it all do.
 	ChoosePlugins(enabled func(id string) bool)
+	// ReloadPlugin tells a plugin that its section of the configuration changed. set
+	// is called to bring the new section into force, reset to take it back if the
+	// plugin does not want it, which the error says; then it goes on as it was. It does
+	// nothing but set for a plugin that does not run.
+	ReloadPlugin(id string, set, reset func()) error
 }
 
 // Options configures a session.
@@ -79,6 +84,8 @@ type Session[B any] interface {
 	Feed(frame []byte) onebot.Event
 	// Deliver is Feed for an event that was decoded before.
 	Deliver(e onebot.Event)
+	// Down says that the link was lost, and why.
+	Down(why error)
 	// Stats returns the counters as they stand.
 	Stats() Stats
 }

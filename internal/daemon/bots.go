@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +31,8 @@ type bots struct {
 	bot     *ncat.Bot
 	store   *store.Lazy
 	scripts *script.Manager
+
+	sections sections
 }
 
 func newBots(ctx context.Context, d *Daemon) (*bots, error) {
@@ -40,6 +41,8 @@ func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 		b.bot = ncat.New()
 	}
 	c := d.o.Config.Bot
+	b.sections.of = map[string]any{}
+	maps.Copy(b.sections.of, c.PluginConfig)
 	n, per, err := config.ParseRate(c.SendRate)
 	if err != nil {
 		return nil, fmt.Errorf("bot.send_rate: %w", err)
@@ -59,7 +62,7 @@ func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 		ncat.WithBackfill(ncat.Backfill{
 			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
 		}),
-		ncat.WithPluginConfig(func(id string, into any) error { return section(c.PluginConfig[id], into) }))
+		ncat.WithPluginConfig(func(id string, into any) error { return b.sections.decode(id, into) }))
 	botlink.Of(b.bot).ChoosePlugins(func(id string) bool { return chosen(c.Plugins, id) })
 	b.live(c)
 	b.scripts = b.newScripts()
@@ -93,18 +96,49 @@ func chosen(s config.PluginSwitch, id string) bool {
 	return slices.Contains(s.Enable, "*") && !slices.Contains(s.Disable, "*")
 }
 
-// section decodes a plugin's section of the config strictly.
-func section(raw, into any) error {
-	if raw == nil {
-		return nil
+// sections are the plugins' sections of the config, as they are in force.
+type sections struct {
+	mu sync.Mutex // guards the field below
+	of map[string]any
+}
+
+func (s *sections) decode(id string, into any) error {
+	return config.DecodeSection(s.get(id), into)
+}
+
+func (s *sections) get(id string) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of[id]
+}
+
+func (s *sections) set(id string, section any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if section == nil {
+		delete(s.of, id)
+		return
 	}
-	b, err := json.Marshal(raw)
-	if err != nil {
-		return err
+	s.of[id] = section
+}
+
+// reloadPlugins brings the changed sections to their plugins, and names those that
+// took them. Why another did not stands in its status.
+func (b *bots) reloadPlugins(was, is map[string]any) (applied []string) {
+	ids := maps.Clone(was)
+	maps.Copy(ids, is)
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if reflect.DeepEqual(was[id], is[id]) {
+			continue
+		}
+		now := b.sections.get(id) // not was[id], if the plugin did not want that
+		err := botlink.Of(b.bot).ReloadPlugin(id, func() { b.sections.set(id, is[id]) }, func() { b.sections.set(id, now) })
+		if err == nil {
+			applied = append(applied, "bot.plugin_config."+id)
+		}
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	return dec.Decode(into)
+	b.report()
+	return applied
 }
 
 func (b *bots) close() error { return b.store.Close() }
@@ -155,9 +189,12 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 	for n := range w.NumField() {
 		if !reflect.DeepEqual(w.Field(n).Interface(), i.Field(n).Interface()) {
 			key := w.Type().Field(n).Tag.Get("yaml")
-			if key == "prefixes" || key == "admins" {
+			switch key {
+			case "prefixes", "admins":
 				applied = append(applied, "bot."+key)
-			} else {
+			case "plugin_config":
+				applied = append(applied, b.reloadPlugins(was.PluginConfig, is.PluginConfig)...)
+			default:
 				restart = append(restart, "bot."+key)
 			}
 		}

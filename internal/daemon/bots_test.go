@@ -23,19 +23,3 @@ func TestChosen(t *testing.T) {
 		}
 	}
 }
-
-func TestSection(t *testing.T) {
-	v := struct {
-		Word string `json:"word"`
-		N    int    `json:"n"`
-	}{N: 3}
-	if err := section(map[string]any{"word": "x"}, &v); err != nil || v.Word != "x" || v.N != 3 {
-		t.Errorf("section: %+v, %v", v, err)
-	}
-	if err := section(nil, &v); err != nil || v.Word != "x" {
-		t.Errorf("no section: %+v, %v", v, err)
-	}
-	if err := section(map[string]any{"wrd": "x"}, &v); err == nil {
-		t.Error("an unknown key is taken")
-	}
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // Sent is something that the bot sent, numbered from 1 in the order of sending.
@@ -39,6 +40,9 @@ func (w *World) Send(c Chat, via int64, segs []Segment, nodes []*Message) (Messa
 			w.refuseN--
 		}
 		return Message{}, r
+	}
+	if textLen(segs) > maxText {
+		return Message{}, &Refusal{Code: 34, Text: "消息内容过长"}
 	}
 	m := &Message{Chat: c, Via: via, Sender: w.self.UIN, Self: true, Segments: segs, Nodes: nodes}
 	w.deliverLocked(m)
@@ -103,4 +107,17 @@ func (w *World) WaitSent(ctx context.Context, after int, match func(Message) boo
 			return Sent{}, context.Cause(ctx)
 		}
 	}
+}
+
+// maxText is how many characters of text QQ takes in one message.
+const maxText = 4500
+
+func textLen(segs []Segment) int {
+	n := 0
+	for _, s := range segs {
+		if text, ok := s.Data.Get("text").(string); ok && s.Type == "text" {
+			n += utf8.RuneCountInString(text)
+		}
+	}
+	return n
 }
