@@ -32,7 +32,8 @@ type bots struct {
 	store   *store.Lazy
 	scripts *script.Manager
 
-	sections sections
+	sections  sections
+	reloading sync.Mutex // orders reloads of plugins
 }
 
 func newBots(ctx context.Context, d *Daemon) (*bots, error) {
@@ -112,6 +113,12 @@ func (s *sections) get(id string) any {
 	return s.of[id]
 }
 
+func (s *sections) all() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.of)
+}
+
 func (s *sections) set(id string, section any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,17 +129,20 @@ func (s *sections) set(id string, section any) {
 	s.of[id] = section
 }
 
-// reloadPlugins brings the changed sections to their plugins, and names those that
-// took them. Why another did not stands in its status.
-func (b *bots) reloadPlugins(was, is map[string]any) (applied []string) {
+// reloadPlugins brings the sections that changed to their plugins, and names those
+// that were taken. Why another was not stands in its plugin's status. It calls code
+// of others, which may ask the daemon, so that d.mu must not be held.
+func (b *bots) reloadPlugins() (applied []string) {
+	b.reloading.Lock() // what an older reload brings never replaces what a newer one brought
+	defer b.reloading.Unlock()
+	was, is := b.sections.all(), b.d.config().Bot.PluginConfig
 	ids := maps.Clone(was)
 	maps.Copy(ids, is)
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		if reflect.DeepEqual(was[id], is[id]) {
 			continue
 		}
-		now := b.sections.get(id) // not was[id], if the plugin did not want that
-		err := botlink.Of(b.bot).ReloadPlugin(id, func() { b.sections.set(id, is[id]) }, func() { b.sections.set(id, now) })
+		err := botlink.Of(b.bot).ReloadPlugin(id, func() { b.sections.set(id, is[id]) }, func() { b.sections.set(id, was[id]) })
 		if err == nil {
 			applied = append(applied, "bot.plugin_config."+id)
 		}
@@ -192,8 +202,7 @@ func (b *bots) configure(_ context.Context, was, is config.Bot) (applied, restar
 			switch key {
 			case "prefixes", "admins":
 				applied = append(applied, "bot."+key)
-			case "plugin_config":
-				applied = append(applied, b.reloadPlugins(was.PluginConfig, is.PluginConfig)...)
+			case "plugin_config": // see reloadPlugins
 			default:
 				restart = append(restart, "bot."+key)
 			}

@@ -26,7 +26,10 @@ func (d *Daemon) Reload(ctx context.Context) (r api.ReloadResponse, err error) {
 			r, err = api.ReloadResponse{}, &api.Error{Code: control.CodeInternal, Message: fmt.Sprintf("reload panicked: %v", v), Hint: "the old config stays in force; this is a fault of ncatd: its log has the place"}
 		}
 	}()
-	return d.reload(ctx)
+	if r, err = d.reload(ctx); err == nil {
+		r.Applied = append(r.Applied, d.bots.reloadPlugins()...)
+	}
+	return r, err
 }
 
 func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
