@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +119,7 @@ func TestPluginReload(t *testing.T) {
 		c.Word = word
 		return nil
 	}
+	var mu sync.Mutex // schedules of several plugins run at the same time
 	beats := map[string]int{}
 	setup := func(id string) func(context.Context, *ncat.Host) error {
 		return func(_ context.Context, h *ncat.Host) error {
@@ -126,7 +128,12 @@ func TestPluginReload(t *testing.T) {
 				return err
 			}
 			h.OnCommand(id, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error { return b.Reply(ctx, m, c.Word) })
-			_, err := h.Schedule("beat", "every 1m", func(context.Context, *ncat.Bot) error { beats[id+" "+c.Word]++; return nil })
+			_, err := h.Schedule("beat", "every 1m", func(context.Context, *ncat.Bot) error {
+				mu.Lock()
+				defer mu.Unlock()
+				beats[id+" "+c.Word]++
+				return nil
+			})
 			return err
 		}
 	}
@@ -161,8 +168,12 @@ func TestPluginReload(t *testing.T) {
 		if hook.words != "two" {
 			t.Errorf("the hook was given %q", hook.words)
 		}
+		mu.Lock()
 		clear(beats)
+		mu.Unlock()
 		h.Pass(10 * time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if got := fmt.Sprint(beats); got != "map[closer two:10 hook one:10 plain two:10]" {
 			t.Errorf("schedules ran %s", got)
 		}
