@@ -129,7 +129,7 @@ func (s *session) forget(e onebot.Event) {
 
 // settled notes that nothing more is to be done with a message.
 func (s *session) settled(e onebot.Event) {
-	if s.done != nil {
+	if s.done != nil && !isPresence(e) {
 		s.done(e)
 	}
 	if s.journal != nil {
@@ -166,7 +166,7 @@ func (s *session) over(ctx context.Context, e onebot.Event, more bool) {
 	switch {
 	case s.journal != nil:
 		s.journal.End(ctx, e, more)
-	case s.done != nil:
+	case s.done != nil && !isPresence(e):
 		s.done(e)
 	}
 }

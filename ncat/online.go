@@ -15,6 +15,11 @@ type presence struct {
 	why    string
 }
 
+func isPresence(e onebot.Event) bool {
+	_, ok := e.(*presence)
+	return ok
+}
+
 // OnOnline registers h to be called when an account can be used: its link is up and
 // the host says that it is online. It is called again each time that comes back.
 func (b *Bot) OnOnline(h func(ctx context.Context, b *Bot) error, opts ...HandlerOption) *Registration {

@@ -80,7 +80,7 @@ type registration struct {
 }
 
 func (r *registration) wants(t reflect.Type) bool {
-	return r.typ == t || r.typ.Kind() == reflect.Interface && t.Implements(r.typ)
+	return r.typ == t || r.typ.Kind() == reflect.Interface && t != reflect.TypeFor[*presence]() && t.Implements(r.typ)
 }
 
 // owner is what registrations belong to: the bot itself or a plugin. When it

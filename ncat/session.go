@@ -195,12 +195,13 @@ func (s *session) pass(e onebot.Event, live bool) {
 		return
 	}
 	s.mu.Unlock()
-	if !early && s.heard != nil {
+	ours := isPresence(e)
+	if !early && s.heard != nil && !ours {
 		s.heard(e, live)
 	}
 	t := s.core.registry.table.Load()
 	for _, tap := range t.taps {
-		if tap(s.bot, e) {
+		if !ours && tap(s.bot, e) {
 			s.settled(e)
 			return
 		}

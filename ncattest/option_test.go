@@ -2,10 +2,12 @@ package ncattest_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -164,14 +166,36 @@ func TestOnline(t *testing.T) {
 		got = append(got, "off "+why)
 		return nil
 	})
+	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e onebot.Event) error {
+		if !strings.HasPrefix(fmt.Sprintf("%T", e), "*onebot.") {
+			t.Errorf("a handler of all events got a %T", e)
+		}
+		return nil
+	})
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
+		var told []string
+		tell := func(e onebot.Event) { told = append(told, fmt.Sprintf("%T", e)) }
+		ctx, cancel := context.WithCancel(h.Context())
+		s := botlink.Of(b).NewSession("other", h.Caller, botlink.Options{Settled: tell, Delivered: func(e onebot.Event, _ bool) { tell(e) }})
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		h.Settle()
+		s.Deliver(ncattest.Beat(true))
+		h.Settle()
+		cancel()
+		<-ended
+		if g := strings.Join(told, " "); g != "*onebot.Heartbeat *onebot.Heartbeat" {
+			t.Errorf("a runtime was told of %s", g)
+		}
+		got = nil
+		h.Event(ncattest.Beat(false))
 		h.Event(ncattest.Beat(true))
 		h.Event(ncattest.WentOffline("KickedOffLine", "kicked"))
 		h.Event(ncattest.Beat(false))
 		h.Event(ncattest.Beat(true))
 		botDown(h)
 	})
-	if s := strings.Join(got, ", "); s != "on 10001, off kicked, on 10001, off link lost" {
+	if s := strings.Join(got, ", "); s != "off , on 10001, off kicked, on 10001, off link lost" {
 		t.Errorf("saw %s", s)
 	}
 }
