@@ -118,7 +118,7 @@ soak-limits: ## accounts on the simulator without descriptors, processes, memory
 	bin/soak limits
 
 e2e-fleet: ## hosts, workers and a real NATS server, each killed in turn
-	$(GO) test -tags e2e_fleet -count=1 -timeout 10m ./internal/e2e/fleet
+	$(GO) test -tags e2e_fleet -count=1 -p 1 -timeout 15m ./internal/fleet/... ./ncat/natsbot ./internal/e2e/fleet
 
 e2e-login: build ## every way to log in, on real terminals (needs tmux and zbarimg)
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli

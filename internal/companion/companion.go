@@ -226,7 +226,7 @@ func (c *Companion) Run(ctx context.Context) error {
 		c.awaitStopped(rctx)
 	}
 	cancel(context.Cause(ctx))
-	<-done
+	_ = <-done // it says that it was told to end
 	c.ended.Wait()
 	return nil
 }

@@ -67,7 +67,7 @@ func addApp(src []byte, section string) ([]byte, error) {
 	}
 	lines := strings.SplitAfter(string(src), "\n")
 	indent := "  "
-	at := len(lines) // before which line the entry goes
+	var at int // before which line the entry goes
 	switch {
 	case key == nil:
 		if n := len(lines); lines[n-1] != "" && !strings.HasSuffix(lines[n-1], "\n") {

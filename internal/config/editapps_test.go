@@ -44,7 +44,7 @@ func TestAppsAreAddedAndRemovedInPlace(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		b, _ = os.ReadFile(path)
-		if c, err = Parse(path, b); err != nil || strings.Contains(string(b), "6701") {
+		if _, err = Parse(path, b); err != nil || strings.Contains(string(b), "6701") {
 			t.Errorf("%s: %v\n%s", name, err, b)
 		}
 	}

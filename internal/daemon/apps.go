@@ -40,7 +40,6 @@ type apps struct {
 	list  []*app     // config order
 	ports map[string]int
 	up    map[string]bool // accounts that came online once
-	keep  bool
 	wg    sync.WaitGroup
 }
 

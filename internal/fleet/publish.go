@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -260,10 +259,4 @@ func (p *publisher) publish(ctx context.Context, e Event, chat string) (jetstrea
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	return ack, nil
-}
-
-// kindOf returns the post_type of a type such as message.group.
-func kindOf(typ string) string {
-	kind, _, _ := strings.Cut(typ, ".")
-	return kind
 }

@@ -284,26 +284,26 @@ const aloneKept = 256
 
 // use says that an app uses the account and wants so many events replayed; with
 // pulls it takes them from the record.
-func (acc *Account) use(events int, pulls bool, dir string) error {
-	acc.mu.Lock()
-	defer acc.mu.Unlock()
-	acc.users++
-	acc.used.Store(true)
-	acc.record.limit = max(acc.record.limit, events)
+func (a *Account) use(events int, pulls bool, dir string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.users++
+	a.used.Store(true)
+	a.record.limit = max(a.record.limit, events)
 	if pulls {
-		acc.record.limit = max(acc.record.limit, aloneKept)
+		a.record.limit = max(a.record.limit, aloneKept)
 	}
-	if events == 0 || acc.record.disk != nil || dir == "" {
+	if events == 0 || a.record.disk != nil || dir == "" {
 		return nil
 	}
-	return acc.record.open(spoolPath(dir, acc.name))
+	return a.record.open(spoolPath(dir, a.name))
 }
 
-func (acc *Account) unuse() {
-	acc.mu.Lock()
-	defer acc.mu.Unlock()
-	acc.users--
-	acc.used.Store(acc.users > 0)
+func (a *Account) unuse() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.users--
+	a.used.Store(a.users > 0)
 }
 
 // names returns the names of accounts.

@@ -240,7 +240,6 @@ func (l *link) read(ctx context.Context) (b []byte, release func(), err error) {
 		return nil, nil, err
 	}
 	buf := make([]byte, 0, 512)
-	give := func() {}
 	for {
 		if len(buf) == cap(buf) {
 			if len(buf) >= largeFrame {
@@ -253,8 +252,7 @@ func (l *link) read(ctx context.Context) (b []byte, release func(), err error) {
 		if errors.Is(err, io.EOF) {
 			n := int64(len(buf))
 			l.inFlight.Add(n)
-			give = func() { l.free(n) }
-			return buf, give, nil
+			return buf, func() { l.free(n) }, nil
 		}
 		if err != nil {
 			return nil, nil, err

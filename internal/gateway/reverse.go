@@ -62,7 +62,7 @@ func (a *App) reverse(ctx context.Context, acc *Account, t target) error {
 		l, err := a.dial(ctx, acc, t, self)
 		if err == nil {
 			told = ""
-			err = a.serve(ctx, l)
+			_ = a.serve(ctx, l) // how it ended is logged there
 			if time.Since(began) > steady {
 				pause = firstPause
 			}

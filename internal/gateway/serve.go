@@ -34,9 +34,6 @@ const (
 	wrongTime = time.Minute
 	// maxAddresses is how many addresses are remembered that tried wrong tokens.
 	maxAddresses = 1024
-	// listenTries is how long a port that is taken is tried, as by what an
-	// earlier ncatd left.
-	listenTries = 20
 )
 
 // guard counts wrong tokens.

@@ -64,7 +64,7 @@ func newEngine(memory int64, prelude string, host hostFunc) (*quickEngine, error
 		}
 		return "", fmt.Errorf("no module %q: what a plugin imports must be named by a literal", name)
 	}, func(_ *quickjs.VM, _, name string) (string, error) { return name, nil })
-	if err := vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
+	if err = vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
 		q.entry, err = vm.EvalValue(prelude, quickjs.EvalGlobal)
 	}
 	if err == nil && q.entry.IsUndefined() {

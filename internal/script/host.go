@@ -284,8 +284,7 @@ func (m *machine) timer(id int, ms float64, every bool) any {
 	}
 	const longest = 1 << 31 // ms, 24 days, as in browsers
 	d := max(time.Duration(min(max(ms, 0), longest)*float64(time.Millisecond)), time.Millisecond)
-	var fire func()
-	fire = func() {
+	fire := func() {
 		m.push(job{do: func() {
 			t, ok := m.timers[id]
 			if !ok {

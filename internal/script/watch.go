@@ -38,7 +38,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		return err
 	}
 	w := &watcher{m: m, fs: fw, watched: map[string]bool{}, due: map[string]time.Time{}}
-	defer fw.Close() // nothing is lost with it
+	defer func() { _ = fw.Close() }() // nothing is lost with it
 	w.follow()
 	m.Load(ctx, m.touched()) // what came before the watch
 	timer := time.NewTimer(time.Hour)

@@ -313,7 +313,7 @@ func unpack(archive, to string) error {
 		if err != nil {
 			return err
 		}
-		defer m.Close()
+		defer func() { _ = m.Close() }() // it was only read
 		return program(m, to)
 	}
 	z, err := gzip.NewReader(f)

@@ -181,7 +181,7 @@ func binary(t testing.TB) string {
 	if err := lock.Lock(); err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }() // the process ends soon anyway
 	cmd := exec.Command("go", "build", "-C", filepath.Join(dir, "tools"), "-trimpath", "-o", out, "github.com/nats-io/nats-server/v2")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if msg, err := cmd.CombinedOutput(); err != nil {
