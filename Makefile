@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: e2e-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
+.PHONY: vet-cross e2e-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,7 +24,7 @@ test: ## all tests; needs no network beyond the Go modules
 	$(GO) test ./...
 
 race: ## all tests under the race detector, the three heaviest shortened
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 5m ./...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 8m ./...
 
 e2e: build ## the real binary and the simulator, one script per behaviour
 	$(GO) test -tags e2e -count=1 -timeout 8m -parallel 4 ./cmd/ncatd ./internal/e2e ./internal/soak
@@ -142,11 +142,9 @@ mutants: ## break the code in small places and see which tests notice; MUTANTS=N
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
 
-lint: ## gofmt, go vet on every platform, staticcheck and what it lacks (tools/lint)
+lint: ## gofmt, go vet, staticcheck and what it lacks (tools/lint)
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
 	$(GO) vet ./...
-	GOOS=windows $(GO) vet ./...
-	GOOS=darwin $(GO) vet ./...
 	@mkdir -p bin
 	cd tools && $(GO) build -o ../bin/ ./lint honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
@@ -160,6 +158,10 @@ api: ## write down the exported API anew, in api/
 
 check: generate ## generated code is fresh
 	git diff --exit-code -- onebot internal/script
+
+vet-cross: ## go vet for Windows and macOS
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
 
 cross: ## build for every supported platform into dist/
 	@mkdir -p dist
