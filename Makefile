@@ -23,8 +23,8 @@ run: build ## install, launch, log in and answer on the simulator: no network, n
 test: ## all tests; needs no network beyond the Go modules
 	$(GO) test ./...
 
-race: ## all tests under the race detector, the three heaviest shortened
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 8m ./...
+race: ## all tests under the race detector, the heaviest shortened; RACE=PACKAGES picks some
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 8m $(or $(RACE),./...)
 
 e2e: build ## the real binary and the simulator, one script per behaviour
 	$(GO) test -tags e2e -count=1 -timeout 8m -parallel 4 ./cmd/ncatd ./internal/e2e ./internal/soak
