@@ -29,7 +29,7 @@ const (
 	idleWatchers  = 1000
 	stuckWatchers = 20
 	lorises       = 50
-	memoryBound   = 112 << 20
+	memoryBound   = 96 << 20
 	beat          = 2 * time.Second // the heartbeat of the stage
 	beatLate      = beat + beat/2   // a heartbeat after this is late
 	lorisPatience = 20 * time.Second

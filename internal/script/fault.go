@@ -3,6 +3,7 @@ package script
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -24,6 +25,12 @@ func (e *thrown) Error() string {
 		text += "\n" + e.Stack
 	}
 	return text
+}
+
+// outOfMemory reports whether the engine threw it for want of memory: where there is
+// none left for an error, it throws null.
+func (e *thrown) outOfMemory() bool {
+	return e.Name == "InternalError" && strings.Contains(e.Message, "out of memory") || e.Name == "thrown" && e.Message == "null"
 }
 
 // fault is an error on its way into a script: the name of its class there and

@@ -220,7 +220,7 @@ func (m *machine) settled(id int, status, text string) {
 		err := m.thrown(text)
 		t := m.turns[id]
 		var th *thrown
-		if t != nil && errors.As(err, &th) && th.Name == "InternalError" && strings.Contains(th.Message, "out of memory") {
+		if t != nil && errors.As(err, &th) && th.outOfMemory() {
 			m.settle(id, "", m.outOfMemory(t))
 			m.end(m.outOfMemory(t))
 			return
