@@ -91,13 +91,27 @@ func (w *watcher) load(ctx context.Context) {
 		}
 	}
 	if any {
-		w.follow()
+		if w.follow() {
+			paths = append(paths, w.m.touched()...) // what changed before the watch
+			slices.Sort(paths)
+			paths = slices.Compact(paths)
+		}
 		w.m.Load(ctx, append(paths, ""))
 	}
 }
 
-// follow watches every folder that matters and forgets those that are gone.
-func (w *watcher) follow() {
+// follow watches every folder that matters and forgets those that are gone. It
+// reports whether there are new ones. What appears between a look and its watch is
+// found by the look after it.
+func (w *watcher) follow() (grown bool) {
+	for w.extend() {
+		grown = true
+	}
+	return grown
+}
+
+// extend is follow, with one look.
+func (w *watcher) extend() (grown bool) {
 	want := map[string]bool{}
 	if info, err := os.Stat(w.m.dir); err != nil || !info.IsDir() {
 		above := filepath.Dir(w.m.dir)
@@ -136,8 +150,10 @@ func (w *watcher) follow() {
 			}
 			continue
 		}
+		grown = grown || !w.watched[dir]
 		w.watched[dir] = true
 	}
+	return grown
 }
 
 func skipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
