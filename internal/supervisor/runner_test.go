@@ -20,11 +20,13 @@ type fake struct {
 	alive   int
 	most    int
 	stops   []*Fault
-	view    View // of life; of the runner's goroutine
+	view    View // of life
 	life    uint64
 }
 
 func (f *fake) View(_ context.Context, life uint64, _ time.Time) View {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if life != f.life {
 		return View{}
 	}
@@ -33,7 +35,14 @@ func (f *fake) View(_ context.Context, life uint64, _ time.Time) View {
 
 // looks makes the process numbered life look so.
 func (f *fake) looks(life uint64, v View) {
-	f.r.Do(func(time.Time) { f.life, f.view = life, v })
+	f.r.Do(func(time.Time) { f.become(life, v) })
+}
+
+// become is looks, of which the runner is not told.
+func (f *fake) become(life uint64, v View) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.life, f.view = life, v
 }
 
 func health(s State, r Reason) View { return View{Health: Health{s, Cause{Reason: r}}} }

@@ -92,7 +92,7 @@ func TestRunnerLooksAgainWhenItIsDue(t *testing.T) {
 		v.Wake = time.Now().Add(5 * time.Second)
 		f.looks(1, v)
 		synctest.Wait()
-		f.view = health(StateConnecting, "link") // nobody tells
+		f.become(1, health(StateConnecting, "link"))
 		time.Sleep(5*time.Second - time.Millisecond)
 		synctest.Wait()
 		if s := r.Status(); s.State != StateOnline {
