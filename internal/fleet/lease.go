@@ -222,31 +222,3 @@ func (l *leases) give(ctx context.Context, uin onebot.UserID) error {
 	}
 	return nil
 }
-
-// all returns who has which account.
-func (l *leases) all(ctx context.Context) (map[onebot.UserID]Owner, error) {
-	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
-	if err != nil {
-		return nil, err
-	}
-	list, err := kv.ListKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[onebot.UserID]Owner{}
-	for k := range list.Keys() {
-		uin, err := strconv.ParseInt(k, 10, 64)
-		if err != nil {
-			continue
-		}
-		o, err := l.owner(ctx, onebot.UserID(uin))
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out[onebot.UserID(uin)] = o
-	}
-	return out, nil
-}
