@@ -148,7 +148,7 @@ type botRuntime struct{ b *Bot }
 
 func (r botRuntime) NewSession(name string, c onebot.Caller, o botlink.Options) botlink.Session[*Bot] {
 	s := r.b.newSession(name, c)
-	s.sharedDisk, s.told, s.heard = o.SharedDisk, o.Backfilled, o.Delivered
+	s.sharedDisk, s.told, s.heard, s.gap = o.SharedDisk, o.Backfilled, o.Delivered, o.Gap
 	if s.heard != nil {
 		s.pace.turns = map[string]chan struct{}{}
 	}

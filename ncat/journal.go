@@ -42,6 +42,11 @@ func (s *session) newJournal() *journal.Filler {
 		Auto:    o.Mode == BackfillAuto, Messages: o.Messages, Chats: o.Chats, Age: o.Age,
 		Queue:   s.core.queue,
 		Dropped: func(c journal.Chat, why string) { s.drop(Chat(c), why) },
+		Gap: func(c journal.Chat, missing int) {
+			if s.gap != nil {
+				s.gap(c.Group, c.User, missing)
+			}
+		},
 	})
 }
 

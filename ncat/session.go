@@ -37,7 +37,9 @@ type session struct {
 	told    func(onebot.Event)       // of what was missed; nil: nobody
 	heard   func(onebot.Event, bool) // of what the bot gets; nil: nobody
 	done    func(onebot.Event)       // of what was handled, see botlink.Options; nil: nobody
-	drops   dropLog
+	// gap is told of what is missing for good, see botlink.Options; nil: nobody.
+	gap   func(onebot.GroupID, onebot.UserID, int)
+	drops dropLog
 
 	tick atomic.Int64 // advances while Run watches for slow handlers
 	sessionCounters

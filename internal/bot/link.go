@@ -80,6 +80,9 @@ type Options struct {
 	// for now. Nil: nobody, and the account's pacing knows no other sources.
 	Delivered func(e onebot.Event, live bool)
 	Idle      func()
+	// Gap is told of chats in which messages are missing for good; see
+	// [botlink.Options]. Nil: nobody.
+	Gap func(group onebot.GroupID, user onebot.UserID, missing int)
 	// Each is told of each event as Event is, decoded. Nil: nobody.
 	Each func(e onebot.Event, backfilled bool)
 	// Called is told of each call that ended, by whoever made it, and how. It
@@ -119,7 +122,7 @@ func New(o Options) *Link {
 	}
 	l := &Link{o: o}
 	// The account's NapCat is our child and sees our files.
-	l.session = botlink.Of(o.Bot).NewSession(o.Account, l, botlink.Options{SharedDisk: true, Backfilled: l.backfilled, Delivered: o.Delivered})
+	l.session = botlink.Of(o.Bot).NewSession(o.Account, l, botlink.Options{SharedDisk: true, Backfilled: l.backfilled, Delivered: o.Delivered, Gap: o.Gap})
 	return l
 }
 

@@ -48,6 +48,10 @@ type Options struct {
 	// CallFrom. Nil:
 	// nobody.
 	Delivered func(e onebot.Event, live bool)
+	// Gap is told of each chat in which more messages were missed than the limits let
+	// it fetch, and how many are missing at least. It must return at once. Nil:
+	// nobody.
+	Gap func(group onebot.GroupID, user onebot.UserID, missing int)
 
 	// Settled is told of each event once all is done with it, and takes the journal's
 	// place: what was missed, and what was begun and not done, is its business. An

@@ -238,8 +238,11 @@ func (a *app) stateWord(acc api.Account) string {
 // printDegraded says why an account does less than it should although it is
 // online, and what helps.
 func (a *app) printDegraded(acc api.Account) {
-	for _, d := range acc.Degraded {
+	for i, d := range acc.Degraded {
 		a.out.print("%s", a.t("status.degraded_line", acc.Name, a.degradedText(d), age(time.Since(d.Since))))
+		if i+1 < len(acc.Degraded) && acc.Degraded[i+1].Code == d.Code {
+			continue // once for all of a kind
+		}
 		if h := text.FaultHint(a.lang, api.Fault{Code: d.Code}); h != "" {
 			a.out.hint(h)
 		}

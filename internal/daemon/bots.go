@@ -233,7 +233,10 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 		},
 		Delivered: func(e onebot.Event, live bool) { d.apps.feed(shared, e, live) },
 		Idle:      shared.Flush,
-		Each:      each,
+		Gap: func(group onebot.GroupID, user onebot.UserID, missing int) {
+			d.health.Set(name, api.CodeJournalGap, chatName(ncat.Chat{Group: group, User: user}), strconv.Itoa(max(1, missing)))
+		},
+		Each: each,
 		Event: func(typ string, raw json.RawMessage) {
 			d.metrics.Event(name, typ)
 			if logEvent != nil {

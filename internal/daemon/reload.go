@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
@@ -25,11 +27,25 @@ func (d *Daemon) Reload(ctx context.Context) (r api.ReloadResponse, err error) {
 			d.log.Error("reload panicked, the old config stays in force", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			r, err = api.ReloadResponse{}, &api.Error{Code: control.CodeInternal, Message: fmt.Sprintf("reload panicked: %v", v), Hint: "the old config stays in force; this is a fault of ncatd: its log has the place"}
 		}
+		d.judged(err)
 	}()
 	if r, err = d.reload(ctx); err == nil {
 		r.Applied = append(r.Applied, d.bots.reloadPlugins()...)
 	}
 	return r, err
+}
+
+// judged shows whether the config that lies there was refused.
+func (d *Daemon) judged(err error) {
+	var e *api.Error
+	switch {
+	case err == nil:
+		d.health.Clear("", api.CodeConfigRejected)
+	case errors.As(err, &e) && e.Code == control.CodeConflict: // it was not looked at
+	default:
+		why, _, _ := strings.Cut(err.Error(), "\n")
+		d.health.Set("", api.CodeConfigRejected, why)
+	}
 }
 
 func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {

@@ -20,8 +20,9 @@ const (
 	// diskLow is how little space makes a disk one that is nearly full: a log file
 	// and a backup of a large store fit in.
 	diskLow = 64 << 20
-	// mendedShown is how long it is shown that a damaged store was replaced.
-	mendedShown = 24 * time.Hour
+	// pastShown is how long something is shown that is over: that a damaged store
+	// was replaced, or that messages are missing for good.
+	pastShown = 24 * time.Hour
 
 	ncatdLog  = "logs/ncatd.log"
 	napcatLog = "napcat.log" // of an account
@@ -50,6 +51,7 @@ func (d *Daemon) look(ctx context.Context) {
 	d.mu.Unlock()
 	for _, s := range slots {
 		s.host.tend()
+		d.expire(s.acc.Name(), api.CodeJournalGap)
 	}
 	if d.o.LogLost == nil {
 		return
@@ -143,12 +145,15 @@ func (d *Daemon) trouble(part string, err error) {
 // tend shows what changed of the plugins, and forgets what was shown long enough.
 func (b *bots) tend() {
 	b.report()
-	for _, q := range b.d.health.Of("") {
-		switch q.Code {
-		case api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten:
-			if time.Since(q.Since) > mendedShown {
-				b.d.health.Clear("", q.Code, q.Args[0])
-			}
+	b.d.expire("", api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten)
+}
+
+// expire forgets what account was told to lack and nothing will bring back, once
+// it was shown long enough.
+func (d *Daemon) expire(account string, codes ...api.Code) {
+	for _, q := range d.health.Of(account) {
+		if slices.Contains(codes, q.Code) && time.Since(q.Since) > pastShown {
+			d.health.Clear(account, q.Code, q.Args[0])
 		}
 	}
 }

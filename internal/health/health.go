@@ -17,10 +17,11 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 )
 
-// maxReasons bounds the reasons kept of one account, so that a reporter with an
-// endless supply of parts (a plugin for each file of a folder) cannot fill the
-// memory. What comes later is counted with the newest.
-const maxReasons = 64
+// maxReasons bounds the reasons of one code that are kept of one account, so that a
+// reporter with an endless supply of parts (a plugin for each file of a folder) can
+// neither fill the memory nor hide the others. What comes later is counted with the
+// newest.
+const maxReasons = 32
 
 // Registry is the degraded reasons of all accounts of one daemon. It is safe for
 // concurrent use and none of its methods waits for anything.
@@ -73,9 +74,9 @@ func (r *Registry) Set(account string, code api.Code, args ...string) {
 	part := partOf(code, args)
 	r.mu.Lock()
 	i := slices.IndexFunc(r.reasons, func(q reason) bool { return q.account == account && q.Code == code && q.part == part })
-	if i < 0 && r.countLocked(account) >= maxReasons {
+	if i < 0 && r.countLocked(account, code) >= maxReasons {
 		i = len(r.reasons) - 1
-		for r.reasons[i].account != account {
+		for r.reasons[i].account != account || r.reasons[i].Code != code {
 			i--
 		}
 		r.reasons[i].Count++
@@ -101,10 +102,10 @@ func (r *Registry) Set(account string, code api.Code, args ...string) {
 	}
 }
 
-func (r *Registry) countLocked(account string) int {
+func (r *Registry) countLocked(account string, code api.Code) int {
 	n := 0
 	for _, q := range r.reasons {
-		if q.account == account {
+		if q.account == account && q.Code == code {
 			n++
 		}
 	}

@@ -69,7 +69,8 @@ func TestRegistryIsBounded(t *testing.T) {
 	for i := range 10 * maxReasons {
 		r.Set("main", api.CodePluginFailed, strings.Repeat("x", i), "e")
 	}
-	if got := r.Of("main"); len(got) != maxReasons || got[maxReasons-1].Count != 9*maxReasons+1 {
+	r.Set("main", api.CodeStoreWrite, "disk full") // is not hidden by them
+	if got := r.Of("main"); len(got) != maxReasons+1 || got[maxReasons].Code != api.CodeStoreWrite || got[maxReasons-1].Count != 9*maxReasons+1 {
 		t.Errorf("%d reasons, the last counts %d", len(got), got[len(got)-1].Count)
 	}
 }

@@ -121,6 +121,9 @@ func (f *Filler) say(c Chat, o outcome, closed bool, since Mark, page []onebot.M
 	if left > 0 || !closed {
 		f.o.Log.Warn("more messages were missed than are fetched", "group_id", int64(c.Group), "user_id", int64(c.User),
 			"fetched", o.found, "left_out", left)
+		if f.o.Gap != nil {
+			f.o.Gap(c, left)
+		}
 	}
 	if o.late > 0 {
 		f.o.Log.Warn("messages came into the history when newer ones had been handled", "group_id", int64(c.Group), "user_id", int64(c.User),

@@ -66,6 +66,9 @@ type Options struct {
 	Queue    int           // events of one chat that may be held back
 	// Dropped is told of each event for which there was no room.
 	Dropped func(c Chat, why string)
+	// Gap is told of each chat in which more was missed than may be fetched, and how
+	// many messages are missing at least; 0: that cannot be told. Nil: nobody.
+	Gap func(c Chat, missing int)
 }
 
 // Filler stands in the way of the events of one link. It is safe for concurrent

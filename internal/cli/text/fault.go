@@ -191,7 +191,8 @@ var faultEN = map[string]string{
 	"hint.fault.port_busy":           "end that program, choose another port in ncatd.yaml (0: any free one), or allow another one with port_busy: replace beside it",
 	"hint.fault.host_not_here":       "use 127.0.0.1 (this machine only), 0.0.0.0 (all), or an address that `ip address` shows",
 	"hint.fault.port_replaced":       "end that program and restart the account, or take another port in ncatd.yaml (0: any free one)",
-	"hint.fault.config_rejected":     "ncatd config check",
+	"hint.fault.journal_gap":         "bot.backfill.messages in ncatd.yaml says how many are fetched of a chat; this goes away after a day or with the next start of ncatd",
+	"hint.fault.config_rejected":     "ncatd config check, then ncatd reload",
 }
 
 var faultZH = map[string]string{
@@ -350,5 +351,6 @@ var faultZH = map[string]string{
 	"hint.fault.port_busy":           "结束那个程序，或在 ncatd.yaml 里换一个端口（0：任意空闲端口），或在旁边写 port_busy: replace 允许改用别的端口",
 	"hint.fault.host_not_here":       "用 127.0.0.1（仅本机）、0.0.0.0（所有地址），或 `ip address` 里列出的地址",
 	"hint.fault.port_replaced":       "结束那个程序后重启账号，或在 ncatd.yaml 里换一个端口（0：任意空闲端口）",
-	"hint.fault.config_rejected":     "ncatd config check",
+	"hint.fault.journal_gap":         "每个会话补收多少条由 ncatd.yaml 的 bot.backfill.messages 决定；这条提示一天后或 ncatd 下次启动时消失",
+	"hint.fault.config_rejected":     "先 ncatd config check，改好后 ncatd reload",
 }

@@ -106,8 +106,8 @@ strangers() {
 # A copy of a home whose NapCat runs.
 copied() {
 	local first=/home/ops/first second=/home/ops/second nap
-	echo '{"need_display": "on", "scan_after": "off"}' >/srv/options.json
-	NCATD_HOME=/srv ncatd sim pack /srv/patient --options /srv/options.json >/dev/null
+	echo '{"need_display": "on", "scan_after": "off"}' >/srv/patient.json
+	NCATD_HOME=/srv ncatd sim pack /srv/patient --options /srv/patient.json >/dev/null
 	chmod -R a+rX /srv
 	as_ops mkdir -m 700 $first
 	config $first 6104 3104 | sed 's,/srv/packages/,/srv/patient/,' | as_ops tee $first/ncatd.yaml >/dev/null
@@ -120,7 +120,7 @@ copied() {
 	as_ops sed -i 's/6104/6105/; s/3104/3105/; s/- name: main/&\n    login: {order: [qr]}/' $second/ncatd.yaml
 	as_ops rm -f $second/run/*.sock
 	as_ops NCATD_HOME=$second ncatd start -d --yes >/dev/null 2>&1
-	check "copied: the second runs" until_ok 20 as_ops NCATD_HOME=$second ncatd status --json
+	check "copied: the second runs" until_ok 20 there $second
 	check "copied: with a NapCat of its own" until_ok 40 own_napcat $second "$nap"
 	check "copied: the first kept its own" own_napcat $first 0 "$nap"
 	as_ops NCATD_HOME=$second ncatd stop >/dev/null 2>&1
@@ -128,7 +128,7 @@ copied() {
 	check "copied: it is online" until_ok 20 as_ops NCATD_HOME=$first ncatd status
 	as_ops NCATD_HOME=$first ncatd stop >/dev/null 2>&1
 	check "copied: nothing runs" not processes ops
-	rm -rf $first $second /srv/patient /srv/options.json
+	rm -rf $first $second /srv/patient /srv/patient.json
 }
 # own_napcat HOME NOT [PID]: the daemon's NapCat runs, is not NOT, and is PID.
 own_napcat() {
@@ -136,4 +136,5 @@ own_napcat() {
 	pid=$(napcat_of "$1")
 	[ -n "$pid" ] && [ "$pid" != 0 ] && [ "$pid" != "$2" ] && [ "${3:-$pid}" = "$pid" ] && kill -0 "$pid"
 }
+there() { as_ops NCATD_HOME="$1" ncatd status >/dev/null; [ $? -ne 3 ]; } # somebody may have to log in
 napcat_of() { as_ops NCATD_HOME="$1" ncatd status --json | grep -o '"napcat": *[0-9]*' | grep -o '[0-9]*$' | head -1; }

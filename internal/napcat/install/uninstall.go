@@ -21,7 +21,7 @@ func (e *InUseError) Error() string {
 // a home may be a folder that holds other things too.
 var homeNames = []string{
 	"ncatd.yaml", "secrets.json", "catalogue.json", "ncatd.lock",
-	"accounts", "data", "plugins", "logs", "run",
+	"accounts", "apps", "console", "data", "plugins", "logs", "run",
 }
 
 // Uninstall removes all releases and downloads; with purge also the config, the
