@@ -18,7 +18,7 @@ var updateAPI = flag.Bool("update-api", false, "write api/*.txt anew")
 
 // public are the packages that people import. Their exported API stands in
 // api/, a declaration a line, so that every change of it shows in the diff.
-var public = []string{module, module + "/ncat", module + "/ncat/sqlite", module + "/ncattest", module + "/onebot"}
+var public = []string{module, module + "/ncat", module + "/ncat/sqlite", module + "/ncattest", module + "/ncattest/conform", module + "/onebot"}
 
 // TestAPI holds the exported API to api/*.txt. Comments, formatting and the order
 // of declarations do not count; names of parameters do, since people read them.

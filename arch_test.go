@@ -72,6 +72,7 @@ var rules = map[string]rule{
 	"internal/fleet/worker":      {allow: []string{"internal/fleet/bus", "onebot"}, why: "sharing events knows neither bots nor hosts"},
 	"ncat/sqlite":                {allow: []string{"internal/bot/store", "ncat"}, why: "a store on disk is for who asks for one"},
 	"ncattest":                   {allow: []string{"onebot", "ncat", "internal/botlink", "internal/napcatsim/action", "internal/napcatsim/adapter", "internal/napcatsim/cqcode", "internal/napcatsim/jsval", "internal/napcatsim/world"}, why: "fakes stand beside the SDK, not in the daemon; the server is the simulator's OneBot side"},
+	"ncattest/conform":           {allow: []string{"onebot"}, third: []string{"github.com/coder/websocket"}, why: "what is expected of hosts is written against the contract and knows none of them"},
 	"internal/bot":               {allow: []string{"internal/atomicfile", "internal/bot", "internal/botlink", "ncat", "onebot", "internal/rpc"}, why: "the runtime knows no process and no daemon"},
 	"internal/gateway":           {allow: []string{"onebot", "internal/rpc", "internal/jsonscan", "internal/atomicfile"}, why: "apps are served without a bot, a process and a config"},
 	"internal/companion":         {allow: []string{"internal/atomicfile", "internal/control/api", "internal/proc", "internal/supervisor"}, third: none, why: "it runs any program and knows no NapCat"},

@@ -41,6 +41,8 @@ type Server struct {
 	o     ServerOptions
 	world *world.World
 	net   *adapter.Network
+	// strict keeps those whom a call names from being there because of that.
+	strict bool
 
 	mu        sync.Mutex // guards the fields below
 	last      string
@@ -156,7 +158,9 @@ func (s *Server) Token() string { return s.o.Token }
 func (s *Server) before(c action.Call) func() *action.Result {
 	params := json.RawMessage(jsval.Stringify(c.Params))
 	call, answer := s.record(c.Name, params)
-	s.admit(params)
+	if !s.strict {
+		s.admit(params)
+	}
 	if answer == nil {
 		return nil
 	}

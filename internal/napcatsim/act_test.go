@@ -58,7 +58,7 @@ func TestDeeds(t *testing.T) {
 				}
 			})
 			tt.r.Deed, tt.r.Message = deed, int64(m.ID)
-			if err := act(wd, tt.r); err != nil {
+			if err := wd.Act(tt.r); err != nil {
 				t.Fatal(err)
 			}
 			if got := events.String(); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
@@ -66,7 +66,30 @@ func TestDeeds(t *testing.T) {
 			}
 		})
 	}
-	if err := act(world.New(world.Options{}), ActRequest{Deed: "fly"}); err == nil {
+	if err := world.New(world.Options{}).Act(ActRequest{Deed: "fly"}); err == nil {
 		t.Error("an unknown deed was done")
+	}
+}
+
+// TestIdleDeeds wants a deed of which nothing would come to fail.
+func TestIdleDeeds(t *testing.T) {
+	t.Parallel()
+	const (
+		alice, dave int64 = 3001000001, 3002000001
+		group       int64 = 700000001
+	)
+	wd := world.New(world.Options{})
+	for _, d := range []ActRequest{
+		{Deed: "join", User: dave, Group: group}, {Deed: "admin", User: dave, Group: group, Off: true},
+		{Deed: "befriend", User: alice}, {Deed: "befriend", User: dave, Off: true}, {Deed: "appear", User: alice, Text: "Alice"},
+		{Deed: "appear", User: 5}, {Deed: "rename", Group: group}, {Deed: "rename", Group: group, Text: "ncatd 测试群"},
+		{Deed: "card", Group: group, User: dave, Text: "戴夫"}, {Deed: "title", Group: group, User: dave}, {Deed: "upload", Group: group, User: dave},
+		{Deed: "typing", User: 4}, {Deed: "typing"}, {Deed: "request"}, {Deed: "request", User: alice}, {Deed: "request", User: dave, Group: group},
+		{Deed: "request", User: dave, Group: 1}, {Deed: "invite", User: alice}, {Deed: "react", User: alice, Message: 1}, {Deed: "recall", Message: 1},
+		{Deed: "ban", Group: 1, User: alice}, {Deed: "poke"}, {Deed: "like", User: 4}, {Deed: "disband", Group: 1}, {Deed: "leave", Group: group, User: 4},
+	} {
+		if err := wd.Act(d); err == nil {
+			t.Errorf("%+v was done", d)
+		}
 	}
 }

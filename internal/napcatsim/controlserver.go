@@ -263,7 +263,7 @@ func (w *worker) cmdMute(_ context.Context, in *json.Decoder) (any, error) {
 }
 
 func mute(wd *world.World, r MuteRequest) error {
-	owner := boss(wd, r.Group, 0)
+	owner := wd.Boss(r.Group, 0)
 	switch {
 	case owner == 0:
 		return fmt.Errorf("group %d: %w", r.Group, world.ErrNoGroup)

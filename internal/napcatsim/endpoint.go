@@ -187,7 +187,7 @@ func (e *bareOneBot) do(c EndpointCommand) (EndpointDone, error) {
 		m, err := e.wd.Say(say)
 		return EndpointDone{MessageID: int64(m.ID)}, err
 	case c.Act != nil:
-		return EndpointDone{}, act(e.wd, *c.Act)
+		return EndpointDone{}, e.wd.Act(*c.Act)
 	case c.Faults != nil:
 		e.net.SetFaults(*c.Faults)
 	case c.Drop != nil:
