@@ -44,6 +44,10 @@ func TestChinesePunctuation(t *testing.T) {
 		{"brackets", "bot:\n  prefixes: ［\"/\"］\n", []string{"2:13 wide_char"}},
 		{"quotes around a key", "log:\n  “level”: info\n", []string{"2:3 wide_char"}},
 		{"a broken quote", "log:\n  level: “a: b”\n", []string{"2:10 wide_char"}},
+		{"a semicolon in a list", "bot:\n  admins: [10001； 10002]\n", []string{"2:17 wide_char"}},
+		{"corner brackets as quotes", "bot:\n  prefixes: [「/」]\n", []string{"2:14 wide_char"}},
+		{"the dash of a list", "accounts:\n  － name: main\n", []string{"2:3 wide_char"}},
+		{"a long dash", "bot:\n  prefixes:\n    — a\n", []string{"3:5 wide_char"}},
 		{"text that may be so", "bot:\n  prefixes: [\"，\", '“', ，]\n", nil},
 		{"text in a plugin's section", "bot:\n  plugin_config:\n    x: {hello: 你好，朋友}\n", nil},
 		{"a folded text with a colon", "bot:\n  plugin_config:\n    x:\n      t: |\n        name：a\n", nil},
@@ -53,6 +57,16 @@ func TestChinesePunctuation(t *testing.T) {
 				t.Errorf("got  %v\nwant %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestEachProblemOnce holds that what could not be read is told once, and that the
+// places of what stands beside it hold.
+func TestEachProblemOnce(t *testing.T) {
+	got := problems(t, "bot:\n  admins: [\"x\", 0, -1, 1.5, \"12345678901234567890\", null, [1], 7]\n")
+	want := []string{"2:12 bad_int", "2:17 bad_uin", "2:20 bad_uin", "2:24 bad_int", "2:29 bad_int", "2:53 wrong_type", "2:59 wrong_type", "2:64 bad_uin"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 
@@ -70,6 +84,7 @@ func TestNetworks(t *testing.T) {
 		{"websocketServers: [{name: a, port: 0}, {name: a, port: \"3001\"}]", []string{"3:42 out_of_range", "3:53 adapter_twice", "3:62 bad_int"}},
 		{"websocketServers: [{name: plugin_manager, prot: 3}, {enable: 1}, {port: 1}]", []string{"3:33 adapter_name", "3:49 unknown_nearest", "3:68 bad_bool", "3:72 adapter_unnamed"}},
 		{"websocketServers: [a]", []string{"3:26 wrong_type"}},
+		{"reverseWs: [{name: a, url: ws://127.0.0.1:8080}]", []string{"3:7 unknown_nearest"}}, // as NapCat had it at first
 		{"httpServers: on", []string{"3:20 wrong_type"}},
 		{"httpServers: [{name: a, host: \"127.0.0.1:80\", heartInterval: x}]", []string{"3:37 bad_host"}},
 	} {

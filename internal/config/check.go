@@ -30,10 +30,7 @@ var (
 var reservedEnv = []string{"HOME", "NAPCAT_WORKDIR", "NAPCAT_QUICK_ACCOUNT", "NAPCAT_WEBUI_SECRET_KEY", "NCATD_NAPCAT_MAIN"}
 
 // complaint is what is told once.
-type complaint struct {
-	place Place
-	key   string
-}
+type complaint struct{ file, source, key string }
 
 // report adds a problem at the place where key was set.
 func (d *decoder) report(key, code string, args ...any) {
@@ -51,9 +48,9 @@ func (d *decoder) report(key, code string, args ...any) {
 	}
 	for ; d.known < len(d.problems); d.known++ {
 		told := d.problems[d.known]
-		d.told[complaint{told.Place, told.Key}] = true
+		d.told[complaint{told.File, told.Source, told.Key}] = true
 	}
-	if d.told[complaint{p, key}] {
+	if d.told[complaint{p.File, p.Source, key}] {
 		return // what could not be read is no value to judge
 	}
 	d.add(p, key, code, args...)

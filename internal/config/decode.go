@@ -334,17 +334,15 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, key string) {
 		switch {
 		case item.Kind == yaml.AliasNode:
 			d.at(item, at, "alias", item.Value)
-			continue
 		case isNull(item):
 			d.at(item, at, "wrong_type", at, wantOf(e), kindOf(item))
-			continue
+		default:
+			d.mark(item, at)
+			if !d.wideComma(item, at) {
+				d.scalar(item, e, at)
+			}
 		}
-		d.mark(item, at)
-		if d.wideComma(item, at) {
-			continue
-		}
-		d.scalar(item, e, at)
-		out = reflect.Append(out, e)
+		out = reflect.Append(out, e) // also what is told already, so that the places of the others hold
 	}
 	v.Set(out)
 }

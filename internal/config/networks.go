@@ -41,6 +41,16 @@ func adapter(more ...string) map[string]string {
 	return m
 }
 
+// otherKinds are names of kinds of adapters elsewhere: in NapCat's first versions,
+// in go-cqhttp and in Lagrange.
+var otherKinds = map[string]string{
+	"http": "httpServers", "httpServer": "httpServers", "http_server": "httpServers",
+	"httpPost": "httpClients", "http_post": "httpClients", "post": "httpClients", "webhook": "httpClients",
+	"ws": "websocketServers", "wsServer": "websocketServers", "ws_server": "websocketServers", "forwardWebSocket": "websocketServers", "ForwardWebSocket": "websocketServers",
+	"reverseWs": "websocketClients", "reverseWS": "websocketClients", "wsReverse": "websocketClients", "ws_reverse": "websocketClients", "ws-reverse": "websocketClients",
+	"reverseWebSocket": "websocketClients", "ReverseWebSocket": "websocketClients", "wsClient": "websocketClients", "ws_client": "websocketClients",
+}
+
 // takenNames are adapters that NapCat has by itself.
 var takenNames = []string{"plugin_manager", "debug-primary"}
 
@@ -55,7 +65,10 @@ func (d *decoder) networks(n *yaml.Node, key string) {
 		k, list := n.Content[i], n.Content[i+1]
 		kind := k.Value
 		if adapters[kind] == nil {
-			near := Nearest(kind, kinds)
+			near := otherKinds[kind]
+			if near == "" {
+				near = Nearest(kind, kinds)
+			}
 			if near == "" {
 				continue
 			}

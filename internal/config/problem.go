@@ -80,7 +80,7 @@ var Formats = map[string]string{
 	"bad_float":         "%s is %q; it must be a number",
 	"bad_bool":          "%s is %q; it must be true or false",
 	"bad_name":          "account name %q may have only letters, digits, - and _, at most 32, and begins with a letter or digit",
-	"bad_uin":           "%s is %v; a QQ number has 5 to 11 digits (0: whoever logs in)",
+	"bad_uin":           "%s is %v; a QQ number has 5 to 11 digits",
 	"bad_host":          "%s is %q; it must be an IP address or a host name without a port",
 	"bad_network":       "%s has %q; it must be an address or a network such as 10.0.0.0/8",
 	"no_cert":           "%s is files: that needs control.cert and control.key beside it",

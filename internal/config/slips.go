@@ -3,6 +3,7 @@ package config
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -10,6 +11,9 @@ import (
 // What a Chinese keyboard types where YAML wants plain punctuation.
 
 var wideColon = regexp.MustCompile(`^[ -]*["'“”]?[A-Za-z0-9_]+["'“”]? *：`)
+
+// wideDash is what stands for the dash of a list.
+var wideDash = regexp.MustCompile(`^ *[－—–•·] *[^ \n]`)
 
 // curly are the quotes that a word processor makes of plain ones.
 const curly = "“”‘’＂＇"
@@ -21,8 +25,10 @@ func plainOf(r rune) string {
 		return `"`
 	case r == '‘' || r == '’' || r == '＇':
 		return "'"
-	case r == '、':
+	case r == '、' || r == '；':
 		return ","
+	case r == '「' || r == '」' || r == '『' || r == '』':
+		return `"`
 	case r == '【':
 		return "["
 	case r == '】':
@@ -48,6 +54,12 @@ func slips(file string, src []byte, broken bool) []Problem {
 		if i := strings.IndexByte(indent, '\t'); broken && i >= 0 && strings.TrimSpace(line) != "" {
 			at.Column = i + 1
 			out = append(out, Problem{Place: at, Code: "tab"})
+			continue
+		}
+		if wideDash.MatchString(line) {
+			at.Column = len(indent) + 1
+			r, _ := utf8.DecodeRuneInString(line[len(indent):])
+			out = append(out, Problem{Place: at, Code: "wide_char", Args: []any{string(r), "-"}})
 			continue
 		}
 		if m := wideColon.FindString(line); m != "" {
@@ -102,7 +114,7 @@ func (d *decoder) mistyped(n *yaml.Node, key string, asText bool) bool {
 	for i, r := range n.Value {
 		col++
 		p := plainOf(r)
-		sure := !asText || strings.ContainsRune(curly, r) && i == 0 ||
+		sure := !asText || strings.ContainsRune(curly+"「『", r) && i == 0 ||
 			r == '＃' && before == ' ' ||
 			(r == '［' || r == '｛' || r == '【') && i == 0
 		if p != "" && sure {
@@ -126,7 +138,7 @@ func (d *decoder) wideComma(n *yaml.Node, key string) bool {
 	}
 	runes := []rune(n.Value)
 	for i, r := range runes {
-		if (r == '，' || r == '、') && i > 0 && i+1 < len(runes) {
+		if (r == '，' || r == '、' || r == '；') && i > 0 && i+1 < len(runes) {
 			at := d.place(n)
 			if at.Column > 0 {
 				at.Column += i

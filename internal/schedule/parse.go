@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/robfig/cron/v3"
 )
@@ -34,7 +35,8 @@ func (e *Error) Error() string {
 //     "00:15:30" (hours, minutes, seconds); also "every 2h30m", "@every 2h30m",
 //     "每小时", "每2小时", "每隔30分钟";
 //   - a time of every day: "daily 8:00", "每天 8:00", "每天 8:00:30", "每天早上8点";
-//   - days of the week or month: "每周一 8:00", "每周一三五 8:00", "每月1日 8:00";
+//   - days of the week or month: "每周一 8:00", "周日 8:00", "周一至周五 8:00",
+//     "工作日 8:00", "sunday 8:00", "weekdays 8:00", "每月1日 8:00";
 //   - one moment: "at 2026-01-02 15:04" (or 15:04:05, or RFC 3339);
 //   - cron: five fields (minute hour day month weekday, with names, lists,
 //     ranges and steps; Sunday is 0 or 7) and "@hourly", "@daily", "@weekly",
@@ -114,6 +116,11 @@ func (z zoneError) Error() string {
 }
 
 func parse(s, zone string, loc *time.Location) (Schedule, error) {
+	if cron, ok, err := daysCron(s); err != nil {
+		return nil, err
+	} else if ok {
+		s = cron
+	}
 	if rest, ok := cutAny(s, "@every", "every ", "每隔", "每"); ok {
 		if d, err := ParseDistance(one(strings.TrimSpace(rest))); err == nil {
 			return checkEvery(d)
@@ -127,11 +134,6 @@ func parse(s, zone string, loc *time.Location) (Schedule, error) {
 			return nil, err
 		}
 		return daily{h, m, sec, loc, zone}, nil
-	}
-	if cron, ok, err := chineseCron(s); err != nil {
-		return nil, err
-	} else if ok {
-		s = cron
 	}
 	if rest, ok := strings.CutPrefix(s, "at "); ok {
 		return parseAt(strings.TrimSpace(rest), loc)
@@ -242,28 +244,29 @@ func weekday(s string) int {
 }
 
 var (
-	weekly   = regexp.MustCompile(`^每(?:周|星期|礼拜)([一二三四五六日天、和,]+)(.*)$`)
-	monthly  = regexp.MustCompile(`^每月(\d{1,2})[日号](.*)$`)
-	dayRunes = map[rune]string{'日': "0", '天': "0", '一': "1", '二': "2", '三': "3", '四': "4", '五': "5", '六': "6"}
+	monthly  = regexp.MustCompile(`^(?:每个?月)(\d{1,2})[日号](.*)$`)
+	english  = regexp.MustCompile(`(?i)^(?:every |on )?(?:(weekdays?)|(weekends?)|(sun|mon|tue|wed|thu|fri|sat)(?:days?|sdays?|nesdays?|rsdays?|urdays?)?) +(?:at +)?(\d.*)$`)
+	dayRunes = map[rune]int{'日': 0, '天': 0, '一': 1, '二': 2, '三': 3, '四': 4, '五': 5, '六': 6}
 )
 
-// chineseCron writes "每周一 8:00" and "每月1日 8:00" as cron. ok is false for other
-// texts.
-func chineseCron(s string) (spec string, ok bool, err error) {
+// daysCron writes "每周一 8:00", "周一至周五 8:00", "工作日 8:00", "sunday 8:00" and
+// "每月1日 8:00" as cron. ok is false for other texts.
+func daysCron(s string) (spec string, ok bool, err error) {
 	day, week, clock := "*", "*", ""
-	if m := weekly.FindStringSubmatch(s); m != nil {
-		var days []string
-		for _, r := range m[1] {
-			if d := dayRunes[r]; d != "" {
-				days = append(days, d)
-			}
-		}
-		if week, clock = strings.Join(days, ","), m[2]; week == "" {
-			return "", false, nil
-		}
-	} else if m := monthly.FindStringSubmatch(s); m != nil {
+	days, rest := cutDays(s)
+	switch m, e := monthly.FindStringSubmatch(s), english.FindStringSubmatch(s); {
+	case len(days) > 0:
+		week, clock = days, rest
+	case m != nil:
 		day, clock = m[1], m[2]
-	} else {
+	case e != nil:
+		week, clock = strings.ToLower(e[3]), e[4]
+		if e[1] != "" {
+			week = "1-5"
+		} else if e[2] != "" {
+			week = "0,6"
+		}
+	default:
 		return "", false, nil
 	}
 	h, min, sec, err := parseClock(clock)
@@ -271,6 +274,55 @@ func chineseCron(s string) (spec string, ok bool, err error) {
 		err = errors.New("such a schedule has no seconds")
 	}
 	return fmt.Sprintf("%d %d %s * %s", min, h, day, week), true, err
+}
+
+// cutDays takes Chinese days of the week off the beginning of s, such as 每周一三五,
+// 周一至周五 and 工作日, and returns them as cron has them; "" if there are none.
+func cutDays(s string) (days, rest string) {
+	rest, _ = cutAny(s, "每个", "每")
+	if after, ok := cutAny(rest, "工作日"); ok {
+		return "1-5", after
+	}
+	if after, ok := cutAny(rest, "周末"); ok {
+		return "0,6", after
+	}
+	week := []string{"周", "星期", "礼拜"}
+	rest, ok := cutAny(rest, week...)
+	if !ok {
+		return "", s
+	}
+	var on [7]bool
+	last, ranged := -1, false
+	for {
+		rest, _ = cutAny(rest, week...)
+		r, n := utf8.DecodeRuneInString(rest)
+		if d, ok := dayRunes[r]; ok {
+			for i := last; ranged && i != d; i = (i + 1) % 7 {
+				on[i] = true
+			}
+			on[d], last, ranged = true, d, false
+			rest = rest[n:]
+			continue
+		}
+		after := strings.TrimLeft(rest, " ")
+		if t, ok := cutAny(after, "到", "至", "-", "~"); ok && last >= 0 {
+			rest, ranged = strings.TrimLeft(t, " "), true
+		} else if t, ok := cutAny(after, "、", ",", "和", "及", "与"); ok && last >= 0 {
+			rest = strings.TrimLeft(t, " ")
+		} else {
+			break
+		}
+	}
+	if last < 0 || ranged {
+		return "", s
+	}
+	var list []string
+	for d, yes := range on {
+		if yes {
+			list = append(list, strconv.Itoa(d))
+		}
+	}
+	return strings.Join(list, ","), rest
 }
 
 var (

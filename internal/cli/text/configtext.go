@@ -57,7 +57,7 @@ var configZH = map[string]string{
 	"config.bad_float":         "%s 是 %q，应该是数字",
 	"config.bad_bool":          "%s 是 %q，应该是 true 或 false",
 	"config.bad_name":          "账号名 %q 只能有字母、数字、- 和 _，最多 32 个，并以字母或数字开头",
-	"config.bad_uin":           "%s 是 %v，QQ 号有 5 到 11 位数字（0：谁登录就是谁）",
+	"config.bad_uin":           "%s 是 %v，QQ 号有 5 到 11 位数字",
 	"config.bad_host":          "%s 是 %q，应该是 IP 地址或主机名，不带端口",
 	"config.bad_network":       "%s 里有 %q，应是 IP 地址或网段，如 10.0.0.0/8",
 	"config.no_cert":           "%s 是 files，还要写 control.cert 和 control.key",
