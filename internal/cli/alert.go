@@ -64,7 +64,7 @@ func (a *app) printAlerts(list api.Alerts) {
 		if !o.Told.IsZero() {
 			told = a.t("alerts.told", o.Told.Local().Format(time.DateTime))
 		}
-		a.out.print("%s", a.t("alerts.open", subject(o.Account, o.Subject), a.t("alert.kind."+o.Kind), age(time.Since(o.Since)), told))
+		a.out.print("%s", printable(a.t("alerts.open", subject(o.Account, o.Subject), a.t("alert.kind."+o.Kind), age(time.Since(o.Since)), told)))
 		if o.Fault.Code != "" {
 			a.out.print("  %s", printable(text.Fault(a.lang, o.Fault)))
 		}
@@ -74,7 +74,7 @@ func (a *app) printAlerts(list api.Alerts) {
 		if name == "" {
 			name = a.t("alerts.everyone")
 		}
-		a.out.print("%s", a.t("alerts.silenced", name, s.Until.Local().Format(time.DateTime)))
+		a.out.print("%s", a.t("alerts.silenced", printable(name), s.Until.Local().Format(time.DateTime)))
 	}
 }
 
@@ -140,10 +140,10 @@ func (a *app) printTests(results []api.AlertTest) {
 	for _, r := range results {
 		took := time.Duration(r.Seconds * float64(time.Second)).Round(10 * time.Millisecond).String()
 		if r.Failed.Code == "" {
-			a.out.print("%s", a.t("alerts.test_ok", r.Channel, took))
+			a.out.print("%s", printable(a.t("alerts.test_ok", r.Channel, took)))
 			continue
 		}
-		a.out.print("%s", a.t("alerts.test_failed", r.Channel, text.Fault(a.lang, r.Failed)))
+		a.out.print("%s", printable(a.t("alerts.test_failed", r.Channel, text.Fault(a.lang, r.Failed))))
 		if h := text.FaultHint(a.lang, r.Failed); h != "" {
 			a.out.hint(h)
 		}
@@ -182,7 +182,7 @@ func newAlertLog(a *app) *cobra.Command {
 			}
 			a.out.print("%s  %s  %s", e.Time.Local().Format(time.DateTime), printable(e.Channel), how)
 			for _, it := range e.Items {
-				a.out.print("  %s", a.t("alert."+it.Phase, subject(it.Account, it.Subject), a.t("alert.kind."+it.Kind)))
+				a.out.print("  %s", printable(a.t("alert."+it.Phase, subject(it.Account, it.Subject), a.t("alert.kind."+it.Kind))))
 			}
 		}
 		return nil
@@ -229,7 +229,7 @@ func newAlertSilence(a *app) *cobra.Command {
 func (a *app) printChannels(list []api.AlertChannel) {
 	for _, ch := range list {
 		if ch.Failing.Code != "" {
-			a.out.print("%s", a.t("status.channel", ch.Name, age(time.Since(ch.Since)), text.Fault(a.lang, ch.Failing)))
+			a.out.print("%s", printable(a.t("status.channel", ch.Name, age(time.Since(ch.Since)), text.Fault(a.lang, ch.Failing))))
 		}
 	}
 }

@@ -3,12 +3,17 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -46,7 +51,8 @@ func (d hostileDaemon) Status() api.Status {
 	case d.watched <- struct{}{}:
 	default:
 	}
-	return api.Status{Version: x, PID: 1, Started: now, Home: x,
+	apps, _ := filled[[]api.App]() // never fails
+	return api.Status{Version: x, PID: 1, Started: now, Home: x, Apps: apps,
 		RolledBack: &api.RolledBack{NapCat: x, QQ: x, Reason: x, Time: now},
 		LastCrash:  &api.LastCrash{Time: now, Panic: x, Account: x, Chat: x, MessageID: x},
 		Accounts: []api.Account{
@@ -57,9 +63,78 @@ func (d hostileDaemon) Status() api.Status {
 		}}
 }
 
-func (d hostileDaemon) Plugins(context.Context) ([]api.Plugin, error) {
-	return []api.Plugin{{ID: hostileText, Version: hostileText, State: hostileText, Error: hostileText}}, nil
+// fill puts hostileText wherever a text can stand in v.
+func fill(v reflect.Value, depth int) {
+	switch {
+	case depth > 10: // a type that has itself in it
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.Now()))
+	case v.Type() == reflect.TypeFor[json.RawMessage]():
+		b, _ := json.Marshal(map[string]string{"x": hostileText}) // strings always work
+		v.SetBytes(b)
+	case v.Kind() == reflect.String:
+		v.SetString(hostileText)
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(1)
+	case v.CanUint():
+		v.SetUint(1)
+	case v.CanFloat():
+		v.SetFloat(1)
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), depth+1)
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), depth+1)
+	case v.Kind() == reflect.Map:
+		k, e := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(k, depth+1)
+		fill(e, depth+1)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(k, e)
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fill(v.Field(i), depth+1)
+			}
+		}
+	}
 }
+
+// filled returns a T with hostileText wherever a text can stand in it.
+func filled[T any]() (v T, err error) {
+	fill(reflect.ValueOf(&v).Elem(), 0)
+	return v, nil
+}
+
+func (d hostileDaemon) Plugins(context.Context) ([]api.Plugin, error) { return filled[[]api.Plugin]() }
+func (d hostileDaemon) Plugin(context.Context, string) (api.PluginInfo, error) {
+	return filled[api.PluginInfo]()
+}
+func (d hostileDaemon) ReloadPlugin(context.Context, string) error { return hostileError() }
+func (d hostileDaemon) Alerts(context.Context) (api.Alerts, error) { return filled[api.Alerts]() }
+func (d hostileDaemon) AlertLog(context.Context) ([]api.AlertLogEntry, error) {
+	return filled[[]api.AlertLogEntry]()
+}
+func (d hostileDaemon) AlertTest(context.Context, string) ([]api.AlertTest, error) {
+	return filled[[]api.AlertTest]()
+}
+func (d hostileDaemon) AlertSilence(context.Context, string, time.Duration) error {
+	return hostileError()
+}
+func (d hostileDaemon) FleetHosts(context.Context) ([]api.FleetHost, error) {
+	return filled[[]api.FleetHost]()
+}
+func (d hostileDaemon) FleetDead(context.Context) ([]api.DeadEvent, error) {
+	return filled[[]api.DeadEvent]()
+}
+func (d hostileDaemon) FleetSettle(context.Context, api.SettleRequest) error { return hostileError() }
+func (d hostileDaemon) FleetTake(context.Context, string) error              { return hostileError() }
+func (d hostileDaemon) FleetRemote(string) (http.RoundTripper, error)        { return nil, hostileError() }
+func (d hostileDaemon) Want(context.Context, string, string) error           { return hostileError() }
+func (d hostileDaemon) Stop(bool, bool)                                      {}
 
 func (d hostileDaemon) SetPlugin(context.Context, string, bool) error { return hostileError() }
 func (d hostileDaemon) Restart(context.Context, string) error         { return hostileError() }
@@ -114,6 +189,8 @@ func TestNoCommandObeysStrangers(t *testing.T) {
 			return d.live.String() != ""
 		})
 	}
+	a, all := tree(text.English)
+	tried := map[*cobra.Command]bool{}
 	for _, tt := range []struct {
 		args   string
 		script func()
@@ -129,8 +206,22 @@ func TestNoCommandObeysStrangers(t *testing.T) {
 		{"config get " + hostileText, nil}, {"config check --config /nowhere/" + hostileText, nil},
 		{"send --group 1 --image /nowhere/" + hostileText + " x", nil}, {hostileText, nil}, {"status --" + hostileText, nil},
 		{"restore /nowhere/" + hostileText, nil}, {"install --napcat-package /nowhere/" + hostileText, nil},
+		{"app list", nil}, {"app list --json", nil}, {"app show " + hostileText, nil}, {"app add " + hostileText, nil}, {"app remove " + hostileText, nil}, {"app log " + hostileText, nil}, {"app token " + hostileText, nil},
+		{"plugin info x", nil}, {"plugin info x --json", nil}, {"plugin disable x", nil}, {"plugin reload x", nil}, {"plugin reload x --json", nil}, {"plugin log " + hostileText, nil},
+		{"plugin new " + hostileText, nil}, {"plugin check " + hostileText, nil}, {"plugin test " + hostileText, nil}, {"plugin install /nowhere/" + hostileText, nil}, {"plugin remove " + hostileText + " --yes", nil},
+		{"app", nil}, {"fleet dead", nil}, {"alert", nil}, {"self", nil}, {"service", nil}, {"alert list", nil}, {"alert list --json", nil}, {"alert log", nil}, {"alert log --json", nil}, {"alert test", nil}, {"alert test --json", nil}, {"alert silence main 1h", nil},
+		{"fleet hosts", nil}, {"fleet hosts --json", nil}, {"fleet dead list", nil}, {"fleet dead list --json", nil}, {"fleet dead drop 1", nil}, {"fleet dead retry 1", nil},
+		{"account list", nil}, {"account list --json", nil}, {"account move main " + hostileText, nil}, {"account take main --yes", nil},
+		{"console sessions", nil}, {"console sessions --json", nil}, {"console revoke " + hostileText, nil}, {"console", nil}, {"console password", nil},
+		{"config path", nil}, {"config show", nil}, {"config show --json", nil}, {"config set " + hostileText + " 1", nil}, {"config set log.level " + hostileText, nil}, {"config unset " + hostileText, nil}, {"config schema", nil}, {"init", nil},
+		{"versions", nil}, {"versions --json", nil}, {"upgrade --napcat-version " + hostileText, nil}, {"rollback " + hostileText, nil}, {"import /nowhere/" + hostileText, nil},
+		{"backup /nowhere/" + hostileText, nil}, {"doctor --offline", nil}, {"doctor --offline --json", nil}, {"logout main", nil}, {"uninstall", nil},
+		{"self upgrade --source /nowhere/" + hostileText, nil}, {"self upgrade --version " + hostileText, nil}, {"self rollback", nil},
+		{"service status", nil}, {"service unit", nil}, {"version", nil}, {"completion bash", nil}, {"help " + hostileText, nil}, {"start", nil},
 	} {
 		args := strings.Split(tt.args, " ")
+		c, _, _ := a.root.Find(args)
+		tried[c] = true
 		r := d.ncatd(t, "", tt.script, args...)
 		for stream, s := range map[string]string{"stdout": r.out, "stderr": r.err} {
 			if i := strings.IndexFunc(s, hostile); i >= 0 || !utf8.ValidString(s) {
@@ -141,7 +232,17 @@ func TestNoCommandObeysStrangers(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range all {
+		name := strings.TrimPrefix(c.CommandPath(), "ncatd ")
+		if c.Runnable() && !c.Hidden && !tried[c] && name != "ncatd" && !slices.ContainsFunc(untried, func(u string) bool { return name == u || strings.HasPrefix(name, u+" ") }) {
+			t.Errorf("ncatd %s is fed nothing hostile", name)
+		}
+	}
 }
+
+// untried are the commands that TestNoCommandObeysStrangers leaves out: they change
+// the system, play with the simulator, or wait for a daemon that does not end.
+var untried = []string{"service install", "service uninstall", "sim", "stop"}
 
 // TestOtherEncodingsAreRefused: text of a GBK terminal goes out right or not at
 // all.
