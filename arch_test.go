@@ -92,7 +92,7 @@ var rules = map[string]rule{
 	"internal/alert":             {allow: []string{"internal/alert", "internal/control/api", "ncat", "onebot"}, why: "what is wrong follows from the status, and what is told is kept in a store"},
 	"internal/control/api":       {allow: none, third: none, why: "wire types do nothing"},
 	"internal/console":           {allow: []string{"internal/atomicfile", "internal/cli/text", "internal/control/api"}, third: []string{"golang.org/x/crypto", "golang.org/x/time"}, why: "the pages are a client of the API, and who was let in is nobody's account"},
-	"internal/control":           {allow: []string{"internal/console", "internal/control", "internal/config", "internal/logfile", "internal/qrterm", "onebot"}, why: "handlers reach the daemon only through their Backend"},
+	"internal/control":           {allow: []string{"internal/console", "internal/control", "internal/config", "internal/logfile", "internal/proc", "internal/qrterm", "onebot"}, why: "handlers reach the daemon only through their Backend"},
 	"internal/qrterm":            {allow: []string{"internal/atomicfile"}, third: []string{"rsc.io/qr"}, why: "drawing needs no daemon"},
 	"internal/napcatsim/world":   {allow: []string{"internal/napcatsim/world", "internal/napcatsim/jsval"}, why: "the simulator is written against the contract, not against the client"},
 	"internal/napcatsim/adapter": {allow: []string{"internal/napcatsim", "onebot/schema"}, why: "the simulator is written against the contract, not against the client"},

@@ -1,16 +1,14 @@
 package control
 
 import (
+	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ncatd/ncatd/internal/control/api"
 )
@@ -28,57 +26,37 @@ const maxLabelLen = 64
 // Prometheus's conventions; no label holds a group, a user or a text. All
 // methods are safe for concurrent use and for a nil Metrics.
 type Metrics struct {
-	reg        *prometheus.Registry
-	restarts   *prometheus.CounterVec
-	events     *prometheus.CounterVec
-	calls      *prometheus.CounterVec
-	latency    *prometheus.HistogramVec
-	handlers   *prometheus.HistogramVec
-	appCalls   *prometheus.CounterVec
-	appLatency *prometheus.HistogramVec
-	dropped    *prometheus.CounterVec
-	depth      *prometheus.GaugeVec
+	restarts, events, calls, latency, handlers *family
+	appCalls, appLatency, dropped, depth       *family
+	started                                    time.Time
+	backend                                    Backend // nil before attach
+	hub                                        *Hub
 
 	mu   sync.Mutex
 	seen map[string]map[string]bool // label -> values
 }
 
-// NewMetrics returns empty counters, with Go's and the process's own besides.
+// NewMetrics returns empty counters.
 func NewMetrics() *Metrics {
-	m := &Metrics{
-		reg: prometheus.NewRegistry(),
-		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ncatd_restarts_total", Help: "Restarts of an account's NapCat, by reason."}, []string{"account", "reason"}),
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ncatd_events_total", Help: "Events received from OneBot, by type."}, []string{"account", "type"}),
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ncatd_calls_total", Help: "OneBot calls, by action and retcode (not_sent and unknown_outcome where no answer came)."}, []string{"account", "action", "retcode"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ncatd_call_duration_seconds", Help: "Time from sending a OneBot call to its answer.",
-			Buckets: []float64{.005, .02, .1, .5, 2, 10}}, []string{"account"}),
-		appCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ncatd_app_calls_total", Help: "Calls that apps made, by action and retcode."}, []string{"app", "action", "retcode"}),
-		appLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ncatd_app_call_duration_seconds", Help: "Time from an app's call to its answer.",
-			Buckets: []float64{.005, .02, .1, .5, 2, 10}}, []string{"app"}),
-		handlers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ncatd_handler_duration_seconds", Help: "Time an event spent in the bot's handlers.",
-			Buckets: []float64{.001, .01, .1, 1, 10}}, []string{"account"}),
-		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ncatd_events_dropped_total", Help: "Events dropped because a chat's queue was full."}, []string{"account"}),
-		depth: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ncatd_event_queue_length", Help: "Events waiting for a handler, all chats together."}, []string{"account"}),
-		seen: map[string]map[string]bool{},
+	return &Metrics{
+		restarts:   newFamily(counter, "ncatd_restarts_total", "Restarts of an account's NapCat, by reason.", "account", "reason"),
+		events:     newFamily(counter, "ncatd_events_total", "Events received from OneBot, by type.", "account", "type"),
+		calls:      newFamily(counter, "ncatd_calls_total", "OneBot calls, by action and retcode (not_sent and unknown_outcome where no answer came).", "account", "action", "retcode"),
+		latency:    newHistogram("ncatd_call_duration_seconds", "Time from sending a OneBot call to its answer.", "account", .005, .02, .1, .5, 2, 10),
+		appCalls:   newFamily(counter, "ncatd_app_calls_total", "Calls that apps made, by action and retcode.", "app", "action", "retcode"),
+		appLatency: newHistogram("ncatd_app_call_duration_seconds", "Time from an app's call to its answer.", "app", .005, .02, .1, .5, 2, 10),
+		handlers:   newHistogram("ncatd_handler_duration_seconds", "Time an event spent in the bot's handlers.", "account", .001, .01, .1, 1, 10),
+		dropped:    newFamily(counter, "ncatd_events_dropped_total", "Events dropped because a chat's queue was full.", "account"),
+		depth:      newFamily(gauge, "ncatd_event_queue_length", "Events waiting for a handler, all chats together.", "account"),
+		started:    time.Now(),
+		seen:       map[string]map[string]bool{},
 	}
-	m.reg.MustRegister(m.restarts, m.events, m.calls, m.latency, m.appCalls, m.appLatency, m.handlers, m.dropped, m.depth,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
 }
 
 // Restart counts one restart of the account's NapCat.
 func (m *Metrics) Restart(account, reason string) {
 	if m != nil {
-		m.restarts.WithLabelValues(account, m.bounded("reason", reason)).Inc()
+		m.restarts.add(1, account, m.bounded("reason", reason))
 	}
 }
 
@@ -86,7 +64,7 @@ func (m *Metrics) Restart(account, reason string) {
 // "message.group".
 func (m *Metrics) Event(account, typ string) {
 	if m != nil {
-		m.events.WithLabelValues(account, m.bounded("type", typ)).Inc()
+		m.events.add(1, account, m.bounded("type", typ))
 	}
 }
 
@@ -96,8 +74,8 @@ func (m *Metrics) Call(account, action, result string, d time.Duration) {
 	if m == nil {
 		return
 	}
-	m.calls.WithLabelValues(account, m.bounded("action", action), m.bounded("retcode", result)).Inc()
-	m.latency.WithLabelValues(account).Observe(d.Seconds())
+	m.calls.add(1, account, m.bounded("action", action), m.bounded("retcode", result))
+	m.latency.observe(d.Seconds(), account)
 }
 
 // AppCall counts one call of an app that took d.
@@ -105,28 +83,28 @@ func (m *Metrics) AppCall(app, action string, retcode int, d time.Duration) {
 	if m == nil {
 		return
 	}
-	m.appCalls.WithLabelValues(m.bounded("app", app), m.bounded("action", action), m.bounded("retcode", strconv.Itoa(retcode))).Inc()
-	m.appLatency.WithLabelValues(m.bounded("app", app)).Observe(d.Seconds())
+	m.appCalls.add(1, m.bounded("app", app), m.bounded("action", action), m.bounded("retcode", strconv.Itoa(retcode)))
+	m.appLatency.observe(d.Seconds(), m.bounded("app", app))
 }
 
 // Handled observes how long the handlers of one event took.
 func (m *Metrics) Handled(account string, d time.Duration) {
 	if m != nil {
-		m.handlers.WithLabelValues(account).Observe(d.Seconds())
+		m.handlers.observe(d.Seconds(), account)
 	}
 }
 
 // Dropped counts n events lost to a full queue.
 func (m *Metrics) Dropped(account string, n int) {
 	if m != nil {
-		m.dropped.WithLabelValues(account).Add(float64(n))
+		m.dropped.add(float64(n), account)
 	}
 }
 
 // QueueLength sets how many events wait for a handler.
 func (m *Metrics) QueueLength(account string, n int) {
 	if m != nil {
-		m.depth.WithLabelValues(account).Set(float64(n))
+		m.depth.set(float64(n), account)
 	}
 }
 
@@ -162,19 +140,27 @@ func label(v string) string {
 	return v
 }
 
-// attach adds the collector that reads the backend's status.
-func (m *Metrics) attach(b Backend, h *Hub) {
-	m.reg.MustRegister(&statusCollector{b: b, h: h})
-}
+// attach sets whose status is read.
+func (m *Metrics) attach(b Backend, h *Hub) { m.backend, m.hub = b, h }
 
-// Handler serves the metrics.
-func (m *Metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{})
+// text returns all metrics, with Go's and the process's own besides, in
+// Prometheus's text format.
+func (m *Metrics) text() []byte {
+	all := append([]*family{m.restarts, m.events, m.calls, m.latency, m.handlers, m.appCalls, m.appLatency, m.dropped, m.depth},
+		statusFamilies(m.backend.Status(), m.hub.Len())...)
+	all = append(all, ownFamilies(m.started)...)
+	slices.SortFunc(all, func(a, b *family) int { return strings.Compare(a.name, b.name) })
+	var b bytes.Buffer
+	for _, f := range all {
+		f.write(&b)
+	}
+	return b.Bytes()
 }
 
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) error {
-	s.metrics.handler().ServeHTTP(w, r)
-	return nil
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, err := w.Write(s.metrics.text())
+	return err
 }
 
 var allStates = []api.State{
@@ -182,71 +168,43 @@ var allStates = []api.State{
 	api.StateOnline, api.StateOffline, api.StateBackoff, api.StateFailed, api.StateStopping,
 }
 
-var (
-	descBuild = prometheus.NewDesc("ncatd_build_info", "Always 1; the version of ncatd.", []string{"version"}, nil)
-	descInfo  = prometheus.NewDesc("ncatd_account_info", "Always 1; the account and what it runs.",
-		[]string{"account", "uin", "napcat_version", "qq_version"}, nil)
-	descState    = prometheus.NewDesc("ncatd_account_state", "1 for the state the account is in, 0 for all others.", []string{"account", "state"}, nil)
-	descSince    = prometheus.NewDesc("ncatd_account_state_since_timestamp_seconds", "When the account entered its state.", []string{"account"}, nil)
-	descRSS      = prometheus.NewDesc("ncatd_napcat_resident_memory_bytes", "Resident memory of the account's process tree.", []string{"account"}, nil)
-	descCPU      = prometheus.NewDesc("ncatd_napcat_cpu_usage_ratio", "Processor use of the account's process tree; 1 is one core.", []string{"account"}, nil)
-	descDegraded = prometheus.NewDesc("ncatd_account_degraded", "1 for each reason why an account does less than it should although it is online.", []string{"account", "code"}, nil)
-	descFailed   = prometheus.NewDesc("ncatd_sends_failed_total", "Sends that failed.", []string{"account"}, nil)
-	descApp      = prometheus.NewDesc("ncatd_app_connected", "1 while the app has a link.", []string{"app"}, nil)
-	descAppEvent = prometheus.NewDesc("ncatd_app_events_total", "Events that an app got.", []string{"app"}, nil)
-	descAppCut   = prometheus.NewDesc("ncatd_app_cut_off_total", "How often an app was cut off for reading too slowly.", []string{"app"}, nil)
-	descAppQueue = prometheus.NewDesc("ncatd_app_queue_bytes", "Bytes that wait for an app.", []string{"app"}, nil)
-	descWatcher  = prometheus.NewDesc("ncatd_control_watchers", "Readers of watch and event streams.", nil, nil)
-)
+// statusFamilies returns what a status says.
+func statusFamilies(st api.Status, watchers int) []*family {
+	build := newFamily(gauge, "ncatd_build_info", "Always 1; the version of ncatd.", "version")
+	info := newFamily(gauge, "ncatd_account_info", "Always 1; the account and what it runs.", "account", "uin", "napcat_version", "qq_version")
+	state := newFamily(gauge, "ncatd_account_state", "1 for the state the account is in, 0 for all others.", "account", "state")
+	since := newFamily(gauge, "ncatd_account_state_since_timestamp_seconds", "When the account entered its state.", "account")
+	rss := newFamily(gauge, "ncatd_napcat_resident_memory_bytes", "Resident memory of the account's process tree.", "account")
+	cpu := newFamily(gauge, "ncatd_napcat_cpu_usage_ratio", "Processor use of the account's process tree; 1 is one core.", "account")
+	degraded := newFamily(gauge, "ncatd_account_degraded", "1 for each reason why an account does less than it should although it is online.", "account", "code")
+	failed := newFamily(counter, "ncatd_sends_failed_total", "Sends that failed.", "account")
+	app := newFamily(gauge, "ncatd_app_connected", "1 while the app has a link.", "app")
+	appEvents := newFamily(counter, "ncatd_app_events_total", "Events that an app got.", "app")
+	appCut := newFamily(counter, "ncatd_app_cut_off_total", "How often an app was cut off for reading too slowly.", "app")
+	appQueue := newFamily(gauge, "ncatd_app_queue_bytes", "Bytes that wait for an app.", "app")
+	watching := newFamily(gauge, "ncatd_control_watchers", "Readers of watch and event streams.")
 
-type statusCollector struct {
-	b Backend
-	h *Hub
-}
-
-// Describe implements prometheus.Collector.
-func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descBuild, descInfo, descState, descSince, descRSS, descCPU, descFailed, descWatcher, descDegraded, descApp, descAppEvent, descAppCut, descAppQueue} {
-		ch <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	st := c.b.Status()
-	gauge(descBuild, 1, st.Version)
-	gauge(descWatcher, float64(c.h.Len()))
-	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
-	}
+	build.set(1, st.Version)
+	watching.set(float64(watchers))
 	for _, a := range st.Apps {
-		gauge(descApp, float64(min(a.Links, 1)), a.Name)
-		gauge(descAppQueue, float64(a.Queue), a.Name)
-		counter(descAppEvent, a.Events, a.Name)
-		counter(descAppCut, a.CutOff, a.Name)
+		app.set(float64(min(a.Links, 1)), a.Name)
+		appQueue.set(float64(a.Queue), a.Name)
+		appEvents.set(float64(a.Events), a.Name)
+		appCut.set(float64(a.CutOff), a.Name)
 	}
 	for _, a := range st.Accounts {
-		gauge(descInfo, 1, a.Name, strconv.FormatInt(a.UIN, 10), label(a.NapCat), label(a.QQ))
-		codes := map[api.Code]bool{} // one code may have several reports
+		info.set(1, a.Name, strconv.FormatInt(a.UIN, 10), label(a.NapCat), label(a.QQ))
 		for _, d := range a.Degraded {
-			if !codes[d.Code] {
-				codes[d.Code] = true
-				gauge(descDegraded, 1, a.Name, label(string(d.Code)))
-			}
+			degraded.set(1, a.Name, label(string(d.Code)))
 		}
 		for _, s := range allStates {
-			v := 0.0
-			if s == a.State {
-				v = 1
-			}
-			gauge(descState, v, a.Name, string(s))
+			state.set(0, a.Name, string(s))
 		}
-		gauge(descSince, float64(a.Since.UnixMilli())/1000, a.Name)
-		gauge(descRSS, float64(a.RSSBytes), a.Name)
-		gauge(descCPU, a.CPUPercent/100, a.Name)
-		ch <- prometheus.MustNewConstMetric(descFailed, prometheus.CounterValue, float64(a.SendsFailed), a.Name)
+		state.set(1, a.Name, string(a.State))
+		since.set(float64(a.Since.UnixMilli())/1000, a.Name)
+		rss.set(float64(a.RSSBytes), a.Name)
+		cpu.set(a.CPUPercent/100, a.Name)
+		failed.set(float64(a.SendsFailed), a.Name)
 	}
+	return []*family{build, info, state, since, rss, cpu, degraded, failed, app, appEvents, appCut, appQueue, watching}
 }

@@ -436,6 +436,8 @@ func TestMetrics(t *testing.T) {
 	m.Handled("main", time.Millisecond)
 	m.Dropped("main", 3)
 	m.QueueLength("main", 7)
+	m.Handled("main", 5*time.Second)
+	m.QueueLength("say \"hi\"\\\n", 1)
 	_, _, body := r.get(t, "GET", "/metrics", "", nil)
 	for _, want := range []string{
 		`ncatd_build_info{version="1.2.3"} 1`,
@@ -446,6 +448,15 @@ func TestMetrics(t *testing.T) {
 		`ncatd_events_dropped_total{account="main"} 3`,
 		`ncatd_event_queue_length{account="main"} 7`,
 		`ncatd_call_duration_seconds_count{account="main"} 10000`,
+		"# HELP ncatd_events_total Events received from OneBot, by type.\n# TYPE ncatd_events_total counter",
+		`ncatd_event_queue_length{account="say \"hi\"\\\n"} 1`,
+		`ncatd_handler_duration_seconds_bucket{account="main",le="0.001"} 1`,
+		`ncatd_handler_duration_seconds_bucket{account="main",le="1"} 1`,
+		`ncatd_handler_duration_seconds_bucket{account="main",le="10"} 2`,
+		`ncatd_handler_duration_seconds_bucket{account="main",le="+Inf"} 2`,
+		`ncatd_handler_duration_seconds_sum{account="main"} 5.001`,
+		`ncatd_control_watchers 0`,
+		"# TYPE go_gc_duration_seconds summary",
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("metrics lack %s", want)

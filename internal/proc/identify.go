@@ -25,6 +25,9 @@ func (h *host) identify(pid int) (Identity, error) {
 	return Identity{PID: pid, Start: p.Start, BootID: boot, UID: uid}, nil
 }
 
+// Self returns what the system knows of this process.
+func Self() (Info, error) { return system().process(os.Getpid()) }
+
 // Parent returns the pid of a process's parent.
 func Parent(pid int) (int, error) {
 	p, err := system().process(pid)
