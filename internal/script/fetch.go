@@ -40,7 +40,7 @@ type fetchParams struct {
 // granted as they stand.
 func (r *request) fetch(ctx context.Context) (any, error) {
 	p := new(fetchParams)
-	if err := json.Unmarshal(r.params, p); err != nil {
+	if err := json.Unmarshal([]byte(r.params), p); err != nil {
 		return nil, &argumentError{"fetch: " + err.Error()}
 	}
 	u, err := url.Parse(p.URL)

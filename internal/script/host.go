@@ -327,7 +327,7 @@ type request struct {
 	id     int
 	turn   *turn
 	op     string
-	params json.RawMessage
+	params string // JSON, but for "say"
 }
 
 // call begins a call of the script. What it returns is an error, or nil.
@@ -349,7 +349,7 @@ func (m *machine) call(id int, op, params string) any {
 		t = m.newTurn("a call", m.ctx)
 	}
 	t.pending++
-	r := &request{m: m, id: id, turn: t, op: op, params: json.RawMessage(params)}
+	r := &request{m: m, id: id, turn: t, op: op, params: params}
 	if op == "store_tx" {
 		m.push(job{turn: t, do: r.transaction})
 		return nil
@@ -378,7 +378,7 @@ func (m *machine) call(id int, op, params string) any {
 }
 
 // sends are the calls that write messages, whose order is that of the script.
-var sends = map[string]bool{"reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}
+var sends = map[string]bool{"say": true, "reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}
 
 // context returns the context of the call: that of what the script handles, as
 // long as the machine lives.

@@ -74,9 +74,11 @@ func (r *request) do(ctx context.Context) (any, error) {
 		return r.store(ctx)
 	case "fetch":
 		return r.fetch(ctx)
+	case "say":
+		return r.say(ctx)
 	}
 	p := new(callParams)
-	if err := json.Unmarshal(r.params, p); err != nil {
+	if err := json.Unmarshal([]byte(r.params), p); err != nil {
 		return nil, &argumentError{fmt.Sprintf("%s: %v", r.op, err)}
 	}
 	if r.op == "perm" {
@@ -99,6 +101,16 @@ func (r *request) do(ctx context.Context) (any, error) {
 		return r.send(ctx, b, p)
 	}
 	return r.act(ctx, b, e, p)
+}
+
+// say answers the message of the turn with a text: what most scripts do, without
+// a detour through JSON.
+func (r *request) say(ctx context.Context) (any, error) {
+	m, ok := r.turn.event.(onebot.MessageEvent)
+	if !ok {
+		return nil, &argumentError{"reply: this event is no message"}
+	}
+	return r.turn.b.Send(ctx, ncat.ChatOf(m), r.params)
 }
 
 // place returns the account and the event that a call is about.

@@ -36,7 +36,7 @@ func (m *machine) store() (ncat.Store, error) {
 
 func (r *request) store(ctx context.Context) (any, error) {
 	p := new(storeParams)
-	if err := json.Unmarshal(r.params, p); err != nil {
+	if err := json.Unmarshal([]byte(r.params), p); err != nil {
 		return nil, &argumentError{err.Error()}
 	}
 	s, err := r.m.store()
@@ -71,7 +71,7 @@ func (r *request) store(ctx context.Context) (any, error) {
 func (r *request) transaction() {
 	m, t := r.m, r.turn
 	p := new(storeParams)
-	err := json.Unmarshal(r.params, p)
+	err := json.Unmarshal([]byte(r.params), p)
 	var s ncat.Store
 	if err == nil {
 		s, err = m.store()

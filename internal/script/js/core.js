@@ -8,7 +8,9 @@ const setProto = Object.setPrototypeOf;
 const isArray = Array.isArray;
 const TURN = Symbol("turn");
 const calls = new Map(), timers = new Map(), handlers = new Map(), callbacks = new Map();
-let lastID = 0, plugin = {}, exported = {}, config = {};
+// now is the turn on whose account the script runs: Go's name for an event, a timer
+// or the like.
+let lastID = 0, now = 0, plugin = {}, exported = {}, config = {};
 
 // Errors, in the words of the Go packages.
 class NcatError extends Error {
@@ -52,42 +54,56 @@ function describe(e) {
   return out;
 }
 
-// Call is the promise of a call. One that fails although nobody waits for it is
-// logged.
-class Call extends Promise {
-  static get [Symbol.species]() { return Promise; }
-  awaited = false;
-  then(a, b) {
-    this.awaited = true;
-    return super.then(a, b);
-  }
+// A call returns a promise that knows its call. Whoever waits for a promise asks
+// for its constructor first, by which one is told that fails although nobody
+// waits: it is logged. A class of its own would do the same, but the engine makes
+// two more promises for each await of one that is not Promise's own.
+const Native = Promise, CALL = Symbol("call"), construct = Reflect.construct;
+function Call() {}
+Call.prototype = Object.create(Native.prototype, { constructor: { get() { if (this[CALL] !== undefined) this[CALL].awaited = true; return Native; } } });
+// stackHere returns the last frames, of which the prelude has at most three.
+function stackHere() {
+  const was = Error.stackTraceLimit;
+  Error.stackTraceLimit = 6;
+  const { stack } = new Error();
+  Error.stackTraceLimit = was;
+  return stack;
 }
-function call(op, params, packet) {
-  const id = ++lastID, entry = { packet, stack: undefined };
-  const p = new Call((ok, fail) => { entry.ok = ok; entry.fail = fail; });
-  entry.promise = p;
-  const text = stringify(params ?? {});
+const call = (op, params, packet) => begin(op, stringify(params ?? {}), packet);
+function begin(op, text, packet) {
+  const id = ++lastID, entry = { packet, turn: now, awaited: false, over: false, settles: undefined, stack: undefined, ok: undefined, fail: undefined };
+  const p = construct(Native, [(ok, fail) => { entry.ok = ok; entry.fail = fail; }], Call);
+  p[CALL] = entry;
   calls.set(id, entry);
   const refused = host("call", id, op, text);
   if (refused !== null && refused !== undefined) {
     calls.delete(id);
+    entry.over = true;
     const e = makeError(parse(refused));
     entry.fail(e);
-    if (!p.awaited) queueMicrotask(() => p.awaited || host("unhandled", op, stringify(describe(e))));
+    if (!entry.awaited) queueMicrotask(() => entry.awaited || host("unhandled", op, stringify(describe(e))));
+    return p;
   }
-  if (op !== "timer") entry.stack = new Error().stack;
+  entry.stack = stackHere();
   return p;
 }
 function done(id, ok, text) {
   const c = calls.get(id);
   if (c === undefined) return;
   calls.delete(id);
+  c.over = true;
+  now = c.turn;
   const v = text === "" ? undefined : parse(text);
-  if (ok) return c.ok(v);
+  if (ok) {
+    c.ok(v);
+    if (c.settles !== undefined) host("settle", c.settles, "ok", "");
+    return;
+  }
   const e = makeError(v);
   Object.defineProperty(e, "callStack", { value: c.stack });
   c.fail(e);
-  if (!c.promise.awaited) host("unhandled", "call", stringify(describe(e)));
+  if (c.settles !== undefined) host("settle", c.settles, "error", stringify(describe(e)));
+  else if (!c.awaited) host("unhandled", "call", stringify(describe(e)));
 }
 const sync = (op, ...args) => {
   const r = host(op, ...args);
@@ -95,8 +111,14 @@ const sync = (op, ...args) => {
   return r;
 };
 
-// settle tells Go how a handler ended.
+// settle tells Go how a handler ended. One that returns a call ends with that.
 function settle(turn, v) {
+  const c = v !== null && typeof v === "object" ? v[CALL] : undefined;
+  if (c !== undefined && !c.over && c.settles === undefined) {
+    c.awaited = true;
+    c.settles = turn;
+    return;
+  }
   const fail = (e) => {
     host("settle", turn, "error", stringify(describe(e)));
   };
@@ -105,6 +127,7 @@ function settle(turn, v) {
   else end(v);
 }
 function run(turn, f) {
+  now = turn;
   let v;
   try {
     v = f();
@@ -116,7 +139,7 @@ function run(turn, f) {
 }
 
 // Events.
-const ref = (m) => ({ turn: m[TURN], ref: { self_id: m.self_id, message_type: m.message_type, sub_type: m.sub_type, group_id: m.group_id,
+const ref = (m) => m[TURN] === now ? { turn: now } : ({ turn: m[TURN], ref: { self_id: m.self_id, message_type: m.message_type, sub_type: m.sub_type, group_id: m.group_id,
   user_id: m.user_id, message_id: m.message_id, post_type: m.post_type, request_type: m.request_type, flag: m.flag, target_id: m.target_id } });
 class Event {
   get bot() { return new Bot(this.self_id); }
@@ -134,7 +157,10 @@ class Message extends Event {
   first(type) { return this.message.find((s) => s.type === type); }
   all(type) { return this.message.filter((s) => s.type === type); }
   mentions(id) { return this.message.some((s) => s.type === "at" && s.data.qq === `${id ?? this.self_id}`); }
-  reply(...content) { return call("reply", { ...ref(this), content: contents(content) }); }
+  reply(...content) {
+    if (content.length === 1 && typeof content[0] === "string" && this[TURN] === now) return begin("say", content[0]); // what most do
+    return call("reply", { ...ref(this), content: contents(content) });
+  }
   quote(...content) { return call("quote", { ...ref(this), content: contents(content) }); }
   mention(...content) { return call("mention", { ...ref(this), content: contents(content) }); }
   ask(question, options) { return call("ask", { ...ref(this), question: question == null ? undefined : contents([question]), options: askOptions(options) }).then(wrap); }
@@ -290,7 +316,9 @@ const storeOf = {
   transaction(f) {
     const id = ++lastID;
     const r = {};
+    const turn = now;
     callbacks.set(id, () => {
+      now = turn;
       try {
         const v = f(tx);
         if (v !== null && typeof v === "object" && typeof v.then === "function") throw new errors.ArgumentError("a transaction must not wait: its function returns no promise");
@@ -364,6 +392,7 @@ globalThis.console = { log: log("info"), info: log("info"), debug: log("debug"),
 function lifecycle(turn, name, state) {
   const f = exported[name];
   if (f === undefined) return host("settle", turn, "ok", "");
+  now = turn;
   if (name !== "onReload") return run(turn, () => f(state === "" ? undefined : parse(state)));
   let v;
   try {
@@ -393,7 +422,7 @@ function entry(kind, a, b, c, d) {
     case "done": return done(a, b, c);
     case "timer": return fire(a, b);
     case "run": return run(b, () => handlers.get(a)(bot));
-    case "packet": { const p = calls.get(a)?.packet; if (p) p(parse(b)); return; }
+    case "packet": { const c = calls.get(a); if (c?.packet) { now = c.turn; c.packet(parse(b)); } return; }
     case "tx": return transaction(a);
     case "lifecycle": return lifecycle(a, b, c);
     case "load": return load(a);
