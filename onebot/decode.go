@@ -228,7 +228,7 @@ func (s *Sender) decode(v string) {
 	}
 }
 
-// fastInt is looseInt with the common case first.
+// fastInt is wholeInt with the common case first.
 func fastInt(s string) int64 {
 	if len(s) <= 18 && s[0] >= '0' && s[0] <= '9' {
 		var n int64
@@ -243,14 +243,18 @@ func fastInt(s string) int64 {
 			n = n*10 + int64(c)
 		}
 	}
-	n, _ := looseInt(s)
+	n, _ := wholeInt(s)
 	return n
 }
 
-// fastID is fastInt for what takes no true and false.
+// fastID is fastInt for what takes no true and false and no fractions.
 func fastID(s string) int64 {
-	if s[0] == 't' || s[0] == 'f' {
+	switch {
+	case s[0] == 't' || s[0] == 'f':
 		return 0
+	case strings.ContainsAny(s, ".eE"):
+		n, _ := looseInt(s)
+		return n
 	}
 	return fastInt(s)
 }

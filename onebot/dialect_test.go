@@ -102,6 +102,10 @@ func TestDialects(t *testing.T) {
 				m, ok := e.(*onebot.GroupMessage)
 				return ok && m.Message.Mentions(10) && m.Text() == " /ping" && m.Sender.Role == onebot.RoleOwner
 			}},
+		{"a time with a fraction", `{"post_type":"message","message_type":"private","sub_type":"friend","user_id":5,"message_id":1,"message":"x","time":1700000000.75,"self_id":10}`,
+			func(e onebot.Event) bool { return e.Base().Time == 1700000000 }},
+		{"a notice's time with a fraction, as text", `{"post_type":"notice","notice_type":"group_card","group_id":1,"user_id":2,"card_new":"a","card_old":"b","time":"1700000000.75","self_id":10}`,
+			func(e onebot.Event) bool { return e.Base().Time == 1700000000 }},
 		{"Lagrange, reaction", `{"group_id":7,"message_id":1,"operator_id":5,"sub_type":"add","code":"76","count":2,"notice_type":"reaction","time":1,"self_id":10,"post_type":"notice"}`,
 			func(e onebot.Event) bool {
 				u, ok := e.(*onebot.UnknownEvent)

@@ -188,7 +188,7 @@ func decodeValue(s string, v reflect.Value, depth int) {
 	case reflect.String:
 		v.SetString(looseText(s))
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		if n, ok := looseInt(s); ok && !v.OverflowInt(n) {
+		if n, ok := wholeInt(s); ok && !v.OverflowInt(n) {
 			v.SetInt(n)
 		}
 	case reflect.Float32, reflect.Float64:
@@ -257,6 +257,19 @@ func looseInt(s string) (int64, bool) {
 	}
 	f, err := strconv.ParseFloat(t, 64)
 	if err != nil || f != float64(int64(f)) || f > 1<<62 || f < -1<<62 {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// wholeInt is looseInt for what may have a fraction, such as a time in seconds,
+// which is cut off.
+func wholeInt(s string) (int64, bool) {
+	if n, ok := looseInt(s); ok {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(looseText(s), 64)
+	if err != nil || f > 1<<62 || f < -1<<62 || f != f {
 		return 0, false
 	}
 	return int64(f), true
