@@ -124,8 +124,8 @@ e2e-login: build ## every way to log in, on real terminals (needs tmux and zbari
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli
 
 e2e-systemd: build ## the service under a real systemd, booted in a container (root; debootstrap, systemd-container)
-	$(GO) build -trimpath -ldflags "-s -w" -o bin/poison ./internal/e2e/poison
-	internal/e2e/systemd/run.sh bin/ncatd bin/poison || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/soak ./internal/soak
+	internal/e2e/systemd/run.sh bin/ncatd bin/soak || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 e2e-container: ## the container file built by hand, step by step, and run (root; debootstrap)
 	internal/e2e/container/run.sh configs/Containerfile || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }

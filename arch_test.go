@@ -114,7 +114,6 @@ var rules = map[string]rule{
 	"internal/release":           {allow: []string{"internal/selfupgrade", "internal/cli", "internal/napcat/install", "configs"}, why: "it makes releases and is in none"},
 	"internal/doccheck":          {allow: none, why: "it reads text"},
 	"internal/e2e":               {allow: []string{"internal/e2e"}, why: "what tests wait and look with knows no product"},
-	"internal/e2e/poison":        {allow: []string{"internal/bot/demo", "ncat", "onebot"}, why: "a bot that ends its process is a whole ncatd"},
 	"internal/bench":             {allow: []string{"ncat", "onebot"}, why: "the floor is measured without the daemon"},
 	"internal/bench/gateway":     {allow: []string{"internal/bot", "internal/gateway", "ncat", "onebot"}, why: "the gateway is measured behind a link, without the daemon"},
 	"internal/soak":              {allow: []string{"ncat", "onebot", "internal/bot/demo", "internal/control/api", "internal/control/client", "internal/home", "internal/proc", "internal/napcatsim"}, why: "it watches the daemon from outside"},

@@ -21,11 +21,17 @@ import (
 // its handlers were given.
 const ledgerEnv = "SOAK_LEDGER"
 
-// newBot returns the bot under test: the demo, which besides answers "/mark
-// ACCOUNT CHAT NUMBER" and writes it down before it does. What handlers get is what
+// newBot returns the bot under test: the demo, which besides dies of "/poison" and
+// answers "/mark ACCOUNT CHAT NUMBER", which it writes down before it does. What handlers get is what
 // counts: an answer may be lost with its link, or be refused.
 func newBot() *ncat.Bot {
 	b := demo.New()
+	b.OnCommand("poison", func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
+		died := make(chan struct{})
+		go func() { panic(poisoned) }() // nobody can recover that
+		<-died
+		return nil
+	})
 	path := os.Getenv(ledgerEnv)
 	if path == "" {
 		return b
@@ -39,12 +45,6 @@ func newBot() *ncat.Bot {
 			return err
 		}
 		return b.Reply(ctx, m, "marked "+text)
-	})
-	b.OnCommand("poison", func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
-		died := make(chan struct{})
-		go func() { panic(poisoned) }() // nobody can recover that
-		<-died
-		return nil
 	})
 	return b
 }

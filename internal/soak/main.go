@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -29,6 +30,9 @@ import (
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == "ncatd" { // installed in its place, as make e2e-systemd does
+		os.Exit(ncatd.Run(newBot(), os.Args[1:]))
+	}
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "ncatd":

@@ -3,7 +3,7 @@
 #
 #	run.sh NCATD POISON
 #
-# NCATD is the program, POISON one whose bot ends its process (internal/e2e/poison),
+# NCATD is the program, POISON one whose bot ends its process (internal/soak),
 # both statically linked. Needs root, Debian's packages
 # debootstrap and systemd-container, and, the first time, the mirror that apt
 # uses here. The Debian tree is kept in $NCATD_E2E_CACHE (default: ncatd-e2e in

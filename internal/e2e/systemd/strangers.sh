@@ -18,7 +18,7 @@ poisoned() {
 	deaths=$(($(systemctl show -p NRestarts --value ncatd) - before))
 	check "poison: $deaths deaths are at most two" [ $deaths -ge 1 -a $deaths -le 2 ]
 	check "poison: it stays online" until_ok 30 online
-	check "poison: status names the panic" sh -c "NCATD_HOME=$home ncatd status | tee /dev/stderr | grep -q 'a poisoned handler'"
+	check "poison: status names the panic" sh -c "NCATD_HOME=$home ncatd status | tee /dev/stderr | grep -q 'soak: this message is poison'"
 	check "poison: and the message" sh -c "NCATD_HOME=$home ncatd status --json | tee /dev/stderr | grep -A9 last_crash | grep -qE '\"message_id\": \"-?[0-9]+\"'"
 	check "poison: the journal too" sh -c "journalctl -u ncatd --no-pager | grep -q 'ended in a panic'"
 	mv /run/ncatd.good /usr/local/bin/ncatd
