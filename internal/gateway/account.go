@@ -228,14 +228,15 @@ func (a *Account) Flush() {
 	a.mu.Unlock()
 }
 
-// askLate asks the links that were asked too recently before.
+// askLate asks the links that were put off.
 func (a *Account) askLate() {
 	a.mu.Lock()
 	a.late = nil
 	now := time.Now()
 	var asked []*link
 	for _, l := range a.links {
-		if l.prior > l.askedFor && l.askLocked(now) {
+		if l.asksLocked() {
+			l.pingLocked(now)
 			asked = append(asked, l)
 		}
 	}

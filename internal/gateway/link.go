@@ -35,9 +35,12 @@ const (
 	// callTimeout ends a call that NapCat does not answer; it waits minutes for
 	// QQ to take a large file.
 	callTimeout = 3 * time.Minute
-	// askSpacing is how far the pings that ask for a sign of life are apart in the
-	// long run, and askBurst how many may go at once after a pause.
-	askSpacing = time.Millisecond
+	// A ping asks for a sign of life with each event that comes askClose or more
+	// after the one before, as they do from people. Of those that come closer, the
+	// first askBurst are asked for and then one in askSpacing: an answer costs about
+	// as much as an event.
+	askClose   = time.Millisecond
+	askSpacing = 20 * time.Millisecond
 	askBurst   = 50
 	// pongPatience is how long a first ping may go unanswered before a peer is
 	// taken for one that answers none.
@@ -84,7 +87,8 @@ type progress struct {
 	sent     uint64    // the last event that came for it, sent or not wanted
 	acked    uint64    // its app has everything up to here
 	askedFor uint64    // the last event that a ping asked for
-	due      time.Time // when the next ping may go
+	flushed  time.Time // when something was sent last
+	due      time.Time // when the next ping may go although the events are close
 	first    time.Time // of the first ping
 	ponged   bool
 }
@@ -102,19 +106,35 @@ func (l *link) send(f frame) bool { return l.out.put(f) }
 
 func (l *link) flush() { l.out.flush() }
 
-// askLocked sends a ping whose answer says that everything before it was read,
-// and reports false if it has to be put off. An app without replay is not asked.
+// asksLocked reports whether there is something that the app has not been asked
+// for. An app without replay is not asked.
+func (l *link) asksLocked() bool {
+	return l.app.c.Replay.Events > 0 && l.events() && l.prior > l.askedFor && !l.silent()
+}
+
+// askLocked asks for what has been sent, and reports false if that has to be put
+// off.
 func (l *link) askLocked(now time.Time) bool {
-	if l.app.c.Replay.Events == 0 || !l.events() || l.prior <= l.askedFor || l.silent() {
+	apart := now.Sub(l.flushed) >= askClose
+	l.flushed = now
+	if !l.asksLocked() {
 		return true
 	}
-	if l.due.After(now) {
-		return false
+	if !apart {
+		if l.due.After(now) {
+			return false
+		}
+		if early := now.Add(-askBurst * askSpacing); l.due.Before(early) {
+			l.due = early
+		}
+		l.due = l.due.Add(askSpacing)
 	}
-	if early := now.Add(-askBurst * askSpacing); l.due.Before(early) {
-		l.due = early
-	}
-	l.due = l.due.Add(askSpacing)
+	l.pingLocked(now)
+	return true
+}
+
+// pingLocked sends a ping whose answer says that everything before it was read.
+func (l *link) pingLocked(now time.Time) {
 	if l.first.IsZero() {
 		l.first = now
 	}
@@ -122,7 +142,6 @@ func (l *link) askLocked(now time.Time) bool {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], l.sent)
 	l.send(encode(opPing, b[:]))
-	return true
 }
 
 // silent reports whether the peer is one that answers no pings.

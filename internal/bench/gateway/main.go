@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/shirou/gopsutil/v3/process"
 
 	"github.com/ncatd/ncatd/internal/bot"
 	"github.com/ncatd/ncatd/internal/gateway"
@@ -81,6 +81,9 @@ func floor(ctx context.Context, source string) error {
 			_ = ws.Write(ctx, websocket.MessageText, []byte(`{"meta_event_type":"lifecycle"}`))
 			for { // pongs and the end
 				if _, _, err := ws.Read(ctx); err != nil {
+					mu.Lock()
+					clients = slices.DeleteFunc(clients, func(c *websocket.Conn) bool { return c == ws })
+					mu.Unlock()
 					return
 				}
 			}
@@ -148,7 +151,8 @@ func serve(ctx context.Context, source string) error {
 // stage is one program under load.
 type stage struct {
 	source *websocket.Conn // frames go in here
-	proc   *process.Process
+	seq    int             // of the last message
+	pid    int
 	addr   string
 	kill   func()
 }
@@ -200,9 +204,30 @@ func start(ctx context.Context, role string) (*stage, error) {
 		return nil, fmt.Errorf("%s: %w", role, err)
 	}
 	s.addr = line
-	s.source = <-came
-	s.proc, err = process.NewProcess(int32(cmd.Process.Pid))
-	return s, err
+	s.source, s.pid = <-came, cmd.Process.Pid
+	return s, nil
+}
+
+// spent returns how long the program has run on a CPU, to the nanosecond: what the
+// tools show is counted in ticks of ten milliseconds.
+func (s *stage) spent() (sum time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return 0, err
+		}
+		ran, _, _ := strings.Cut(string(b), " ")
+		n, err := strconv.ParseInt(ran, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n)
+	}
+	return sum, nil
 }
 
 // result is what one measurement found.
@@ -214,7 +239,9 @@ type result struct {
 // measure sends frames for a while and has n clients read them; stalled more do
 // not read.
 func (s *stage) measure(ctx context.Context, n, stalled int, span time.Duration) (result, error) {
-	total := int(span.Seconds() * rate)
+	ctx, cancel := context.WithTimeout(ctx, span+20*time.Second)
+	defer cancel()
+	total, first := int(span.Seconds()*rate), s.seq+1
 	sent := make([]int64, total)
 	took := make([][]time.Duration, n)
 	var wg sync.WaitGroup
@@ -246,13 +273,14 @@ func (s *stage) measure(ctx context.Context, n, stalled int, span time.Duration)
 					continue
 				}
 				num, _, _ := strings.Cut(rest, `"`)
-				if k, err := strconv.Atoi(num); err == nil && k < total {
+				if k, err := strconv.Atoi(num); err == nil && k >= first { // else it is replayed
+					k -= first
 					took[i] = append(took[i], time.Since(began)-time.Duration(sent[k]))
 				}
 			}
 		})
 	}
-	before, err := s.proc.Times()
+	before, err := s.spent()
 	if err != nil {
 		return result{}, err
 	}
@@ -260,36 +288,35 @@ func (s *stage) measure(ctx context.Context, n, stalled int, span time.Duration)
 	for k := range total {
 		time.Sleep(time.Until(start.Add(time.Duration(k) * time.Second / rate)))
 		sent[k] = int64(time.Since(began))
-		if err := s.source.Write(ctx, websocket.MessageText, fmt.Appendf(nil, message, time.Now().Unix(), time.Now().UnixNano()&0x7fffffff, k)); err != nil {
+		if err := s.source.Write(ctx, websocket.MessageText, s.next()); err != nil {
 			return result{}, err
 		}
 	}
 	wg.Wait()
-	after, err := s.proc.Times()
+	after, err := s.spent()
 	if err != nil {
 		return result{}, err
 	}
 	all := slices.Concat(took...)
+	if len(all) != n*total {
+		return result{}, fmt.Errorf("%d of %d frames came", len(all), n*total)
+	}
 	slices.Sort(all)
 	return result{
-		cpu: (after.User + after.System - before.User - before.System) * 1e6 / float64(total),
+		cpu: float64((after - before).Nanoseconds()) / 1e3 / float64(total),
 		p50: all[len(all)/2], p99: all[len(all)*99/100],
 	}, nil
 }
 
-const message = `{"self_id":10001,"user_id":30001,"time":%d,"message_id":%d,"message_seq":1,"real_id":1,"real_seq":"1","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"n%d","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"hello, this is a message of the usual length"}}],"message_format":"array","post_type":"message","group_id":700000001,"group_name":"Group"}`
-
-// one measures a program of its own.
-func one(ctx context.Context, role string, n, stalled int, span time.Duration) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, span+30*time.Second)
-	defer cancel()
-	s, err := start(ctx, role)
-	if err != nil {
-		return result{}, err
-	}
-	defer s.kill()
-	return s.measure(ctx, n, stalled, span)
+// next returns the next message.
+func (s *stage) next() []byte {
+	s.seq++
+	return frame(s.seq)
 }
+
+func frame(n int) []byte { return fmt.Appendf(nil, message, time.Now().Unix(), n, n, n, n, n) }
+
+const message = `{"self_id":10001,"user_id":30001,"time":%d,"message_id":%d,"message_seq":%d,"real_id":%d,"real_seq":"%d","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"n%d","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"hello, this is a message of the usual length"}}],"message_format":"array","post_type":"message","group_id":700000001,"group_name":"Group"}`
 
 // direct returns the p50 of a client that is connected to the source itself.
 func direct(ctx context.Context, span time.Duration) (time.Duration, error) {
@@ -326,7 +353,7 @@ func direct(ctx context.Context, span time.Duration) (time.Duration, error) {
 	for k := range total {
 		time.Sleep(time.Until(began.Add(time.Duration(k) * time.Second / rate)))
 		sent[k] = int64(time.Since(began))
-		if err := source.Write(ctx, websocket.MessageText, fmt.Appendf(nil, message, time.Now().Unix(), k, k)); err != nil {
+		if err := source.Write(ctx, websocket.MessageText, frame(k)); err != nil {
 			return 0, err
 		}
 	}
@@ -335,7 +362,21 @@ func direct(ctx context.Context, span time.Duration) (time.Duration, error) {
 	return took[len(took)/2], nil
 }
 
+// settled is how long the journal looks at what came, after a link came up.
+const settled = 7 * time.Second
+
 func bench(ctx context.Context, rounds int, span time.Duration) error {
+	f, err := start(ctx, "floor")
+	if err != nil {
+		return err
+	}
+	defer f.kill()
+	g, err := start(ctx, "gateway")
+	if err != nil {
+		return err
+	}
+	defer g.kill()
+	time.Sleep(settled)
 	failed := false
 	say := func(ok bool, format string, args ...any) {
 		word := "PASS"
@@ -346,22 +387,22 @@ func bench(ctx context.Context, rounds int, span time.Duration) error {
 	}
 	for _, n := range []int{1, 4, 16} {
 		var ratios, floors, ours, added []float64
-		for range rounds {
-			f, err := one(ctx, "floor", n, 0, span)
+		for range rounds { // by turns, so that both have the same machine
+			rf, err := f.measure(ctx, n, 0, span)
 			if err != nil {
 				return err
 			}
-			g, err := one(ctx, "gateway", n, 0, span)
+			rg, err := g.measure(ctx, n, 0, span)
 			if err != nil {
 				return err
 			}
-			ratios, floors, ours = append(ratios, g.cpu/f.cpu), append(floors, f.cpu), append(ours, g.cpu)
+			ratios, floors, ours = append(ratios, rg.cpu/rf.cpu), append(floors, rf.cpu), append(ours, rg.cpu)
 			if n == 1 {
 				d, err := direct(ctx, span)
 				if err != nil {
 					return err
 				}
-				added = append(added, float64(g.p50-d))
+				added = append(added, float64(rg.p50-d))
 			}
 		}
 		r := median(ratios)
@@ -373,11 +414,11 @@ func bench(ctx context.Context, rounds int, span time.Duration) error {
 	}
 	var stall []float64
 	for range rounds {
-		without, err := one(ctx, "gateway", 4, 0, span)
+		without, err := g.measure(ctx, 4, 0, span)
 		if err != nil {
 			return err
 		}
-		with, err := one(ctx, "gateway", 4, 1, span)
+		with, err := g.measure(ctx, 4, 1, span)
 		if err != nil {
 			return err
 		}
