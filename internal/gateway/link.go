@@ -35,13 +35,13 @@ const (
 	// callTimeout ends a call that NapCat does not answer; it waits minutes for
 	// QQ to take a large file.
 	callTimeout = 3 * time.Minute
-	// A ping asks for a sign of life with each event that comes askClose or more
-	// after the one before, as they do from people. Of those that come closer, the
-	// first askBurst are asked for and then one in askSpacing: an answer costs about
-	// as much as an event.
-	askClose   = time.Millisecond
+	// A ping asks for a sign of life behind whatever is sent, so that no event goes
+	// out twice after a cut. Its answer costs about as much as an event: of more than
+	// askMany events in askWindow, as no account has them, those within askSpacing
+	// share one.
+	askWindow  = 100 * time.Millisecond
+	askMany    = 100
 	askSpacing = 20 * time.Millisecond
-	askBurst   = 50
 	// pongPatience is how long a first ping may go unanswered before a peer is
 	// taken for one that answers none.
 	pongPatience = 5 * time.Second
@@ -87,8 +87,9 @@ type progress struct {
 	sent     uint64    // the last event that came for it, sent or not wanted
 	acked    uint64    // its app has everything up to here
 	askedFor uint64    // the last event that a ping asked for
-	flushed  time.Time // when something was sent last
-	due      time.Time // when the next ping may go although the events are close
+	window   time.Time // when the present askWindow began
+	began    uint64    // what had been sent by then
+	many     bool      // more than askMany came in the one before
 	first    time.Time // of the first ping
 	ponged   bool
 }
@@ -115,19 +116,15 @@ func (l *link) asksLocked() bool {
 // askLocked asks for what has been sent, and reports false if that has to be put
 // off.
 func (l *link) askLocked(now time.Time) bool {
-	apart := now.Sub(l.flushed) >= askClose
-	l.flushed = now
+	if now.Sub(l.window) >= askWindow {
+		l.many = now.Sub(l.window) < 2*askWindow && l.sent-l.began > askMany
+		l.window, l.began = now, l.sent
+	}
 	if !l.asksLocked() {
 		return true
 	}
-	if !apart {
-		if l.due.After(now) {
-			return false
-		}
-		if early := now.Add(-askBurst * askSpacing); l.due.Before(early) {
-			l.due = early
-		}
-		l.due = l.due.Add(askSpacing)
+	if l.many {
+		return false
 	}
 	l.pingLocked(now)
 	return true
