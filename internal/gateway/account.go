@@ -156,6 +156,10 @@ func (a *Account) feed(ev *Event, sent func(app string, raw []byte)) {
 			e.raw = marked(ev.Raw, "backfilled")
 		}
 	}
+	a.record.needed = a.record.last
+	for _, c := range a.readers {
+		a.record.needed = min(a.record.needed, c.pos)
+	}
 	seq := a.record.add(e)
 	for _, c := range a.readers {
 		select {

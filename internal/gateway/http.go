@@ -181,7 +181,8 @@ func (a *App) sse(ctx context.Context, w http.ResponseWriter, r *http.Request, a
 }
 
 // reader goes through an account's events at its own pace, for transports that
-// take one event after the other. What it does not get to in time is lost to it.
+// take one event after the other. What it has not got to yet is kept for it, up to
+// the record's bytes.
 type reader struct {
 	acc  *Account
 	app  *App

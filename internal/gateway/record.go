@@ -19,7 +19,8 @@ type entry struct {
 // record is what an account's events were lately, numbered from 1 without a gap,
 // and how far each app has them. It is guarded by its account.
 type record struct {
-	limit   int // how many events are kept; 0: they are only numbered
+	limit   int    // how many events are kept; 0: they are only numbered
+	needed  uint64 // those after this one are kept beyond limit: a reader is on its way to them
 	entries []entry
 	bytes   int
 	last    uint64
@@ -76,7 +77,7 @@ func (r *record) keep(e entry) {
 	if e.id != 0 {
 		r.ids[e.id] = true
 	}
-	for len(r.entries) > r.limit || r.bytes > maxRecorded && len(r.entries) > 1 {
+	for len(r.entries) > r.limit && r.entries[0].seq <= r.needed || r.bytes > maxRecorded && len(r.entries) > 1 {
 		old := r.entries[0]
 		r.entries[0] = entry{}
 		r.entries = r.entries[1:]

@@ -480,6 +480,39 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+func TestSlowWebhookGetsEverything(t *testing.T) {
+	gate, heard := make(chan struct{}), make(chan string, 1000)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-gate
+		b, _ := io.ReadAll(r.Body)
+		heard <- string(b)
+	}))
+	t.Cleanup(srv.Close)
+	s := newStage(t, func(c *Config) {
+		c.Listen = ""
+		c.Replay.Events = 10
+		c.Webhook = Webhook{URL: srv.URL, Timeout: time.Minute}
+	})
+	await.True(t, 5*time.Second, "the reader", func() bool { s.acc.mu.Lock(); defer s.acc.mu.Unlock(); return len(s.acc.readers) == 1 })
+	var want []string
+	for i := range 500 {
+		want = append(want, s.say(fmt.Sprint(i)))
+	}
+	close(gate)
+	for _, w := range want {
+		if got := <-heard; got != w {
+			t.Fatalf("%.80s, want %.80s", got, w)
+		}
+	}
+	await.True(t, 5*time.Second, "the record at its limit", func() bool {
+		s.say("more")
+		<-heard
+		s.acc.mu.Lock()
+		defer s.acc.mu.Unlock()
+		return len(s.acc.record.entries) < 300
+	})
+}
+
 func TestSSE(t *testing.T) {
 	s := newStage(t, nil)
 	open := func(last string) (*http.Response, func() string) {
