@@ -175,7 +175,7 @@ var scenes = map[string]scene{
 var elsewhere = []string{"sudo ncatd service install", "ncatd service install --user", "sudo ncatd service uninstall", "sudo ncatd service uninstall --purge --yes", "ncatd service status", "ncatd service status --json"}
 
 // inFleet has the examples that need a fleet, which internal/e2e/fleet runs.
-var inFleet = []string{"ncatd fleet dead list", "ncatd fleet dead retry 17 18", "ncatd fleet dead drop 17", "ncatd account take main --host-is-gone"}
+var inFleet = []string{"ncatd fleet dead list", "ncatd fleet dead retry 17 18", "ncatd fleet dead drop 17", "ncatd account take main --host-is-gone", "ncatd account move main --to beijing2"}
 
 // rewrites keep examples from meeting what is on this machine.
 var rewrites = strings.NewReplacer(

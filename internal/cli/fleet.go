@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/control/client"
 )
 
 // hostFlag adds --host: the command goes to another host of the fleet.
@@ -136,7 +138,83 @@ func newDeadSettle(a *app, retry bool) *cobra.Command {
 	})
 }
 
-func newAccount(a *app) *cobra.Command { return a.group("account", "account", newAccountTake(a)) }
+func newAccount(a *app) *cobra.Command { return a.group("account", "account", newAccountMove(a), newAccountTake(a)) }
+
+// phasePause is how often a move is looked at, and phaseErrors how often that may
+// fail in a row.
+const (
+	phasePause  = 300 * time.Millisecond
+	phaseErrors = 100
+)
+
+func newAccountMove(a *app) *cobra.Command {
+	var r api.MoveRequest
+	c := a.command("account_move", "move ACCOUNT --to HOST", between(1, 1, "ACCOUNT"), func(c *cobra.Command, args []string) error {
+		if r.To == "" {
+			return failf(a, exitUsage, "err.move_where")
+		}
+		cl, _, err := a.connect()
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		acc, err := a.account(c.Context(), cl, args[0])
+		if err != nil {
+			return err
+		}
+		m, err := cl.FleetMove(c.Context(), acc.Name, r)
+		if err != nil {
+			return err
+		}
+		return a.followMove(c.Context(), cl, acc.Name, m)
+	})
+	c.Flags().StringVar(&r.To, "to", "", a.t("flag.move_to"))
+	c.Flags().StringVar(&r.As, "as", "", a.t("flag.move_as"))
+	_ = c.RegisterFlagCompletionFunc("to", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return a.hostNames(c.Context()), cobra.ShellCompDirectiveNoFileComp
+	}) // fails only for a flag that is not there
+	a.hostFlag(c)
+	c.ValidArgsFunction = a.completeAccounts
+	return c
+}
+
+// followMove tells the phases of a move until it has ended. The move goes on if the
+// command is interrupted.
+func (a *app) followMove(ctx context.Context, cl *client.Client, account string, m api.Move) error {
+	told, failures := "", 0
+	for {
+		if m.Phase != told {
+			told = m.Phase
+			switch m.Phase {
+			case api.MoveDone:
+				a.out.say("%s", a.t("move.done", account, m.To, m.As))
+				return nil
+			case api.MoveReturned:
+				return failf(a, exitFailure, "move.returned", account, m.To)
+			case api.MoveFailed:
+				return failf(a, exitFailure, "move.failed", account, m.Error)
+			}
+			a.out.say("%s", a.t("move."+m.Phase, account, m.To))
+		}
+		t := time.NewTimer(phasePause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		}
+		is, err := cl.FleetMoved(ctx, account)
+		if err != nil {
+			if failures++; failures > phaseErrors || errors.Is(err, client.ErrNotRunning) {
+				return err
+			}
+			continue
+		}
+		if failures = 0; is.ID == m.ID {
+			m = is
+		}
+	}
+}
 
 func newAccountTake(a *app) *cobra.Command {
 	var yes bool

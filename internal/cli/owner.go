@@ -21,6 +21,7 @@ import (
 // socketOnly are the commands that reach the daemon over its socket and touch no
 // file of the home. Root keeps its own files at hand there (a picture to send).
 var socketOnly = []string{
+	"account", "account move",
 	"status", "restart", "reload", "call", "send", "events",
 	"app list", "app show",
 	"plugin list", "plugin info", "plugin enable", "plugin disable", "plugin reload",

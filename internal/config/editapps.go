@@ -14,15 +14,15 @@ import (
 // AddApp appends the section of an app, the lines of a YAML mapping, to the file at
 // path, which it makes (0600) if need be. Everything else in it stays as it is.
 func AddApp(path, section string) error {
-	return editApps(path, func(src []byte) ([]byte, error) { return addApp(src, section) })
+	return editEntries(path, func(src []byte) ([]byte, error) { return addEntry(src, "apps", section) })
 }
 
 // RemoveApp takes the section of an app out of the file at path.
 func RemoveApp(path, name string) error {
-	return editApps(path, func(src []byte) ([]byte, error) { return removeApp(src, name) })
+	return editEntries(path, func(src []byte) ([]byte, error) { return removeApp(src, name) })
 }
 
-func editApps(path string, edit func([]byte) ([]byte, error)) error {
+func editEntries(path string, edit func([]byte) ([]byte, error)) error {
 	return withFileLock(path, func() error {
 		src, err := readBounded(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -43,8 +43,8 @@ func editApps(path string, edit func([]byte) ([]byte, error)) error {
 	})
 }
 
-// appsNode returns the key and the value of apps in a text, nil if it has none.
-func appsNode(src []byte) (key, val *yaml.Node, err error) {
+// entriesNode returns the key and the value of a list in a text, nil if it has none.
+func entriesNode(src []byte, list string) (key, val *yaml.Node, err error) {
 	root, p := parse("", src)
 	if p != nil {
 		return nil, nil, &Error{Problems: []Problem{*p}}
@@ -53,15 +53,15 @@ func appsNode(src []byte) (key, val *yaml.Node, err error) {
 		return nil, nil, nil
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		if root.Content[i].Value == "apps" {
+		if root.Content[i].Value == list {
 			return root.Content[i], root.Content[i+1], nil
 		}
 	}
 	return nil, nil, nil
 }
 
-func addApp(src []byte, section string) ([]byte, error) {
-	key, val, err := appsNode(src)
+func addEntry(src []byte, list, section string) ([]byte, error) {
+	key, val, err := entriesNode(src, list)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +73,11 @@ func addApp(src []byte, section string) ([]byte, error) {
 		if n := len(lines); lines[n-1] != "" && !strings.HasSuffix(lines[n-1], "\n") {
 			lines[n-1] += "\n"
 		}
-		lines = append(lines, "\napps:\n")
+		lines = append(lines, "\n"+list+":\n")
 		at = len(lines)
 	case len(val.Content) == 0 && val.Line == key.Line || isNull(val):
 		line := lines[key.Line-1]
-		i := strings.Index(line, "apps:") + len("apps:")
+		i := strings.Index(line, list+":") + len(list+":")
 		rest := strings.TrimPrefix(strings.TrimSpace(line[i:]), "[]")
 		lines[key.Line-1] = strings.TrimRight(line[:i]+rest, " \r\n") + "\n"
 		at = key.Line
@@ -102,7 +102,7 @@ func addApp(src []byte, section string) ([]byte, error) {
 }
 
 func removeApp(src []byte, name string) ([]byte, error) {
-	_, val, err := appsNode(src)
+	_, val, err := entriesNode(src, "apps")
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,11 @@ type Backend interface {
 	// FleetHosts returns the hosts of the fleet, FleetRemote the way to the control
 	// API of one. FleetDead lists the events that no worker could finish, FleetSettle
 	// gives some again or drops them. FleetTake makes an account this host's whose
+	// FleetMove begins to move an account to another host, and FleetMoved tells how
+	// far that came. FleetIncoming is what the other host is told meanwhile.
+	FleetMove(ctx context.Context, account string, r api.MoveRequest) (api.Move, error)
+	FleetMoved(ctx context.Context, account string) (api.Move, error)
+	FleetIncoming(ctx context.Context, in api.Incoming) (api.IncomingState, error)
 	// host is gone.
 	FleetHosts(ctx context.Context) ([]api.FleetHost, error)
 	FleetRemote(host string) (http.RoundTripper, error)

@@ -137,6 +137,15 @@ func (f *fakeBackend) FleetDead(context.Context) ([]api.DeadEvent, error) {
 func (f *fakeBackend) FleetSettle(_ context.Context, r api.SettleRequest) error {
 	return f.note("settle %v %v", r.IDs, r.Retry)
 }
+func (f *fakeBackend) FleetMove(_ context.Context, a string, r api.MoveRequest) (api.Move, error) {
+	return api.Move{To: r.To}, f.note("move %s", a)
+}
+func (f *fakeBackend) FleetMoved(_ context.Context, a string) (api.Move, error) {
+	return api.Move{Phase: api.MoveDone}, f.note("moved %s", a)
+}
+func (f *fakeBackend) FleetIncoming(_ context.Context, in api.Incoming) (api.IncomingState, error) {
+	return api.IncomingState{Account: in.Account}, f.note("incoming %s", in.ID)
+}
 func (f *fakeBackend) FleetTake(_ context.Context, a string) error { return f.note("take %s", a) }
 func (f *fakeBackend) Stop(keep, again bool)                       { _ = f.note("stop %v %v", keep, again) }
 

@@ -17,12 +17,22 @@ func fleetRoutes() []route {
 	hosts := get("/v0/fleet", "Lists the hosts of the fleet as they were last heard.", func(ctx context.Context, b Backend, _ target) ([]api.FleetHost, error) {
 		return list(b.FleetHosts(ctx))
 	})
+	moved := get("/v0/accounts/{name}/move", "Tells how far the last move of an account came.", func(ctx context.Context, b Backend, t target) (api.Move, error) {
+		return b.FleetMoved(ctx, t.account)
+	})
+	moved.access = forOwner
 	dead.access, hosts.access = forOwner, forOwner
 	return []route{
 		act("/v0/accounts/{name}/take", "Makes an account this host's whose host in the fleet is gone.", func(ctx context.Context, b Backend, t target, _ none) error {
 			return b.FleetTake(ctx, t.account)
 		}),
-		hosts, dead,
+		post("/v0/accounts/{name}/move", "Begins to move an account to another host of the fleet.", func(ctx context.Context, b Backend, t target, in api.MoveRequest) (api.Move, error) {
+			return b.FleetMove(ctx, t.account, in)
+		}),
+		post("/v0/fleet/incoming", "Tells of an account that another host wants to move here.", func(ctx context.Context, b Backend, _ target, in api.Incoming) (api.IncomingState, error) {
+			return b.FleetIncoming(ctx, in)
+		}),
+		hosts, dead, moved,
 		act("/v0/fleet/dead", "Gives dead events again or drops them.", func(ctx context.Context, b Backend, _ target, in api.SettleRequest) error {
 			return b.FleetSettle(ctx, in)
 		}),

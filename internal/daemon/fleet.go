@@ -29,7 +29,9 @@ const leaseRetry = 30 * time.Second
 // member is this host's part of a fleet.
 type member struct {
 	*fleet.Fleet
+	name   string          // of this host
 	server *control.Server // for requests of other hosts; set before it runs
+	moves  *moves
 }
 
 // openFleet makes this host one of a fleet, if the config says so; nil if not.
@@ -49,7 +51,7 @@ func (d *Daemon) openFleet(ctx context.Context, c config.Bus) (*member, error) {
 		}
 		host = strings.ReplaceAll(name, ".", "-")
 	}
-	m := &member{}
+	m := &member{name: host, moves: newMoves()}
 	m.Fleet, err = fleet.Open(ctx, fleet.Options{
 		Bus:      bus.Options{URL: c.URL, Creds: c.Creds, CA: c.CA, Name: "ncatd " + host, Logger: d.log},
 		Settings: bus.Settings{Replicas: c.Replicas, Retention: c.Retention.D()},
@@ -73,6 +75,7 @@ func (d *Daemon) runFleet() (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(d.run))
 	var wg sync.WaitGroup
 	wg.Go(func() { d.tendFleet(ctx) })
+	d.wg.Go(func() { d.resumeIncoming(d.run) })
 	wg.Go(func() {
 		if err := d.fleet.Run(ctx); err != nil {
 			d.log.Error("this host's part of the fleet ended badly", "err", err)
@@ -86,11 +89,19 @@ func (d *Daemon) runFleet() (stop func()) {
 
 // linkOf returns the link of the account with that number, nil if there is none.
 func (d *Daemon) linkOf(uin onebot.UserID) onebot.Caller {
+	if s := d.slotOfUIN(uin); s != nil {
+		return s.acc.Link()
+	}
+	return nil
+}
+
+// slotOfUIN returns the slot of the account with that number, nil if there is none.
+func (d *Daemon) slotOfUIN(uin onebot.UserID) *slot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, s := range d.slots {
 		if s.acc.Snapshot().UIN == int64(uin) {
-			return s.acc.Link()
+			return s
 		}
 	}
 	return nil
@@ -215,6 +226,11 @@ func (l *leased) Spawn(ctx context.Context, life *account.Life) error {
 		if err := l.take(ctx, onebot.UserID(uin)); err != nil {
 			return err
 		}
+		if m := l.d.fleet.Trial(onebot.UserID(uin)); m != nil {
+			if err := l.d.movedIn(l.name, onebot.UserID(uin), m); err != nil {
+				return err
+			}
+		}
 	}
 	return l.Host.Spawn(ctx, life)
 }
@@ -222,12 +238,15 @@ func (l *leased) Spawn(ctx context.Context, life *account.Life) error {
 // take asks for the account; the error is a [*supervisor.Fault].
 func (l *leased) take(ctx context.Context, uin onebot.UserID) error {
 	life := l.life
+	if other := l.d.fleet.moves.gate(uin); other != "" {
+		return leasedTo(api.CodeLeaseMoving, leaseRetry, other)
+	}
 	err := l.d.fleet.Take(ctx, uin, l.name, func(err error) {
 		code := api.CodeLeaseUnheard
 		if errors.Is(err, fleet.ErrTaken) {
 			code = api.CodeLeaseLost
 		}
-		life.Tell(account.Doomed{Fault: &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, code), Pause: leaseRetry}})
+		life.Tell(account.Doomed{Fault: leasedTo(code, leaseRetry)})
 	})
 	var held *fleet.HeldError
 	switch {
@@ -235,10 +254,16 @@ func (l *leased) take(ctx context.Context, uin onebot.UserID) error {
 		l.uin = uin
 		return nil
 	case errors.As(err, &held):
-		return &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, api.CodeLeaseHeld, held.Owner.Host), Pause: leaseRetry}
+		l.d.movedOut(l.name, held.Owner)
+		return leasedTo(api.CodeLeaseHeld, leaseRetry, held.Owner.Host)
 	}
 	l.d.log.Warn("account waits for the bus", "account", l.name, "err", err)
-	return &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, api.CodeLeaseUnheard), Pause: 2 * time.Second}
+	return leasedTo(api.CodeLeaseUnheard, 2*time.Second)
+}
+
+// leasedTo is why an account does not run here.
+func leasedTo(code api.Code, pause time.Duration, args ...any) *supervisor.Fault {
+	return &supervisor.Fault{Cause: supervisor.Because(account.ReasonLeased, code, args...), Pause: pause}
 }
 
 // Online implements [account.Host].

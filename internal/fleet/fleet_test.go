@@ -99,9 +99,8 @@ func TestLease(t *testing.T) {
 	if err := b.Take(ctx, 1, "main", func(err error) { t.Error(err) }); err != nil {
 		t.Fatalf("a gave it and b cannot take it: %v", err)
 	}
-	all, err := a.leases.all(ctx)
-	if err != nil || all[1].Host != "b" || all[1].Generation != 2 {
-		t.Fatal(all, err)
+	if o, err := a.Owner(ctx, 1); err != nil || o.Host != "b" || o.Generation != 2 {
+		t.Fatal(o, err)
 	}
 	if err := a.Take(ctx, 1, "main", nil); !errors.As(err, &held) || held.Owner.Host != "b" {
 		t.Fatalf("a took it back: %v", err)

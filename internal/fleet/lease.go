@@ -29,6 +29,8 @@ type Owner struct {
 	// Given is set once the host has stopped the account for good: any host may
 	// take it.
 	Given bool `json:"given,omitempty"`
+	// Move is the move by which the host got the account; nil: by none.
+	Move *Move `json:"move,omitempty"`
 
 	revision uint64
 	// Heard is when the host last renewed it, by the bus's clock.
@@ -71,7 +73,8 @@ type leases struct {
 
 // lease is one account that this host holds.
 type lease struct {
-	owner  Owner
+	owner  Owner // of keep
+	trial  *Move // by which it was given, while it has to be shown that it comes online
 	cancel context.CancelFunc
 	ended  chan struct{} // closed once nothing renews it any more
 }
@@ -119,7 +122,7 @@ func (l *leases) take(ctx context.Context, uin onebot.UserID, account string, fo
 		is.revision, err = kv.Create(ctx, key(uin), is.encode())
 	case err != nil:
 	case was.Host == is.Host && was.Home == is.Home:
-		is.Generation = was.Generation
+		is.Generation, is.Move = was.Generation, was.Move
 		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
 	case was.Given || force && time.Since(was.Heard) > bus.AccountLease:
 		is.Generation = was.Generation + 1
@@ -132,6 +135,9 @@ func (l *leases) take(ctx context.Context, uin onebot.UserID, account string, fo
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	le := &lease{owner: is, cancel: cancel, ended: make(chan struct{})}
+	if is.Trial() {
+		le.trial = is.Move
+	}
 	l.mu.Lock()
 	l.held[uin] = le
 	l.mu.Unlock()
@@ -182,7 +188,7 @@ func (le *lease) keep(ctx context.Context, kv jetstream.KeyValue, uin onebot.Use
 			if err != nil || is.Host != le.owner.Host || is.Home != le.owner.Home || is.Generation != le.owner.Generation {
 				return ErrTaken
 			}
-			le.owner.revision = is.revision
+			le.owner = is // with what became of a move
 		}
 		if ctx.Err() == nil && time.Since(heard) > leaseHold {
 			return errUnheard

@@ -57,6 +57,7 @@ var faultEN = map[string]string{
 	"fault.new_pair_failed": "the new NapCat and QQ did not come online (%s)",
 
 	"fault.lease_held":    "the account runs on host %s of the fleet",
+	"fault.lease_moving":  "the account is being moved: host %s",
 	"fault.lease_lost":    "another host of the fleet has taken the account",
 	"fault.lease_unheard": "the fleet's bus was away for too long: whether the account is still this host's is not known",
 	"fault.bus_away":      "the fleet's bus is away, %s events wait on disk",
@@ -217,6 +218,7 @@ var faultZH = map[string]string{
 	"fault.new_pair_failed": "新的 NapCat 和 QQ 没能上线（%s）",
 
 	"fault.lease_held":    "这个账号正由机群中的主机 %s 运行",
+	"fault.lease_moving":  "账号正在迁移，另一端是主机 %s",
 	"fault.lease_lost":    "机群中另一台主机接管了这个账号",
 	"fault.lease_unheard": "机群总线断开太久，不能确定这个账号是否仍归本机",
 	"fault.bus_away":      "机群总线连不上，%s 个事件暂存在磁盘上",

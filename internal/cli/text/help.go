@@ -58,6 +58,8 @@ var helpEN = map[string]string{
 
 	"flag.host":      "ask this `host` of the fleet instead of this one",
 	"flag.fleet":     "how all hosts of the fleet are",
+	"flag.move_to":   "the `host` of the fleet that the account goes to",
+	"flag.move_as":   "its `name` there, if not the same",
 	"flag.host_gone": "the host that had the account is switched off or gone for good",
 
 	"cmd.fleet.example":            "ncatd fleet dead list",
@@ -72,6 +74,9 @@ var helpEN = map[string]string{
 	"cmd.fleet_dead_drop.example":  "ncatd fleet dead drop 17",
 	"cmd.account.example":          "ncatd account take main --host-is-gone",
 	"cmd.account.short":            "Which host of a fleet has an account",
+	"cmd.account_move.short":       "Move an account to another host, with its login",
+	"cmd.account_move.long":        "Stop an account here, bring its files with the login tickets encrypted to another host of the fleet, and start it there. If it does not come online there, it goes back. Whatever is killed meanwhile, one host alone may start it. QQ may refuse a ticket on another machine: keep MAC address and machine-id, or be ready to scan.",
+	"cmd.account_move.example":     "ncatd account move main --to beijing2",
 	"cmd.account_take.short":       "Run an account here whose host is gone",
 	"cmd.account_take.long":        "An account belongs to one host of a fleet, so that it never runs twice. A host that is silent may still run NapCat. This command takes the account from it, three minutes after it was last heard; be sure that the machine is off.",
 	"cmd.account_take.example":     "ncatd account take main --host-is-gone",
@@ -248,6 +253,8 @@ var helpZH = map[string]string{
 
 	"flag.host":      "改问机群中的这台`主机`",
 	"flag.fleet":     "显示机群中所有主机的状态",
+	"flag.move_to":   "账号要迁往的`主机`",
+	"flag.move_as":   "在那里用的`名字`，默认不变",
 	"flag.host_gone": "原来运行这个账号的主机已关机或彻底报废",
 
 	"cmd.fleet.example":            "ncatd fleet dead list",
@@ -262,6 +269,9 @@ var helpZH = map[string]string{
 	"cmd.fleet_dead_drop.example":  "ncatd fleet dead drop 17",
 	"cmd.account.example":          "ncatd account take main --host-is-gone",
 	"cmd.account.short":            "账号归机群中哪台主机",
+	"cmd.account_move.short":       "把账号连同登录态迁到另一台主机",
+	"cmd.account_move.long":        "在本机停止账号，把它的文件和登录凭据加密后传到机群中的另一台主机，在那里启动。若在那里上不了线，就迁回来。无论中途哪个进程被杀，任何时刻都只有一台主机可以启动它。换了机器，QQ 可能不认旧凭据：请保持 MAC 地址和 machine-id 不变，或准备重新扫码。",
+	"cmd.account_move.example":     "ncatd account move main --to beijing2",
 	"cmd.account_take.short":       "在本机运行一个原主机已不在的账号",
 	"cmd.account_take.long":        "一个账号只属于机群中的一台主机，因此不会同时运行两份。没有声音的主机上 NapCat 可能还在运行。本命令在那台主机失联三分钟后把账号接过来；请先确认那台机器已经关机。",
 	"cmd.account_take.example":     "ncatd account take main --host-is-gone",

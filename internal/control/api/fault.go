@@ -213,6 +213,7 @@ const (
 	CodeNoPacket       Code = "no_packet"       // no packet back end
 	CodeLeaseHeld      Code = "lease_held"      // host that has the account
 	CodeLeaseLost      Code = "lease_lost"      // another host has the account now
+	CodeLeaseMoving    Code = "lease_moving"    // host that the account is being moved to or from
 	CodeLeaseUnheard   Code = "lease_unheard"   // the lease could not be renewed in time
 	CodeBusAway        Code = "bus_away"        // events that wait on disk
 	CodeBusLost        Code = "bus_lost"        // events that had no room

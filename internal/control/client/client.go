@@ -56,6 +56,11 @@ func New(path string) *Client {
 	return &Client{base: "http://ncatd", hc: &http.Client{Transport: tr}}
 }
 
+// Over returns a client of the daemon that rt leads to.
+func Over(rt http.RoundTripper) *Client {
+	return &Client{base: "http://ncatd", hc: &http.Client{Transport: rt}}
+}
+
 // At returns a client of another host of the fleet, whose requests the daemon of c
 // hands on.
 func (c *Client) At(host string) *Client {
@@ -82,6 +87,25 @@ func (c *Client) FleetSettle(ctx context.Context, r api.SettleRequest) error {
 // FleetTake makes an account this host's whose host is gone.
 func (c *Client) FleetTake(ctx context.Context, account string) error {
 	return c.do(ctx, "POST", accountPath(account, "take"), nil, nil)
+}
+
+// FleetMove begins to move an account to another host, and FleetMoved tells how far
+// the last move of one came.
+func (c *Client) FleetMove(ctx context.Context, account string, r api.MoveRequest) (api.Move, error) {
+	var m api.Move
+	return m, c.do(ctx, "POST", accountPath(account, "move"), r, &m)
+}
+
+// FleetMoved see FleetMove.
+func (c *Client) FleetMoved(ctx context.Context, account string) (api.Move, error) {
+	var m api.Move
+	return m, c.do(ctx, "GET", accountPath(account, "move"), nil, &m)
+}
+
+// FleetIncoming tells a host of an account that is being moved to it.
+func (c *Client) FleetIncoming(ctx context.Context, in api.Incoming) (api.IncomingState, error) {
+	var st api.IncomingState
+	return st, c.do(ctx, "POST", "/v0/fleet/incoming", in, &st)
 }
 
 // Close gives the idle connections back.

@@ -54,17 +54,19 @@ type host struct {
 	t    *testing.T
 	name string
 	home home.Dir
+	scan string // after how long the phone scans a code
 	cmd  *exec.Cmd
 	cl   *client.Client
 }
 
-func newHost(t *testing.T, name, url string) *host {
+// newHost returns a host that does not run yet; more is added to its config.
+func newHost(t *testing.T, name, url string, more ...string) *host {
 	t.Helper()
-	h := &host{t: t, name: name, home: home.Dir(filepath.Join(t.TempDir(), name))}
+	h := &host{t: t, name: name, scan: "0s", home: home.Dir(filepath.Join(t.TempDir(), name))}
 	if err := h.home.Make(); err != nil {
 		t.Fatal(err)
 	}
-	conf := fmt.Sprintf("bus: {url: %q, host: %s}\nsupervisor: {stop_timeout: 3s}\n", url, name)
+	conf := fmt.Sprintf("bus: {url: %q, host: %s}\nsupervisor: {stop_timeout: 3s}\n", url, name) + strings.Join(more, "\n")
 	if err := os.WriteFile(h.home.Config(), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func newHost(t *testing.T, name, url string) *host {
 
 func (h *host) start() {
 	h.t.Helper()
-	h.cmd = exec.Command(ncatd, "start", "--sim", "--yes", "--home", string(h.home), "--scan-after", "0s")
+	h.cmd = exec.Command(ncatd, "start", "--sim", "--yes", "--home", string(h.home), "--scan-after", h.scan)
 	h.cmd.Env = append(os.Environ(), "HOME="+filepath.Dir(string(h.home)), "NCATD_LANG=en")
 	log, err := os.OpenFile(string(h.home)+".out", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -109,6 +111,31 @@ func (h *host) account() api.Account {
 		return api.Account{}
 	}
 	return st.Accounts[0]
+}
+
+// named returns the host's account of that name; the zero one if it has none.
+func (h *host) named(name string) api.Account {
+	st, err := h.cl.Status(h.t.Context())
+	if err != nil {
+		return api.Account{}
+	}
+	for _, a := range st.Accounts {
+		if a.Name == name {
+			return a
+		}
+	}
+	return api.Account{}
+}
+
+// stop ends the host's ncatd and its accounts in order.
+func (h *host) stop() {
+	h.t.Helper()
+	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.cmd.Wait(); err != nil {
+		h.t.Fatalf("host %s: %v", h.name, err)
+	}
 }
 
 func (h *host) online() {
@@ -209,6 +236,9 @@ func TestOneAccountTwoHosts(t *testing.T) {
 	}
 	if out = b.example("ncatd account take main --host-is-gone"); !strings.Contains(out, "belongs to host a") {
 		t.Fatalf("b took the account of a host that is alive:\n%s", out)
+	}
+	if out = b.example("ncatd account move main --to beijing2"); !strings.Contains(out, "runs on host a") {
+		t.Fatalf("b moved the account of a:\n%s", out)
 	}
 	a.kill()
 	if _, err := b.run("restart", "main"); err != nil {
