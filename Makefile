@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: vet-cross e2e-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
+.PHONY: vet-cross e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -119,6 +119,12 @@ soak-limits: ## accounts on the simulator without descriptors, processes, memory
 
 e2e-fleet: ## hosts, workers and a real NATS server, each killed in turn
 	$(GO) test -tags e2e_fleet -count=1 -p 1 -timeout 15m ./internal/fleet/... ./ncat/natsbot ./internal/e2e/fleet
+
+fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSAGES (50000), KILLS (50) of each kind, a host cut off for 60 s, MOVES (20) of an account
+	NCATD_MESSAGES=$(or $(MESSAGES),50000) NCATD_KILLS=$(or $(KILLS),50) NCATD_PARTITION=60 NCATD_MOVES=$(or $(MOVES),20) $(GO) test -tags e2e_fleet -count=1 -timeout 3h -v -run 'TestFleet|TestKills|TestTakeover|TestMoveKills' ./internal/e2e/fleet
+
+manifests: ## configs/kubernetes decoded strictly into the types of Kubernetes
+	cd tools && $(GO) test -count=1 ./kubernetes
 
 e2e-login: build ## every way to log in, on real terminals (needs tmux and zbarimg)
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,12 +49,7 @@ func (a *app) fleetStatus(ctx context.Context, asJSON, strict bool) error {
 	if err != nil {
 		return err
 	}
-	all := api.Status{}
-	silent := false
-	for _, h := range hosts {
-		all.Accounts = append(all.Accounts, h.Status.Accounts...)
-		silent = silent || h.Silent
-	}
+	silent := slices.ContainsFunc(hosts, func(h api.FleetHost) bool { return h.Silent })
 	if asJSON {
 		if err := a.out.json(hosts, false); err != nil {
 			return err
@@ -74,7 +70,25 @@ func (a *app) fleetStatus(ctx context.Context, asJSON, strict bool) error {
 	if silent {
 		return quiet(exitFailure)
 	}
-	return statusExit(all, strict)
+	return statusExit(api.Status{Accounts: ownAccounts(hosts)}, strict)
+}
+
+// ownAccounts returns the accounts of all hosts, but for those that run on another.
+func ownAccounts(hosts []api.FleetHost) (all []api.Account) {
+	online := map[int64]bool{}
+	for _, h := range hosts {
+		for _, acc := range h.Status.Accounts {
+			online[acc.UIN] = online[acc.UIN] || acc.State == api.StateOnline && !h.Silent
+		}
+	}
+	for _, h := range hosts {
+		for _, acc := range h.Status.Accounts {
+			if acc.Reason != "leased" || !online[acc.UIN] {
+				all = append(all, acc)
+			}
+		}
+	}
+	return all
 }
 
 func newFleet(a *app) *cobra.Command {

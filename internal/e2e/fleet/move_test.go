@@ -66,9 +66,7 @@ func TestMove(t *testing.T) {
 	if left, err := filepath.Glob(b.home.Join("incoming", "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if out, err := a.run("status", "--fleet"); err != nil {
-		t.Errorf("a fleet of which every account is online somewhere: %v\n%s", err, out)
-	}
+	await.True(t, 30*time.Second, "a fleet whose accounts are online each somewhere is well", func() bool { _, err := a.run("status", "--fleet"); return err == nil })
 	if out, err := b.run("account", "move", "bot7", "--to", "a"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
