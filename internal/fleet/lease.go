@@ -174,11 +174,10 @@ func (le *lease) keep(ctx context.Context, kv jetstream.KeyValue, uin onebot.Use
 		uctx, cancel := context.WithTimeout(ctx, leaseRenew)
 		rev, err := kv.Update(uctx, key(uin), le.owner.encode(), le.owner.revision)
 		cancel()
-		var refused *jetstream.APIError
 		switch {
 		case err == nil:
 			le.owner.revision, heard = rev, at
-		case errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+		case bus.Conflict(err):
 			// Our own write may have been taken in although its answer was lost.
 			e, err := kv.Get(ctx, key(uin))
 			if err != nil {

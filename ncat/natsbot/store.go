@@ -37,7 +37,6 @@ const (
 	keyPrefix  = "k"
 	maxTries   = 64
 	deletedFor = time.Hour // a key that was removed is forgotten after it
-	errWrong   = 10071     // JetStream: wrong last sequence
 )
 
 var errTooLarge = errors.New("key or value too large: keys have at most 512 bytes, values in a fleet 512 KiB")
@@ -91,8 +90,7 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 			return nil
 		}
 		err = tx.commit(seq)
-		var refused *jetstream.APIError
-		if err == nil || !errors.As(err, &refused) || refused.ErrorCode != errWrong {
+		if err == nil || !bus.Conflict(err) {
 			return err
 		}
 		select {

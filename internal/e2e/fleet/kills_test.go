@@ -134,7 +134,7 @@ func (r *rig) feed(prefix string, n int, pause time.Duration, more func() bool) 
 	for _, p := range r.phones {
 		wg.Go(func() {
 			for i := 0; i < n/len(r.phones) && more() && !r.t.Failed(); i++ {
-				r.say(p, rigGroups[i%len(rigGroups)], fmt.Sprintf("%s%d", prefix, i))
+				r.say(p, rigGroups[i%len(rigGroups)], fmt.Sprintf("%s-%s-%d", p.account, prefix, i)) // the workers share the count of each thing
 				if pause > 0 {
 					<-time.After(pause)
 				}

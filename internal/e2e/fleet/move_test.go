@@ -80,8 +80,8 @@ func TestMove(t *testing.T) {
 func TestMoveGoesBack(t *testing.T) {
 	s := natstest.Start(t, 1)
 	a := newHost(t, "a", s.URL(), bot7)
-	// Ports that b may not take: the account can never start there.
-	b := newHost(t, "b", s.URL(), "accounts:\n  - {name: other, uin: 3889001099}\n  - {name: there, uin: 3889001007, onebot: {port: 1}, webui: {port: 1}}\n")
+	// b may not use the ticket, and nobody scans there.
+	b := newHost(t, "b", s.URL(), "accounts:\n  - {name: other, uin: 3889001099}\n  - {name: there, uin: 3889001007, login: {order: [qr]}}\n")
 	a.start()
 	a.online()
 	a.stop()
@@ -117,7 +117,7 @@ func TestMoveKills(t *testing.T) {
 			from, to = b, a
 		}
 		victim := []string{"from", "to", "bus", "both"}[i%4]
-		after := time.Duration(rand.N(4000)) * time.Millisecond
+		after := time.Duration(rand.N(6000)) * time.Millisecond
 		done := make(chan string, 1)
 		go func() {
 			out, _ := from.run("account", "move", "bot7", "--to", to.name) // it may fail: a host is killed

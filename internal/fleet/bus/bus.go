@@ -145,6 +145,14 @@ func Connect(o Options) (*Bus, error) {
 	return &Bus{NC: nc, JS: js}, nil
 }
 
+// Conflict reports whether a write by compare-and-set was refused because another came
+// before it. Replicated streams say so by a code of their own.
+func Conflict(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) &&
+		(refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}
+
 // Close ends the connection.
 func (b *Bus) Close() { b.NC.Close() }
 

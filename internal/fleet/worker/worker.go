@@ -263,7 +263,7 @@ func (w *Worker) acquire(ctx context.Context, alive, owners jetstream.KeyValue, 
 	default:
 		_, err = owners.Update(ctx, w.ownerKey(p), []byte(w.o.Name), e.Revision())
 	}
-	if errors.Is(err, jetstream.ErrKeyExists) {
+	if bus.Conflict(err) {
 		return nil // another one was quicker
 	}
 	if err != nil {
