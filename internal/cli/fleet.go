@@ -152,7 +152,9 @@ func newDeadSettle(a *app, retry bool) *cobra.Command {
 	})
 }
 
-func newAccount(a *app) *cobra.Command { return a.group("account", "account", newAccountMove(a), newAccountTake(a)) }
+func newAccount(a *app) *cobra.Command {
+	return a.group("account", "account", newAccountMove(a), newAccountTake(a))
+}
 
 // phasePause is how often a move is looked at, and phaseErrors how often that may
 // fail in a row.
