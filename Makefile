@@ -86,8 +86,11 @@ bench-runtime: ## thirty chats, one with a slow handler: p99 of the others; memo
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
 	bin/bench $(BENCHFLAGS) runtime
 
-bench-script: ## CPU per event of a script that answers beside the Go handler (at most 3 times); what one whose filter does not match costs (at most 2 us)
+bench-script: ## CPU per event, from a frame on the link to the answer there, of a script beside the handler in Go (at most 3 times); of one whose filter does not match (at most 2 us); the same within the process
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/bench ./internal/bench
 	$(GO) test -run '^$$' -bench 'BenchmarkPing' -benchtime 20000x -count 3 ./internal/script
+	bin/bench $(BENCHFLAGS) scripts
 
 script-types: ## the declarations, the examples and the pages' pieces under tsc --strict (needs npm)
 	@mkdir -p bin/tsc

@@ -115,7 +115,7 @@ var rules = map[string]rule{
 	"internal/release":           {allow: []string{"internal/selfupgrade", "internal/cli", "internal/napcat/install", "configs"}, why: "it makes releases and is in none"},
 	"internal/doccheck":          {allow: none, why: "it reads text"},
 	"internal/e2e":               {allow: []string{"internal/e2e"}, why: "what tests wait and look with knows no product"},
-	"internal/bench":             {allow: []string{"ncat", "onebot"}, why: "the floor is measured without the daemon"},
+	"internal/bench":             {allow: []string{"internal/script", "ncat", "onebot"}, why: "the floor is measured without the daemon"},
 	"internal/bench/gateway":     {allow: []string{"internal/bot", "internal/gateway", "ncat", "onebot"}, why: "the gateway is measured behind a link, without the daemon"},
 	"internal/soak":              {allow: []string{"ncat", "onebot", "internal/bot/demo", "internal/control/api", "internal/control/client", "internal/home", "internal/proc", "internal/napcatsim"}, why: "it watches the daemon from outside"},
 	"internal/atomicfile":        {allow: none, third: []string{"github.com/google/renameio/v2", "github.com/gofrs/flock", "golang.org/x/sys"}, why: "a file is written by a leaf"},

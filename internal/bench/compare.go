@@ -79,8 +79,8 @@ func p99(r result) float64 { return r.p99 }
 // table prints what was measured of every bot.
 func table(bots []*bot) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "bot\tburst CPU/event\tx floor\tCPU/event at %d/s\tx floor\tp50\tp99\tx floor\tRSS\t\n", *rate)
 	base := bots[0]
+	fmt.Fprintf(w, "bot\tburst CPU/event\tx %[2]s\tCPU/event at %[1]d/s\tx %[2]s\tp50\tp99\tx %[2]s\tRSS\t\n", *rate, base.name)
 	for _, b := range bots {
 		fmt.Fprintf(w, "%s\t%.1f us\t%.2f\t%.1f us\t%.2f\t%.0f us\t%.0f us\t%.2f\t%.1f MiB\t\n", b.name,
 			median(b.burst, cpu), ratio(b.burst, base.burst, cpu),

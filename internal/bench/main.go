@@ -7,8 +7,10 @@
 //
 //	bench [flags] NAME=PROGRAM ...     measure the floor, one command, 200 of them, and the programs
 //	bench [flags] runtime              measure a slow handler among thirty chats, and the memory of -events events
+//	bench scripts                      measure a script beside a handler in Go
 //	bench floor URL                    be the floor
 //	bench commands N URL               be a bot with N commands, "ping" one of them
+//	bench scripted KIND URL            be a bot with a handler in Go, in a script, or both
 //
 // A program gets the endpoint's URL as its only argument. Two loads are run: a
 // closed loop that keeps -window messages outstanding until -n are answered,
@@ -39,6 +41,8 @@ const (
 	mostP99      = 1.3 // times the floor: p99 in the open loop
 	mostCommands = 1.3 // times one command: CPU per event of 200
 	mostOthers   = 1.1 // times the p99 without a slow handler in another chat
+	mostScript   = 3   // times the handler in Go: CPU per event of a script
+	mostFilter   = 2   // us for each event that a script's filter holds back
 	mostGrowth   = 25  // MiB that memory may grow by
 )
 
@@ -72,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return commands(ctx, n, args[2])
+	case len(args) == 3 && args[0] == "scripted":
+		return scripted(ctx, args[1], args[2])
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -80,6 +86,9 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 1 && args[0] == "runtime" {
 		bot := []string{self, "commands", "200"}
 		return errors.Join(slowHandler(ctx, bot), memory(ctx, bot))
+	}
+	if len(args) == 1 && args[0] == "scripts" {
+		return scripts(ctx, self)
 	}
 	return compare(ctx, self, args)
 }

@@ -223,10 +223,13 @@ func (m *machine) slice(j job) {
 	m.now = t
 	left := m.limits.CPU - t.spent
 	m.guard(left)
-	_, spent, err := m.eng.Enter(left, j.args...)
+	ended, spent, err := m.eng.Enter(left, j.args...)
 	m.unguard()
 	t.spent += spent
 	m.after(t, err)
+	if id := (arguments{ended}).int(0); err == nil && id > 0 {
+		m.settle(id, "", nil)
+	}
 	m.now = nil
 }
 
