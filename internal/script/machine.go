@@ -119,7 +119,7 @@ func (m *machine) start(ctx context.Context, module string) ([]spec, error) {
 }
 
 func (m *machine) run(module string, ready chan<- error) {
-	eng, err := newEngine(m.limits.Memory, preludeSource(), m.host)
+	eng, err := newEngine(m.limits.Memory, prelude, m.host)
 	if err != nil {
 		m.end(err)
 		ready <- err

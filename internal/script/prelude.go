@@ -3,6 +3,7 @@ package script
 import (
 	_ "embed"
 	"strings"
+	"sync"
 )
 
 //go:embed js/core.js
@@ -23,8 +24,11 @@ var testModuleJS string
 //go:embed js/module.js
 var moduleJS string
 
-// preludeSource is what runs in an engine before the plugin; its value is the
-// function through which Go enters.
-func preludeSource() string {
-	return strings.Join([]string{"(() => {\n\"use strict\";", coreJS, webJS, guardJS, "return entry;\n})()"}, "\n")
-}
+// prelude is what runs in an engine before the plugin; its value is the function
+// through which Go enters. testPrelude is that of tests.
+var (
+	prelude = sync.OnceValues(func() ([]byte, error) {
+		return compile(strings.Join([]string{"(() => {\n\"use strict\";", coreJS, webJS, guardJS, "return entry;\n})()"}, "\n"))
+	})
+	testPrelude = sync.OnceValues(func() ([]byte, error) { return compile(testJS) })
+)

@@ -127,7 +127,7 @@ type runner struct {
 }
 
 func (r *runner) open() (*quickEngine, error) {
-	eng, err := newEngine(DefaultMemory, testJS, r.host)
+	eng, err := newEngine(DefaultMemory, testPrelude, r.host)
 	if err != nil {
 		return nil, err
 	}
