@@ -3,6 +3,7 @@ package onebot
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -116,7 +117,8 @@ func (p *structPlan) add(t reflect.Type, index []int) {
 // fails only if data is no valid JSON.
 func decodeObject(data []byte, k keeper) error {
 	s := string(data)
-	ms, ok := jsonscan.Members(s, nil)
+	var buf [16]jsonscan.Member
+	ms, ok := jsonscan.Members(s, buf[:0])
 	if !ok && !jsonscan.Valid(s) {
 		return syntaxError(data)
 	}
@@ -142,7 +144,7 @@ func syntaxError(data []byte) error {
 func decodeMembers(ms []jsonscan.Member, v reflect.Value, depth int) {
 	decodeFields(ms, v, depth)
 	if c, ok := v.Addr().Interface().(completer); ok {
-		c.complete(ms, depth)
+		c.complete(slices.Clone(ms), depth) // few are completers: the others' members stay on the stack
 	}
 }
 

@@ -200,7 +200,7 @@ func (l *Link) event(frame []byte) {
 		l.fact(Fact{Kind: Offline, SelfID: e.SelfID, Message: e.Message})
 	}
 	if l.o.Event != nil {
-		l.o.Event(KindOf(e), frame)
+		l.o.Event(KindOf(e), bytes.Clone(frame))
 	}
 	if l.o.Each != nil {
 		l.o.Each(e, false)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/ncatd/ncatd/internal/jsonscan"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -324,7 +325,7 @@ func (c *Conn) answer(id uint64, frame []byte, r *reply) bool {
 		p.answer, p.parts = frame, *r
 	} else {
 		p.answer = append(p.answer[:0], frame...)
-		_, p.parts = classify(p.answer)
+		p.parts = r.in(p.answer, frame)
 	}
 	p.done <- struct{}{}
 	return true
@@ -357,14 +358,14 @@ func (r *reply) finish(action string, frame []byte, result any) error {
 	if result == nil || len(r.data) == 0 || string(r.data) == "null" {
 		return nil
 	}
-	if raw, ok := result.(*json.RawMessage); ok && json.Valid(r.data) {
+	if raw, ok := result.(*json.RawMessage); ok {
 		if *raw = r.data; len(frame) <= maxKept {
 			*raw = bytes.Clone(r.data)
 		}
 		return nil
 	}
 	var err error
-	if u, ok := result.(json.Unmarshaler); ok && json.Valid(r.data) {
+	if u, ok := result.(json.Unmarshaler); ok {
 		err = u.UnmarshalJSON(r.data) // what Unmarshal would do, without its search for it
 	} else {
 		err = json.Unmarshal(r.data, result)
@@ -457,12 +458,12 @@ func (c *Conn) tooLarge(tail []byte, size int) {
 	if i < 0 {
 		return
 	}
-	i = space(tail, i+len(key))
-	end := skipValue(tail, i)
+	tail = bytes.TrimLeft(tail[i+len(key):], " \t\r\n")
+	end := jsonscan.Prefix(tail)
 	if end < 0 {
 		return
 	}
-	id, ok := echoID(tail[i:end])
+	id, ok := echoID(tail[:end])
 	if !ok {
 		return
 	}

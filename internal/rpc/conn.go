@@ -49,9 +49,9 @@ type Options struct {
 	Token string
 	// Header is sent with the upgrade request.
 	Header http.Header
-	// Event gets every event frame in the order they came, one at a time. It
-	// owns frame. It must return soon: until then nothing is read, no answer is
-	// matched and no ping is answered. Nil drops events.
+	// Event gets every event frame in the order they came, one at a time. frame
+	// is valid until it returns, which must be soon: until then nothing is read,
+	// no answer is matched and no ping is answered. Nil drops events.
 	Event func(frame []byte)
 	// Idle is called whenever all that was read has been handled and the next
 	// frame must be waited for: the moment to send on what was gathered. It must
@@ -321,12 +321,8 @@ func (c *Conn) handle(frame []byte) error {
 	switch k {
 	case eventFrame:
 		c.events.Add(1)
-		own := frame
-		if len(frame) <= maxKept {
-			own = make([]byte, len(frame))
-			copy(own, frame)
-		}
-		c.o.Event(own)
+		c.wire.handed++
+		c.o.Event(frame)
 	case answer:
 		if id, ok := echoID(r.echo); ok && c.answer(id, frame, &r) {
 			return nil

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,7 +190,7 @@ func TestGarbageIsCountedAndSurvived(t *testing.T) {
 	}
 }
 
-func TestEventsKeepTheirOrderAndOwnership(t *testing.T) {
+func TestEventsKeepTheirOrder(t *testing.T) {
 	const n = 5000
 	url := endpoint(t, func(ctx context.Context, p *peer) {
 		for i := range n {
@@ -200,7 +201,7 @@ func TestEventsKeepTheirOrderAndOwnership(t *testing.T) {
 	var frames [][]byte
 	full := make(chan struct{})
 	dial(t, url, rpc.Options{Event: func(f []byte) {
-		if frames = append(frames, f); len(frames) == n {
+		if frames = append(frames, bytes.Clone(f)); len(frames) == n {
 			close(full)
 		}
 	}})

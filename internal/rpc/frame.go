@@ -3,6 +3,8 @@ package rpc
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
 // kind says what a frame is.
@@ -26,6 +28,18 @@ type reply struct {
 	odd     string // which of status and retcode is of a wrong type
 }
 
+// in returns r with its slices in b, a copy of the frame that they are slices of.
+func (r *reply) in(b, frame []byte) reply {
+	moved := *r
+	for _, s := range []*[]byte{&moved.status, &moved.data, &moved.message, &moved.wording, &moved.echo} {
+		if *s != nil {
+			at := cap(frame) - cap(*s)
+			*s = b[at : at+len(*s)]
+		}
+	}
+	return moved
+}
+
 // refused reports whether the answer says that the action failed. "async" is
 // OneBot's word for accepted and on its way.
 func (r *reply) refused() bool {
@@ -43,8 +57,8 @@ func (r *reply) refused() bool {
 // no scan here: what they hold is the decoder's business.
 var eventStarts = [][]byte{[]byte(`{"self_id":`), []byte(`{"time":`), []byte(`{"post_type":`)}
 
-// classify tells events from answers and takes an answer apart. It looks at the
-// top level only and does not validate what is nested deeper.
+// classify tells events from answers and takes an answer apart, which is valid
+// JSON then.
 func classify(frame []byte) (kind, reply) {
 	for _, s := range eventStarts {
 		if bytes.HasPrefix(frame, s) && frame[len(frame)-1] == '}' {
@@ -53,7 +67,7 @@ func classify(frame []byte) (kind, reply) {
 	}
 	var r reply
 	k := garbage
-	ok := topLevel(frame, func(key, val []byte) {
+	ok := jsonscan.Fields(frame, func(key, val []byte) {
 		switch string(key) {
 		case "post_type":
 			k = eventFrame
@@ -91,118 +105,6 @@ func classify(frame []byte) (kind, reply) {
 		return garbage, reply{}
 	}
 	return k, r
-}
-
-// topLevel calls f with every key (without quotes, escapes left as they are)
-// and value of the JSON object in b and reports whether b is one object and
-// nothing else. Nested values are skipped by their brackets and quotes alone.
-func topLevel(b []byte, f func(key, val []byte)) bool {
-	i := space(b, 0)
-	if i >= len(b) || b[i] != '{' {
-		return false
-	}
-	i = space(b, i+1)
-	if i < len(b) && b[i] == '}' {
-		return space(b, i+1) == len(b)
-	}
-	for {
-		if i >= len(b) || b[i] != '"' {
-			return false
-		}
-		end := skipString(b, i)
-		if end < 0 {
-			return false
-		}
-		key := b[i+1 : end-1]
-		i = space(b, end)
-		if i >= len(b) || b[i] != ':' {
-			return false
-		}
-		i = space(b, i+1)
-		end = skipValue(b, i)
-		if end < 0 {
-			return false
-		}
-		f(key, b[i:end])
-		i = space(b, end)
-		if i >= len(b) {
-			return false
-		}
-		switch b[i] {
-		case ',':
-			i = space(b, i+1)
-		case '}':
-			return space(b, i+1) == len(b)
-		default:
-			return false
-		}
-	}
-}
-
-func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
-		i++
-	}
-	return i
-}
-
-// skipString returns the index after the string that starts at b[i], or -1.
-func skipString(b []byte, i int) int {
-	i++
-	for {
-		n := bytes.IndexByte(b[i:], '"')
-		if n < 0 {
-			return -1
-		}
-		j := i + n
-		slashes := 0
-		for k := j - 1; k >= i && b[k] == '\\'; k-- {
-			slashes++
-		}
-		i = j + 1
-		if slashes%2 == 0 {
-			return i
-		}
-	}
-}
-
-// skipValue returns the index after the value that starts at b[i], or -1.
-func skipValue(b []byte, i int) int {
-	if i >= len(b) {
-		return -1
-	}
-	switch b[i] {
-	case '"':
-		return skipString(b, i)
-	case '{', '[':
-		depth := 0
-		for i < len(b) {
-			switch b[i] {
-			case '"':
-				if i = skipString(b, i); i < 0 {
-					return -1
-				}
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				depth--
-				if depth == 0 {
-					return i + 1
-				}
-			}
-			i++
-		}
-		return -1
-	}
-	start := i
-	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] != ']' && b[i] > ' ' {
-		i++
-	}
-	if i == start {
-		return -1
-	}
-	return i
 }
 
 // number reads a JSON integer.

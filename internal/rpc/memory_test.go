@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,7 +45,7 @@ func TestFramesOfEverySizeStayWhole(t *testing.T) {
 	var events [][]byte
 	arrived := make(chan struct{}, len(sizes))
 	c, _ := dial(t, url, rpc.Options{Event: func(f []byte) {
-		events = append(events, f)
+		events = append(events, bytes.Clone(f))
 		arrived <- struct{}{}
 	}})
 	var answers []json.RawMessage

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/jsonscan"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -44,7 +45,7 @@ func (r *reply) isPacket() bool {
 		return false
 	}
 	packet := false
-	topLevel(r.data, func(key, val []byte) {
+	jsonscan.Fields(r.data, func(key, val []byte) {
 		if string(key) == "type" {
 			packet = string(val) == `"stream"`
 		}

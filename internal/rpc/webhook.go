@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/jsonscan"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -24,7 +25,7 @@ type Webhook struct {
 	// Secret is the token configured in NapCat, with which it signs; empty
 	// accepts everything.
 	Secret string
-	// Event gets each event; it owns frame and must return soon.
+	// Event gets each event; frame is valid until it returns, which must be soon.
 	Event func(self onebot.UserID, frame []byte)
 	// MaxFrame is the largest event accepted; 0: 64 MiB.
 	MaxFrame int64
@@ -156,7 +157,7 @@ func (h *Webhook) body(w http.ResponseWriter, r *http.Request) (_ []byte, status
 // may have come before and been forgotten.
 func (h *Webhook) freshLocked(sum [sha1.Size]byte, body []byte, now time.Time) (fresh, old bool) {
 	var at int64
-	topLevel(body, func(key, val []byte) {
+	jsonscan.Fields(body, func(key, val []byte) {
 		if string(key) == "time" {
 			at, _ = number(val)
 		}

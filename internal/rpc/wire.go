@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"net"
+	"runtime"
 	"sync"
 )
 
@@ -21,7 +22,9 @@ const (
 // written while others are on their way, or while the reader is busy with what it
 // has read, leave in one call. Nothing is held back for more to come: a frame
 // leaves at once if the reader is blocked, else when the reader is through with
-// what it has read, before it asks the system for more.
+// what it has read, before it asks the system for more. After the reader handed on
+// several events at once the first writer lets the goroutines run that are about to
+// answer the others, and sends for all.
 //
 // Read is for one goroutine at a time; the rest is safe for concurrent use.
 type wire struct {
@@ -31,6 +34,7 @@ type wire struct {
 
 	in         []byte // in[head:tail] was read from the system and not yet by the reader
 	head, tail int
+	handed     int // events that the reader handed on since it last read
 
 	flushers sync.WaitGroup // what waits for the peer to read
 
@@ -40,6 +44,8 @@ type wire struct {
 	spare  []byte     // memory for the next out, or nil
 	busy   bool       // the reader handles what it has read, and will flush
 	held   int        // hold without release
+	coming int        // frames that the events last handed on may still bring
+	yields bool       // a writer lets others run, and will flush
 	flying bool       // something is being written, whose writer goes on with out
 	err    error      // why nothing can be written any more
 }
@@ -83,6 +89,7 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) pause() {
 	w.mu.Lock()
 	w.busy = false
+	w.coming, w.handed = w.handed, 0
 	w.flushLocked()
 	w.mu.Unlock()
 }
@@ -105,11 +112,22 @@ func (w *wire) hold() {
 
 func (w *wire) release() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.held--
-	if !w.busy {
-		w.flushLocked()
+	if w.busy {
+		return
 	}
-	w.mu.Unlock()
+	if w.coming--; w.coming > 0 {
+		if w.yields {
+			return
+		}
+		w.yields = true
+		w.mu.Unlock()
+		runtime.Gosched()
+		w.mu.Lock()
+		w.yields = false
+	}
+	w.flushLocked()
 }
 
 // Write implements [net.Conn]. A nil error says that p was taken, not that it
