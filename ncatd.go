@@ -23,6 +23,7 @@ import (
 	_ "time/tzdata" // schedules name time zones, and a container may have none
 
 	"github.com/ncatd/ncatd/internal/bot/store"
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/internal/cli"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/daemon"
@@ -54,6 +55,12 @@ func Run(b *ncat.Bot, args []string) int {
 	return cli.Run(context.Background(), args, cli.Deps{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: env,
 		Version: Version(), Commit: commit,
+		Plugins: func() map[string]any {
+			if b == nil {
+				return nil
+			}
+			return botlink.Of(b).PluginDefaults()
+		},
 		StartDaemon: func(ctx context.Context, o cli.DaemonOptions) error {
 			return daemon.Run(ctx, daemon.Options{
 				Home: o.Home, Scripts: o.Scripts, ConfigPath: o.ConfigPath, Config: o.Config, LoadConfig: o.LoadConfig, Secrets: o.Secrets,

@@ -187,6 +187,21 @@ func (r botRuntime) ReloadPlugin(id string, set, reset func()) error {
 	return err
 }
 
+func (r botRuntime) PluginDefaults() map[string]any {
+	l := &r.b.core.life
+	l.mu.Lock()
+	slots := slices.Clone(l.slots)
+	l.mu.Unlock()
+	out := map[string]any{}
+	for _, s := range slots {
+		out[s.p.ID()] = nil
+		if c, ok := s.p.(PluginConfigurer); ok {
+			out[s.p.ID()] = c.Defaults()
+		}
+	}
+	return out
+}
+
 func (r botRuntime) ChoosePlugins(enabled func(id string) bool) {
 	l := &r.b.core.life
 	l.mu.Lock()

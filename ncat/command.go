@@ -104,6 +104,7 @@ type commandSettings struct {
 	english  atomic.Bool
 	noHelp   atomic.Bool
 	noPerm   atomic.Bool
+	editor   ConfigEditor // set before the bot runs
 }
 
 func (c *commandSettings) init() { c.setPrefixes([]string{"/"}) }

@@ -1,6 +1,7 @@
 package ncat
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,12 +65,15 @@ func (r *registry) indexLocked() commandIndex {
 		}
 		ix.add(reg.cmd, r.bindLocked(reg))
 	}
-	if ix.root.under["perm"] == nil { // built-in commands give way to others
-		for _, reg := range r.builtins {
+	taken := maps.Clone(ix.root.under)
+	for _, reg := range r.builtins { // they give way to others
+		if taken[reg.cmd.path[0]] == nil {
 			ix.add(reg.cmd, r.bindLocked(reg))
 		}
-		if perm := ix.root.under["perm"]; perm != nil && ix.root.under["权限"] == nil {
-			ix.root.under["权限"] = perm
+	}
+	for name, chinese := range map[string]string{"perm": "权限", "cfg": "设置"} {
+		if n := ix.root.under[name]; n != nil && taken[name] == nil && taken[chinese] == nil {
+			ix.root.under[chinese] = n
 		}
 	}
 	helper := &registration{owner: r.self, name: "command help", cmd: &command{path: []string{"help"}}}

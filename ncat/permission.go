@@ -35,7 +35,7 @@ func WithAdmins(ids ...onebot.UserID) Option {
 			m[id] = true
 		}
 		c.perms.admins.Store(&m)
-		c.registry.setBuiltins(len(m) > 0 && !c.commands.noPerm.Load())
+		c.registry.setBuiltins(len(m) > 0 && !c.commands.noPerm.Load(), c.commands.editor)
 	}
 }
 

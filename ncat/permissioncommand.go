@@ -29,12 +29,12 @@ import (
 func WithoutPermissionCommands() Option {
 	return func(c *core) {
 		c.commands.noPerm.Store(true)
-		c.registry.setBuiltins(false)
+		c.registry.setBuiltins(false, nil)
 	}
 }
 
 // setBuiltins puts the built-in commands in or takes them out.
-func (r *registry) setBuiltins(on bool) {
+func (r *registry) setBuiltins(on bool, editor ConfigEditor) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -42,6 +42,9 @@ func (r *registry) setBuiltins(on bool) {
 		return
 	case on:
 		r.builtins = permissionCommands(r.self)
+		if editor != nil {
+			r.builtins = append(r.builtins, configCommands(r.self)...)
+		}
 		r.pickLocked()
 	default:
 		r.builtins = nil
@@ -79,32 +82,36 @@ type permList struct {
 
 func permissionCommands(o *owner) []*registration {
 	return []*registration{
-		builtin(o, "list", "查看", permissionList),
-		builtin(o, "roles", "角色", permissionRoles),
-		builtin(o, "grant", "授予", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permGrant) error {
+		builtin(o, "perm list", "查看", permissionList),
+		builtin(o, "perm roles", "角色", permissionRoles),
+		builtin(o, "perm grant", "授予", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permGrant) error {
 			return permissionChange(ctx, b, m, "grant", "grant", true, a.What, a.permScope)
 		}),
-		builtin(o, "revoke", "收回", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permGrant) error {
+		builtin(o, "perm revoke", "收回", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permGrant) error {
 			return permissionChange(ctx, b, m, "revoke", "grant", false, a.What, a.permScope)
 		}),
-		builtin(o, "deny", "禁用", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permDeny) error {
+		builtin(o, "perm deny", "禁用", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permDeny) error {
 			return permissionChange(ctx, b, m, "deny", "deny", true, a.What, a.permScope)
 		}),
-		builtin(o, "allow", "解禁", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permDeny) error {
+		builtin(o, "perm allow", "解禁", func(ctx context.Context, b *Bot, m onebot.MessageEvent, a permDeny) error {
 			return permissionChange(ctx, b, m, "allow", "deny", false, a.What, a.permScope)
 		}),
 	}
 }
 
-// builtin returns one of the commands under perm, for admins.
+// builtin returns a command of ncat itself, for admins. Its help is the text of its
+// name with dots.
 func builtin[A any](o *owner, name, chinese string, h func(ctx context.Context, b *Bot, m onebot.MessageEvent, a A) error) *registration {
 	spec, err := specOf(reflect.TypeFor[A]())
 	if err != nil {
-		panic(fmt.Sprintf("ncat: command perm %s: %v", name, err))
+		panic(fmt.Sprintf("ncat: command %s: %v", name, err))
 	}
-	reg := newCommand(o, "perm "+name, spec, func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error {
+	reg := newCommand(o, name, spec, func(ctx context.Context, b *Bot, m onebot.MessageEvent, args reflect.Value) error {
 		return h(ctx, b, m, args.Interface().(A))
-	}, []HandlerOption{Need(RoleAdmin), Help("perm." + name), Alias(chinese)})
+	}, []HandlerOption{Need(RoleAdmin), Help(strings.ReplaceAll(name, " ", "."))})
+	if chinese != "" {
+		reg.configure([]HandlerOption{Alias(chinese)})
+	}
 	reg.cmd.builtin = true
 	return reg
 }

@@ -56,6 +56,15 @@ type PluginReloader interface {
 	Reload(ctx context.Context, h *Host) error
 }
 
+// PluginConfigurer is a plugin that says what can be set of it. `ncatd config`
+// then knows its keys, their types and defaults while the bot does not run.
+type PluginConfigurer interface {
+	Plugin
+	// Defaults returns a pointer to a new struct, of the type that Setup has
+	// [Bot.Config] decode, with what counts for keys that nobody sets.
+	Defaults() any
+}
+
 // PluginDepender is a plugin that needs others.
 type PluginDepender interface {
 	Plugin

@@ -45,6 +45,7 @@ type example struct {
 type scene struct {
 	options  napcatsim.Options
 	noConfig bool
+	bot      bool // a program lies in the folder mybot
 	examples []example
 }
 
@@ -130,9 +131,13 @@ var scenes = map[string]scene{
 		{line: "+ ncatd start -d"},
 		{line: "+ ncatd stop"},
 	}},
-	"in the foreground": {options: napcatsim.Options{ScanAfter: &scanSoon}, examples: []example{
+	"in the foreground": {bot: true, options: napcatsim.Options{ScanAfter: &scanSoon}, examples: []example{
 		{line: "ncatd start", shows: regexp.MustCompile(`online as`)},
 		{line: "ncatd start --sim", shows: regexp.MustCompile(`online as`)},
+		{line: "ncatd dev", shows: regexp.MustCompile(`online as`)},
+		{line: "+ mkdir scripts"},
+		{line: "ncatd dev ./scripts --sim", shows: regexp.MustCompile(`online as`)},
+		{line: "ncatd dev ./mybot --sim", shows: regexp.MustCompile(`online as`)},
 	}},
 	"without a daemon": {options: napcatsim.Options{ScanAfter: &scanSoon}, examples: slices.Concat(
 		plain("ncatd install", "ncatd install --mirror https://ghfast.top/",
@@ -321,6 +326,10 @@ log: {level: info}
 				t.Fatal(err)
 			}
 		}
+	}
+	if s.bot {
+		writeBot(t, filepath.Join(p.work, "mybot"))
+		p.env = append(p.env, goEnv(t)...)
 	}
 	for _, e := range s.examples {
 		began := time.Now()

@@ -25,6 +25,9 @@ type Runtime[B any] interface {
 	// ChoosePlugins sets which plugins run as long as nobody switched them in the
 	// chat or by the control API; before it all do.
 	ChoosePlugins(enabled func(id string) bool)
+	// PluginDefaults returns, by the ids of the bot's plugins, a pointer to the struct
+	// of each that says what can be set of it, and nil for the others.
+	PluginDefaults() map[string]any
 	// ReloadPlugin tells a plugin that its section of the configuration changed. set
 	// is called to bring the new section into force, reset to take it back if the
 	// plugin does not want it, which the error says; then it goes on as it was. It does

@@ -5,6 +5,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -18,5 +19,5 @@ func (a *app) execAgain() error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("begin anew: %w", syscall.Exec(exe, os.Args, a.Env))
+	return fmt.Errorf("begin anew: %w", syscall.Exec(exe, os.Args, append(slices.Clone(a.Env), againEnv+"=1")))
 }

@@ -39,6 +39,8 @@ type Deps struct {
 	Version string
 	// Commit is what it was built from; empty: what the compiler noted.
 	Commit string
+	// Plugins returns what can be set of the plugins that are linked in; nil: none are.
+	Plugins func() map[string]any
 	// StartDaemon runs the daemon until ctx ends or its Stop is asked for, and
 	// returns nil after an orderly stop.
 	StartDaemon func(ctx context.Context, o DaemonOptions) error
@@ -84,7 +86,7 @@ type DaemonOptions struct {
 // command lives in the file of its name.
 var commands = []func(*app) *cobra.Command{
 	newInit,
-	newStart, newStop, newRestart, newReload, newStatus, newLogs,
+	newStart, newDev, newStop, newRestart, newReload, newStatus, newLogs,
 	newLogin, newLogout, newConsole,
 	newCall, newSend, newEvents,
 	newInstall, newUpgrade, newRollback, newVersions, newUninstall, newImport, newDoctor,

@@ -63,6 +63,9 @@ func newConfigCheck(a *app) *cobra.Command {
 		var warnings []config.Warning
 		if err == nil {
 			warnings = config.Warnings(path, cfg)
+			if problems := a.linked().Check(path, cfg); len(problems) > 0 {
+				ce = &config.Error{Problems: problems}
+			}
 		}
 		if asJSON {
 			return a.checkJSON(path, ce, warnings)
@@ -160,7 +163,7 @@ func newConfigGet(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		v, err := config.Get(cfg, args[0])
+		v, err := a.configValue(cfg, args[0])
 		if err != nil {
 			return err
 		}
@@ -172,6 +175,22 @@ func newConfigGet(a *app) *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	c.ValidArgsFunction = a.completeKeys
 	return c
+}
+
+// linked returns what can be set of the plugins of this program.
+func (a *app) linked() config.Plugins {
+	if a.Plugins == nil {
+		return nil
+	}
+	return a.Plugins()
+}
+
+// configValue returns the value of a key, of a plugin's too.
+func (a *app) configValue(cfg *config.Config, key string) (any, error) {
+	if config.IsPluginKey(key) {
+		return a.linked().Get(cfg, key)
+	}
+	return config.Get(cfg, key)
 }
 
 // printValue prints a scalar bare, a list one item a line, all else as YAML.
@@ -204,7 +223,11 @@ func newConfigSet(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		v, err := config.SetFile(path, args[0], args[1])
+		set := config.SetFile
+		if config.IsPluginKey(args[0]) {
+			set = a.linked().SetFile
+		}
+		v, err := set(path, args[0], args[1])
 		var ce *config.Error
 		switch {
 		case errors.As(err, &ce):
@@ -266,6 +289,13 @@ func (a *app) completeKeys(c *cobra.Command, args []string, _ string) ([]string,
 				keys = append(keys, k)
 			}
 		}
+	}
+	for _, k := range a.linked().Keys() {
+		text := fmt.Sprint(k.Default)
+		if text == "" {
+			text = `""`
+		}
+		keys = append(keys, k.Key+"\t"+printable(text))
 	}
 	return keys, cobra.ShellCompDirectiveNoFileComp
 }

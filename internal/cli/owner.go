@@ -164,7 +164,7 @@ func (a *app) homeOf(c *cobra.Command) (home.Dir, error) {
 	switch {
 	case sim:
 		return home.Find("", a.getenv, simHome)
-	case slices.Contains([]string{"start", "init"}, commandName(c)):
+	case slices.Contains([]string{"start", "init", "dev"}, commandName(c)):
 		return a.home()
 	}
 	return a.daemonHome()

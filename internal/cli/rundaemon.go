@@ -91,7 +91,7 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 	again, beginAgain := r.beginAgain()
 	g.Go(func() error {
 		err := a.StartDaemon(dctx, DaemonOptions{
-			Home: r.home, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
+			Home: r.home, Scripts: r.scripts, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
 			Version: a.Version, Log: log, LogLevel: level, LogLost: lost, Only: r.only,
 			Ready: func() { close(ready) }, Again: beginAgain, Left: leftVersion(), Reload: reload, Dump: dump,
 		})

@@ -21,6 +21,10 @@ import (
 // stranger that it ended or is there.
 const selfPoll = 50 * time.Millisecond
 
+// selfGone is for how long a process must look gone: one that becomes another
+// program looks so while its first thread ends before the one that calls exec.
+const selfGone = time.Second
+
 // runningDaemon is a daemon as it was before its program changed.
 type runningDaemon struct {
 	socket  string
@@ -122,13 +126,18 @@ func (a *app) awaitAgain(ctx context.Context, cl *client.Client, d *runningDaemo
 	tick := time.NewTicker(selfPoll)
 	defer tick.Stop()
 	why := a.t("self.why_silent")
+	var gone time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return why
 		case <-tick.C:
 		}
-		if !proc.Alive(d.id) {
+		if proc.Alive(d.id) {
+			gone = time.Time{}
+		} else if gone.IsZero() {
+			gone = time.Now()
+		} else if time.Since(gone) > selfGone {
 			return a.t("self.why_ended")
 		}
 		st, err := cl.Status(ctx)

@@ -30,6 +30,10 @@ import (
 // is ready.
 const readyEnv = "NCATD_DETACHED"
 
+// againEnv is set for a program that took another's place in its process: what
+// that one packed and said is there.
+const againEnv = "NCATD_AGAIN"
+
 // detachedLog is the file in the home's logs that takes what a detached daemon
 // prints.
 const detachedLog = "start.out"
@@ -44,6 +48,7 @@ type startOptions struct {
 	scanAfter napcatsim.Duration
 	yes       bool
 	wait      time.Duration
+	scripts   string // the folder of scripts; "" for the home's
 }
 
 func newStart(a *app) *cobra.Command {
@@ -80,8 +85,8 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 	if err != nil {
 		return err
 	}
-	scripts := ""
-	if o.sim && a.homeFlag == "" && a.getenv("NCATD_HOME") == "" {
+	scripts := o.scripts
+	if scripts == "" && o.sim && a.homeFlag == "" && a.getenv("NCATD_HOME") == "" {
 		own, err := a.home() // a simulation plays the scripts of the real home
 		if err != nil {
 			return err
@@ -95,7 +100,10 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 		home: h, again: true, scripts: scripts,
 		load: func() (*config.Config, error) { return a.loadConfig(a.configPath(h), extra) },
 		prepare: func(cfg *config.Config) error {
-			if o.sim {
+			switch {
+			case o.sim && a.getenv(againEnv) != "":
+				return nil
+			case o.sim:
 				return a.prepareSim(h, cfg, o, stagesShown)
 			}
 			return a.consent(ctx, h, cfg, o)
@@ -107,7 +115,7 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 			if !stagesShown {
 				return nil
 			}
-			p := &stages{a: a, began: began, sim: o.sim, foreground: true}
+			p := &stages{a: a, began: began, sim: o.sim, foreground: true, tried: a.getenv(againEnv) != ""}
 			_ = p.follow(dctx, cl, func() error { return nil }) // it ends with the daemon, whose error counts
 			if c := context.Cause(ctx); c == errInterrupted || c == errTerminated {
 				a.out.say("%s", a.t("start.stopping"))

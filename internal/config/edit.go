@@ -19,6 +19,12 @@ var ErrEdit = errors.New("the place cannot be edited; change the file by hand")
 // file atomically; a file that does not exist is made (0600). It returns the
 // value as it is in force afterwards.
 func SetFile(path, key, value string) (any, error) {
+	return editFile(path, func(src []byte) ([]byte, error) { return Set(path, src, key, value) }, func(c *Config) (any, error) { return Get(c, key) })
+}
+
+// editFile replaces the file by what edit makes of it, and returns what get finds
+// in it then.
+func editFile(path string, edit func(src []byte) ([]byte, error), get func(*Config) (any, error)) (any, error) {
 	var out any
 	err := withFileLock(path, func() error {
 		src, err := readBounded(path)
@@ -29,7 +35,7 @@ func SetFile(path, key, value string) (any, error) {
 		if fi, err := os.Stat(path); err == nil {
 			mode = fi.Mode().Perm()
 		}
-		edited, err := Set(path, src, key, value)
+		edited, err := edit(src)
 		if err != nil {
 			return err
 		}
@@ -42,7 +48,7 @@ func SetFile(path, key, value string) (any, error) {
 		if err != nil {
 			return err
 		}
-		out, err = Get(c, key)
+		out, err = get(c)
 		return err
 	})
 	return out, err
@@ -62,11 +68,8 @@ func AdoptUIN(path, account string, uin int64) error {
 func Set(name string, src []byte, key, value string) ([]byte, error) {
 	before := Default()
 	d := newDecoder(name)
-	d.document(src, before)
-	for _, p := range d.problems {
-		if p.Code == "syntax" || p.Code == "tab" || p.Code == "wide_colon" || p.Code == "wide_char" || p.Code == "several_docs" || p.Code == "gbk" || p.Code == "utf16" || p.Code == "not_utf8" || p.Code == "zeroed" || p.Code == "not_mapping" || p.Code == "too_large" {
-			return nil, &Error{Problems: d.problems}
-		}
+	if err := d.editable(src, before); err != nil {
+		return nil, err
 	}
 	want := Default()
 	w := newDecoder(name)
@@ -87,6 +90,12 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return replace(name, src, path, text, len(d.problems), func(after *Config) bool { return reflect.DeepEqual(after, want) })
+}
+
+// replace returns src with the value at path replaced by text, in the first of the
+// ways after which the config is as it was meant and has no more problems.
+func replace(name string, src []byte, path []string, text string, problems int, meant func(after *Config) bool) ([]byte, error) {
 	for _, edit := range []func([]byte, []string, string) ([]byte, error){editBytes, editNodes} {
 		out, err := edit(src, path, text)
 		if err != nil {
@@ -95,7 +104,7 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 		after := Default()
 		c := newDecoder(name)
 		c.document(out, after)
-		if !reflect.DeepEqual(after, want) || len(c.problems) > len(d.problems) {
+		if !meant(after) || len(c.problems) > problems {
 			continue // not what was meant: try the other way
 		}
 		if _, err := Parse(name, out); err != nil {
@@ -104,6 +113,17 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 		return out, nil
 	}
 	return nil, ErrEdit
+}
+
+// editable decodes src and refuses one that cannot be edited in place.
+func (d *decoder) editable(src []byte, into *Config) error {
+	d.document(src, into)
+	for _, p := range d.problems {
+		if p.Code == "syntax" || p.Code == "tab" || p.Code == "wide_colon" || p.Code == "wide_char" || p.Code == "several_docs" || p.Code == "gbk" || p.Code == "utf16" || p.Code == "not_utf8" || p.Code == "zeroed" || p.Code == "not_mapping" || p.Code == "too_large" {
+			return &Error{Problems: d.problems}
+		}
+	}
+	return nil
 }
 
 // Get returns the value of one key, secrets as ***.

@@ -109,17 +109,7 @@ func plainMap(m map[string]any, t reflect.Type, key string) (any, error) {
 	if t.Kind() != reflect.Struct {
 		return m, nil
 	}
-	fields := map[string]reflect.StructField{}
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" || !f.IsExported() || f.Anonymous && name == "" {
-			continue
-		}
-		if name == "" {
-			name = f.Name
-		}
-		fields[strings.ToLower(name)] = f
-	}
+	fields := sectionFields(t)
 	for k, in := range m {
 		f, ok := fields[strings.ToLower(k)]
 		if !ok {
@@ -131,4 +121,20 @@ func plainMap(m map[string]any, t reflect.Type, key string) (any, error) {
 		}
 	}
 	return out, nil
+}
+
+// sectionFields returns the fields of a plugin's struct by their keys in lower case.
+func sectionFields(t reflect.Type) map[string]reflect.StructField {
+	fields := map[string]reflect.StructField{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || !f.IsExported() || f.Anonymous && name == "" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		fields[strings.ToLower(name)] = f
+	}
+	return fields
 }

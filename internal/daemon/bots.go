@@ -64,6 +64,9 @@ func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
 		}),
 		ncat.WithPluginConfig(func(id string, into any) error { return b.sections.decode(id, into) }))
+	if d.o.LoadConfig != nil {
+		botlink.Apply(b.bot, ncat.WithConfigEditor(configEditor{d}))
+	}
 	botlink.Of(b.bot).ChoosePlugins(func(id string) bool { return chosen(c.Plugins, id) })
 	b.live(c)
 	b.scripts = b.newScripts()

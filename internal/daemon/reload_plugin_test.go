@@ -3,7 +3,10 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,4 +98,45 @@ func TestReloadReachesPlugins(t *testing.T) {
 	if state, why := status(); state != ncat.PluginRunning || why != "" {
 		t.Errorf("after a good section: %s %q", state, why)
 	}
+}
+
+// TestConfigInChat: what an admin sets in the chat stands in the file and reaches
+// the plugin at once; what the plugin does not take stands nowhere.
+func TestConfigInChat(t *testing.T) {
+	c := config.Default()
+	d, end := asStarted(t, t.TempDir(), c, slog.DiscardHandler)
+	defer end()
+	d.o.ConfigPath = filepath.Join(t.TempDir(), "ncatd.yaml")
+	d.o.LoadConfig = func() (*config.Config, error) { return config.Load(d.o.ConfigPath, nil, nil) }
+	got := make(chan time.Duration, 8)
+	if err := d.bots.bot.InsertPlugin(t.Context(), asking{d, got}); err != nil {
+		t.Fatal(err)
+	}
+	if v := <-got; v != 0 {
+		t.Errorf("set up with %v", v)
+	}
+	e := configEditor{d}
+	if v, err := e.SetPluginValue(t.Context(), "asking", "every", "45s"); err != nil || v != "45s" || <-got != 45*time.Second {
+		t.Errorf("set: %q, %v", v, err)
+	}
+	if v, err := e.PluginValue(t.Context(), "asking", ""); err != nil || v != "every: 45s" {
+		t.Errorf("all: %q, %v", v, err)
+	}
+	before, err := os.ReadFile(d.o.ConfigPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := e.SetPluginValue(t.Context(), "asking", "every", "soon"); err == nil || !strings.Contains(err.Error(), "插件不接受") {
+		t.Errorf("a bad value: %q, %v", v, err)
+	}
+	if now, err := os.ReadFile(d.o.ConfigPath); err != nil || string(now) != string(before) {
+		t.Errorf("%v:\n%s", err, now)
+	}
+}
+
+// Defaults implements [ncat.PluginConfigurer].
+func (asking) Defaults() any {
+	return &struct {
+		Every time.Duration `json:"every"`
+	}{}
 }
