@@ -55,6 +55,7 @@ type core struct {
 	empty            bool // see WithEmptyMessages
 	unfinished       func(Unfinished)
 	trouble          func(part string, err error)
+	outside          outside
 
 	mu       sync.Mutex    // guards the fields below
 	sessions []*session    // running ones

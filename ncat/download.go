@@ -33,7 +33,8 @@ const (
 )
 
 var (
-	// ErrTooLarge ends a download that is larger than [MaxSize] allows.
+	// ErrTooLarge ends a download that is larger than [MaxSize] allows, and an answer
+	// to [Bot.HTTP] that is larger than [MaxBody].
 	ErrTooLarge = errors.New("too large")
 	// ErrContentType ends a download that is not what [OnlyTypes] allows.
 	ErrContentType = errors.New("unwanted type of content")

@@ -47,7 +47,9 @@ func TestConfigCommand(t *testing.T) {
 	}
 	own := ncat.New(ncat.WithConfigEditor(e), ncat.WithAdmins(9))
 	own.OnCommand("cfg", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error { return b.Reply(ctx, m, "mine") })
-	own.OnCommand("set", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error { return b.Reply(ctx, m, "mine too") }, ncat.Alias("设置"))
+	own.OnCommand("set", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		return b.Reply(ctx, m, "mine too")
+	}, ncat.Alias("设置"))
 	ncattest.Run(t, own, func(h *ncattest.Harness) {
 		h.Friend(9).Says("/cfg")
 		h.Friend(9).Says("/设置")

@@ -39,6 +39,7 @@ type run struct {
 	cancel   context.CancelCauseFunc
 	bot      *ncat.Bot // nil while none runs
 	accounts []*Harness
+	dir      string // for files of the bot's
 
 	mu     sync.Mutex // guards the fields below
 	stores map[string]ncat.Store
@@ -107,6 +108,12 @@ func (h *Harness) Start(b *ncat.Bot) {
 	if !b.HasStore() {
 		first := b.Store()
 		botlink.Apply(b, ncat.WithStore(func(owner string) ncat.Store { return r.store(owner, first) }))
+	}
+	if r.dir == "" {
+		r.dir = r.t.TempDir()
+	}
+	if _, err := b.Dir(); errors.Is(err, ncat.ErrNoDir) {
+		botlink.Apply(b, ncat.WithDataDir(r.dir))
 	}
 	b.OnError(func(_ context.Context, _ *ncat.Bot, _ onebot.Event, err error) { r.failed(err) })
 	r.ctx, r.cancel = context.WithCancelCause(r.t.Context())

@@ -209,8 +209,8 @@ func TestDev(t *testing.T) {
 		t.Errorf("daemon and NapCat were %s and are %s", before, now)
 	}
 
-	d.write("bot/words/words.go", "package words\n\nconst Edit = 1 +\n")
-	d.prints("words/words.go:3:17: ")
+	d.write("bot/words/words.go", "package words\n\nconst Edit = missing\n")
+	d.prints("words/words.go:3:14: undefined: missing")
 	d.prints("the version before goes on")
 	d.answers("hi", "e1 hi")
 

@@ -63,7 +63,7 @@ func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 		ncat.WithBackfill(ncat.Backfill{
 			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
 		}),
-		ncat.WithPluginConfig(func(id string, into any) error { return b.sections.decode(id, into) }))
+		ncat.WithDataDir(d.o.Home.Data()), ncat.WithPluginConfig(func(id string, into any) error { return b.sections.decode(id, into) }))
 	if d.o.LoadConfig != nil {
 		botlink.Apply(b.bot, ncat.WithConfigEditor(configEditor{d}))
 	}

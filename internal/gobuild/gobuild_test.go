@@ -49,14 +49,14 @@ func TestLookAndBuild(t *testing.T) {
 			t.Errorf("%s lies in %q", path, got)
 		}
 	}
-	if s.Name != "main" || len(s.Packages) != 3 || len(s.Files) != 3 || !s.Imports("os") || s.Imports("net/http") {
+	if s.Name != "main" || len(s.Packages) != 3 || len(s.Files) != 3 || !s.Imports("embed") || s.Imports("net/http") {
 		t.Errorf("sources: %+v", s)
 	}
 	out := filepath.Join(dir, "program")
 	if text, ok, err := p.Build(t.Context(), out, dir); !ok || err != nil || text != "" {
 		t.Fatalf("build: %v, %v: %s", ok, err, text)
 	}
-	write(t, dir, map[string]string{"bot/words/words.go": "package words\n\nconst Hi = 1 +\n"})
+	write(t, dir, map[string]string{"bot/words/words.go": "package words\n\nconst Hi = missing\n"})
 	text, ok, err := p.Build(t.Context(), out, dir)
 	if ok || err != nil || !strings.Contains(text, filepath.Join("bot", "words", "words.go")+":3:") {
 		t.Errorf("mistake: %v, %v: %s", ok, err, text)
