@@ -20,6 +20,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/logfile"
+	"github.com/ncatd/ncatd/onebot"
 	"github.com/ncatd/ncatd/onebot/schema"
 )
 
@@ -218,6 +219,52 @@ func completeCall(_ *cobra.Command, args []string, word string) ([]string, cobra
 	return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
+// sendable returns the messages to send for one: several, if it holds more than QQ
+// takes in one.
+func sendable(msg string, private bool) []string {
+	to := onebot.ChatGroup
+	if private {
+		to = onebot.ChatPrivate
+	}
+	m := onebot.ParseCQ(msg)
+	if !m.NeedsSplit() {
+		return []string{msg}
+	}
+	var out []string
+	for _, part := range m.Split(to) {
+		out = append(out, part.CQ())
+	}
+	if len(out) == 0 {
+		return []string{msg} // NapCat says why
+	}
+	return out
+}
+
+// send makes one call that sends a message and prints the id of that.
+func (a *app) send(ctx context.Context, account, action string, body []byte, timeout time.Duration, asJSON bool) error {
+	r, err := a.callAccount(ctx, account, action, body, timeout)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := a.out.json(r, false); err != nil {
+			return err
+		}
+		return a.refused(action, r)
+	}
+	if err := a.refused(action, r); err != nil {
+		return err
+	}
+	var data struct {
+		MessageID json.Number `json:"message_id"`
+	}
+	if err := json.Unmarshal(r.Data, &data); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	a.out.print("%s", data.MessageID)
+	return nil
+}
+
 func newSend(a *app) *cobra.Command {
 	var account, group, user string
 	var images []string
@@ -245,30 +292,15 @@ func newSend(a *app) *cobra.Command {
 		if strings.TrimSpace(msg) == "" {
 			return usagef(a, "err.send_empty")
 		}
-		body, err := json.Marshal(map[string]string{key: id, "message": msg})
-		if err != nil {
-			return err
-		}
-		r, err := a.callAccount(c.Context(), account, action, body, timeout)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			if err := a.out.json(r, false); err != nil {
+		for _, part := range sendable(msg, user != "") {
+			body, err := json.Marshal(map[string]string{key: id, "message": part})
+			if err != nil {
 				return err
 			}
-			return a.refused(action, r)
+			if err := a.send(c.Context(), account, action, body, timeout, asJSON); err != nil {
+				return err
+			}
 		}
-		if err := a.refused(action, r); err != nil {
-			return err
-		}
-		var data struct {
-			MessageID json.Number `json:"message_id"`
-		}
-		if err := json.Unmarshal(r.Data, &data); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		a.out.print("%s", data.MessageID)
 		return nil
 	})
 	f := c.Flags()

@@ -109,7 +109,7 @@ var helpEN = map[string]string{
 	"cmd.call.example": "ncatd call get_login_info\nncatd call send_group_msg group_id=700000001 message=hello\nncatd call get_group_list --params '{\"no_cache\":true}'",
 
 	"cmd.send.short":   "Send a message",
-	"cmd.send.long":    "Send a message to a group or a friend. TEXT may hold CQ codes such as [CQ:at,qq=10001]. Prints the id of the message.",
+	"cmd.send.long":    "Send a message to a group or a friend. TEXT may hold CQ codes such as [CQ:at,qq=10001]. What does not fit into one message, such as text of more than 4500 characters, is sent as several, cut where paragraphs, lines or sentences end. Prints the id of each message.",
 	"cmd.send.example": "ncatd send --user 3001000001 hello\nncatd send --group 700000001 '[CQ:face,id=14] good morning'\nncatd send --group 700000001 --image cat.png look",
 
 	"cmd.events.short":   "Show the events of an account as they come",
@@ -307,7 +307,7 @@ var helpZH = map[string]string{
 	"cmd.call.example": "ncatd call get_login_info\nncatd call send_group_msg group_id=700000001 message=hello\nncatd call get_group_list --params '{\"no_cache\":true}'",
 
 	"cmd.send.short":   "发一条消息",
-	"cmd.send.long":    "给群或好友发一条消息。文字里可以有 [CQ:at,qq=10001] 这样的 CQ 码。输出消息的 id。",
+	"cmd.send.long":    "给群或好友发一条消息。文字里可以有 [CQ:at,qq=10001] 这样的 CQ 码。一条消息放不下的内容（例如超过 4500 字的文字）会在段落、行或句子的结尾断开，分成几条发送。输出每条消息的 id。",
 	"cmd.send.example": "ncatd send --user 3001000001 hello\nncatd send --group 700000001 '[CQ:face,id=14] good morning'\nncatd send --group 700000001 --image cat.png look",
 
 	"cmd.events.short":   "实时查看账号的事件",
