@@ -230,6 +230,19 @@ func fromText(f func(dst reflect.Value, s string) error) parser {
 	}
 }
 
+func parseTime(dst reflect.Value, tok token) error {
+	if tok.seg != nil {
+		return errWrong
+	}
+	now := time.Now()
+	if tok.loc != nil {
+		now = now.In(tok.loc)
+	}
+	v, err := argTime(tok.text, now)
+	dst.Set(reflect.ValueOf(v))
+	return err
+}
+
 // parserOf returns how one value of a type is read.
 func parserOf(t reflect.Type) (kind string, parse parser, err error) {
 	switch t {
@@ -242,11 +255,7 @@ func parserOf(t reflect.Type) (kind string, parse parser, err error) {
 			return err
 		}), nil
 	case reflect.TypeFor[time.Time]():
-		return "time", fromText(func(dst reflect.Value, s string) error {
-			v, err := argTime(s, time.Now())
-			dst.Set(reflect.ValueOf(v))
-			return err
-		}), nil
+		return "time", parseTime, nil
 	case reflect.TypeFor[onebot.UserID]():
 		return "user", parseUser, nil
 	case reflect.TypeFor[onebot.GroupID]():
@@ -390,7 +399,7 @@ func (s *argSpec) bind(b *Bot, _ *onebot.MessageBase, sc scanner) (reflect.Value
 	v := reflect.New(s.typ).Elem()
 	given := map[*argField]bool{}
 	place, flags := 0, len(s.flags) > 0
-	sc.flags = flags
+	sc.flags, sc.loc = flags, b.Location()
 	for {
 		before := sc
 		tok, ok := sc.next()
@@ -422,7 +431,7 @@ func (s *argSpec) bind(b *Bot, _ *onebot.MessageBase, sc scanner) (reflect.Value
 			rest := sc.rest()
 			if f.kind == "any" {
 				v.FieldByIndex(f.index).Set(reflect.ValueOf(rest))
-			} else if err := f.parse(v.FieldByIndex(f.index), token{text: rest.Text()}); err != nil {
+			} else if err := f.parse(v.FieldByIndex(f.index), token{text: rest.Text(), loc: sc.loc}); err != nil {
 				return v, &mistake{code: "wrong", field: f, value: rest.Text()}
 			}
 			given[f] = f.kind == "any" || rest.Text() != ""
@@ -444,7 +453,7 @@ func (s *argSpec) bind(b *Bot, _ *onebot.MessageBase, sc scanner) (reflect.Value
 			return v, &mistake{code: "missing", field: f}
 		}
 		if f.def != nil {
-			_ = f.parse(v.FieldByIndex(f.index), token{text: *f.def}) // tried by newArgField
+			_ = f.parse(v.FieldByIndex(f.index), token{text: *f.def, loc: sc.loc}) // tried by newArgField
 		}
 	}
 	return v, nil
@@ -502,7 +511,7 @@ func (s *argSpec) flag(v reflect.Value, given map[*argField]bool, word string, s
 				if rest == "" {
 					return s.value(v, f, sc)
 				}
-				return f.set(v, token{text: rest})
+				return f.set(v, token{text: rest, loc: sc.loc})
 			}
 			if m := f.set(v, token{text: "true"}); m != nil {
 				return m
@@ -521,7 +530,7 @@ func (s *argSpec) flag(v reflect.Value, given map[*argField]bool, word string, s
 	given[f] = true
 	switch {
 	case has:
-		return f.set(v, token{text: value})
+		return f.set(v, token{text: value, loc: sc.loc})
 	case f.kind == "bool":
 		return f.set(v, token{text: "true"})
 	}

@@ -2,6 +2,7 @@ package ncat
 
 import (
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,7 +15,8 @@ type scanner struct {
 	i   int // segment
 	off int // byte within it, if it is text
 
-	flags bool // quotes may begin within a word, after the = of a flag
+	loc   *time.Location // of its tokens
+	flags bool           // quotes may begin within a word, after the = of a flag
 }
 
 // token is one argument: a text or another segment.
@@ -22,7 +24,8 @@ type token struct {
 	text   string
 	seg    onebot.Segment // nil for a text
 	quoted bool
-	open   bool // a quote that has no end
+	open   bool           // a quote that has no end
+	loc    *time.Location // in which a time is meant; nil: time.Local
 }
 
 // closing returns the quote that ends the one r begins, 0 if r is none.
@@ -59,6 +62,12 @@ func (s *scanner) skip() (ok bool) {
 
 // next returns the next argument; ok is false at the end.
 func (s *scanner) next() (tok token, ok bool) {
+	tok, ok = s.take()
+	tok.loc = s.loc
+	return tok, ok
+}
+
+func (s *scanner) take() (tok token, ok bool) {
 	if !s.skip() {
 		return token{}, false
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -78,4 +79,15 @@ func ExampleBot_Dir() {
 		}
 		return b.Reply(ctx, m, "noted")
 	})
+}
+
+func ExampleWithTimeZone() {
+	b := ncat.New(ncat.WithTimeZone(time.FixedZone("CST", 8*60*60)))
+	b.OnCommand("time", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		return b.Reply(ctx, m, time.Unix(0, 0).In(b.Location()).Format("15:04"))
+	})
+	perform(b, "/time")
+	// Output:
+	// you: /time
+	// bot: 08:00
 }

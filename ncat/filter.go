@@ -226,16 +226,17 @@ func ByAdmin() Filter {
 }
 
 // During passes what happens at a time of day from from (included) to to (not
-// included), both "15:04", in loc; nil is time.Local. A time to before from is
+// included), both "15:04", in loc; nil is the bot's ([WithTimeZone]). A time to before from is
 // on the next day: During("22:00", "06:00", nil) is the night. Times that cannot
 // be read panic.
 func During(from, to string, loc *time.Location) Filter {
-	if loc == nil {
-		loc = time.Local
-	}
 	begin, end := timeOfDay(from), timeOfDay(to)
-	return func(*Bot, onebot.Event) bool {
-		t := time.Now().In(loc)
+	return func(b *Bot, _ onebot.Event) bool {
+		in := loc
+		if in == nil {
+			in = b.Location()
+		}
+		t := time.Now().In(in)
 		now := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second
 		if begin <= end {
 			return begin <= now && now < end

@@ -14,23 +14,25 @@ import (
 
 // Scheduled is something that happens by a schedule.
 type Scheduled struct {
-	b       *Bot
-	o       *owner
-	name    string
-	label   string
-	when    Schedule
-	run     func(ctx context.Context, b *Bot) error
-	loc     *time.Location
-	jitter  time.Duration
-	catchUp bool
-	stop    context.CancelFunc // of the waiting; guarded by o.mu, nil before it
-	gone    bool               // Stop was called; guarded by o.mu
+	b        *Bot
+	o        *owner
+	name     string
+	label    string
+	when     Schedule
+	run      func(ctx context.Context, b *Bot) error
+	spec     string
+	loc      *time.Location
+	inherits bool // loc is the bot's
+	jitter   time.Duration
+	catchUp  bool
+	stop     context.CancelFunc // of the waiting; guarded by o.mu, nil before it
+	gone     bool               // Stop was called; guarded by o.mu
 }
 
 // ScheduleOption configures one schedule.
 type ScheduleOption func(*Scheduled)
 
-// InZone sets the time zone of a schedule; time.Local without it.
+// InZone sets the time zone of a schedule; the bot's without it ([WithTimeZone]).
 func InZone(loc *time.Location) ScheduleOption { return func(s *Scheduled) { s.loc = loc } }
 
 // Jitter delays each run by a random time of up to d.
@@ -50,9 +52,12 @@ func (b *Bot) Schedule(name, spec string, run func(ctx context.Context, b *Bot) 
 	if run == nil {
 		return nil, fmt.Errorf("schedule %s: the function to run is nil", name)
 	}
-	s := &Scheduled{b: b, o: b.owner(), name: name, run: run, loc: time.Local}
+	s := &Scheduled{b: b, o: b.owner(), name: name, run: run, spec: spec}
 	for _, f := range opts {
 		f(s)
+	}
+	if s.loc == nil {
+		s.loc, s.inherits = b.Location(), true
 	}
 	var err error
 	if s.when, err = ParseSchedule(spec, s.loc); err != nil {

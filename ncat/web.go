@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,11 +24,12 @@ const (
 	httpPerHost = 8
 )
 
-// outside is what a bot has of the web and of the disk.
+// outside is what a bot has of the web, of the disk and of the clock.
 type outside struct {
 	once    sync.Once // guards the client
 	client  *http.Client
 	dataDir string
+	zone    atomic.Pointer[time.Location] // nil: time.Local
 }
 
 // HTTP returns the client with which a bot asks web services: a request takes at most

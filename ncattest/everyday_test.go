@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -219,4 +221,67 @@ func TestHTTP(t *testing.T) {
 	if ncat.New(ncat.WithHTTP(own)).HTTP() != own {
 		t.Error("WithHTTP is not taken")
 	}
+}
+
+// TestTimeZone: schedules, also those from before the zone was known, During and
+// times in arguments are in the bot's zone; what names its own is not.
+func TestTimeZone(t *testing.T) {
+	zone := time.FixedZone("far", 11*60*60+30*60)
+	b := ncat.New()
+	note := func(text string) func(ctx context.Context, b *ncat.Bot) error {
+		return func(ctx context.Context, b *ncat.Bot) error {
+			_, err := b.For(ncattest.Self).SendPrivate(ctx, 1, text, " ", time.Now().In(zone).Format("15:04"))
+			return err
+		}
+	}
+	early := func(name string, opts ...ncat.ScheduleOption) {
+		t.Helper()
+		if _, err := b.Schedule(name, "@daily", note(name), opts...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	early("ours")
+	early("theirs", ncat.InZone(time.FixedZone("near", 10*60*60+30*60)))
+	botlink.Apply(b, ncat.WithTimeZone(zone))
+	early("late")
+	b.OnText("now", ncat.Say("it is noon"), ncat.Where(ncat.During("12:00", "12:01", nil)))
+	type at struct {
+		When time.Time `arg:"when"`
+	}
+	ncat.Command(b, "at", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a at) error {
+		return b.Reply(ctx, m, a.When.In(zone).Format("15:04"))
+	})
+	ncattest.Run(t, b, func(h *ncattest.Harness) {
+		until := func(clock string) { // in the zone
+			now := time.Now().In(zone)
+			c, err := time.Parse("15:04", clock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := time.Date(now.Year(), now.Month(), now.Day(), c.Hour(), c.Minute(), 0, 0, zone)
+			if !next.After(now) {
+				next = next.AddDate(0, 0, 1)
+			}
+			h.Pass(next.Sub(now))
+		}
+		until("23:00")
+		h.Sent()
+		until("00:01")
+		got := map[string]bool{}
+		for _, s := range h.Sent() {
+			got[s.Text()] = true
+		}
+		if len(got) != 2 || !got["ours 00:00"] || !got["late 00:00"] {
+			t.Errorf("at midnight: %v", got)
+		}
+		until("01:01")
+		h.Want("theirs 01:00")
+		until("11:59")
+		h.Friend(1).Says("now")
+		h.WantNothing()
+		until("12:00")
+		h.Friend(1).Says("now")
+		h.Friend(1).Says("/at 08:30")
+		h.Want("it is noon", "08:30")
+	})
 }

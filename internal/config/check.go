@@ -92,6 +92,9 @@ func (d *decoder) check(c *Config) {
 	if b.HandlerDeadline < 0 {
 		d.positive("bot.handler_deadline", b.HandlerDeadline)
 	}
+	if b.TimeZone != "" && (strings.ContainsAny(b.TimeZone[:1], ":/") || !ZoneKnown(b.TimeZone)) {
+		d.report("bot.time_zone", "bad_zone", "bot.time_zone", b.TimeZone)
+	}
 	if _, _, err := ParseRate(b.SendRate); err != nil {
 		d.report("bot.send_rate", "bad_rate", "bot.send_rate", b.SendRate)
 	}

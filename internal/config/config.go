@@ -105,6 +105,7 @@ type Bot struct {
 	Plugins     PluginSwitch `yaml:"plugins"`
 	Queue       int          `yaml:"queue"` // events per chat that may wait
 	HandlerWarn Duration     `yaml:"handler_warn"`
+	TimeZone    string       `yaml:"time_zone"` // such as Asia/Shanghai; "": this machine's
 	// HandlerDeadline is how long a handler may keep its chat waiting; 0: for ever.
 	HandlerDeadline Duration `yaml:"handler_deadline"`
 	SendRate        string   `yaml:"send_rate"`      // such as "20/10s"; empty: unlimited

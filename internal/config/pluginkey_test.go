@@ -98,3 +98,14 @@ func TestPluginDefaults(t *testing.T) {
 		t.Errorf("check: %v", ps)
 	}
 }
+
+// TestTimeZoneIsOne refuses what names no time zone.
+func TestTimeZoneIsOne(t *testing.T) {
+	for zone, ok := range map[string]bool{"Asia/Shanghai": true, "UTC": true, "''": true, "Asia/Shangai": false, "/etc": false, "CST-8": false} {
+		_, err := Parse("f", []byte("bot: {time_zone: "+zone+"}\n"))
+		var ce *Error
+		if (err == nil) != ok || err != nil && (!errors.As(err, &ce) || ce.Problems[0].Code != "bad_zone") {
+			t.Errorf("%s: %v", zone, err)
+		}
+	}
+}

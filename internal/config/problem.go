@@ -94,6 +94,7 @@ var Formats = map[string]string{
 	"no_zone":           "%s: there is no time zone %q; names look like Asia/Shanghai",
 	"too_often":         "%s is %q; two restarts must lie at least %s apart",
 	"bad_grant":         "%s is no grant; one looks like {fetch: [api.example.com], files: true}",
+	"bad_zone":          "%s is %q, which is no time zone; write for instance Asia/Shanghai",
 	"bad_rate":          "%s is %q; a rate looks like 20/10s: 20 messages in 10 seconds",
 	"bad_sha256":        "%s is %q; a sha256 has 64 hex digits",
 	"bus_without_url":   "%s is set and bus.url is not",

@@ -64,6 +64,13 @@ func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 			Mode: ncat.BackfillMode(c.Backfill.Mode), Messages: c.Backfill.Messages, Chats: c.Backfill.Chats, Age: c.Backfill.Age.D(),
 		}),
 		ncat.WithDataDir(d.o.Home.Data()), ncat.WithPluginConfig(func(id string, into any) error { return b.sections.decode(id, into) }))
+	if c.TimeZone != "" {
+		loc, err := time.LoadLocation(c.TimeZone)
+		if err != nil {
+			return nil, fmt.Errorf("bot.time_zone: %w", err)
+		}
+		botlink.Apply(b.bot, ncat.WithTimeZone(loc))
+	}
 	if d.o.LoadConfig != nil {
 		botlink.Apply(b.bot, ncat.WithConfigEditor(configEditor{d}))
 	}

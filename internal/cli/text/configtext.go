@@ -71,6 +71,7 @@ var configZH = map[string]string{
 	"config.no_zone":           "%s：没有时区 %q，时区应写成 Asia/Shanghai 这样",
 	"config.too_often":         "%s 是 %q，两次重启至少要隔 %s",
 	"config.bad_grant":         "%s 不是授权，应写成 {fetch: [api.example.com], files: true}",
+	"config.bad_zone":          "%s 是 %q，没有这个时区；请写成 Asia/Shanghai 这样",
 	"config.bad_rate":          "%s 是 %q，频率应写成 20/10s：10 秒 20 条",
 	"config.bad_sha256":        "%s 是 %q，sha256 有 64 位十六进制数字",
 	"config.bus_without_url":   "写了 %s，却没有写 bus.url",
