@@ -134,7 +134,7 @@ func TestGroupSwitches(t *testing.T) {
 		owner, other := h.InGroup(100, 1), h.InGroup(100, 2)
 		owner.Role = onebot.RoleOwner
 		other.Says("/disable points")
-		h.WantNothing()
+		h.Want("没有权限使用此命令")
 		owner.Says("/disable")
 		h.Want("points：本群已启用")
 		owner.Says("/停用 points")
