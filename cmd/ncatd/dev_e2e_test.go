@@ -215,10 +215,10 @@ func TestDev(t *testing.T) {
 	d.answers("hi", "e1 hi")
 
 	d.ncatd("sim", "say", "--wait", "0s", "--user", "3001000001", "poison")
-	d.prints("the program ended: panic: an edge case (main.go:27); saving it starts it again")
+	d.prints("the program ended: panic: an edge case (main.go:26); saving it starts it again")
 	d.ncatd("sim", "say", "--unheard", "--wait", "0s", "--user", "3001000001", "meanwhile")
 	d.edit("e2")
-	d.prints("the run before ended: panic: an edge case (main.go:27)")
+	d.prints("the run before ended: panic: an edge case (main.go:26)")
 	d.answers("hi", "e2 hi")
 	if sent := d.ncatd("sim", "sent"); !strings.Contains(sent, "e2 meanwhile") {
 		t.Errorf("a message that came while nothing ran was not answered: %s", sent)
