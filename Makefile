@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: vet-cross e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
+.PHONY: vet-cross e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,13 @@ e2e-apps: build ## frameworks of other authors as apps that ncatd runs, on the s
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
 	cd internal/e2e/peers/zerobot && $(GO) build -o ../../../../bin/zerobot-app ./app
 	node internal/e2e/peers/apps.mjs bin/ncatd bin/zerobot-app
+	node internal/e2e/peers/flood.mjs bin/ncatd bin/zerobot-app $(or $(MESSAGES),10000)
+	node internal/e2e/peers/kills.mjs bin/ncatd bin/zerobot-app $(or $(KILLS),6)
+
+app-kills: build ## ncatd killed with -9 at fifty random moments under two apps that it runs; KILLS asks for another number
+	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
+	cd internal/e2e/peers/zerobot && $(GO) build -o ../../../../bin/zerobot-app ./app
+	node internal/e2e/peers/kills.mjs bin/ncatd bin/zerobot-app $(or $(KILLS),50)
 
 bench-gateway: ## the gateway beside a floor that reads a frame once and writes it N times: CPU, latency, a client that stops reading
 	@mkdir -p bin

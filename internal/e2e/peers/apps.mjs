@@ -5,53 +5,15 @@
 //
 //	node apps.mjs PATH-OF-NCATD PATH-OF-ZEROBOT-APP
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { allUp, freePort, here, newStage } from './stage.mjs'
 
 const GROUP = '700000001'
-const ncatd = resolve(process.argv[2])
-const here = fileURLToPath(new URL('.', import.meta.url))
-const base = mkdtempSync(join(tmpdir(), 'ncatd-apps-'))
-const home = join(base, 'home')
-mkdirSync(home)
-
-const freePort = () =>
-  new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = s.address()
-      s.close(() => done(port))
-    })
-  })
-const run = (...args) => execFileSync(ncatd, [...args, '--home', home], { encoding: 'utf8', timeout: 120_000 })
-const statusOrNull = () => {
-  try {
-    return JSON.parse(execFileSync(ncatd, ['status', '--json', '--home', home], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
-  } catch (err) {
-    try {
-      return JSON.parse(err.stdout) // the exit code tells that not all is well yet
-    } catch {
-      return null
-    }
-  }
-}
-
-// until waits for something that holds of the status.
-async function until(what, holds, seconds = 90) {
-  const deadline = Date.now() + seconds * 1000
-  for (;;) {
-    const st = statusOrNull()
-    if (st && holds(st)) return st
-    assert(Date.now() < deadline, `waited in vain for ${what}: ${JSON.stringify(st?.apps)}`)
-    await new Promise((wake) => setTimeout(wake, 300))
-  }
-}
+const { base, home, run, until } = newStage(resolve(process.argv[2]))
 
 const frameworks = ['koishi', 'napcat-ts', 'zerobot', 'reverse']
-const allUp = (st) => st.accounts[0].state === 'online' && st.apps.every((a) => a.state === 'online')
 
 // ask says one line and wants one answer of the one app that is meant.
 function ask(name, text) {
@@ -103,7 +65,7 @@ http {
     const last = await until('all apps after ncatd was killed', (st) => st.pid !== first.pid && allUp(st))
     for (const name of frameworks) ask(name, 'three')
     for (const a of last.apps) {
-      if (a.name === 'koishi') continue // its adapter may end by itself while nobody listens
+      if (a.name === 'koishi') continue // its adapter takes itself for offline when a link ends, never dials again, and Node has nothing left to wait for
       assert.equal(a.pid, first.apps.find((b) => b.name === a.name).pid, `${a.name} was restarted`)
     }
     run('stop')

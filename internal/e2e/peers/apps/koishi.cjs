@@ -2,6 +2,7 @@
 const { Context } = require('koishi')
 const HTTP = require('@koishijs/plugin-http')
 const OneBot = require('koishi-plugin-adapter-onebot')
+const { note } = require('./heard.cjs')
 
 const app = new Context({ prefix: '/' })
 app.plugin(HTTP.default)
@@ -13,5 +14,6 @@ app.plugin(OneBot.default, {
   retryTimes: 1000,
   retryInterval: 200,
 })
+app.on('message', (session) => note(session.content))
 app.command('koishi <text:text>').action((_, text) => 'koishi: ' + text)
 app.start()

@@ -1,5 +1,6 @@
 // A bot on node-napcat-ts, as ncatd runs it.
 import { NCWebsocket, Structs } from 'node-napcat-ts'
+import { note } from './heard.cjs'
 
 const bot = new NCWebsocket({
   baseUrl: process.env.ONEBOT_URL,
@@ -7,6 +8,7 @@ const bot = new NCWebsocket({
   reconnection: { enable: true, attempts: 1000, delay: 200 },
 })
 bot.on('message.group', (m) => {
+  note(m.raw_message)
   const found = /^\/napcat-ts (.*)/.exec(m.raw_message)
   if (found) bot.send_group_msg({ group_id: m.group_id, message: [Structs.text('napcat-ts: ' + found[1])] })
 })

@@ -1,21 +1,34 @@
 // Command app is a bot on ZeroBot, as ncatd runs it: it finds its account in the
-// environment, and answers /zerobot.
+// environment, and answers /zerobot. With WAITS it waits for a reverse WebSocket
+// there. What it heard goes into the file that HEARD names.
 package main
 
 import (
+	"fmt"
 	"os"
+	"sync"
 
 	zero "github.com/wdvxdr1123/ZeroBot"
 	"github.com/wdvxdr1123/ZeroBot/driver"
 )
 
 func main() {
+	var mu sync.Mutex
+	heard, err := os.OpenFile(os.Getenv("HEARD"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err == nil {
+		zero.OnMessage().SetBlock(false).Handle(func(ctx *zero.Ctx) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintln(heard, ctx.Event.RawMessage)
+		})
+	}
 	zero.OnCommand("zerobot").Handle(func(ctx *zero.Ctx) {
 		args, _ := ctx.State["args"].(string)
 		ctx.Send("zerobot: " + args)
 	})
-	zero.RunAndBlock(&zero.Config{
-		CommandPrefix: "/",
-		Driver:        []zero.Driver{driver.NewWebSocketClient(os.Getenv("ONEBOT_URL"), os.Getenv("ONEBOT_TOKEN"))},
-	}, nil)
+	var link zero.Driver = driver.NewWebSocketClient(os.Getenv("ONEBOT_URL"), os.Getenv("ONEBOT_TOKEN"))
+	if addr := os.Getenv("WAITS"); addr != "" {
+		link = driver.NewWebSocketServer(16, "ws://127.0.0.1:"+addr, os.Getenv("ONEBOT_TOKEN"))
+	}
+	zero.RunAndBlock(&zero.Config{CommandPrefix: "/", Driver: []zero.Driver{link}}, nil)
 }

@@ -1,0 +1,106 @@
+// Kills ncatd with -9 at random moments, with two companions: there are never two
+// copies of a companion or of NapCat, and what the companions hear in all is exact.
+//
+//	node kills.mjs PATH-OF-NCATD PATH-OF-ZEROBOT-APP [KILLS]
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { allUp, freePort, here, lines, newStage, pause } from './stage.mjs'
+
+const { base, home, run, until, sim, statusOrNull } = newStage(resolve(process.argv[2]))
+const kills = Number(process.argv[4] ?? 6)
+const names = ['napcat-ts', 'zerobot']
+const heard = (name) => join(base, name + '.heard')
+
+// copies counts the processes that have a text in their environment.
+function copies(text) {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(text)
+    } catch {
+      return false // it has ended
+    }
+  }).length
+}
+
+async function main() {
+  const port = await freePort()
+  writeFileSync(
+    join(home, 'ncatd.yaml'),
+    `accounts: [{name: main}]
+supervisor: {restart: {initial: 500ms, max: 2s, score_limit: 1000}}
+apps:
+  - name: napcat-ts
+    run: {command: [node, apps/napcat-ts.mjs], dir: ${JSON.stringify(here)}, env: {HEARD: ${JSON.stringify(heard('napcat-ts'))}}}
+  - name: zerobot
+    run: {command: [${JSON.stringify(resolve(process.argv[3]))}], env: {HEARD: ${JSON.stringify(heard('zerobot'))}, WAITS: "${port}"}}
+    transports: [reverse]
+    reverse: {url: "ws://127.0.0.1:${port}/", interval: 500ms}
+`,
+    { mode: 0o600 },
+  )
+  run('start', '--sim', '--yes', '-d')
+  await until('all apps', allUp)
+  let n = 0
+  const say = () => sim('say', { group: 700000001, user: 3001000001, text: `m ${++n}`, unheard: true })
+  let most = 0
+  const look = () => {
+    for (const name of names) {
+      const c = copies('HEARD=' + heard(name))
+      most = Math.max(most, c)
+      assert(c <= 1, `${c} copies of ${name}`)
+    }
+  }
+  for (let k = 0; k < kills; k++) {
+    const { pid } = statusOrNull()
+    const dies = pause(Math.random() * 2500).then(() => process.kill(pid, 'SIGKILL'))
+    let dead = false
+    dies.then(() => (dead = true))
+    while (!dead) {
+      await say()
+      await pause(20)
+    }
+    look()
+    for (let i = 0; i < 3; i++) await say() // nobody hears it
+    run('start', '--sim', '--yes', '-d')
+    look()
+    if (k % 3 === 2) await until('all apps', allUp)
+    else await until('ncatd', (st) => st.pid && st.pid !== pid)
+    look()
+  }
+  await until('all apps', allUp)
+  for (let i = 0; i < 3; i++) await say()
+  const want = Array.from({ length: n }, (_, i) => `m ${i + 1}`)
+  const twice = {}
+  for (const name of names) {
+    const deadline = Date.now() + 60_000
+    while (want.some((w) => !lines(heard(name)).includes(w)) && Date.now() < deadline) await pause(500)
+    const got = lines(heard(name))
+    assert.deepEqual(want.filter((w) => !got.includes(w)), [], `${name} lost messages`)
+    twice[name] = got.length - new Set(got).size
+    if (name === 'napcat-ts') assert.deepEqual([...new Set(got)], want, `${name}: the order`) // ZeroBot handles events side by side
+  }
+  const { displaced } = await sim('state', null)
+  assert.equal(displaced, 0, 'NapCat ran twice')
+  assert.equal(most, 1)
+  console.log(`kills: ncatd killed ${kills} times, ${n} messages: no second copy, nothing lost, again ${JSON.stringify(twice)}: ok`)
+  // A kill may fall between an event's way out and the sign that it arrived.
+  for (const name of names) assert(twice[name] <= kills, `${name} heard ${twice[name]} messages again`)
+}
+
+main()
+  .then(() => {
+    run('stop')
+    rmSync(base, { recursive: true, force: true })
+    process.exit(0)
+  })
+  .catch((err) => {
+    console.error('kills:', err, 'kept:', base)
+    try {
+      run('stop')
+    } catch {
+      // it has stopped
+    }
+    process.exit(1)
+  })
