@@ -45,6 +45,7 @@ e2e-apps: build ## frameworks of other authors as apps that ncatd runs, on the s
 	node internal/e2e/peers/apps.mjs bin/ncatd bin/zerobot-app
 	node internal/e2e/peers/flood.mjs bin/ncatd bin/zerobot-app $(or $(MESSAGES),10000)
 	node internal/e2e/peers/kills.mjs bin/ncatd bin/zerobot-app $(or $(KILLS),6)
+	node internal/e2e/peers/docs.mjs bin/ncatd
 
 app-kills: build ## ncatd killed with -9 at fifty random moments under two apps that it runs; KILLS asks for another number
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts

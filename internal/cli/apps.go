@@ -136,7 +136,7 @@ func newAppAdd(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fill := strings.NewReplacer("{url}", where, "{token}", token, "{self}", selfOf(cfg, d.account))
+		fill := strings.NewReplacer("{url}", where, "{token}", token, "{self}", a.selfOf(c.Context(), cfg, d.account))
 		a.out.print("%s", fill.Replace(a.t("app.recipe."+list[i].name)))
 		return nil
 	})
@@ -163,10 +163,24 @@ func (a *app) notEdited(path string, err error) error {
 	return err
 }
 
-// selfOf returns the number of the account that an app uses first, a word in its
-// place if it is not known yet.
-func selfOf(cfg *config.Config, account string) string {
+// selfOf returns the number of the account that an app uses first: that of the
+// config, else what a running daemon knows, else a word in its place.
+func (a *app) selfOf(ctx context.Context, cfg *config.Config, account string) string {
 	for _, acc := range cfg.Accounts {
+		if (account == "" || acc.Name == account) && acc.UIN != 0 {
+			return strconv.FormatInt(acc.UIN, 10)
+		}
+	}
+	cl, _, err := a.connect()
+	if err != nil {
+		return "QQ"
+	}
+	defer cl.Close()
+	st, err := cl.Status(ctx)
+	if err != nil {
+		return "QQ"
+	}
+	for _, acc := range st.Accounts {
 		if (account == "" || acc.Name == account) && acc.UIN != 0 {
 			return strconv.FormatInt(acc.UIN, 10)
 		}

@@ -47,7 +47,7 @@ var appEN = map[string]string{
 	"app.last_error":    "last error: %s",
 
 	"app.recipe.nonebot":  "# .env of NoneBot; it waits at {url}\nDRIVER=~fastapi\nHOST=127.0.0.1\nPORT=8080\nONEBOT_ACCESS_TOKEN={token}",
-	"app.recipe.koishi":   "# koishi.yml, with the plugin koishi-plugin-adapter-onebot\nplugins:\n  adapter-onebot:\n    protocol: ws\n    endpoint: {url}\n    token: {token}\n    selfId: '{self}'",
+	"app.recipe.koishi":   "# koishi.yml, whole; a Koishi of its own needs adapter-onebot only\nprefix: ['/']\nplugins:\n  proxy-agent: {}\n  http: {}\n  echo: {}\n  adapter-onebot:\n    protocol: ws\n    endpoint: {url}\n    token: {token}\n    selfId: '{self}'\n    retryTimes: 1000\n    retryInterval: 1000",
 	"app.recipe.astrbot":  "# AstrBot: platforms, add aiocqhttp; it waits at {url}\nws_reverse_host: 127.0.0.1\nws_reverse_port: 6199\nws_reverse_token: {token}",
 	"app.recipe.ncatbot":  "# config.yaml of NcatBot\nnapcat:\n  ws_uri: {url}\n  ws_token: {token}\n  skip_setup: true",
 	"app.recipe.maibot":   "# config.toml of MaiBot's NapCat adapter; it waits at {url}\n[napcat_server]\nhost = \"127.0.0.1\"\nport = 8095\ntoken = \"{token}\"",
@@ -108,7 +108,7 @@ var appZH = map[string]string{
 	"app.last_error":    "最近的错误：%s",
 
 	"app.recipe.nonebot":  "# NoneBot 的 .env；它在 {url} 等待连接\nDRIVER=~fastapi\nHOST=127.0.0.1\nPORT=8080\nONEBOT_ACCESS_TOKEN={token}",
-	"app.recipe.koishi":   "# koishi.yml，需要插件 koishi-plugin-adapter-onebot\nplugins:\n  adapter-onebot:\n    protocol: ws\n    endpoint: {url}\n    token: {token}\n    selfId: '{self}'",
+	"app.recipe.koishi":   "# koishi.yml，完整的一份；已有 Koishi 时只需 adapter-onebot 一节\nprefix: ['/']\nplugins:\n  proxy-agent: {}\n  http: {}\n  echo: {}\n  adapter-onebot:\n    protocol: ws\n    endpoint: {url}\n    token: {token}\n    selfId: '{self}'\n    retryTimes: 1000\n    retryInterval: 1000",
 	"app.recipe.astrbot":  "# AstrBot：消息平台里添加 aiocqhttp；它在 {url} 等待连接\nws_reverse_host: 127.0.0.1\nws_reverse_port: 6199\nws_reverse_token: {token}",
 	"app.recipe.ncatbot":  "# NcatBot 的 config.yaml\nnapcat:\n  ws_uri: {url}\n  ws_token: {token}\n  skip_setup: true",
 	"app.recipe.maibot":   "# MaiBot 的 NapCat 适配器的 config.toml；它在 {url} 等待连接\n[napcat_server]\nhost = \"127.0.0.1\"\nport = 8095\ntoken = \"{token}\"",
