@@ -57,7 +57,7 @@ func (p *Person) As(role onebot.Role) *Person { p.Role = role; return p }
 
 // Says lets the person write a message, any mix of strings, [onebot.Segment] and
 // [onebot.Message], and returns the message's id. Media with content, such as
-// [onebot.ImageBytes], can be downloaded by the bot.
+// *onebot.ImageSegment{File: onebot.Base64(b)}, can be downloaded by the bot.
 func (p *Person) Says(content ...any) onebot.MessageID {
 	p.st.tb().Helper()
 	p.st.present(p)

@@ -5,6 +5,10 @@ package e2e_test
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +188,25 @@ func TestExamples(t *testing.T) {
 		{name: "imagerelay", talk: []said{
 			{group: group, user: alice, text: "看 [CQ:image,file=base64://R0lGODlhAQABAAAAACw=]"},
 		}, sent: []string{"group " + second, "Alice 发的图", "[CQ:image,", "file_size=14"}},
+		{name: "lottery", talk: []said{
+			{group: group, user: alice, text: "/抽奖 1s 1 一本书", want: []string{"抽 一本书"}},
+			{group: group, user: alice, text: "/添加 早 早上好", want: []string{"记住了"}},
+			{group: group, user: "3001000003", text: "早", want: []string{"早上好"}},
+			{group: group, user: "3001000003", text: "/删除 早", want: []string{"没有权限"}},
+		}, again: []said{{group: group, user: "3001000003", text: "早", want: []string{"早上好"}}}},
+		{name: "ported", talk: []said{
+			{group: group, text: "吃什么", want: []string{"吃"}},
+			{group: group, text: "/减菜 米饭", want: []string{"菜单：面条、饺子"}},
+		}, again: []said{{group: group, text: "/加菜 火锅", want: []string{"菜单：面条、饺子、火锅"}}}},
+		{name: "relay", talk: []said{
+			{group: group, user: alice, text: "大家好"},
+		}, sent: []string{"group " + second, "Alice：大家好"}},
+		{name: "guard", talk: []said{{group: group, user: alice, text: "/ping", want: []string{"pong"}}}},
+		{name: "feed", talk: []said{
+			{group: group, user: alice, text: "/订阅列表", want: []string{"没有订阅"}},
+			{group: group, user: alice, text: "/订阅 " + feedURL(t), want: []string{"已订阅 新闻"}},
+			{group: group, user: alice, text: "/订阅列表", want: []string{"订阅列表"}},
+		}},
 		{name: "digest", talk: []said{
 			{group: group, user: alice, text: "/收藏", want: []string{"请引用"}},
 			{group: group, user: alice, text: "/精华", want: []string{"今天还没有收藏"}},
@@ -211,6 +234,46 @@ func TestExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// feedURL serves a feed until the test ends.
+func feedURL(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<rss><channel><title>新闻</title></channel></rss>") // the bot says what it read
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestAIChat runs the AI bot against a model that repeats what it is asked.
+func TestAIChat(t *testing.T) {
+	model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			http.Error(w, "no key", http.StatusUnauthorized)
+			return
+		}
+		for _, piece := range []string{"你好", "，世界。"} {
+			_, _ = fmt.Fprintf(w, "data: {\"choices\":[{\"delta\":{\"content\":%q}}]}\n\n", piece)
+		}
+		_, _ = io.WriteString(w, "data: [DONE]\n\n") // as above
+	}))
+	defer model.Close()
+	dir := t.TempDir()
+	p := buildExample(t, "aichat", dir)
+	p.env = append(p.env, "OPENAI_API_KEY=secret")
+	home := filepath.Join(dir, "h", ".ncatd-sim")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := "bot:\n  plugin_config:\n    aichat: {url: \"" + model.URL + "\"}\n"
+	if err := os.WriteFile(filepath.Join(home, "ncatd.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	p.start()
+	p.hold(said{user: alice, text: "在吗", want: []string{"你好，世界。"}})
+	p.hold(said{user: alice, text: "/忘记", want: []string{"从头开始"}})
 }
 
 // sent waits until something was sent that has all the parts, as sim sent prints
