@@ -319,8 +319,9 @@ func (s *Server) Disturb(f Faults) {
 // frames that no host should send.
 func (s *Server) SendFrame(text string) { s.net.SendRaw([]byte(text)) }
 
-// Run runs the bot on the Server by Dial until the test ends, and returns when it
-// is connected. The error of the Dial fails the test.
+// Run runs the bot on the Server by Dial until the test ends, and returns when
+// its link is up: the bot knows its account and may act. The error of the Dial
+// fails the test.
 func (s *Server) Run(b *ncat.Bot) {
 	s.T.Helper()
 	ctx, cancel := context.WithCancelCause(s.T.Context())
@@ -332,5 +333,17 @@ func (s *Server) Run(b *ncat.Bot) {
 			s.T.Errorf("Dial ended with: %v", err)
 		}
 	})
-	s.WaitConnected()
+	tick, limit := time.NewTicker(time.Millisecond), time.NewTimer(patience) // a bot gives no signal of its link
+	defer tick.Stop()
+	defer limit.Stop()
+	for b.For(s.o.Self) == nil {
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			ended <- err
+			s.T.Fatalf("Dial ended before there was a link: %v", err)
+		case <-limit.C:
+			s.T.Fatalf("the bot did not connect to %s within %v", s.URL(), patience)
+		}
+	}
 }

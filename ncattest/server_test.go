@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -292,4 +293,18 @@ func TestServerConnects(t *testing.T) {
 	if got := <-bodies; !strings.HasPrefix(got, "42 ") || !strings.Contains(got, `"message_format":"string"`) || !strings.Contains(got, `"message":"y[CQ:face,id=14`) {
 		t.Errorf("posted %s", got)
 	}
+}
+
+// TestRunReturnsWithALink lets a second bot act as soon as Run returns; the first
+// one's connection is not taken for its own.
+func TestRunReturnsWithALink(t *testing.T) {
+	s := ncattest.NewServer(t, ncattest.ServerOptions{})
+	for range 20 {
+		b := ncat.New()
+		s.Run(b)
+		if _, err := b.For(ncattest.Self).SendGroup(t.Context(), 100, "up"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Want(slices.Repeat([]string{"up"}, 20)...)
 }

@@ -89,6 +89,7 @@ var errNotLoggedIn = &NotYetError{"no account is logged in"}
 var controlCommands = map[string]func(w *worker, ctx context.Context, in *json.Decoder) (any, error){
 	"say":       (*worker).cmdSay,
 	"sent":      (*worker).cmdSent,
+	"calls":     (*worker).cmdCalls,
 	"act":       (*worker).cmdAct,
 	"scan":      (*worker).cmdScan,
 	"qr-expire": (*worker).cmdExpire,

@@ -65,6 +65,7 @@ func (w *worker) startOnebot(a Account, wd *world.World) (*onebot, error) {
 		Restart:     w.requestRestart,
 		Exit:        func() { w.end(0) },
 		PacketError: w.packetError(),
+		Before:      w.calls.note,
 	})
 	ob := &onebot{uin: a.UIN, net: adapter.New(adapter.Options{World: wd, Host: host, Log: w.log.log, Began: time.Now()})}
 	w.mu.Lock()

@@ -26,6 +26,7 @@ type worker struct {
 	conf    confDir
 	webui   *webui
 	sent    *journal
+	calls   callLog
 	control *controlServer
 	gate    gate
 	started time.Time

@@ -134,6 +134,7 @@ var simZH = map[string]string{
 	"scan.short":   "扫描登录二维码并确认",
 	"scan.--uin":   "用这个账号（默认：手机的主人）",
 	"sent.short":   "打印机器人发出的消息",
+	"sent.long":    "打印机器人发出的消息，以及在这些消息之间运行中的 NapCat 收到的其他每一次调用。用了 --after 或 --json 就只有消息。",
 	"sent.--after": "只要编号更大的",
 	"sent.--json":  "输出 JSON",
 	"state.short":  "打印模拟器的当前状态",

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -282,6 +283,7 @@ func (t *target) sent() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "sent", Short: "Print what the bot has sent", Args: cobra.NoArgs,
+		Long: "Print what the bot has sent, and between the messages every other call that the running NapCat got. With --after and --json messages only.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := t.control(cmd)
 			if err != nil {
@@ -294,22 +296,43 @@ func (t *target) sent() *cobra.Command {
 			if asJSON {
 				return printJSON(cmd, list)
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			for _, s := range list {
-				where := "user " + strconv.FormatInt(s.User, 10)
-				if s.Group != 0 {
-					where = "group " + strconv.FormatInt(s.Group, 10)
-				}
-				if _, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", s.Seq, s.Time.Format(time.TimeOnly), where, strings.ReplaceAll(plain(s.Text), "\n", `\n`)); err != nil {
+			var calls []napcatsim.Called
+			if after == 0 { // the numbers are those of messages
+				if calls, err = c.Calls(cmd.Context()); err != nil {
 					return err
 				}
 			}
-			return w.Flush()
+			return printSent(cmd.OutOrStdout(), list, calls)
 		},
 	}
 	cmd.Flags().IntVar(&after, "after", 0, "only those with a higher number")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// printSent prints messages and other calls in the order of their time.
+func printSent(to io.Writer, list []napcatsim.Sent, calls []napcatsim.Called) error {
+	w := tabwriter.NewWriter(to, 0, 4, 2, ' ', 0)
+	for len(list) > 0 || len(calls) > 0 {
+		var err error
+		if len(list) == 0 || len(calls) > 0 && calls[0].Time.Before(list[0].Time) {
+			c := calls[0]
+			calls = calls[1:]
+			_, err = fmt.Fprintf(w, "-\t%s\tcall\t%s %s\n", c.Time.Format(time.TimeOnly), c.Action, c.Params)
+		} else {
+			s := list[0]
+			list = list[1:]
+			where := "user " + strconv.FormatInt(s.User, 10)
+			if s.Group != 0 {
+				where = "group " + strconv.FormatInt(s.Group, 10)
+			}
+			_, err = fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", s.Seq, s.Time.Format(time.TimeOnly), where, strings.ReplaceAll(plain(s.Text), "\n", `\n`))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return w.Flush()
 }
 
 func (t *target) scan() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ncatd/ncatd/internal/napcatsim"
 )
@@ -74,5 +75,25 @@ func TestErrors(t *testing.T) {
 	var exit *ExitError
 	if _, err := run(t, "qq", filepath.Join(home, "no", "qq"), "--no-sandbox"); err != nil && !errors.As(err, &exit) {
 		t.Errorf("role of QQ: %v", err)
+	}
+}
+
+// TestSentShowsCalls prints calls between the messages, by their time.
+func TestSentShowsCalls(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	var out bytes.Buffer
+	err := printSent(&out, []napcatsim.Sent{{Seq: 1, Time: at(1), User: 5, Text: "a&#91;b"}, {Seq: 2, Time: at(3), Group: 6, Text: "c"}},
+		[]napcatsim.Called{{Time: at(2), Action: "set_group_ban", Params: json.RawMessage(`{"group_id":6}`)}, {Time: at(4), Action: "get_status", Params: json.RawMessage("{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		f := strings.Fields(line)
+		got = append(got, f[0]+" "+strings.Join(f[2:], " "))
+	}
+	if s := strings.Join(got, "; "); s != `1 user 5 a[b; - call set_group_ban {"group_id":6}; 2 group 6 c; - call get_status {}` {
+		t.Errorf("printed %s", s)
 	}
 }
