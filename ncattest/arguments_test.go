@@ -90,7 +90,7 @@ func argument[A any](b *ncat.Bot, name string) {
 }
 
 func TestArguments(t *testing.T) {
-	ncattest.Run(t, argumentBot(), func(h *ncattest.Harness) { // virtual time begins at 2000-01-01 00:00 UTC
+	ncattest.Run(t, argumentBot(), func(h *ncattest.Harness) { // virtual time begins at 2000-01-01 14:07:43 UTC
 		u := h.InGroup(100, 1)
 		for _, c := range []struct {
 			say  []any

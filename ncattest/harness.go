@@ -49,9 +49,13 @@ type run struct {
 
 var errOver = errors.New("the test is over")
 
+// begin is how long after 2000-01-01 00:00 UTC a test begins. That is no full hour
+// and no midnight: a bot that works at such a time only is found out.
+const begin = 14*time.Hour + 7*time.Minute + 43*time.Second
+
 // Run runs the bot with one account, calls f and stops the bot again. Within f
-// time is virtual: it stands still while anything is being done, and passes at
-// once when all wait. What the bot logs goes to the test's log; the error or
+// time is virtual: it begins on 2000-01-01 at 14:07:43 UTC, stands still while
+// anything is being done, and passes at once when all wait. What the bot logs goes to the test's log; the error or
 // panic of a handler fails the test unless f asks for it with [Harness.Errors], and
 // so does a plugin that fails to set up.
 //
@@ -60,6 +64,7 @@ var errOver = errors.New("the test is over")
 func Run(t *testing.T, b *ncat.Bot, f func(h *Harness)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(begin) // virtual: it is that late at once
 		r := &run{t: t, stores: map[string]ncat.Store{}}
 		h := r.account("main", Self)
 		h.Start(b)

@@ -178,7 +178,7 @@ func TestPluginDeniedInAGroup(t *testing.T) {
 
 // Filters that look at the time, at patterns, and at what is no message.
 func TestMoreFilters(t *testing.T) {
-	ncattest.Run(t, ncat.New(), func(h *ncattest.Harness) { // virtual time begins at midnight UTC
+	ncattest.Run(t, ncat.New(), func(h *ncattest.Harness) {
 		b, x := h.Bot(), ncattest.GroupMessage(100, 1, "x")
 		night, day := ncat.During("22:00", "06:30", time.UTC), ncat.During("06:30", "22:00", time.UTC)
 		tokyo := ncat.During("09:00", "10:00", time.FixedZone("JST", 9*3600))

@@ -12,7 +12,7 @@ import (
 )
 
 // epoch is when virtual time begins.
-var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+var epoch = time.Date(2000, 1, 1, 14, 7, 43, 0, time.UTC)
 
 // ran keeps when a schedule ran, counted from the start of the test.
 type ran struct {
@@ -69,10 +69,10 @@ func TestSchedulesDoNotOverlap(t *testing.T) {
 
 func TestScheduleJitterZoneAndStop(t *testing.T) {
 	b := ncat.New()
-	ncattest.Run(t, b, func(h *ncattest.Harness) { // virtual time begins at midnight UTC
+	ncattest.Run(t, b, func(h *ncattest.Harness) { // virtual time begins at 14:07:43 UTC
 		var jittered, zoned, once ran
 		schedule(t, b, "jittered", "every 1h", jittered.run(), ncat.Jitter(10*time.Minute))
-		schedule(t, b, "zoned", "daily 9:30", zoned.run(), ncat.InZone(time.FixedZone("CST", 8*3600)))
+		schedule(t, b, "zoned", "daily 23:30", zoned.run(), ncat.InZone(time.FixedZone("CST", 8*3600)))
 		stopped := schedule(t, b, "once", "30m", once.run())
 		if _, err := b.Schedule("once", "1h", once.run()); err == nil {
 			t.Error("a name was given twice")
@@ -88,8 +88,8 @@ func TestScheduleJitterZoneAndStop(t *testing.T) {
 		if len(once.at) != 1 {
 			t.Errorf("the stopped one ran at %v", once.at)
 		}
-		if !slices.Equal(zoned.at, []time.Duration{90 * time.Minute}) {
-			t.Errorf("9:30 in Shanghai was at %v", zoned.at)
+		if !slices.Equal(zoned.at, []time.Duration{82*time.Minute + 17*time.Second}) {
+			t.Errorf("23:30 in Shanghai was at %v", zoned.at)
 		}
 		if len(jittered.at) != 10 && len(jittered.at) != 9 {
 			t.Errorf("the jittered one ran at %v", jittered.at)
@@ -114,9 +114,9 @@ func TestScheduleJitterZoneAndStop(t *testing.T) {
 func TestSchedulesOfPlugins(t *testing.T) {
 	var once, missed, forgotten, hourly, other ran
 	p := &plugin{id: "p", setup: func(_ context.Context, h *ncat.Host) error {
-		schedule(t, h.Bot, "once", "at 2000-01-01 00:10", once.run(), ncat.InZone(time.UTC), ncat.CatchUp())
-		schedule(t, h.Bot, "missed", "at 2000-01-01 00:30", missed.run(), ncat.InZone(time.UTC), ncat.CatchUp())
-		schedule(t, h.Bot, "forgotten", "at 2000-01-01 00:30", forgotten.run(), ncat.InZone(time.UTC))
+		schedule(t, h.Bot, "once", "at 2000-01-01 14:18", once.run(), ncat.InZone(time.UTC), ncat.CatchUp())
+		schedule(t, h.Bot, "missed", "at 2000-01-01 14:38", missed.run(), ncat.InZone(time.UTC), ncat.CatchUp())
+		schedule(t, h.Bot, "forgotten", "at 2000-01-01 14:38", forgotten.run(), ncat.InZone(time.UTC))
 		schedule(t, h.Bot, "hourly", "every 1h", hourly.run())
 		return nil
 	}}
