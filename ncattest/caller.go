@@ -153,6 +153,9 @@ func (c *Caller) send(action string, params json.RawMessage) (any, error) {
 	if err := unfit(p.GroupID != 0, append(p.Message, p.Messages...)); err != nil {
 		return nil, named(action, err)
 	}
+	if err := c.memory.unheard(ncat.Chat{Group: p.GroupID, User: p.UserID}); err != nil {
+		return nil, named(action, err)
+	}
 	s := Sent{Chat: ncat.Chat{Group: p.GroupID, User: p.UserID}, ID: nextMessageID(), Message: append(p.Message, p.Messages...)}
 	c.memory.said(s)
 	c.recordSent(s)

@@ -6,10 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -24,8 +26,75 @@ type memory struct {
 	chats    map[ncat.Chat][]onebot.MessageID
 	members  map[onebot.GroupID]map[onebot.UserID]onebot.Sender
 	friends  map[onebot.UserID]onebot.Sender
+	standing map[onebot.GroupID]standing
 	files    map[string][]byte // by what a segment or an upload calls them
 	uploads  map[string]*upload
+}
+
+// standing is what keeps the account from speaking in a group.
+type standing struct {
+	muted time.Time // until then
+	out   bool      // it is no member any more
+}
+
+// heardInLocked notes what an event says of the account's own standing.
+func (m *memory) heardInLocked(e onebot.Event) {
+	group := ncat.ChatOf(e).Group
+	if group == 0 {
+		return
+	}
+	if m.standing == nil {
+		m.standing = map[onebot.GroupID]standing{}
+	}
+	s := m.standing[group]
+	s.out = false // what happens there is told to members only
+	switch e := e.(type) {
+	case *onebot.GroupBan:
+		if e.UserID == m.self() {
+			s.muted = time.Now().Add(time.Duration(e.Duration) * time.Second)
+		}
+	case *onebot.GroupDecrease:
+		s.out = e.UserID == m.self()
+	}
+	m.standing[group] = s
+}
+
+// unheard says what QQ says to a send that it does not take (contract L.1).
+func (m *memory) unheard(to ncat.Chat) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.standing[to.Group]
+	code, text := 0, ""
+	switch {
+	case !to.IsGroup():
+		return nil
+	case s.out:
+		code, text = 110, "你不在该群中"
+	case time.Now().Before(s.muted):
+		code, text = 120, "你已被禁言"
+	default:
+		return nil
+	}
+	return refused(fmt.Sprintf("EventChecker Failed: NTEvent serviceAndMethod:NodeIKernelMsgService/sendMsg ListenerName:NodeIKernelMsgListener/onMsgInfoListUpdate EventRet:\n{\n    \"result\": %d,\n    \"errMsg\": %q\n}", code, text))
+}
+
+// recalledLocked takes the content out of a message, which is all that is left of
+// one that was recalled (contract K.4).
+func (m *memory) recalledLocked(id onebot.MessageID) {
+	frame, ok := m.messages[id]
+	if !ok {
+		return
+	}
+	var o map[string]json.RawMessage
+	if err := json.Unmarshal(frame, &o); err != nil {
+		panic(fmt.Sprintf("ncattest: %v", err)) // it was written by this package
+	}
+	o["message"], o["raw_message"] = json.RawMessage("[]"), json.RawMessage(`""`)
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic(fmt.Sprintf("ncattest: %v", err)) // as above
+	}
+	m.messages[id] = b
 }
 
 // upload is a stream upload that goes on.
@@ -46,7 +115,12 @@ func (m *memory) self() onebot.UserID {
 func (m *memory) saw(e onebot.Event, frame []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.heardInLocked(e)
 	switch e := e.(type) {
+	case *onebot.GroupRecall:
+		m.recalledLocked(e.MessageID)
+	case *onebot.FriendRecall:
+		m.recalledLocked(e.MessageID)
 	case onebot.MessageEvent:
 		msg, chat := e.Msg(), ncat.ChatOf(e)
 		m.keepLocked(chat, msg.MessageID, frame)
@@ -170,6 +244,8 @@ func (m *memory) answer(action string, params json.RawMessage, packet func(json.
 			return b, nil
 		}
 		return nil, refused("消息不存在")
+	case "delete_msg":
+		m.recalledLocked(p.MessageID)
 	case "get_group_msg_history":
 		return m.historyLocked(ncat.Group(p.GroupID), int(p.Count)), nil
 	case "get_friend_msg_history":
