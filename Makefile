@@ -190,11 +190,35 @@ vuln: ## known vulnerabilities in what is linked (needs the network)
 release: ## all files of a release into dist/, signed; needs VERSION=1.2.3 and NCATD_SIGNING_KEY (docs/releasing.md)
 	$(GO) run ./internal/release build -version "$(VERSION)" -out dist
 
+# Releases of the working tree, for tests, signed by a key that only their own
+# programs trust: bin/release-0.9.0 and bin/release-0.9.1.
+PLATFORM := $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
+bin/keys:
+	@rm -rf bin/keys && mkdir -p bin/keys
+	$(GO) build -o bin/release ./internal/release
+	cd bin/keys && ../release key new root && ../release key new signing && ../release key certify -serial 1 -root root.key signing.pub
+	$(GO) build -ldflags "-X github.com/ncatd/ncatd/internal/selfupgrade/signed.testKeys=$$(sed -n 2p bin/keys/root.pub)" -o bin/release ./internal/release
+bin/releases: bin/keys
+	for v in 0.9.0 0.9.1; do NCATD_SIGNING_KEY=bin/keys/signing.key bin/release build -version $$v -platforms $(PLATFORM) -out bin/release-$$v || exit 1; done
+.PHONY: bin/keys bin/releases release-twice e2e-packages e2e-install e2e-self
+
+release-twice: bin/keys ## the release of this commit made twice, in different folders: every file the same; a .deb at most 12 MB. PLATFORMS picks; TWICE_CACHE=shared compiles once
+	internal/release/twice.sh bin/release bin/keys/signing.key 0.9.0 "$(PLATFORMS)"
+
+e2e-packages: bin/releases ## the .deb installed, started, upgraded, removed, purged under the systemd of Debian 12, 13, Ubuntu; rpm, apk, Arch by hand (root; debootstrap, systemd-container, rpm, rpm2cpio, cpio, zstd)
+	internal/e2e/packages/run.sh bin/release-0.9.0 bin/release-0.9.1 $(SUITES) || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
 catalogue: ## check the catalogue of NapCat and QQ; OUT=DIR signs it for the release called catalogue (docs/releasing.md)
 	$(GO) run ./internal/release catalogue $(if $(OUT),-out $(OUT))
 
 self-kills: ## `self upgrade` killed with -9 at random moments, KILLS (100) times: whatever lies at the path starts
 	E2E_KILLS=$(or $(KILLS),100) $(GO) test -tags e2e -count=1 -timeout 30m -v -run SelfUpgradeKilled ./cmd/ncatd
+
+e2e-install: bin/releases ## install.sh in a bare Debian, from servers that lie and one that does not, with dash, bash, busybox (root; debootstrap, systemd-container, busybox-static)
+	E2E_RELEASE=$(CURDIR)/bin/release-0.9.1 $(GO) test -tags e2e -count=1 -timeout 20m -v -run BareDebian ./internal/release
+
+e2e-self: ## `self upgrade` and versions that crash, hang or refuse the config, under a real systemd (root; debootstrap, systemd-container)
+	E2E_SELF=1 $(GO) test -tags e2e -count=1 -timeout 20m -v -run SelfUpgradeSystemd ./cmd/ncatd
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -30,11 +30,12 @@ case "$1" in
 abort-*) exit 0 ;;
 esac
 make_user
-make_home
-# A home that a removal left has whatever owner number ncatd had then.
-if [ "$(stat -c %U /var/lib/ncatd)" != ncatd ]; then
+# A home that a removal left has whatever owner number ncatd had then; one that a
+# purge kept is root's. Asked before the folder itself is made ncatd's.
+if [ -d /var/lib/ncatd ] && [ "$(stat -c %U /var/lib/ncatd)" != ncatd ]; then
 	chown -R -h ncatd:ncatd /var/lib/ncatd
 fi
+make_home
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	# The new program takes the running NapCat over: nobody has to log in again.

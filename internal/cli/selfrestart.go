@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,7 +33,8 @@ type runningDaemon struct {
 	online  []string // accounts
 	args    []string // of its command line, without the program
 	env     []string
-	managed bool // by a service manager, which starts it again
+	managed bool     // by a service manager, which starts it again
+	unit    []string // of systemd: systemctl's arguments that name it
 }
 
 // daemonOf returns the daemon of this home, nil if none runs, or one of another
@@ -69,7 +71,29 @@ func (a *app) daemonOf(ctx context.Context, exe string) *runningDaemon {
 	for _, kv := range d.env {
 		d.managed = d.managed || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 	}
+	if d.managed {
+		groups, _ := os.ReadFile(filepath.Join(of, "cgroup")) // without: the manager notices by itself
+		d.unit = unitOf(string(groups))
+	}
 	return d
+}
+
+// unitOf returns the unit of systemd that a process is of, as its control groups
+// tell, in the words of systemctl; nil if it is of none.
+func unitOf(groups string) []string {
+	for line := range strings.Lines(groups) {
+		hierarchy, of, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, group, _ := strings.Cut(of, ":")
+		if hierarchy != "0" && controllers != "name=systemd" || !strings.HasSuffix(group, ".service") {
+			continue
+		}
+		unit := []string{path.Base(group)}
+		if strings.Contains(group, "/user@") {
+			unit = append(unit, "--user")
+		}
+		return unit
+	}
+	return nil
 }
 
 func split0(b []byte) []string {
@@ -176,21 +200,8 @@ func (a *app) startAgain(ctx context.Context, cl *client.Client, d *runningDaemo
 	asked, cancel := context.WithTimeout(ctx, 5*time.Second)
 	err := cl.Again(asked)
 	cancel()
-	if err != nil && proc.Alive(d.id) {
-		p, err := os.FindProcess(d.id.PID)
-		if err != nil {
-			return err
-		}
-		_ = p.Kill() // it may have ended
-	}
-	if err != nil && !d.managed {
-		cmd := exec.Command(exe, d.args...)
-		cmd.Env = d.env
-		cmd.SysProcAttr = a.detachedAs(d.id)
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-		if err := cmd.Process.Release(); err != nil {
+	if err != nil {
+		if err := a.revive(ctx, d, exe); err != nil {
 			return err
 		}
 	}
@@ -206,6 +217,35 @@ func (a *app) startAgain(ctx context.Context, cl *client.Client, d *runningDaemo
 			return nil
 		}
 	}
+}
+
+// revive starts the daemon whose process does not answer, or ended.
+func (a *app) revive(ctx context.Context, d *runningDaemon, exe string) error {
+	if d.unit != nil {
+		// Its manager may have given up, or be waiting for the process that it began
+		// meanwhile. That one gets no signal that it could take for the wish to end NapCat.
+		a.runProgram(ctx, "systemctl", append([]string{"kill", "--kill-who=main", "--signal=KILL"}, d.unit...))
+		if _, code := a.runProgram(ctx, "systemctl", append([]string{"restart", "--no-block"}, d.unit...)); code == exitOK {
+			return nil
+		}
+	}
+	if proc.Alive(d.id) {
+		p, err := os.FindProcess(d.id.PID)
+		if err != nil {
+			return err
+		}
+		_ = p.Kill() // it may have ended
+	}
+	if d.managed {
+		return nil
+	}
+	cmd := exec.Command(exe, d.args...)
+	cmd.Env = d.env
+	cmd.SysProcAttr = a.detachedAs(d.id)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Process.Release()
 }
 
 // runProgram runs a program and returns what it printed and its exit code, -1 if

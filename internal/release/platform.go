@@ -32,8 +32,18 @@ func (m *maker) pages(ctx context.Context) error {
 		if err := doc.GenManTree(tree, h, dir); err != nil {
 			return err
 		}
-		// nfpm takes the time of a folder from the folder.
-		if err := os.Chtimes(dir, m.date, m.date); err != nil {
+		// nfpm takes the mode of a page from the page, which the umask may have
+		// narrowed, and the time of a folder from the folder.
+		pages, err := below(dir, "")
+		if err != nil {
+			return err
+		}
+		for _, p := range pages {
+			if err := os.Chmod(p.from, 0o644); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(os.Chmod(dir, 0o755), os.Chtimes(dir, m.date, m.date)); err != nil {
 			return err
 		}
 	}
@@ -71,6 +81,9 @@ func (m *maker) platform(ctx context.Context, platform string) error {
 	program := filepath.Join(dir, exe)
 	env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + strings.TrimSuffix(arch, "v7"), "GOARM=7", "GOFLAGS="}
 	flags := "-s -w -buildid= -X github.com/ncatd/ncatd.version=" + m.version + " -X github.com/ncatd/ncatd.commit=" + m.commit
+	if keys := signed.TestKeys(); keys != "" {
+		flags += " -X github.com/ncatd/ncatd/internal/selfupgrade/signed.testKeys=" + keys
+	}
 	// The version control system is not asked by the compiler: what it says
 	// depends on the tags of a clone.
 	if err := m.command(ctx, env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", program, "./cmd/ncatd"); err != nil {
@@ -132,6 +145,9 @@ func (m *maker) packages(ctx context.Context, arch, dir string) error {
 		name := fmt.Sprintf("ncatd_%s_linux_%s%s", m.version, arch, ending)
 		err := m.command(ctx, env, "go", "tool", "-modfile=tools/go.mod", "nfpm", "package",
 			"--config", "configs/packaging/nfpm.yaml", "--packager", packager, "--target", filepath.Join(m.out, name))
+		if err == nil && packager == "deb" {
+			err = pressDeb(ctx, filepath.Join(m.out, name))
+		}
 		if err != nil {
 			return err
 		}

@@ -21,18 +21,23 @@ const staging = ".importing"
 var ErrOccupied = errors.New("the home is in use already")
 
 // Apply copies what the plan names into a home. All of it appears at once at the
-// end, the config last; killed before, it leaves nothing but a folder that the
-// next Apply removes. The source is only read. undo takes back what was made.
+// end, the config last; what a killed one leaves, the next Apply removes. The source is only read. undo takes back what was made.
 func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err error) {
 	if len(p.Accounts) == 0 {
 		return nil, fmt.Errorf("%s: %w that has logged in", p.Path, ErrNothing)
 	}
+	stage := filepath.Join(home, staging)
+	if missing(filepath.Join(home, "ncatd.yaml")) && missing(filepath.Join(stage, "accounts")) && !missing(filepath.Join(stage, "ncatd.yaml")) {
+		// Killed between the two steps at the end: the accounts are that import's.
+		if err := os.RemoveAll(filepath.Join(home, "accounts")); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range []string{"ncatd.yaml", "accounts"} {
-		if _, err := os.Lstat(filepath.Join(home, name)); !errors.Is(err, fs.ErrNotExist) {
+		if !missing(filepath.Join(home, name)) {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(home, name), ErrOccupied)
 		}
 	}
-	stage := filepath.Join(home, staging)
 	if err := os.RemoveAll(stage); err != nil {
 		return nil, err
 	}
@@ -66,6 +71,11 @@ func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err e
 		}
 	}
 	return undo, nil
+}
+
+func missing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func writeSynced(path string, b []byte) error {

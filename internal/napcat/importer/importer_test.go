@@ -238,3 +238,34 @@ func TestLinksAreLeft(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestKilledAtTheEnd: accounts that a killed import brought without their config do
+// not stand in the way of the next one; those of somebody else do.
+func TestKilledAtTheEnd(t *testing.T) {
+	root := build(t, merge(napcatAt("NapCat.Shell"), qqAt(".config/QQ")))
+	p, err := Find(filepath.Join(root, "NapCat.Shell"), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	for _, d := range []string{filepath.Join(home, staging), filepath.Join(home, "accounts", "left")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.Apply(t.Context(), home); !errors.Is(err, ErrOccupied) {
+		t.Fatalf("somebody's accounts: %v", err)
+	}
+	if err := os.MkdirAll(filepath.Join(home, staging), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, staging, "ncatd.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Apply(t.Context(), home); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(home, "accounts", "left")); err == nil {
+		t.Error("what was killed is mixed with what came after")
+	}
+}
