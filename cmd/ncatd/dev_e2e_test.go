@@ -22,6 +22,9 @@ import (
 	"github.com/ncatd/ncatd/internal/home"
 )
 
+// buildLimit bounds a wait that includes the build of a program.
+const buildLimit = 4 * time.Minute
+
 // devSource is a bot that says which edit it is, and breaks on request.
 const devSource = `package main
 
@@ -186,14 +189,14 @@ func (d *devBot) start() {
 // answers waits until the bot answers a message with a text in it.
 func (d *devBot) answers(say, want string) {
 	d.t.Helper()
-	await.True(d.t, 4*time.Minute, "the answer "+want, func() bool {
+	await.True(d.t, buildLimit, "the answer "+want, func() bool {
 		return strings.Contains(d.ncatd("sim", "say", "--user", "3001000001", say), want)
 	})
 }
 
 func (d *devBot) prints(want string) {
 	d.t.Helper()
-	await.True(d.t, 4*time.Minute, "the text "+want, func() bool { return strings.Contains(d.out.String(), want) })
+	await.True(d.t, buildLimit, "the text "+want, func() bool { return strings.Contains(d.out.String(), want) })
 }
 
 // TestDev edits a bot: a new answer, a version that does not build, one that ends
@@ -279,7 +282,7 @@ func TestDevLosesNothing(t *testing.T) {
 		began := time.Now()
 		word := fmt.Sprintf("e%d", i+1)
 		d.edit(word)
-		await.True(t, 4*time.Minute, "an answer of "+word, func() bool { return strings.Contains(d.ncatd("sim", "sent"), word+" ") })
+		await.True(t, buildLimit, "an answer of "+word, func() bool { return strings.Contains(d.ncatd("sim", "sent"), word+" ") })
 		took = append(took, time.Since(began).Round(10*time.Millisecond))
 	}
 	close(done)

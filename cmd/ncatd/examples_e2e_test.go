@@ -38,6 +38,7 @@ type example struct {
 	meanwhile string
 	answer    string // typed on a terminal of its own
 	then      string // the account's state to wait for afterwards
+	builds    bool   // a program first, of packages that nobody may have built yet
 }
 
 // scene is one home in which examples run one after another. A line that begins
@@ -137,7 +138,7 @@ var scenes = map[string]scene{
 		{line: "ncatd dev", shows: regexp.MustCompile(`online as`)},
 		{line: "+ mkdir scripts"},
 		{line: "ncatd dev ./scripts --sim", shows: regexp.MustCompile(`online as`)},
-		{line: "ncatd dev ./mybot --sim", shows: regexp.MustCompile(`online as`)},
+		{line: "ncatd dev ./mybot --sim", shows: regexp.MustCompile(`online as`), builds: true},
 	}},
 	"without a daemon": {options: napcatsim.Options{ScanAfter: &scanSoon}, examples: slices.Concat(
 		plain("ncatd install", "ncatd install --mirror https://ghfast.top/",
@@ -355,7 +356,11 @@ func (p *place) command(ctx context.Context, line string) *exec.Cmd {
 func (p *place) run(e example) {
 	t := p.t
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	limit := waitLimit
+	if e.builds {
+		limit = buildLimit
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	line := rewrites.Replace(strings.TrimPrefix(e.line, "+ "))
 	if e.answer != "" { // on a terminal
