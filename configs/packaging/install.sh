@@ -74,18 +74,22 @@ platform() {
 	esac
 }
 
-# get URL FILE
+# get URL FILE: by the first program that brings it. One that is there may still
+# break down: the wget of a statically linked busybox does where names are looked up.
 get() {
-	rm -f "$2"
-	if command -v curl >/dev/null 2>&1; then
-		curl -fsSL --connect-timeout 10 --speed-limit 1000 --speed-time 30 -o "$2" "$1" 2>"$tmp/err"
-	elif command -v wget >/dev/null 2>&1; then
-		wget -q -T 30 -O "$2" "$1" 2>"$tmp/err"
-	elif [ -x /usr/lib/apt/apt-helper ]; then
-		/usr/lib/apt/apt-helper download-file "$1" "$2" >/dev/null 2>"$tmp/err"
-	else
-		die 'install curl or wget first' '请先安装 curl 或 wget'
-	fi && [ -s "$2" ]
+	tools=
+	for tool in curl wget /usr/lib/apt/apt-helper; do
+		command -v "$tool" >/dev/null 2>&1 || continue
+		tools="$tools $tool"
+		rm -f "$2"
+		case $tool in
+		curl) curl -fsSL --connect-timeout 10 --speed-limit 1000 --speed-time 30 -o "$2" "$1" ;;
+		wget) wget -q -T 30 -O "$2" "$1" ;;
+		*) "$tool" download-file "$1" "$2" >/dev/null ;;
+		esac 2>"$tmp/err" && [ -s "$2" ] && return
+	done
+	[ -n "$tools" ] || die 'install curl or wget first' '请先安装 curl 或 wget'
+	return 1
 }
 
 sha() { # BITS, of stdin
