@@ -101,8 +101,8 @@ func newAlertStage(t *testing.T, rule string) (*stage, *telegram) {
 	if err := os.WriteFile(secret, []byte(telegramToken+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newStage(t, fmt.Sprintf("display: none\nalerts:\n  language: en\n  channels: [{name: phone, kind: telegram, base: %q, chat_id: \"7\", token: \"file:%s\"}]\n  rules: [%s]\n",
-		srv.URL, secret, rule), nil)
+	s := newStage(t, fmt.Sprintf("display: none\ncontrol: {listen: %q, hosts: [bot.example.com], proxies: [127.0.0.1/32]}\nalerts:\n  language: en\n  console: true\n  channels: [{name: phone, kind: telegram, base: %q, chat_id: \"7\", token: \"file:%s\"}]\n  rules: [%s]\n",
+		freePort(t), srv.URL, secret, rule), nil)
 	if err := s.sim.Fault(t.Context(), map[string]any{"scan_after": "off"}); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +138,7 @@ func TestAlertWithTheCode(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(out)) != a.Login.URL {
 		t.Errorf("the picture says %q, %v, the login %q", out, err, a.Login.URL)
 	}
+	s.linkWorksOnce(t, m.text)
 	if err := s.sim.Scan(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -278,4 +279,44 @@ func (s *stage) kill(t *testing.T) {
 			_ = syscall.Kill(st.PID, syscall.SIGTERM) // killLeft looks after it
 		}
 	})
+}
+
+// linkWorksOnce goes by the link of an alert into the console, twice.
+func (s *stage) linkWorksOnce(t *testing.T, text string) {
+	t.Helper()
+	_, secret, ok := strings.Cut(text, "https://bot.example.com/#k=")
+	if !ok {
+		t.Fatalf("no link in %q", text)
+	}
+	secret, _, _ = strings.Cut(secret, "\n")
+	for _, want := range []int{http.StatusOK, http.StatusUnauthorized} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+s.address(t)+"/v0/console/login", strings.NewReader(fmt.Sprintf(`{"secret":%q}`, secret)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "bot.example.com"
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("X-Forwarded-For", "198.51.100.7")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("the link's secret: HTTP %d, want %d", resp.StatusCode, want)
+		}
+	}
+}
+
+// address is where the config has the control API listen.
+func (s *stage) address(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(s.home.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, addr, _ := strings.Cut(string(b), `listen: "`)
+	addr, _, _ = strings.Cut(addr, `"`)
+	return addr
 }

@@ -28,13 +28,14 @@ const (
 	KindApp      Kind = "app_failed"
 	KindPart     Kind = "degraded" // another part of ncatd does less than it should
 	KindRelease  Kind = "release"  // a new release was left for the one before
+	KindNewer    Kind = "newer"    // a newer release is published; told once
 	KindChannel  Kind = "channel_failed"
 	KindTest     Kind = "test"
 )
 
 // Kinds are all kinds that a rule may name.
 func Kinds() []Kind {
-	return []Kind{KindLogin, KindKicked, KindFailed, KindOffline, KindFlapping, KindDisk, KindStore, KindPlugin, KindApp, KindPart, KindRelease, KindChannel}
+	return []Kind{KindLogin, KindKicked, KindFailed, KindOffline, KindFlapping, KindDisk, KindStore, KindPlugin, KindApp, KindPart, KindRelease, KindNewer, KindChannel}
 }
 
 // Condition is something that is wrong now. Kind, Account and Subject together

@@ -31,6 +31,9 @@ type Options struct {
 	// Status returns the daemon's status now.
 	Status func() api.Status
 	Words  Words
+	// Link makes a link into the console that works once, "" if there is none that
+	// other machines reach. It goes with each call for a login; nil: none does.
+	Link func(ctx context.Context) string
 	// QR draws a code as a PNG.
 	QR func(text string) ([]byte, error)
 	// Caller returns the link of one of the daemon's own accounts.
@@ -66,7 +69,7 @@ func New(o Options) (*Alerter, error) {
 			return nil, fmt.Errorf("alerts: channel %s: %w", c.Name, err)
 		}
 		a.senders = append(a.senders, &sender{
-			name: c.Name, kind: c.Kind, channel: ch, box: outbox{o.Store}, words: o.Words, qr: o.QR, code: a.code,
+			name: c.Name, kind: c.Kind, channel: ch, box: outbox{o.Store}, words: o.Words, qr: o.QR, code: a.code, link: o.Link,
 			log: o.Logger.With("channel", c.Name), more: make(chan struct{}, 1), now: time.Now, trouble: a.Changed,
 		})
 	}

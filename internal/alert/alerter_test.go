@@ -2,8 +2,10 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -240,4 +242,50 @@ func TestObserve(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", a, got, want)
 		}
 	}
+	st := api.Status{
+		RolledBack:  &api.RolledBack{NapCat: "4.19.0", QQ: "3.2.31"},
+		LeftVersion: &api.LeftVersion{Version: "1.3.0", Reason: "crashed"},
+		Newer:       []api.NewerRelease{{Name: "napcat", Version: "4.19.0", Runs: "4.18.19"}, {Name: "ncatd", Version: "1.4.0", Runs: "1.3.0"}},
+		Apps:        []api.App{{Name: "up", State: api.StateConnected}, {Name: "koishi", State: api.StateBackoff, Fault: api.Fault{Code: api.CodeAppExit, Args: []string{"1"}}}},
+	}
+	var got []string
+	for _, c := range Observe(st) {
+		got = append(got, string(c.Kind)+" "+c.Subject+" "+c.Code)
+	}
+	want := []string{"release 4.19.0/3.2.31 new_pair_failed", "release ncatd 1.3.0 version_left", "newer napcat 4.19.0 new_napcat", "newer ncatd 1.4.0 new_ncatd", "app_failed koishi app_exit"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the daemon's own parts: %q, want %q", got, want)
+	}
+}
+
+// A call for a login brings a link; what is over, and other trouble, does not. Each
+// try has one of its own.
+func TestLinkIntoTheConsole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &phone{}
+		r := run(t, ncat.NewMemoryStore(), []Rule{{Kinds: []Kind{KindLogin, KindDisk}, Channels: []string{"p"}, HoldOff: time.Second, Settle: time.Second}}, map[string]*phone{"p": p})
+		defer r.stop()
+		made := 0
+		r.senders[0].link = func(context.Context) string {
+			made++
+			return fmt.Sprintf("https://bot.example/#k=%d", made)
+		}
+		p.breaks(errors.New("down"))
+		r.set(waits)
+		time.Sleep(3 * time.Second)
+		p.breaks(nil)
+		time.Sleep(time.Minute)
+		r.set(api.Account{Name: "main", State: api.StateOnline, Degraded: []api.Degraded{{Code: api.CodeDiskLow}}})
+		time.Sleep(time.Minute)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.told) < 2 || !strings.Contains(p.told[0].Body, "alert.console https://bot.example/#k=2") {
+			t.Fatalf("told %+v", p.told)
+		}
+		for _, m := range p.told[1:] {
+			if strings.Contains(m.Body, "bot.example") {
+				t.Errorf("a link goes with %q", m.Body)
+			}
+		}
+	})
 }

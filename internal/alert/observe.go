@@ -22,6 +22,21 @@ func Observe(st api.Status) []Condition {
 	if r := st.RolledBack; r != nil {
 		all = append(all, Condition{Kind: KindRelease, Subject: r.NapCat + "/" + r.QQ, Since: r.Time, Code: string(api.CodeNewPairFailed), Args: []string{r.Reason}})
 	}
+	if l := st.LeftVersion; l != nil {
+		all = append(all, Condition{Kind: KindRelease, Subject: "ncatd " + l.Version, Since: l.Time, Code: string(api.CodeVersionLeft), Args: []string{l.Version, l.Reason}})
+	}
+	for _, n := range st.Newer {
+		code := api.CodeNewNapCat
+		if n.Name == "ncatd" {
+			code = api.CodeNewNcatd
+		}
+		all = append(all, Condition{Kind: KindNewer, Subject: n.Name + " " + n.Version, Since: n.Since, Code: string(code), Args: []string{n.Version, n.Runs}})
+	}
+	for _, a := range st.Apps {
+		if a.State == api.StateFailed || a.State == api.StateBackoff {
+			all = append(all, Condition{Kind: KindApp, Subject: a.Name, Since: a.Since, Code: string(a.Fault.Code), Args: a.Fault.Args})
+		}
+	}
 	return all
 }
 

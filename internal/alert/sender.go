@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,7 +27,10 @@ type sender struct {
 	words   Words
 	qr      func(text string) ([]byte, error)
 	// code returns the text of the code that an account's login shows now.
-	code    func(account string) string
+	code func(account string) string
+	// link makes a link into the console that works once, "" if there is none
+	// that other machines reach; nil: nobody wants one.
+	link    func(ctx context.Context) string
 	log     *slog.Logger
 	more    chan struct{}
 	now     func() time.Time
@@ -97,8 +101,14 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 // send renders and sends one message.
 func (s *sender) send(ctx context.Context, m Message) error {
 	t := render(s.words, m)
+	login := func(it Item) bool { return it.Kind == KindLogin && it.Phase != Resolved }
+	if s.link != nil && slices.ContainsFunc(m.Items, login) {
+		if link := s.link(ctx); link != "" {
+			t.Body += "\n" + s.words.T("alert.console", link)
+		}
+	}
 	for _, it := range m.Items {
-		if it.Kind != KindLogin || it.Phase == Resolved || s.qr == nil {
+		if !login(it) || s.qr == nil {
 			continue
 		}
 		code := s.code(it.Account) // the one of the message may have expired

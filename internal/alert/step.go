@@ -162,7 +162,7 @@ func (s *step) look(key string, o *Open) {
 	}
 	due, phase := o.Condition.Since.Add(rule.HoldOff), Firing
 	if !o.Told.IsZero() {
-		if rule.Repeat <= 0 {
+		if rule.Repeat <= 0 || o.Condition.Kind == KindNewer {
 			return
 		}
 		due, phase = o.Told.Add(o.Pause), Repeated
@@ -178,7 +178,7 @@ func (s *step) look(key string, o *Open) {
 	o.Told = s.now
 	o.Pause = min(max(2*o.Pause, rule.Repeat), max(rule.RepeatMax, rule.Repeat))
 	s.tell(rule, Item{Phase: phase, Condition: o.Condition, Lasted: s.now.Sub(o.Condition.Since)})
-	if rule.Repeat > 0 {
+	if rule.Repeat > 0 && o.Condition.Kind != KindNewer {
 		s.wake(s.now.Add(o.Pause))
 	}
 }
@@ -186,7 +186,7 @@ func (s *step) look(key string, o *Open) {
 // gone forgets a condition that was gone for long enough, and tells that it is
 // mended if it was told that it was not.
 func (s *step) gone(key string, o *Open, rule Rule) {
-	if o.Told.IsZero() {
+	if o.Told.IsZero() || o.Condition.Kind == KindNewer {
 		delete(s.st.Open, key)
 		return
 	}

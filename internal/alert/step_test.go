@@ -54,6 +54,10 @@ func TestStep(t *testing.T) {
 			Rule{HoldOff: 5 * time.Second, Settle: 3 * time.Second}, 60, between(10, 30, offline),
 			[]string{"15 phone firing offline", "33 phone resolved offline"},
 		},
+		"a newer release is told once": {
+			Rule{HoldOff: 5 * time.Second, Settle: 3 * time.Second, Repeat: 10 * time.Second, RepeatMax: 10 * time.Second}, 60,
+			between(10, 50, Condition{Kind: KindNewer, Subject: "napcat 4.19.0"}), []string{"15 phone firing newer"},
+		},
 		"shorter than the hold-off is not told": {
 			Rule{HoldOff: 5 * time.Second}, 60, between(10, 14, offline), nil,
 		},

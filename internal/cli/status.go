@@ -107,6 +107,9 @@ func (a *app) printStatus(st api.Status) {
 		a.out.print("")
 		a.printApps(st.Apps)
 	}
+	for _, n := range st.Newer {
+		a.out.print("%s", a.t("fault.new_"+n.Name, printable(n.Version), n.Runs))
+	}
 	if l := st.LeftVersion; l != nil {
 		a.out.print("%s", a.t("status.left_version", l.Version, l.Time.Local().Format(time.DateTime), l.Reason))
 	}

@@ -18,6 +18,7 @@ import (
 // channels nothing is.
 type Alerts struct {
 	Language string         `yaml:"language"` // en, zh; empty: of the daemon's environment
+	Console  bool           `yaml:"console"`  // a call for a login brings a link into the console that works once
 	Channels []AlertChannel `yaml:"channels"`
 	Rules    []AlertRule    `yaml:"rules"` // empty: all is told through all channels
 }
@@ -53,7 +54,7 @@ type AlertQuiet struct {
 // AlertKinds returns the words that a rule's kinds may be.
 func AlertKinds() []string {
 	return []string{"login_needed", "kicked", "failed", "offline", "flapping", "disk_low", "store_broken",
-		"plugin_failed", "app_failed", "degraded", "release", "channel_failed"}
+		"plugin_failed", "app_failed", "degraded", "release", "newer", "channel_failed"}
 }
 
 // DefaultAlertRule returns what a rule is when the file gives it no times.

@@ -117,6 +117,23 @@ func (s *Server) cookieOf(value string, secure bool, maxAge int) *http.Cookie {
 	return &http.Cookie{Name: s.cookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
 }
 
+// Link makes a link into the console for an owner that works once; "" where only
+// this machine would reach it.
+func (s *Server) Link(ctx context.Context) (string, error) {
+	if s.o.Console == nil || s.o.Listen == "" {
+		return "", nil
+	}
+	e, err := s.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, loopback := s.address(e); loopback {
+		return "", nil
+	}
+	l, err := s.link(ctx, api.RoleOwner)
+	return l.URL, err
+}
+
 // link makes a link, and opens a loopback port for it if nothing listens yet.
 func (s *Server) link(ctx context.Context, role api.Role) (api.ConsoleLink, error) {
 	e, err := s.open(ctx)

@@ -36,6 +36,8 @@ type alerts struct {
 	store *store.Lazy
 	next  chan config.Alerts // capacity 1: what the newest reload wants
 	now   atomic.Pointer[alert.Alerter]
+
+	server *control.Server // makes links into the console; set before run
 }
 
 func newAlerts(d *Daemon) *alerts {
@@ -101,6 +103,9 @@ func (a *alerts) make(c config.Alerts) *alert.Alerter {
 		},
 		Logger: a.d.log,
 	}
+	if c.Console {
+		o.Link = a.link
+	}
 	for _, ch := range c.Channels {
 		o.Channels = append(o.Channels, alert.ChannelConfig{Name: ch.Name, Kind: ch.Kind, Fields: ch.Fields})
 	}
@@ -110,6 +115,15 @@ func (a *alerts) make(c config.Alerts) *alert.Alerter {
 		return nil
 	}
 	return alerter
+}
+
+// link implements [alert.Options.Link].
+func (a *alerts) link(ctx context.Context) string {
+	link, err := a.server.Link(ctx)
+	if err != nil {
+		a.d.log.Warn("an alert goes without a link into the console", "err", err)
+	}
+	return link
 }
 
 // alertRules returns the rules of the config; without any, all is told through

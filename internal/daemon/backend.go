@@ -31,6 +31,7 @@ func (d *Daemon) Status() api.Status {
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
 	}
+	st.Newer = d.releases.newer.than(d.store.Current)
 	st.Apps = d.apps.snapshot()
 	for _, s := range slots {
 		st.Accounts = append(st.Accounts, s.acc.Snapshot())

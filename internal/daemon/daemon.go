@@ -211,9 +211,7 @@ func (d *Daemon) serve() error {
 	if err != nil {
 		return err
 	}
-	if d.fleet != nil {
-		d.fleet.server = server
-	}
+	d.handOut(server)
 	// The server outlives the accounts, so that a stop can be watched.
 	sctx, stopServer := context.WithCancel(context.WithoutCancel(d.run))
 	defer stopServer()

@@ -42,6 +42,8 @@ type releases struct {
 	log     *slog.Logger
 	install func(context.Context, func(install.Event)) (install.Pair, error) // store.Install with the config's request
 
+	newer newer // published ones
+
 	mu       sync.Mutex
 	running  *installing
 	failures map[string]int // by pair on trial

@@ -45,6 +45,14 @@ func (d *Daemon) newServer(listening func()) (*control.Server, error) {
 	return control.New(o)
 }
 
+// handOut gives the control API to those that use it from inside.
+func (d *Daemon) handOut(s *control.Server) {
+	d.alerts.server = s
+	if d.fleet != nil {
+		d.fleet.server = s
+	}
+}
+
 // certificate returns what control.listen speaks TLS with, nil for nothing.
 func certificate(c config.Control, dir string) (*tls.Certificate, error) {
 	switch {

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 	"github.com/ncatd/ncatd/internal/selfupgrade"
@@ -28,8 +32,8 @@ const (
 	updateAuto   = "auto"
 )
 
-// updates looks for newer releases once a day, if the config asks for it:
-// notify tells of them in the log, auto installs the newest pair that the
+// updates looks for newer releases once a day, if the config asks for it: notify
+// tells of them in the log, the status and by alerts, of ncatd's own too, auto installs the newest pair that the
 // catalogue knows to run together and starts the accounts again with it. A pair
 // that does not come online is left again by itself.
 type updates struct {
@@ -40,13 +44,21 @@ type updates struct {
 	plan    func(ctx context.Context, req install.Request) (install.Plan, error)
 	install func(ctx context.Context, req install.Request) (install.Pair, error)
 	restart func(ctx context.Context) error
-
-	told string // the newest version that was told of
+	// own returns the newest published version of ncatd.
+	own   func(ctx context.Context) (string, error)
+	newer *newer
 }
+
+// The names of what a newer release may be of.
+const (
+	ofNapCat = "napcat"
+	ofNcatd  = "ncatd"
+)
 
 func newUpdates(d *Daemon) *updates {
 	return &updates{
 		d:       d,
+		newer:   &d.releases.newer,
 		current: d.store.Current,
 		newest: func(ctx context.Context) (string, error) {
 			// A newer catalogue is welcome; the one at hand does without.
@@ -60,6 +72,14 @@ func newUpdates(d *Daemon) *updates {
 			return d.store.Install(ctx, req, func(e install.Event) { d.installed("", e) })
 		},
 		restart: func(ctx context.Context) error { return d.Restart(ctx, "") },
+		own: func(ctx context.Context) (string, error) {
+			p, err := ownPublisher(d.store, d.log)
+			if err != nil {
+				return "", err
+			}
+			r, err := p.Find(ctx, selfupgrade.Wish{Channel: selfupgrade.Stable})
+			return r.Version, err
+		},
 	}
 }
 
@@ -70,11 +90,10 @@ func refreshCatalogue(ctx context.Context, s *install.Store, log *slog.Logger) e
 	if err != nil {
 		return err
 	}
-	roots, err := signed.Roots()
+	p, err := ownPublisher(s, log)
 	if err != nil {
 		return err
 	}
-	p := &selfupgrade.Publisher{Base: selfupgrade.Base, Mirrors: at.Mirrors, Roots: roots, Log: log}
 	text, via, err := p.Catalogue(ctx)
 	if err != nil {
 		return err
@@ -84,6 +103,19 @@ func refreshCatalogue(ctx context.Context, s *install.Store, log *slog.Logger) e
 		log.Info("a newer catalogue of NapCat and QQ", "updated", c.Updated, "source", via)
 	}
 	return err
+}
+
+// ownPublisher is where ncatd itself is published.
+func ownPublisher(s *install.Store, log *slog.Logger) (*selfupgrade.Publisher, error) {
+	at, err := s.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := signed.Roots()
+	if err != nil {
+		return nil, err
+	}
+	return &selfupgrade.Publisher{Base: selfupgrade.Base, Mirrors: at.Mirrors, Roots: roots, Log: log}, nil
 }
 
 // run looks now and then until ctx ends.
@@ -98,6 +130,9 @@ func (u *updates) run(ctx context.Context) {
 		}
 		if err := u.look(ctx); err != nil && ctx.Err() == nil {
 			u.d.log.Info("no look for a newer NapCat", "err", err)
+		}
+		if err := u.lookOwn(ctx); err != nil && ctx.Err() == nil {
+			u.d.log.Info("no look for a newer ncatd", "err", err)
 		}
 		t.Reset(updateEvery + rand.N(updateEvery/4))
 	}
@@ -135,8 +170,7 @@ func (u *updates) look(ctx context.Context) error {
 		}
 		u.d.log.Info("updated by itself", "from", pair.String(), "to", next.String())
 		return u.restart(ctx)
-	case catalogue.Compare(newest, pair.NapCat.Version) > 0 && newest != u.told:
-		u.told = newest
+	case catalogue.Compare(newest, pair.NapCat.Version) > 0 && u.newer.found(ofNapCat, newest, pair.NapCat.Version):
 		hint := "ncatd upgrade"
 		if !known {
 			hint = "ncatd upgrade --to " + newest
@@ -144,4 +178,60 @@ func (u *updates) look(ctx context.Context) error {
 		u.d.log.Info("a newer NapCat is published", "version", newest, "installed", pair.NapCat.Version, "hint", hint)
 	}
 	return nil
+}
+
+// lookOwn looks once for a newer ncatd. One that was built without a version has
+// none to compare.
+func (u *updates) lookOwn(ctx context.Context) error {
+	mode, runs := u.d.config().NapCat.Update, strings.TrimPrefix(u.d.o.Version, "v")
+	if mode != updateNotify && mode != updateAuto || !signed.ValidVersion(runs) {
+		return nil
+	}
+	newest, err := u.own(ctx)
+	if err != nil {
+		return err
+	}
+	if signed.Older(runs, newest) && u.newer.found(ofNcatd, newest, runs) {
+		u.d.log.Info("a newer ncatd is published", "version", newest, "running", runs, "hint", "ncatd self upgrade")
+	}
+	return nil
+}
+
+// newer are the published releases that are newer than what runs. It is safe for
+// concurrent use.
+type newer struct {
+	mu   sync.Mutex
+	list []api.NewerRelease
+}
+
+// found notes a release and reports whether it was not known.
+func (n *newer) found(name, version, runs string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, r := range n.list {
+		if r.Name != name {
+			continue
+		}
+		if r.Version == version {
+			return false
+		}
+		n.list = slices.Delete(n.list, i, i+1)
+		break
+	}
+	n.list = append(n.list, api.NewerRelease{Name: name, Version: version, Runs: runs, Since: time.Now()})
+	return true
+}
+
+// than returns those that are newer than the NapCat that is installed now.
+func (n *newer) than(current func() (install.Pair, error)) []api.NewerRelease {
+	n.mu.Lock()
+	list := slices.Clone(n.list)
+	n.mu.Unlock()
+	return slices.DeleteFunc(list, func(r api.NewerRelease) bool {
+		if r.Name != ofNapCat {
+			return false
+		}
+		pair, err := current()
+		return err != nil || catalogue.Compare(r.Version, pair.NapCat.Version) <= 0
+	})
 }

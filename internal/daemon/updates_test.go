@@ -51,6 +51,7 @@ func TestUpdates(t *testing.T) {
 						return now, nil
 					},
 					restart: func(context.Context) error { restarts++; return nil },
+					newer:   &newer{},
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 72*time.Hour)
 				defer cancel()
@@ -66,5 +67,58 @@ func TestUpdates(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A newer ncatd is told of once, and stands in the status until it runs; a newer
+// NapCat until it is installed.
+func TestNewerReleases(t *testing.T) {
+	for _, c := range []struct {
+		name, mode, runs, newest string
+		err                      error
+		want                     string
+	}{
+		{name: "newer", mode: "notify", runs: "v1.2.0", newest: "1.3.0", want: "1.3.0"},
+		{name: "the same", mode: "notify", runs: "1.3.0", newest: "1.3.0"},
+		{name: "older", mode: "auto", runs: "1.4.0", newest: "1.3.0"},
+		{name: "off", mode: "off", runs: "1.2.0", newest: "1.3.0"},
+		{name: "no version", mode: "notify", runs: "dev", newest: "1.3.0"},
+		{name: "nobody answers", mode: "notify", runs: "1.2.0", err: errors.New("no network")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			n := &newer{}
+			u := &updates{
+				d: &Daemon{log: slog.New(slog.NewTextHandler(&out, nil)), o: Options{Version: c.runs},
+					configured: configured{cfg: &config.Config{NapCat: config.NapCat{Update: c.mode}}}},
+				own:   func(context.Context) (string, error) { return c.newest, c.err },
+				newer: n,
+			}
+			for range 3 {
+				if err := u.lookOwn(t.Context()); !errors.Is(err, c.err) {
+					t.Fatal(err)
+				}
+			}
+			got := ""
+			for _, r := range n.than(nil) {
+				got += r.Version
+			}
+			if got != c.want || strings.Count(out.String(), "\n") != len(n.than(nil)) {
+				t.Errorf("found %q, want %q; logged %s", got, c.want, out.String())
+			}
+		})
+	}
+	n, installed := &newer{}, "4.18.13"
+	current := func() (install.Pair, error) {
+		return install.Pair{NapCat: install.Release{Version: installed}}, nil
+	}
+	if !n.found(ofNapCat, "4.18.19", installed) || n.found(ofNapCat, "4.18.19", installed) || !n.found(ofNapCat, "4.19.0", installed) {
+		t.Error("a release is not told of once")
+	}
+	if got := n.than(current); len(got) != 1 || got[0].Version != "4.19.0" || got[0].Runs != "4.18.13" {
+		t.Errorf("newer: %+v", got)
+	}
+	if installed = "4.19.0"; len(n.than(current)) != 0 {
+		t.Error("what is installed is called newer")
 	}
 }

@@ -7,6 +7,7 @@ var alertEN = map[string]string{
 	"alert.resolved": "%s, over: %s",
 	"alert.more":     "%s (and %d more)",
 	"alert.since":    "since %s",
+	"alert.console":  "in a browser, once, within ten minutes: %s",
 	"alert.lasted":   "since %s, for %s",
 
 	"alert.kind.login_needed":   "somebody has to log in",
@@ -19,7 +20,8 @@ var alertEN = map[string]string{
 	"alert.kind.plugin_failed":  "a plugin does not run",
 	"alert.kind.app_failed":     "an app does not run",
 	"alert.kind.degraded":       "works only in part",
-	"alert.kind.release":        "a release",
+	"alert.kind.release":        "a new release was left again",
+	"alert.kind.newer":          "a newer release is published",
 	"alert.kind.channel_failed": "an alert channel does not work",
 	"alert.kind.test":           "this is a test, all is well",
 
@@ -96,6 +98,7 @@ var alertZH = map[string]string{
 	"alert.resolved": "%s 已恢复：%s",
 	"alert.more":     "%s（另有 %d 件）",
 	"alert.since":    "从 %s 开始",
+	"alert.console":  "用浏览器打开（只能用一次，十分钟内有效）：%s",
 	"alert.lasted":   "从 %s 开始，持续 %s",
 
 	"alert.kind.login_needed":   "需要有人登录",
@@ -108,7 +111,8 @@ var alertZH = map[string]string{
 	"alert.kind.plugin_failed":  "插件没有运行",
 	"alert.kind.app_failed":     "应用没有运行",
 	"alert.kind.degraded":       "只有部分功能正常",
-	"alert.kind.release":        "版本",
+	"alert.kind.release":        "新版本没能用，已换回",
+	"alert.kind.newer":          "有新版本",
 	"alert.kind.channel_failed": "通知通道不通",
 	"alert.kind.test":           "这是一条测试，一切正常",
 

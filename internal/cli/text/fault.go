@@ -54,6 +54,9 @@ var faultEN = map[string]string{
 	"fault.spawn_failed":    "the process could not be started: %s",
 	"fault.installing":      "%s",
 	"fault.install_failed":  "NapCat and QQ could not be installed: %s",
+	"fault.new_napcat":      "NapCat %s is published, %s runs here; ncatd upgrade takes it",
+	"fault.new_ncatd":       "ncatd %s is published, %s runs here; ncatd self upgrade takes it",
+	"fault.version_left":    "ncatd %s did not come up and was left for the one before (%s)",
 	"fault.new_pair_failed": "the new NapCat and QQ did not come online (%s)",
 
 	"fault.lease_held":    "the account runs on host %s of the fleet",
@@ -215,6 +218,9 @@ var faultZH = map[string]string{
 	"fault.spawn_failed":    "进程启动失败：%s",
 	"fault.installing":      "%s",
 	"fault.install_failed":  "NapCat 和 QQ 安装失败：%s",
+	"fault.new_napcat":      "NapCat 发布了 %s，这里运行的是 %s；用 ncatd upgrade 升级",
+	"fault.new_ncatd":       "ncatd 发布了 %s，这里运行的是 %s；用 ncatd self upgrade 升级",
+	"fault.version_left":    "ncatd %s 没能启动成功，已换回之前的版本（%s）",
 	"fault.new_pair_failed": "新的 NapCat 和 QQ 没能上线（%s）",
 
 	"fault.lease_held":    "这个账号正由机群中的主机 %s 运行",

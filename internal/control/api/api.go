@@ -49,6 +49,8 @@ type Status struct {
 	LastCrash *LastCrash `json:"last_crash,omitempty"`
 	// LeftVersion is a version of ncatd that `self upgrade` left again by itself.
 	LeftVersion *LeftVersion `json:"left_version,omitempty"`
+	// Newer are published releases that are newer than what runs.
+	Newer []NewerRelease `json:"newer,omitempty"`
 	// Alerts are the channels of alerts with how they do; without what waits.
 	Alerts []AlertChannel `json:"alerts,omitempty"`
 	// Plugins are those of the bot, with what became of them.
@@ -90,6 +92,14 @@ const (
 	StateConnected State = "connected"
 	StateWaiting   State = "waiting"
 )
+
+// NewerRelease is a published release that is newer than what runs.
+type NewerRelease struct {
+	Name    string    `json:"name"` // napcat or ncatd
+	Version string    `json:"version"`
+	Runs    string    `json:"runs"`  // the version that runs
+	Since   time.Time `json:"since"` // when it was found
+}
 
 // RolledBack is a pair of releases that was left for the one before.
 type RolledBack struct {

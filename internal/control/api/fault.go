@@ -93,6 +93,9 @@ const (
 	CodeInstalling    Code = "installing"      // how it goes
 	CodeInstallFailed Code = "install_failed"  // error
 	CodeNewPairFailed Code = "new_pair_failed" // reason
+	CodeNewNapCat     Code = "new_napcat"      // version, the one that runs
+	CodeNewNcatd      Code = "new_ncatd"       // version, the one that runs
+	CodeVersionLeft   Code = "version_left"    // version of ncatd, reason
 
 	CodeWebUIWait      Code = "webui_wait"
 	CodeLoginAsked     Code = "login_asked"
