@@ -283,7 +283,7 @@ func newSend(a *app) *cobra.Command {
 		}
 		msg := strings.Join(args, " ")
 		for _, img := range images {
-			cq, err := imageCode(img)
+			cq, err := a.imageCode(img)
 			if err != nil {
 				return fail(exitUsage, errors.New(a.t("err.image", err)), "")
 			}
@@ -313,13 +313,16 @@ func newSend(a *app) *cobra.Command {
 	return c
 }
 
-// imageCode makes the CQ code of a picture.
-func imageCode(img string) (string, error) {
+// imageCode makes the CQ code of a picture. What is no regular file may never end.
+func (a *app) imageCode(img string) (string, error) {
 	file := img
 	if !strings.HasPrefix(img, "http://") && !strings.HasPrefix(img, "https://") {
 		fi, err := os.Stat(img)
 		if err != nil {
 			return "", err
+		}
+		if !fi.Mode().IsRegular() {
+			return "", errors.New(a.t("err.no_file", printable(img)))
 		}
 		if fi.Size() > inlineImage {
 			abs, err := filepath.Abs(img)

@@ -445,6 +445,7 @@ func TestUnitFile(t *testing.T) {
 }
 
 func TestImageCode(t *testing.T) {
+	a := &app{lang: text.English}
 	dir := t.TempDir()
 	small, big := filepath.Join(dir, "s.png"), filepath.Join(dir, "b, [1].png")
 	if err := os.WriteFile(small, []byte("x"), 0o600); err != nil {
@@ -458,11 +459,13 @@ func TestImageCode(t *testing.T) {
 		big:                  "[CQ:image,file=file://" + dir + "/b&#44;%20%5B1%5D.png]",
 		"https://x/?a=1&b=,": "[CQ:image,file=https://x/?a=1&amp;b=&#44;]",
 	} {
-		if got, err := imageCode(in); err != nil || got != want {
+		if got, err := a.imageCode(in); err != nil || got != want {
 			t.Errorf("imageCode(%s) = %s, %v; want %s", in, got, err, want)
 		}
 	}
-	if _, err := imageCode(filepath.Join(dir, "none")); err == nil {
-		t.Error("a picture that is not there")
+	for _, none := range []string{filepath.Join(dir, "none"), dir, os.DevNull} { // a FIFO or device may never end
+		if _, err := a.imageCode(none); err == nil {
+			t.Errorf("%s is taken for a picture", none)
+		}
 	}
 }
