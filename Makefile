@@ -134,6 +134,9 @@ e2e-fleet: ## hosts, workers and a real NATS server, each killed in turn
 fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSAGES (50000), KILLS (50) of each kind, a host cut off for 60 s, MOVES (20) of an account
 	NCATD_MESSAGES=$(or $(MESSAGES),50000) NCATD_KILLS=$(or $(KILLS),50) NCATD_PARTITION=60 NCATD_MOVES=$(or $(MOVES),20) $(GO) test -tags e2e_fleet -count=1 -timeout 3h -v -run 'TestFleet|TestKills|TestTakeover|TestMoveKills' ./internal/e2e/fleet
 
+bench-fleet: ## a remote worker beside a local bot, a host's events beside nats.go alone, on three servers (nothing else may run)
+	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' ./ncat/natsbot
+
 manifests: ## configs/kubernetes decoded strictly into the types of Kubernetes
 	cd tools && $(GO) test -count=1 ./kubernetes
 

@@ -71,7 +71,7 @@ func (a *app) callAccount(ctx context.Context, name, action string, params json.
 		return api.CallResponse{}, err
 	}
 	defer cl.Close()
-	acc, err := a.account(ctx, cl, name)
+	acc, err := a.accountAnywhere(ctx, cl, name)
 	if err != nil {
 		return api.CallResponse{}, err
 	}
@@ -360,7 +360,7 @@ func newEvents(a *app) *cobra.Command {
 		defer cl.Close()
 		of, events := ofApp, cl.AppEvents
 		if ofApp == "" {
-			acc, err := a.account(c.Context(), cl, account)
+			acc, err := a.accountAnywhere(c.Context(), cl, account)
 			if err != nil {
 				return err
 			}

@@ -80,7 +80,7 @@ func newRestart(a *app) *cobra.Command {
 		defer cl.Close()
 		name := ""
 		if len(args) == 1 {
-			acc, err := a.account(c.Context(), cl, args[0])
+			acc, err := a.accountAnywhere(c.Context(), cl, args[0])
 			if err != nil {
 				return err
 			}

@@ -174,7 +174,7 @@ func newAccountMove(a *app) *cobra.Command {
 			return err
 		}
 		defer cl.Close()
-		acc, err := a.account(c.Context(), cl, args[0])
+		acc, err := a.accountAnywhere(c.Context(), cl, args[0])
 		if err != nil {
 			return err
 		}

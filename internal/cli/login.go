@@ -36,6 +36,7 @@ type loginOptions struct {
 func newLogin(a *app) *cobra.Command {
 	var o loginOptions
 	var qr string
+	var fleet bool
 	c := a.command("login", "login [ACCOUNT]", atMost(1), func(c *cobra.Command, args []string) error {
 		name := ""
 		if len(args) == 1 {
@@ -60,6 +61,18 @@ func newLogin(a *app) *cobra.Command {
 				return err
 			}
 		}
+		if fleet {
+			cl, _, err := a.connect()
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			acc, err := a.accountAnywhere(c.Context(), cl, name)
+			if err != nil {
+				return err
+			}
+			name = acc.Name
+		}
 		return a.login(c.Context(), name, o, md5)
 	})
 	c.ValidArgsFunction = a.completeAccounts
@@ -68,6 +81,7 @@ func newLogin(a *app) *cobra.Command {
 	f.StringVar(&qr, "qr", string(qrTerminal), a.t("flag.qr"))
 	f.Int64Var(&o.quick, "quick", 0, a.t("flag.quick"))
 	f.BoolVar(&o.password, "password-stdin", false, a.t("flag.password_stdin"))
+	f.BoolVar(&fleet, "fleet", false, a.t("flag.login_fleet"))
 	f.BoolVar(&o.list, "list", false, a.t("flag.list"))
 	f.BoolVar(&o.json, "json", false, a.t("flag.login_json"))
 	f.DurationVar(&o.timeout, "timeout", 0, a.t("flag.login_timeout"))

@@ -94,6 +94,43 @@ func (a *app) account(ctx context.Context, c *client.Client, name string) (api.A
 	return a.pickAccount(st, name)
 }
 
+// accountAnywhere is account, but for an account that another host of the fleet runs:
+// then c leads there from then on, and so does connect.
+func (a *app) accountAnywhere(ctx context.Context, c *client.Client, name string) (api.Account, error) {
+	acc, err := a.account(ctx, c, name)
+	if a.host != "" || name == "" || errors.Is(err, client.ErrNotRunning) || err == nil && acc.Reason != "leased" {
+		return acc, err
+	}
+	hosts, ferr := c.Fleet(ctx)
+	if ferr != nil {
+		return acc, err // there is no fleet, or it cannot be asked
+	}
+	host, found := runsOn(hosts, name, acc.UIN)
+	if host == "" {
+		return acc, err
+	}
+	a.out.say("%s", a.t("fleet.found", found.Name, host))
+	*c, a.host = *c.At(host), host
+	return found, nil
+}
+
+// runsOn returns which other host runs an account: the one of that number, or if that is
+// 0 the only one of that name.
+func runsOn(hosts []api.FleetHost, name string, uin int64) (host string, found api.Account) {
+	for _, h := range hosts {
+		for _, acc := range h.Status.Accounts {
+			if h.Here || acc.Reason == "leased" || uin != 0 && acc.UIN != uin || uin == 0 && acc.Name != name {
+				continue
+			}
+			if host != "" {
+				return "", api.Account{}
+			}
+			host, found = h.Name, acc
+		}
+	}
+	return host, found
+}
+
 // completeAccounts completes the names of the daemon's accounts, or of the
 // config's if it does not run.
 func (a *app) completeAccounts(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -197,14 +197,20 @@ func TestScheduleRunsOnceInTheGroup(t *testing.T) {
 }
 
 func TestStore(t *testing.T) {
-	srv := natstest.Start(t, 1)
+	for _, servers := range []int{1, 3} { // lost races are told differently
+		t.Run(fmt.Sprintf("%d servers", servers), func(t *testing.T) { testStore(t, servers) })
+	}
+}
+
+func testStore(t *testing.T, servers int) {
+	srv := natstest.Start(t, servers)
 	open := func() *store {
 		c, err := bus.Connect(bus.Options{URL: srv.URL(), Name: "store", Logger: logger(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(c.Close)
-		eventually(t, "bus not prepared", func() bool { return c.Ensure(t.Context(), bus.Settings{}) == nil })
+		eventually(t, "bus not prepared", func() bool { return c.Ensure(t.Context(), bus.Settings{Replicas: servers}) == nil })
 		return &store{bus: c, space: "g/bot.x y*>"}
 	}
 	a, b := open(), open()

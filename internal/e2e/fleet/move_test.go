@@ -63,6 +63,17 @@ func TestMove(t *testing.T) {
 		acc := a.named("bot7")
 		return os.IsNotExist(err) && acc.Reason == "leased" && strings.Contains(acc.Detail, "host b")
 	})
+	// On a, whose account it is not any more, it is found all the same.
+	for args, want := range map[string]string{
+		"call --account bot7 get_login_info": "3889001007",
+		"login bot7 --fleet":                 "3889001007",
+		"restart bot7":                       "bot7 runs on host b",
+	} {
+		if out, err := a.run(strings.Fields(args)...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", args, err, out)
+		}
+	}
+	await.True(t, time.Minute, "online again after the restart", func() bool { return onlineOn(b, a) })
 	if left, err := filepath.Glob(b.home.Join("incoming", "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
