@@ -137,6 +137,9 @@ fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSA
 bench-fleet: ## a remote worker beside a local bot, a host's events beside nats.go alone, on three servers (nothing else may run)
 	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' ./ncat/natsbot
 
+simulate-fleet: ## what fleets of 10, 1,000 and 100,000 accounts need, and a worker's death, in virtual time
+	$(GO) run ./internal/fleet/simulate
+
 manifests: ## configs/kubernetes decoded strictly into the types of Kubernetes
 	cd tools && $(GO) test -count=1 ./kubernetes
 

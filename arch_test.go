@@ -70,6 +70,7 @@ var rules = map[string]rule{
 	"internal/fleet":             {allow: []string{"internal/control/api", "internal/fleet", "onebot"}, why: "a host's part of a fleet knows no daemon and no NapCat"},
 	"internal/fleet/bus":         {allow: []string{"onebot"}, why: "what hosts and workers must agree on is a leaf"},
 	"internal/fleet/parcel":      {why: "packing and sealing folders knows no bus and no account"},
+	"internal/fleet/simulate":    {allow: []string{"internal/fleet/bus", "internal/fleet/worker", "onebot"}, why: "a simulation uses the functions that it is about"},
 	"internal/fleet/worker":      {allow: []string{"internal/fleet/bus", "onebot"}, why: "sharing events knows neither bots nor hosts"},
 	"ncat/sqlite":                {allow: []string{"internal/bot/store", "ncat"}, why: "a store on disk is for who asks for one"},
 	"ncattest":                   {allow: []string{"onebot", "ncat", "internal/botlink", "internal/napcatsim/action", "internal/napcatsim/adapter", "internal/napcatsim/cqcode", "internal/napcatsim/jsval", "internal/napcatsim/world"}, why: "fakes stand beside the SDK, not in the daemon; the server is the simulator's OneBot side"},
