@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: vet-cross e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean
+.PHONY: vet-cross e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean bench-bus
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -136,6 +136,9 @@ fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSA
 
 bench-fleet: ## a remote worker beside a local bot, a host's events beside nats.go alone, on three servers (nothing else may run)
 	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' ./ncat/natsbot
+
+bench-bus: ## memory, start time and idle CPU of a daemon without bus: beside one with it
+	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestIdleWithoutBus$$' ./internal/e2e/fleet
 
 simulate-fleet: ## what fleets of 10, 1,000 and 100,000 accounts need, and a worker's death, in virtual time
 	$(GO) run ./internal/fleet/simulate
