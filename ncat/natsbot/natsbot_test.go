@@ -231,6 +231,8 @@ func testStore(t *testing.T, servers int) {
 	if n, _, err := ncat.Get[int](ctx, a, "n"); err != nil || n != 60 {
 		t.Fatalf("60 increments make %d, %v", n, err)
 	}
+	apart(t, a, b)
+	skew(t, a, b)
 	errStop := errors.New("stop")
 	err := a.Update(ctx, func(tx ncat.Tx) error {
 		if err := tx.Put("群/1 *", []byte("x"), 0); err != nil {
@@ -267,4 +269,78 @@ func testStore(t *testing.T, servers int) {
 	if err := a.View(ctx, func(tx ncat.Tx) error { return tx.Put("x", nil, 0) }); err == nil {
 		t.Fatal("a View writes")
 	}
+}
+
+// apart holds that updates of different keys do not get into each other's way.
+func apart(t *testing.T, stores ...*store) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for n := range 30 {
+		wg.Go(func() {
+			for range 20 {
+				if _, err := ncat.Update(t.Context(), stores[n%len(stores)], fmt.Sprintf("apart/%d", n), func(n int, _ bool) (int, error) { return n + 1, nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got, err := ncat.Scan[int](t.Context(), stores[0], "apart/")
+	if err != nil || len(got) != 30 {
+		t.Fatal(got, err)
+	}
+	for _, e := range got {
+		if e.Value != 20 {
+			t.Errorf("%s is %d", e.Key, e.Value)
+		}
+	}
+}
+
+// skew holds that of two updates which each look at what the other writes one sees the
+// other's.
+func skew(t *testing.T, stores ...*store) {
+	t.Helper()
+	keys := [2]string{"skew/0", "skew/1"}
+	for range 20 {
+		if err := ncat.Delete(t.Context(), stores[0], keys[:]...); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for side, s := range stores {
+			wg.Go(func() {
+				err := s.Update(t.Context(), func(tx ncat.Tx) error {
+					for _, k := range keys {
+						if _, taken, err := tx.Get(k); taken || err != nil {
+							return err
+						}
+					}
+					return tx.Put(keys[side], []byte("1"), 0)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got, err := stores[0].taken(t, keys[:]); err != nil || got != 1 {
+			t.Fatalf("%d of both were taken, %v", got, err)
+		}
+	}
+}
+
+func (s *store) taken(t *testing.T, keys []string) (n int, err error) {
+	err = s.View(t.Context(), func(tx ncat.Tx) error {
+		n = 0
+		for _, k := range keys {
+			_, ok, err := tx.Get(k)
+			if err != nil {
+				return err
+			}
+			if ok {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
 }

@@ -19,8 +19,9 @@ import (
 )
 
 // store keeps what a bot or plugin stores in the fleet's stream, a message for each
-// key. An update is one atomic batch, which carries the number of the update before:
-// of two at the same time one begins anew. Values are at most 512 KiB.
+// key. An update is one atomic batch. Of two at the same time that write the same key
+// one begins anew; one that also looked at keys which it does not write does so whenever
+// another came between, by the number of the update before. Values are at most 512 KiB.
 type store struct {
 	bus   *bus.Bus
 	space string
@@ -64,7 +65,7 @@ func (s *store) View(ctx context.Context, fn func(ncat.Tx) error) error {
 			return err
 		}
 		err = fn(tx)
-		if after, verr := tx.version(); verr != nil || after == before || len(tx.read) < 2 {
+		if after, verr := tx.version(); verr != nil || after == before || !tx.wide && len(tx.read) < 2 {
 			return errors.Join(err, verr)
 		}
 	}
@@ -77,11 +78,14 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	var wide bool // it looks at more than it writes, as a try has shown
 	for try := range maxTries {
 		tx := &tx{ctx: ctx, store: s, stream: st, written: map[string]write{}}
-		seq, err := tx.version()
-		if err != nil {
-			return err
+		var seq uint64
+		if wide {
+			if seq, err = tx.version(); err != nil {
+				return err
+			}
 		}
 		if err := fn(tx); err != nil {
 			return err
@@ -89,7 +93,15 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 		if len(tx.written) == 0 {
 			return nil
 		}
-		err = tx.commit(seq)
+		if !wide && tx.looksFurther() {
+			wide = true
+			continue
+		}
+		if wide {
+			err = tx.commit(&seq)
+		} else {
+			err = tx.commit(nil)
+		}
 		if err == nil || !bus.Conflict(err) {
 			return err
 		}
@@ -115,7 +127,8 @@ type tx struct {
 	store    *store
 	stream   jetstream.Stream
 	written  map[string]write
-	read     map[string]bool
+	read     map[string]uint64 // the number of the message that was read; 0: there was none
+	wide     bool              // more was looked at than read says
 	readOnly bool
 }
 
@@ -147,19 +160,35 @@ func (t *tx) Get(key string) ([]byte, bool, error) {
 	if w, ok := t.written[key]; ok {
 		return slices.Clone(w.value), !w.gone, nil
 	}
-	t.noteRead(key)
 	m, err := t.last(t.subject(key))
-	if err != nil || m == nil || m.Header.Get(headerGone) != "" {
+	if err != nil {
 		return nil, false, err
+	}
+	var seq uint64
+	if m != nil {
+		seq = m.Sequence
+	}
+	if t.read == nil {
+		t.read = map[string]uint64{}
+	}
+	if was, ok := t.read[key]; ok && was != seq {
+		t.wide = true // it changed between
+	}
+	t.read[key] = seq
+	if m == nil || m.Header.Get(headerGone) != "" {
+		return nil, false, nil
 	}
 	return m.Data, true, nil
 }
 
-func (t *tx) noteRead(key string) {
-	if t.read == nil {
-		t.read = map[string]bool{}
+// looksFurther reports whether what was looked at is more than what is written.
+func (t *tx) looksFurther() bool {
+	for key := range t.read {
+		if _, ok := t.written[key]; !ok {
+			return true
+		}
 	}
-	t.read[key] = true
+	return t.wide
 }
 
 // Put implements [ncat.Tx].
@@ -185,8 +214,7 @@ func (t *tx) Delete(key string) error {
 
 // Scan implements [ncat.Tx].
 func (t *tx) Scan(prefix string, each func(key string, value []byte) error) error {
-	t.noteRead(prefix)
-	t.noteRead(prefix + "*") // more than one key
+	t.wide = true
 	info, err := t.stream.Info(t.ctx, jetstream.WithSubjectFilter(bus.SpaceSubjects(t.store.space)))
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -224,8 +252,9 @@ func (t *tx) Scan(prefix string, each func(key string, value []byte) error) erro
 	return nil
 }
 
-// commit writes all changes, if none was made since the update numbered before.
-func (t *tx) commit(before uint64) error {
+// commit writes all changes, if no key that was read and is written has changed since,
+// and with before if nothing has changed since the update of that number.
+func (t *tx) commit(before *uint64) error {
 	var msgs []*nats.Msg
 	for key, w := range t.written {
 		m := &nats.Msg{Subject: t.subject(key), Data: w.value, Header: nats.Header{}}
@@ -235,9 +264,16 @@ func (t *tx) commit(before uint64) error {
 		if w.ttl > 0 {
 			m.Header[headerTTL] = []string{strconv.Itoa(max(1, int(w.ttl.Round(time.Second)/time.Second))) + "s"}
 		}
+		if seq, ok := t.read[key]; ok {
+			m.Header[headerExpected] = []string{strconv.FormatUint(seq, 10)}
+		}
 		msgs = append(msgs, m)
 	}
-	msgs = append(msgs, &nats.Msg{Subject: bus.SpaceSubject(t.store.space, version), Header: nats.Header{headerExpected: {strconv.FormatUint(before, 10)}}})
+	number := &nats.Msg{Subject: bus.SpaceSubject(t.store.space, version), Header: nats.Header{}}
+	if before != nil {
+		number.Header[headerExpected] = []string{strconv.FormatUint(*before, 10)}
+	}
+	msgs = append(msgs, number)
 	batch := nuid.Next()
 	for i, m := range msgs[:len(msgs)-1] {
 		m.Header[headerBatch], m.Header[headerNumber] = []string{batch}, []string{strconv.Itoa(i + 1)}
