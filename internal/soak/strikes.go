@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,6 +82,12 @@ func has(st api.Status, codes ...api.Code) bool {
 	return true
 }
 
+// Kinds of damage that are told apart, of four.
+const (
+	header  = 2
+	deleted = 3
+)
+
 // damage spoils the database while it is in use.
 func (t *trial) damage(ctx context.Context) {
 	path := t.home.Join("data", "ncatd.db")
@@ -101,31 +108,47 @@ func (t *trial) damage(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	deleted := false
-	switch t.rand.IntN(4) {
+	kind := t.rand.IntN(4)
+	switch kind {
 	case 0:
 		err = overwrite(path, make([]byte, st.Size()))
 	case 1:
 		err = os.Truncate(path, st.Size()/2)
-	case 2:
+	case header:
 		err = overwrite(path, []byte("this is not a database, and was never meant to be one"))
-	case 3:
-		deleted, err = true, os.Remove(path)
+	case deleted:
+		err = os.Remove(path)
 	}
 	if err != nil {
 		t.blame("%v", err)
 		return
 	}
-	if deleted {
+	if kind == deleted {
 		pause(ctx, shown)
 		if _, err := os.Stat(path); err != nil && ctx.Err() == nil {
 			t.blame("the deleted database is not written anew: %v", err)
 		}
 		return
 	}
-	if _, err := t.await(context.WithoutCancel(ctx), "a damaged store shows", shown, func(s api.Status) bool { return count(s) > count(was) }); err != nil {
+	if _, err := t.await(context.WithoutCancel(ctx), "a damaged store shows", shown, func(s api.Status) bool { return count(s) > count(was) }); err != nil && !(kind == header && whole(path, st)) {
 		t.blame("%v", err)
 	}
+}
+
+// whole reports whether the database is the file that it was, and begins as one
+// does. SQLite writes the first page anew when it brings its log into the file, and
+// with it mends a spoilt header.
+func whole(path string, was os.FileInfo) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	const magic = "SQLite format 3\x00"
+	b := make([]byte, len(magic))
+	_, err = io.ReadFull(f, b)
+	is, statErr := f.Stat()
+	return err == nil && statErr == nil && os.SameFile(was, is) && string(b) == magic
 }
 
 func overwrite(path string, b []byte) error {
