@@ -217,7 +217,7 @@ func TestNoCommandObeysStrangers(t *testing.T) {
 		{"versions", nil}, {"versions --json", nil}, {"upgrade --napcat-version " + hostileText, nil}, {"rollback " + hostileText, nil}, {"import /nowhere/" + hostileText, nil},
 		{"backup /nowhere/" + hostileText, nil}, {"doctor --offline", nil}, {"doctor --offline --json", nil}, {"logout main", nil}, {"uninstall", nil},
 		{"self upgrade --source /nowhere/" + hostileText, nil}, {"self upgrade --version " + hostileText, nil}, {"self rollback", nil},
-		{"service status", nil}, {"service unit", nil}, {"version", nil}, {"completion bash", nil}, {"help " + hostileText, nil}, {"start", nil},
+		{"service status", nil}, {"service unit", nil}, {"version", nil}, {"completion bash", nil}, {"help " + hostileText, nil}, {"start", nil}, {"dev /nowhere/" + hostileText, nil},
 	} {
 		args := strings.Split(tt.args, " ")
 		c, _, _ := a.root.Find(args)
