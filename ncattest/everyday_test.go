@@ -214,7 +214,7 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%d bytes, length told %v: %d, %v", tt.size, tt.length, got, err)
 		}
 	}
-	if b.HTTP().Timeout == 0 || b.HTTP() != b.HTTP() {
+	if client := b.HTTP(); client.Timeout == 0 || client != b.HTTP() {
 		t.Error("the client has no limit, or is another each time")
 	}
 	own := &http.Client{}

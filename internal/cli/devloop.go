@@ -247,7 +247,8 @@ func (d *dev) awaitEnd(limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-d.child.ended:
+	case err := <-d.child.ended:
+		_ = err // it was asked to end
 		d.child = nil
 		return true
 	case <-timer.C:

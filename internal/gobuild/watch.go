@@ -136,7 +136,10 @@ func (w *Watch) Run(ctx context.Context) error {
 			if matters {
 				timer.Reset(settle)
 			}
-		case <-w.fs.Errors: // some changes were not told
+		case _, ok := <-w.fs.Errors: // some changes were not told
+			if !ok {
+				return errors.New("the watch on the sources ended")
+			}
 			timer.Reset(settle)
 		case <-timer.C:
 			w.tell()
