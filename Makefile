@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: vet-cross e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean bench-bus
+.PHONY: vet-cross e2e-dev e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean bench-bus
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ race: ## all tests under the race detector, the heaviest shortened; RACE=PACKAGE
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 8m $(or $(RACE),./...)
 
 e2e: build ## the real binary and the simulator, one script per behaviour
-	$(GO) test -tags e2e -count=1 -timeout 8m -parallel 4 ./cmd/ncatd ./internal/e2e ./internal/soak
+	$(GO) test -tags e2e -count=1 -timeout 12m -parallel 4 ./cmd/ncatd ./internal/e2e ./internal/soak
 
 e2e-peers: build ## other authors' clients and frameworks against the simulator (needs node and npm)
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
@@ -59,6 +59,9 @@ bench-gateway: ## the gateway beside a floor that reads a frame once and writes 
 
 e2e-kills: ## fifty upgrades killed with -9 at random moments; KILLS asks for another number
 	E2E_KILLS=$(or $(KILLS),50) $(GO) test -tags e2e -count=1 -timeout 30m -v -run UpgradeKilled ./cmd/ncatd
+
+e2e-dev: ## twenty saves of a bot under ncatd dev while people write to it; EDITS asks for another number
+	E2E_EDITS=$(or $(EDITS),20) $(GO) test -tags e2e -count=1 -timeout 30m -v -run DevLosesNothing ./cmd/ncatd
 
 e2e-damaged: ## each file of a home damaged in each way: every command works, or names the file and a remedy
 	E2E_DAMAGED=1 $(GO) test -tags e2e -count=1 -timeout 20m -run DamagedHome ./cmd/ncatd
