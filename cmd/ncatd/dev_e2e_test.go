@@ -42,7 +42,7 @@ import (
 func main() {
 	b := ncat.New()
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		if m.Msg().Text() == "poison" {
+		if m.Msg().Text() == "poison" && !m.Msg().Redelivered {
 			go breaks()
 			return nil
 		}
