@@ -58,7 +58,7 @@ func newRestore(a *app) *cobra.Command {
 			return err
 		}
 		r := backupResult{File: args[0], Store: filepath.Join(h.Data(), storeFile)}
-		if _, err := os.Stat(r.File); err != nil {
+		if st, err := os.Stat(r.File); err != nil || !st.Mode().IsRegular() { // a FIFO would not even open
 			return usagef(a, "restore.no_file", r.File)
 		}
 		if err := h.Make(); err != nil {

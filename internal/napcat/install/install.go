@@ -189,18 +189,18 @@ func (in *installer) local(ctx context.Context, p Product, pkg Package, path str
 	if err != nil {
 		return Release{}, err
 	}
+	fi, err := os.Stat(abs)
+	if err != nil {
+		return Release{}, err
+	}
+	if !fi.Mode().IsRegular() { // a FIFO would not even open
+		return Release{}, fmt.Errorf("%s: %w", abs, ErrNoFile)
+	}
 	f, err := os.Open(abs)
 	if err != nil {
 		return Release{}, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return Release{}, err
-	}
-	if !fi.Mode().IsRegular() {
-		return Release{}, fmt.Errorf("%s: %w", abs, ErrNoFile)
-	}
 	in.emit(Event{Kind: EventPlan, Product: p, Version: pkg.Version, URL: abs, Total: fi.Size()})
 	h, err := hashFile(ctx, f)
 	if err != nil {

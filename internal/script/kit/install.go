@@ -80,6 +80,9 @@ func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
 	if info.IsDir() {
 		return p, p.copyDir(p.Source)
 	}
+	if !info.Mode().IsRegular() { // it may never end
+		return nil, fmt.Errorf("%s is no ordinary file", source)
+	}
 	if info.Size() > maxPackage {
 		return nil, fmt.Errorf("%s: %d bytes are too much for a plugin", source, info.Size())
 	}

@@ -229,6 +229,9 @@ func TestInstallRefuses(t *testing.T) {
 			}
 		})
 	}
+	if _, err := Open(t.Context(), t.TempDir(), os.DevNull); err == nil || !strings.Contains(err.Error(), "no ordinary file") {
+		t.Errorf("a device: %v", err)
+	}
 	if _, err := Open(t.Context(), t.TempDir(), httptest.NewServer(http.NotFoundHandler()).URL+"/x.ts"); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("missing on the server: %v", err)
 	}

@@ -1,0 +1,280 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/internal/e2e/await"
+)
+
+func TestHTTPAndStreams(t *testing.T) {
+	s := newStage(t, nil)
+	get := func(method, path, body string) string {
+		req, _ := http.NewRequestWithContext(t.Context(), method, "http://"+s.addr+path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer secret-secret-secret")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return string(b)
+	}
+	s.up.reply = func(_ string, p []byte) (string, int) { return string(p), 0 }
+	if got := get("GET", "/get_msg?message_id=5", ""); !strings.Contains(got, `"data":{"message_id":"5"}`) {
+		t.Error(got)
+	}
+	if got := get("POST", "/get_msg?x=1", `{"message_id": 5, "x":2}`); !strings.Contains(got, `"x":"1"`) || !strings.Contains(got, `"message_id":5`) {
+		t.Error(got)
+	}
+	if got := get("POST", "/get_msg", `{"big": 12345678901234567890}`); !strings.Contains(got, `12345678901234567890`) {
+		t.Error(got)
+	}
+	if got := get("POST", "/get_msg", `{`); !strings.Contains(got, "Invalid JSON") {
+		t.Error(got)
+	}
+	if got := get("POST", "/set_group_kick", `{}`); !strings.Contains(got, `"retcode":1460`) {
+		t.Error(got)
+	}
+	if got := get("GET", "/test_download_stream", ""); strings.Count(got, "\r\n\r\n") != 4 || strings.Count(got, `"stream-action"`) != 4 {
+		t.Error(got)
+	}
+	c := s.dial("/api")
+	c.write(`{"action":"test_download_stream","echo":{"a":1}}`)
+	for range 4 {
+		if got := c.read(); !strings.Contains(got, `"echo":{"a":1},"stream":"stream-action"`) {
+			t.Error(got)
+		}
+	}
+}
+
+func TestReverse(t *testing.T) {
+	type conn struct {
+		h  http.Header
+		ws *websocket.Conn
+	}
+	came := make(chan conn, 8)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		came <- conn{r.Header, ws}
+		<-t.Context().Done()
+	}))
+	t.Cleanup(srv.CloseClientConnections)
+	s := newStage(t, func(c *Config) {
+		c.Listen = ""
+		c.Reverse = Reverse{URL: "ws" + srv.URL[4:] + "/ws", Interval: time.Second}
+	})
+	one := <-came
+	if one.h.Get("X-Self-ID") != "10001" || one.h.Get("X-Client-Role") != "Universal" || one.h.Get("Authorization") != "Bearer secret-secret-secret" || one.h.Get("User-Agent") != "OneBot/11" {
+		t.Errorf("%v", one.h)
+	}
+	c := &client{t, one.ws}
+	one.ws.SetReadLimit(1 << 24)
+	if b := c.read(); !strings.Contains(b, "lifecycle") {
+		t.Error(b)
+	}
+	if raw := s.say(strings.Repeat("z", 70000)); c.event() != raw {
+		t.Error("the event changed")
+	}
+	if got := c.call(`{"action":"get_status","echo":[1]}`); !strings.Contains(got, `"echo":[1]`) {
+		t.Error(got)
+	}
+	c.reads(func(string) {})
+	s.got()
+	_ = one.ws.CloseNow()
+	s.links(0)
+	missed := s.say("missed")
+	two := <-came
+	c = &client{t, two.ws}
+	if got := c.event(); got != marked2(missed) {
+		t.Error(got)
+	}
+}
+
+func TestWebhook(t *testing.T) {
+	type post struct{ body, sum, self string }
+	posts := make(chan post, 64)
+	var fail sync.Map
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if _, down := fail.Load("down"); down {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		posts <- post{string(b), r.Header.Get("X-Signature"), r.Header.Get("X-Self-ID")}
+		switch {
+		case strings.Contains(string(b), "answer me"):
+			_, _ = io.WriteString(w, `{"reply":"yes"}`)
+		case strings.Contains(string(b), "approve me"):
+			_, _ = io.WriteString(w, `{"approve":true}`)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	s := newStage(t, func(c *Config) {
+		c.Listen = ""
+		c.Webhook = Webhook{URL: srv.URL, Timeout: time.Second}
+	})
+	await.True(t, 5*time.Second, "the reader", func() bool { s.acc.mu.Lock(); defer s.acc.mu.Unlock(); return len(s.acc.readers) == 1 })
+	raw := s.say("answer me")
+	p := <-posts
+	if p.body != raw || p.self != "10001" || !strings.HasPrefix(p.sum, "sha1=") || len(p.sum) != 45 {
+		t.Errorf("%+v", p)
+	}
+	await.True(t, 5*time.Second, "the quick operation", func() bool { return len(s.up.asked()) == 1 })
+	if got := s.up.asked()[0] + s.up.params[0]; got != `.handle_quick_operation{"context":`+raw+`,"operation":{"reply":"yes"}}` {
+		t.Error(got)
+	}
+	fail.Store("down", true)
+	down := []string{s.say("one"), s.say("two approve me")}
+	fail.Delete("down")
+	for _, want := range down {
+		if p := <-posts; p.body != want {
+			t.Errorf("%.80s, want %.80s", p.body, want)
+		}
+	}
+	s.say("last")
+	<-posts
+	if calls := s.up.asked(); len(calls) != 1 { // it has no right to answer requests
+		t.Errorf("%v", calls)
+	}
+}
+
+func TestSlowWebhookGetsEverything(t *testing.T) {
+	gate, heard := make(chan struct{}), make(chan string, 1000)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-gate
+		b, _ := io.ReadAll(r.Body)
+		heard <- string(b)
+	}))
+	t.Cleanup(srv.Close)
+	s := newStage(t, func(c *Config) {
+		c.Listen = ""
+		c.Replay.Events = 10
+		c.Webhook = Webhook{URL: srv.URL, Timeout: time.Minute}
+	})
+	await.True(t, 5*time.Second, "the reader", func() bool { s.acc.mu.Lock(); defer s.acc.mu.Unlock(); return len(s.acc.readers) == 1 })
+	var want []string
+	for i := range 500 {
+		want = append(want, s.say(fmt.Sprint(i)))
+	}
+	close(gate)
+	for _, w := range want {
+		if got := <-heard; got != w {
+			t.Fatalf("%.80s, want %.80s", got, w)
+		}
+	}
+	await.True(t, 5*time.Second, "the record at its limit", func() bool {
+		s.say("more")
+		<-heard
+		s.acc.mu.Lock()
+		defer s.acc.mu.Unlock()
+		return len(s.acc.record.entries) < 300
+	})
+}
+
+func TestSSE(t *testing.T) {
+	s := newStage(t, nil)
+	open := func(last string) (*http.Response, func() string) {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.addr+"/_events?access_token=secret-secret-secret", nil)
+		if last != "" {
+			req.Header.Set("Last-Event-ID", last)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		var buf []byte
+		return resp, func() string {
+			for {
+				if i := strings.Index(string(buf), "\n\n"); i >= 0 {
+					e := string(buf[:i])
+					buf = buf[i+2:]
+					return e
+				}
+				b := make([]byte, 4096)
+				n, err := resp.Body.Read(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				buf = append(buf, b[:n]...)
+			}
+		}
+	}
+	resp, next := open("")
+	await.True(t, 5*time.Second, "the reader", func() bool { s.acc.mu.Lock(); defer s.acc.mu.Unlock(); return len(s.acc.readers) == 1 })
+	raw := s.say("a")
+	id, data, _ := strings.Cut(next(), "\ndata: ")
+	if data != raw {
+		t.Error(data)
+	}
+	_ = resp.Body.Close()
+	b := s.say("b")
+	_, next = open(strings.TrimPrefix(id, "id: "))
+	if e := next(); !strings.Contains(e, marked2(b)) {
+		t.Error(e)
+	}
+}
+
+func TestFilesArePlaced(t *testing.T) {
+	dir, private := t.TempDir(), t.TempDir()
+	for _, f := range []string{filepath.Join(dir, "a b.png"), filepath.Join(private, "secrets.json")} {
+		if err := os.WriteFile(f, []byte("bytes"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(private, "secrets.json"), filepath.Join(dir, "link.png")); err != nil {
+		t.Fatal(err)
+	}
+	s := newStage(t, func(c *Config) { c.Files, c.Private = []string{dir}, []string{private} })
+	s.up.reply = func(action string, p []byte) (string, int) {
+		if strings.Contains(string(p), "is_complete") {
+			return `{"type":"response","status":"file_complete","file_path":"/napcat/temp/x.png","file_size":5}`, 0
+		}
+		return `{"type":"stream","status":"chunk_received","received_chunks":0,"total_chunks":1}`, 0
+	}
+	c := s.dial("/api")
+	send := func(message string) (answer, params string) {
+		answer = c.call(`{"action":"send_group_msg","params":{"group_id":12345678901234567,"message":` + message + `},"echo":1}`)
+		s.up.mu.Lock()
+		defer s.up.mu.Unlock()
+		return answer, s.up.params[len(s.up.params)-1]
+	}
+	_, p := send(`[{"type":"image","data":{"file":"file://` + strings.ReplaceAll(dir, "/", "/") + `/a%20b.png"}}]`)
+	if !strings.Contains(p, `"file":"/napcat/temp/x.png"`) || !strings.Contains(p, `"name":"a%20b.png"`) || !strings.Contains(p, "12345678901234567") {
+		t.Error(p)
+	}
+	if _, p := send(`"hi [CQ:image,file=` + dir + `/a b.png,summary=x]"`); !strings.Contains(p, `hi [CQ:image,file=/napcat/temp/x.png,summary=x]`) {
+		t.Error(p)
+	}
+	if _, p := send(`[{"type":"image","data":{"file":"file:///elsewhere/c.png"}}]`); !strings.Contains(p, `file:///elsewhere/c.png`) {
+		t.Error(p)
+	}
+	if _, p := send(`"plain /text with file: in it"`); !strings.Contains(p, `plain /text with file: in it`) {
+		t.Error(p)
+	}
+	before := len(s.up.asked())
+	for _, bad := range []string{private + "/secrets.json", dir + "/link.png", dir + "/../" + filepath.Base(private) + "/secrets.json"} {
+		if a, _ := send(`[{"type":"image","data":{"file":"file://` + bad + `"}}]`); !strings.Contains(a, `"retcode":1460`) {
+			t.Errorf("%s: %s", bad, a)
+		}
+	}
+	if len(s.up.asked()) != before {
+		t.Error("NapCat was asked for a private file")
+	}
+}
