@@ -510,4 +510,10 @@ func TestParseStat(t *testing.T) {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
+	for _, state := range "XZ" { // as the kernel releases it
+		released := fmt.Sprintf("7755 (Xvfb) %c 0 -1 -1 0 -1 4228108 5515 695 3 0 3 3 1 0 20 0 0 0 123456 0 0 18446744073709551615", state)
+		if _, err := parseStat([]byte(released)); !errors.Is(err, ErrGone) {
+			t.Errorf("%q: %v, want %v", released, err, ErrGone)
+		}
+	}
 }

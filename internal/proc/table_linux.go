@@ -112,7 +112,8 @@ func (h *host) process(pid int) (Info, error) {
 }
 
 // parseStat reads a /proc/PID/stat line (proc(5)). The name in parentheses may
-// hold anything, also parentheses.
+// hold anything, also parentheses. A process that the kernel is just releasing has
+// no session any more, -1, whatever its state says: it is gone.
 func parseStat(b []byte) (Info, error) {
 	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 1 || end < open {
@@ -122,6 +123,9 @@ func parseStat(b []byte) (Info, error) {
 	f := strings.Fields(string(b[end+1:]))
 	if err != nil || len(f) < 22 || len(f[0]) != 1 {
 		return Info{}, fmt.Errorf("malformed stat line %.60q", b)
+	}
+	if f[3] == "-1" {
+		return Info{}, ErrGone
 	}
 	num := func(i int) uint64 {
 		n, e := strconv.ParseUint(f[i], 10, 64)
