@@ -321,7 +321,7 @@ func (c *Conn) handle(frame []byte) error {
 	switch k {
 	case eventFrame:
 		c.events.Add(1)
-		c.wire.handed++
+		c.wire.handed.Add(1)
 		c.o.Event(frame)
 	case answer:
 		if id, ok := echoID(r.echo); ok && c.answer(id, frame, &r) {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // Sizes of a wire.
@@ -34,7 +35,8 @@ type wire struct {
 
 	in         []byte // in[head:tail] was read from the system and not yet by the reader
 	head, tail int
-	handed     int // events that the reader handed on since it last read
+
+	handed atomic.Int32 // events handed on since the last Read; a closing handshake reads from another goroutine
 
 	flushers sync.WaitGroup // what waits for the peer to read
 
@@ -89,7 +91,7 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) pause() {
 	w.mu.Lock()
 	w.busy = false
-	w.coming, w.handed = w.handed, 0
+	w.coming = int(w.handed.Swap(0))
 	w.flushLocked()
 	w.mu.Unlock()
 }
