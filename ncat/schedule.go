@@ -21,10 +21,11 @@ type Schedule interface {
 //   - a distance: "90s", "2h30m", "1d12h" (d is 24 hours), "2小时", "半小时", or
 //     "00:15:30" (hours, minutes, seconds); also "every 2h30m", "@every 2h30m",
 //     "每小时", "每2小时", "每隔30分钟";
-//   - a time of every day: "daily 8:00", "每天 8:00", "每天 8:00:30", "每天早上8点";
+//   - a time of every day: "8:00", "daily 8:00", "每天 8:00", "每天 8:00:30",
+//     "每天早上8点";
 //   - days of the week or month: "周日 8:00", "周一至周五 8:00", "weekdays 8:00",
 //     "每月1日 8:00";
-//   - one moment: "at 2026-01-02 15:04" (or 15:04:05, or RFC 3339);
+//   - one moment: "2026-01-02 15:04" (or 15:04:05, or RFC 3339), also after "at";
 //   - cron: five fields (minute hour day month weekday, with names, lists,
 //     ranges and steps; Sunday is 0 or 7) and "@hourly", "@daily", "@weekly",
 //     "@monthly", "@yearly".
