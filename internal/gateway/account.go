@@ -42,7 +42,8 @@ type Account struct {
 	cancel  context.CancelFunc // ends the calls in flight; set while linked
 	links   []*link            // that get events
 	touched []*link            // of them, those with something to flush
-	late    *time.Timer        // asks for signs of life that were put off; nil: none
+	late    *time.Timer        // asks for what was sent without a ping; nil: nothing was
+	said    chan struct{}      // closed when it is known better what an app has; nil: nobody waits
 	readers []*reader
 	record  *record
 	users   int // apps that run
@@ -145,7 +146,8 @@ func (a *Account) feed(ev *Event, sent func(app string, raw []byte)) {
 	if a.users == 0 {
 		return
 	}
-	e := entry{at: time.Now(), typ: ev.Type, raw: ev.Raw}
+	now := time.Now()
+	e := entry{at: now, typ: ev.Type, raw: ev.Raw}
 	if m := ev.message(); m != nil {
 		e.id = int64(m.MessageID)
 		if m.Backfilled || m.Redelivered {
@@ -167,40 +169,34 @@ func (a *Account) feed(ev *Event, sent func(app string, raw []byte)) {
 		default:
 		}
 	}
-	var f frame
+	out := outgoing{seq: seq, raw: e.raw}
 	for _, l := range a.links {
 		if l.catching {
 			continue // it comes to this event by itself
 		}
-		l.sent = seq
 		if !l.app.c.Filter.Wants(ev) {
-			if l.acked >= l.prior {
+			if l.sent = seq; l.acked >= l.prior {
 				l.acked = seq // nothing is on its way to it
 			}
 			continue
-		}
-		l.prior = seq
-		if f == nil {
-			f = encode(opText, e.raw)
 		}
 		l.app.counts.events.Add(1)
 		if sent != nil {
 			sent(l.app.c.Name, e.raw)
 		}
-		a.sendLocked(l, f)
+		a.eventLocked(l, &out, now)
 	}
 }
 
 // sendLocked queues a frame for a link, which is flushed later.
-func (a *Account) sendLocked(l *link, f frame) {
-	if !l.send(f) {
-		return
-	}
-	if !l.touched {
+func (a *Account) sendLocked(l *link, f frame) (end int64, ok bool) {
+	end, ok = l.send(f)
+	if ok && !l.touched {
 		l.touched = true
 		a.touched = append(a.touched, l)
 		a.dirty.Store(true)
 	}
+	return end, ok
 }
 
 // Flush sends what was queued, each link's with one system call. It costs next to
@@ -216,7 +212,11 @@ func (a *Account) Flush() {
 	now := time.Now()
 	for _, l := range list {
 		l.touched = false
-		if !l.askLocked(now) && a.late == nil {
+		switch {
+		case !l.unaskedLocked(now):
+		case !l.many:
+			l.askLocked(now)
+		case a.late == nil:
 			a.late = time.AfterFunc(askSpacing, a.askLate)
 		}
 	}
@@ -232,15 +232,15 @@ func (a *Account) Flush() {
 	a.mu.Unlock()
 }
 
-// askLate asks the links that were put off.
+// askLate asks for what was sent without a ping.
 func (a *Account) askLate() {
 	a.mu.Lock()
 	a.late = nil
 	now := time.Now()
 	var asked []*link
 	for _, l := range a.links {
-		if l.asksLocked() {
-			l.pingLocked(now)
+		if l.unaskedLocked(now) {
+			l.askLocked(now)
 			asked = append(asked, l)
 		}
 	}
@@ -251,19 +251,14 @@ func (a *Account) askLate() {
 }
 
 // join adds a link that gets events: a lifecycle, then what its app missed, then
-// what comes.
+// what comes. The link begins with [Account.succeed].
 func (a *Account) join(l *link) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	had, known := a.record.had(l.app.c.Name)
-	l.cursor = a.record.last
-	if known { // also beside another link of the app, which may be dead without a word
-		l.cursor = a.record.start(had, l.app.c.Replay.Events, l.app.c.Replay.Age, now)
-	}
-	l.acked, l.prior, l.sent, l.askedFor = l.cursor, l.cursor, l.cursor, l.cursor
-	a.record.has(l.app.c.Name, l.cursor)
-	l.catching = l.cursor < a.record.last
+	l.joined = a.record.last
+	l.startLocked(now)
+	l.catching = l.cursor < l.joined
 	a.links = append(slices.Clone(a.links), l)
 	if a.self != 0 {
 		f := encode(opText, heartbeat(a.self, now, false, l.app.c.Heartbeat))
@@ -272,31 +267,6 @@ func (a *Account) join(l *link) {
 		}
 		a.sendLocked(l, f)
 	}
-}
-
-// leave removes a link, and notes what its app has.
-func (a *Account) leave(l *link) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.links = slices.DeleteFunc(slices.Clone(a.links), func(other *link) bool { return other == l })
-	if l.silent() { // one that answers no ping is taken at what was sent
-		l.acked = max(l.acked, l.sent)
-	}
-	a.record.has(l.app.c.Name, l.acked)
-}
-
-// acked notes that an app has everything up to seq.
-func (a *Account) ack(l *link, seq uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	l.ponged = true
-	if seq <= l.acked || seq > l.sent {
-		return
-	}
-	if l.acked = seq; seq >= l.prior { // what it does not want needs no sign
-		l.acked = l.sent
-	}
-	a.record.has(l.app.c.Name, l.acked)
 }
 
 // next returns what a link that is behind gets next; done says that it is not

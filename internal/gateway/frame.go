@@ -72,21 +72,24 @@ func encode(op byte, body ...[]byte) frame {
 // masked returns a copy of f as a client has to send it (RFC 6455, 5.3).
 func masked(f frame) frame {
 	flat := slices.Concat(f...)
-	at := 2
-	switch flat[1] {
-	case 126:
-		at = 4
-	case 127:
-		at = 10
-	}
-	var key [4]byte
-	binary.LittleEndian.PutUint32(key[:], rand.Uint32())
-	out := make([]byte, 0, len(flat)+4)
-	out = append(out, flat[:at]...)
-	out[1] |= 0x80
-	out = append(out, key[:]...)
-	for i, b := range flat[at:] {
-		out = append(out, b^key[i&3])
+	out := make([]byte, 0, len(flat)+8)
+	for len(flat) > 0 { // one, or a ping before it
+		at, n := 2, int(flat[1])
+		switch n {
+		case 126:
+			at, n = 4, int(binary.BigEndian.Uint16(flat[2:]))
+		case 127:
+			at, n = 10, int(binary.BigEndian.Uint64(flat[2:]))
+		}
+		var key [4]byte
+		binary.LittleEndian.PutUint32(key[:], rand.Uint32())
+		out = append(out, flat[0], flat[1]|0x80)
+		out = append(out, flat[2:at]...)
+		out = append(out, key[:]...)
+		for i, b := range flat[at : at+n] {
+			out = append(out, b^key[i&3])
+		}
+		flat = flat[at+n:]
 	}
 	return frame{out}
 }

@@ -202,7 +202,7 @@ func (a *Account) reader(app *App, had uint64, says bool) *reader {
 		had, known = a.record.had(app.c.Name)
 	}
 	if known {
-		c.pos = a.record.start(had, app.c.Replay.Events, app.c.Replay.Age, time.Now())
+		c.pos = a.record.start(had, a.record.last, app.c.Replay.Events, app.c.Replay.Age, time.Now())
 	}
 	a.record.has(app.c.Name, c.pos)
 	a.readers = append(a.readers, c)

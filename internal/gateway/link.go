@@ -35,16 +35,6 @@ const (
 	// callTimeout ends a call that NapCat does not answer; it waits minutes for
 	// QQ to take a large file.
 	callTimeout = 3 * time.Minute
-	// A ping asks for a sign of life behind whatever is sent, so that no event goes
-	// out twice after a cut. Its answer costs about as much as an event: of more than
-	// askMany events in askWindow, as no account has them, those within askSpacing
-	// share one.
-	askWindow  = 100 * time.Millisecond
-	askMany    = 100
-	askSpacing = 20 * time.Millisecond
-	// pongPatience is how long a first ping may go unanswered before a peer is
-	// taken for one that answers none.
-	pongPatience = 5 * time.Second
 	// closeGrace is how long a wanted end waits for the peer.
 	closeGrace = 250 * time.Millisecond
 )
@@ -78,22 +68,6 @@ type link struct {
 	progress // guarded by acc.mu
 }
 
-// progress is how far a link has its account's events.
-type progress struct {
-	touched  bool      // it has something to flush
-	catching bool      // it is behind and gets no live events
-	cursor   uint64    // while catching: how far it was served
-	prior    uint64    // the last event that was sent to it
-	sent     uint64    // the last event that came for it, sent or not wanted
-	acked    uint64    // its app has everything up to here
-	askedFor uint64    // the last event that a ping asked for
-	window   time.Time // when the present askWindow began
-	began    uint64    // what had been sent by then
-	many     bool      // more than askMany came in the one before
-	first    time.Time // of the first ping
-	ponged   bool
-}
-
 // newLink returns a link without a connection.
 func newLink(app *App, acc *Account, r role, peer string) *link {
 	return &link{app: app, acc: acc, role: r, peer: peer, freed: make(chan struct{}, 1)}
@@ -103,55 +77,9 @@ func newLink(app *App, acc *Account, r role, peer string) *link {
 func (l *link) events() bool { return l.role != roleAPI }
 
 // send queues a frame.
-func (l *link) send(f frame) bool { return l.out.put(f) }
+func (l *link) send(f frame) (end int64, ok bool) { return l.out.put(f) }
 
 func (l *link) flush() { l.out.flush() }
-
-// asksLocked reports whether there is something that the app has not been asked
-// for. An app without replay is not asked.
-func (l *link) asksLocked() bool {
-	return l.app.c.Replay.Events > 0 && l.events() && l.prior > l.askedFor && !l.silent()
-}
-
-// askLocked asks for what has been sent, and reports false if that has to be put
-// off.
-func (l *link) askLocked(now time.Time) bool {
-	if now.Sub(l.window) >= askWindow {
-		l.many = now.Sub(l.window) < 2*askWindow && l.sent-l.began > askMany
-		l.window, l.began = now, l.sent
-	}
-	if !l.asksLocked() {
-		return true
-	}
-	if l.many {
-		return false
-	}
-	l.pingLocked(now)
-	return true
-}
-
-// pingLocked sends a ping whose answer says that everything before it was read.
-func (l *link) pingLocked(now time.Time) {
-	if l.first.IsZero() {
-		l.first = now
-	}
-	l.askedFor = l.sent
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], l.sent)
-	l.send(encode(opPing, b[:]))
-}
-
-// silent reports whether the peer is one that answers no pings.
-func (l *link) silent() bool {
-	return !l.ponged && !l.first.IsZero() && time.Since(l.first) > pongPatience
-}
-
-// pong takes the answer to a ping.
-func (l *link) pong(_ context.Context, payload []byte) {
-	if len(payload) == 8 {
-		l.acc.ack(l, binary.BigEndian.Uint64(payload))
-	}
-}
 
 // chain keeps calls in the order in which they were asked for.
 type chain struct{ last chan struct{} }
@@ -201,6 +129,7 @@ var errGone = errors.New("the app has left")
 
 // catchUp sends what the app missed, until it is up to date.
 func (l *link) catchUp(ctx context.Context) {
+	l.acc.succeed(ctx, l)
 	for ctx.Err() == nil {
 		list, done := l.acc.next(l, 64)
 		if done {
@@ -210,10 +139,8 @@ func (l *link) catchUp(ctx context.Context) {
 			ev, ok := l.app.g.revive(e)
 			wanted := ok && l.app.c.Filter.Wants(ev)
 			l.acc.mu.Lock()
-			l.sent = e.seq
-			if wanted {
-				l.prior = e.seq
-				l.acc.sendLocked(l, encode(opText, marked(e.raw, "replayed")))
+			if l.sent = e.seq; wanted {
+				l.acc.eventLocked(l, &outgoing{seq: e.seq, raw: marked(e.raw, "replayed")}, time.Now())
 				l.app.counts.events.Add(1)
 				l.app.counts.replayed.Add(1)
 			}

@@ -42,7 +42,11 @@ type outbox struct {
 
 	mu     sync.Mutex // guards the fields below
 	queue  [][]byte
-	bytes  int  // of the queue and of what is being written
+	bytes  int   // of the queue and of what is being written
+	total  int64 // bytes that were ever put
+	wrote  int64 // bytes that the system took
+	known  int64 // once it is closed: bytes that the receiver's system had confirmed
+	closed bool
 	flying bool // something is being written, whose writer goes on with the queue
 	own    bool // what is being written is memory of ours, not a frame's
 	spare  []byte
@@ -50,23 +54,26 @@ type outbox struct {
 	room   chan struct{} // closed when the queue has become empty; nil: nobody waits
 }
 
-// put appends a frame. It reports false if the receiver is to be cut off.
-func (o *outbox) put(f frame) bool {
+// put appends a frame, and returns where it ends in all that is ever sent. It
+// reports false if the receiver is to be cut off.
+func (o *outbox) put(f frame) (end int64, ok bool) {
 	if o.mask {
 		f = masked(f)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
-		return false
+		return o.total, false
 	}
 	if o.bytes > maxQueued || len(o.queue) > maxFrames {
 		o.failLocked(errSlow)
-		return false
+		return o.total, false
 	}
+	n := f.size()
 	o.queue = append(o.queue, f...)
-	o.bytes += f.size()
-	return true
+	o.bytes += n
+	o.total += int64(n)
+	return o.total, true
 }
 
 // Write implements [net.Conn]. The WebSocket writes whole control frames through
@@ -74,11 +81,15 @@ func (o *outbox) put(f frame) bool {
 func (o *outbox) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil {
+	if o.closed {
 		return 0, o.err
+	}
+	if o.err != nil { // what has come is still read, whatever its answers
+		return len(p), nil
 	}
 	o.queue = append(o.queue, append([]byte(nil), p...))
 	o.bytes += len(p)
+	o.total += int64(len(p))
 	o.flushLocked()
 	return len(p), nil
 }
@@ -94,9 +105,11 @@ func (o *outbox) flushLocked() {
 	for len(o.queue) > 0 && !o.flying && o.err == nil {
 		b := o.takeLocked()
 		o.flying = true
+		o.wrote += int64(len(b)) // its answer may be here before we are
 		o.mu.Unlock()
 		n, err := rpc.WriteNow(o.wire, b)
 		o.mu.Lock()
+		o.wrote -= int64(len(b) - n)
 		if err != nil {
 			o.landLocked(b, err)
 			return
@@ -113,12 +126,13 @@ func (o *outbox) flushLocked() {
 func (o *outbox) drain(b, rest []byte) {
 	for {
 		_ = o.Conn.SetWriteDeadline(time.Now().Add(stallTimeout)) // a connection without deadlines is closed with the link
-		_, err := o.Conn.Write(rest)
+		n, err := o.Conn.Write(rest)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = errSlow
 		}
 		_ = o.Conn.SetWriteDeadline(time.Time{})
 		o.mu.Lock()
+		o.wrote += int64(n)
 		o.landLocked(b, err)
 		if len(o.queue) == 0 || o.err != nil {
 			o.mu.Unlock()
@@ -175,16 +189,46 @@ func (o *outbox) landLocked(b []byte, err error) {
 	}
 }
 
+// failLocked gives the connection up. Of one that the other side has ended what
+// came before the end is still read: it may say how far that got.
 func (o *outbox) failLocked(err error) {
 	if o.err == nil {
 		o.err = err
-		_ = o.Conn.Close() // so that its reader learns of it
+		if errors.Is(err, errSlow) {
+			o.closeLocked() // so that its reader learns of it
+		} else {
+			_ = o.Conn.SetReadDeadline(time.Now().Add(stallTimeout)) // one that cannot is closed with the link
+		}
 	}
 	o.queue = nil
 	if o.room != nil {
 		close(o.room)
 		o.room = nil
 	}
+}
+
+func (o *outbox) closeLocked() error {
+	if !o.closed {
+		o.known = o.confirmedLocked()
+		o.closed = true
+	}
+	return o.Conn.Close()
+}
+
+// confirmedLocked returns how many of the bytes put the receiver's system has
+// confirmed, as far as ours knows that: what is wrapped is counted otherwise.
+func (o *outbox) confirmedLocked() int64 {
+	if o.closed {
+		return o.known
+	}
+	return max(0, o.wrote-int64(unconfirmed(o.wire)))
+}
+
+// confirmed is confirmedLocked for others.
+func (o *outbox) confirmed() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.confirmedLocked()
 }
 
 // empty returns a channel that is closed when nothing waits any more, nil if
@@ -221,9 +265,9 @@ func (o *outbox) why() error {
 // Close implements [net.Conn].
 func (o *outbox) Close() error {
 	o.mu.Lock()
+	err := o.closeLocked()
 	o.failLocked(net.ErrClosed)
 	o.mu.Unlock()
-	err := o.Conn.Close()
 	o.wg.Wait()
 	return err
 }

@@ -99,6 +99,16 @@ func (r *record) has(app string, seq uint64) {
 	}
 }
 
+// lower notes that an app that is noted to have all up to said has it up to seq.
+func (r *record) lower(app string, said, seq uint64) {
+	if was, _ := r.had(app); was == said {
+		r.have[app] = seq
+		if r.disk != nil {
+			r.disk.has(app, seq)
+		}
+	}
+}
+
 // from returns up to n entries after seq, oldest first. The slice is part of the
 // record.
 func (r *record) from(seq uint64, n int) []entry {
@@ -113,11 +123,11 @@ func (r *record) from(seq uint64, n int) []entry {
 	return r.entries[i:min(i+n, len(r.entries))]
 }
 
-// start returns after which event a replay begins for an app that has everything
-// up to seq: at most n events back, none older than age.
-func (r *record) start(seq uint64, n int, age time.Duration, now time.Time) uint64 {
-	if r.last > uint64(n) {
-		seq = max(seq, r.last-uint64(n))
+// start returns after which event a replay up to last begins for an app that has
+// everything up to seq: at most n events back, none older than age.
+func (r *record) start(seq, last uint64, n int, age time.Duration, now time.Time) uint64 {
+	if last > uint64(n) {
+		seq = max(seq, last-uint64(n))
 	}
 	for _, e := range r.from(seq, len(r.entries)) {
 		if now.Sub(e.at) <= age {

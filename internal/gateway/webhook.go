@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -55,6 +56,7 @@ func (a *App) webhook(ctx context.Context, acc *Account) error {
 		}
 	}()
 	return c.each(ctx, func(e entry, raw []byte) error {
+		tried := e.seq <= c.live // and marked
 		for pause := firstPause; ; pause = min(2*pause, maxPostPause) {
 			reply, err := a.post(ctx, client, self, raw)
 			if err == nil {
@@ -73,6 +75,9 @@ func (a *App) webhook(ctx context.Context, acc *Account) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+			if !tried && reached(err) { // it may have the event, whatever became of the answer
+				tried, raw = true, marked(raw, "replayed")
+			}
 			if a.c.Replay.Events == 0 || time.Since(e.at) > a.c.Replay.Age {
 				a.counts.cut.Add(1)
 				return nil // given up
@@ -86,6 +91,12 @@ func (a *App) webhook(ctx context.Context, acc *Account) error {
 			}
 		}
 	})
+}
+
+// reached reports whether a post that failed may have reached the app.
+func reached(err error) bool {
+	var op *net.OpError
+	return !errors.As(err, &op) || op.Op != "dial"
 }
 
 // arrived and away count a webhook that takes posts as a link.

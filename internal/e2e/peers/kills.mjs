@@ -52,6 +52,7 @@ apps:
       assert(c <= 1, `${c} copies of ${name}`)
     }
   }
+  const lastBefore = []
   for (let k = 0; k < kills; k++) {
     const { pid } = statusOrNull()
     const dies = pause(Math.random() * 2500).then(() => process.kill(pid, 'SIGKILL'))
@@ -62,6 +63,7 @@ apps:
       await pause(20)
     }
     look()
+    lastBefore.push(n)
     for (let i = 0; i < 3; i++) await say() // nobody hears it
     run('start', '--sim', '--yes', '-d')
     look()
@@ -78,15 +80,18 @@ apps:
     while (want.some((w) => !lines(heard(name)).includes(w)) && Date.now() < deadline) await pause(500)
     const got = lines(heard(name))
     assert.deepEqual(want.filter((w) => !got.includes(w)), [], `${name} lost messages`)
-    twice[name] = got.length - new Set(got).size
+    const again = got.filter((w, i) => got.indexOf(w) < i)
+    twice[name] = again.length
+    // Whether an event had arrived that was on its way when ncatd died, nobody can tell.
+    const unsure = new Set(lastBefore.flatMap((l) => [`m ${l - 1}`, `m ${l}`]))
+    assert.deepEqual(again.filter((w) => !unsure.has(w)), [], `${name} heard messages again`)
+    assert(again.length <= 1 + kills / 10, `${name} heard ${again} again`)
     if (name === 'napcat-ts') assert.deepEqual([...new Set(got)], want, `${name}: the order`) // ZeroBot handles events side by side
   }
   const { displaced } = await sim('state', null)
   assert.equal(displaced, 0, 'NapCat ran twice')
   assert.equal(most, 1)
   console.log(`kills: ncatd killed ${kills} times, ${n} messages: no second copy, nothing lost, again ${JSON.stringify(twice)}: ok`)
-  // A kill may fall between an event's way out and the sign that it arrived.
-  for (const name of names) assert(twice[name] <= kills, `${name} heard ${twice[name]} messages again`)
 }
 
 main()

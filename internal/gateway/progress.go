@@ -1,0 +1,270 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+// How far an app has its events is known from the answers to pings. The ping with
+// an event's number goes out with the event and right before it: a client answers
+// it in the midst of what gives it the event, so that no cut falls between the two,
+// and what was answered for was read. Behind the event there would be all the time
+// that the app takes for it.
+const (
+	// Beyond askMany events in askWindow, as no account has them, a ping is not sent
+	// with each, but one in askSpacing: its answer costs about as much as an event.
+	askWindow  = 100 * time.Millisecond
+	askMany    = 100
+	askSpacing = 20 * time.Millisecond
+	// pongPatience is how long a first ping may go unanswered before a peer is
+	// taken for one that answers none.
+	pongPatience = 5 * time.Second
+	// handover is how long a link waits for an older one of its app to say what the
+	// app has.
+	handover = 3 * time.Second
+	// maxTail is how many events of a link are remembered that no ping was answered for.
+	maxTail = 1024
+)
+
+// progress is how far a link has its account's events.
+type progress struct {
+	touched  bool      // it has something to flush
+	catching bool      // it is behind and gets no live events
+	cursor   uint64    // while catching: how far it was served
+	joined   uint64    // what was fed by the time it came
+	prior    uint64    // the last event that was sent to it
+	sent     uint64    // the last event that came for it, sent or not wanted
+	acked    uint64    // its app has everything up to here
+	askedFor uint64    // the last event that a ping asked for
+	tail     []mark    // what was sent behind acked, and before that what acked ended with
+	window   time.Time // when the present askWindow began
+	began    uint64    // what had been sent by then
+	many     bool      // more than askMany came in the one before
+	first    time.Time // of the first ping
+	ponged   bool
+}
+
+// mark is where an event ends in all that is sent to a link.
+type mark struct {
+	seq uint64
+	end int64
+}
+
+// asks reports whether the app is asked what it has. One without replay is not.
+func (l *link) asks() bool { return l.app.c.Replay.Events > 0 && l.events() }
+
+// eventLocked queues an event for a link.
+func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
+	l.sent, l.prior = e.seq, e.seq
+	if !l.asks() {
+		a.sendLocked(l, e.plain())
+		return
+	}
+	if l.catching { // what was missed is not what comes fast
+		l.window, l.began, l.many = now, e.seq, false
+	} else if now.Sub(l.window) >= askWindow {
+		l.many = now.Sub(l.window) < 2*askWindow && e.seq-l.began > askMany
+		l.window, l.began = now, e.seq
+	}
+	f := e.plain()
+	if !l.silent(now) && !l.many && !e.large() {
+		l.askedLocked(e.seq, now)
+		f = e.asking()
+	}
+	end, ok := a.sendLocked(l, f)
+	if !ok {
+		return
+	}
+	if len(l.tail) >= maxTail {
+		l.confirmLocked()
+	}
+	l.tail = append(l.tail, mark{e.seq, end})
+}
+
+// confirmLocked shortens the tail of a peer that answers no pings to what may not
+// have arrived.
+func (l *link) confirmLocked() {
+	have := l.out.confirmed()
+	i, _ := slices.BinarySearchFunc(l.tail, have, func(m mark, n int64) int {
+		if m.end <= n {
+			return -1
+		}
+		return 1
+	})
+	if i = max(i, len(l.tail)-maxTail+1); i > 1 {
+		l.tail = slices.Delete(l.tail, 0, i-1)
+	}
+}
+
+func (l *link) askedLocked(seq uint64, now time.Time) {
+	l.askedFor = seq
+	if l.first.IsZero() {
+		l.first = now
+	}
+}
+
+// askLocked asks what has arrived of what was sent without a ping.
+func (l *link) askLocked(now time.Time) {
+	l.askedLocked(l.sent, now)
+	l.send(ping(l.sent))
+}
+
+// unaskedLocked reports whether something was sent that the app was not asked for.
+func (l *link) unaskedLocked(now time.Time) bool {
+	return l.asks() && l.prior > l.askedFor && !l.silent(now)
+}
+
+// silent reports whether the peer is one that answers no pings.
+func (l *link) silent(now time.Time) bool {
+	return !l.ponged && !l.first.IsZero() && now.Sub(l.first) > pongPatience
+}
+
+// pong takes the answer to a ping.
+func (l *link) pong(_ context.Context, payload []byte) {
+	if len(payload) == 8 {
+		l.acc.ack(l, binary.BigEndian.Uint64(payload))
+	}
+}
+
+// ack notes that an app has everything up to seq.
+func (a *Account) ack(l *link, seq uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l.ponged = true
+	if seq <= l.acked || seq > l.sent {
+		return
+	}
+	i := 0
+	for i < len(l.tail) && l.tail[i].seq <= seq {
+		i++
+	}
+	if i > 1 {
+		l.tail = slices.Delete(l.tail, 0, i-1)
+	}
+	if l.acked = seq; seq >= l.prior { // what it does not want needs no sign
+		l.acked = l.sent
+	}
+	a.record.has(l.app.c.Name, l.acked)
+	a.tellLocked()
+}
+
+// leave removes a link, and notes what its app has.
+func (a *Account) leave(l *link) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.links = slices.DeleteFunc(slices.Clone(a.links), func(other *link) bool { return other == l })
+	defer a.tellLocked()
+	if !l.asks() {
+		a.record.has(l.app.c.Name, l.sent)
+		return
+	}
+	said := l.acked
+	l.endLocked(time.Now())
+	a.record.has(l.app.c.Name, l.acked)
+	if l.acked < said && !slices.ContainsFunc(a.links, l.besides) {
+		a.record.lower(l.app.c.Name, said, l.acked)
+	}
+}
+
+// endLocked holds what was said against what has arrived: a ping may have been
+// answered whose event did not get there, and of a peer that answers none it is
+// all there is to know.
+func (l *link) endLocked(now time.Time) {
+	have := l.out.confirmed()
+	if l.silent(now) {
+		l.acked = max(l.acked, l.sent)
+	}
+	for _, m := range l.tail {
+		if m.seq <= l.acked && m.end > have {
+			l.acked = m.seq - 1
+			return
+		}
+	}
+}
+
+// besides reports whether other is another link by which the app gets the events.
+func (l *link) besides(other *link) bool {
+	return other != l && other.app == l.app && other.events()
+}
+
+// tellLocked wakes those that wait for what an app has.
+func (a *Account) tellLocked() {
+	if a.said != nil {
+		close(a.said)
+		a.said = nil
+	}
+}
+
+// succeed waits until the older links of the app have said what it has, which may
+// be dead without a word.
+func (a *Account) succeed(ctx context.Context, l *link) {
+	ctx, cancel := context.WithTimeout(ctx, handover)
+	defer cancel()
+	for {
+		a.mu.Lock()
+		if !l.catching {
+			a.mu.Unlock()
+			return
+		}
+		open := slices.ContainsFunc(a.links, func(o *link) bool {
+			return l.besides(o) && o.acked < min(o.prior, l.joined)
+		})
+		if !open || ctx.Err() != nil {
+			l.startLocked(time.Now())
+			a.mu.Unlock()
+			return
+		}
+		if a.said == nil {
+			a.said = make(chan struct{})
+		}
+		said := a.said
+		a.mu.Unlock()
+		select {
+		case <-said:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// startLocked sets where the replay of a link begins.
+func (l *link) startLocked(now time.Time) {
+	r := l.acc.record
+	from := l.joined
+	if had, known := r.had(l.app.c.Name); known {
+		from = min(from, r.start(had, l.joined, l.app.c.Replay.Events, l.app.c.Replay.Age, now))
+	}
+	l.cursor, l.acked, l.prior, l.sent, l.askedFor = from, from, from, from, from
+	r.has(l.app.c.Name, from)
+}
+
+// outgoing is an event on its way to several links, which share its frames.
+type outgoing struct {
+	seq  uint64
+	raw  []byte
+	text frame // nil: not made yet
+	both frame // a ping before it
+}
+
+// large reports whether the event may come in pieces, between which a link may
+// break. It is asked for behind it.
+func (e *outgoing) large() bool { return len(e.raw) > small }
+
+func (e *outgoing) plain() frame {
+	if e.text == nil {
+		e.text = encode(opText, e.raw)
+	}
+	return e.text
+}
+
+func (e *outgoing) asking() frame {
+	if e.both == nil {
+		e.both = frame{slices.Concat(slices.Concat(ping(e.seq)...), slices.Concat(encode(opText, e.raw)...))}
+	}
+	return e.both
+}
+
+func ping(seq uint64) frame {
+	return encode(opPing, binary.BigEndian.AppendUint64(nil, seq))
+}
