@@ -82,7 +82,7 @@ func Join(ctx context.Context, b *ncat.Bot, o Options) error {
 	}
 	defer c.Close()
 	if !b.HasStore() {
-		botlink.Apply(b, ncat.WithStore(func(owner string) ncat.Store { return &store{bus: c, space: o.Group + "/" + owner} }))
+		botlink.Apply(b, ncat.WithStore(func(owner string) ncat.Store { return newStore(c, o.Group+"/"+owner) }))
 	}
 	j := &joined{bot: b, bus: c, log: o.Logger, sessions: map[onebot.UserID]*running{}, waiting: map[onebot.Event]func(){}}
 	w, err := worker.New(worker.Options{

@@ -25,6 +25,11 @@ import (
 type store struct {
 	bus   *bus.Bus
 	space string
+	again chan struct{} // has room for one: of this worker's updates one at a time begins anew
+}
+
+func newStore(b *bus.Bus, space string) *store {
+	return &store{bus: b, space: space, again: make(chan struct{}, 1)}
 }
 
 var _ ncat.Store = (*store)(nil)
@@ -78,7 +83,10 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	var wide bool // it looks at more than it writes, as a try has shown
+	var (
+		wide  bool // it looks at more than it writes, as a try has shown
+		first bool // no other update of this worker begins anew
+	)
 	for try := range maxTries {
 		tx := &tx{ctx: ctx, store: s, stream: st, written: map[string]write{}}
 		var seq uint64
@@ -104,6 +112,16 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 		}
 		if err == nil || !bus.Conflict(err) {
 			return err
+		}
+		if !first {
+			select {
+			case s.again <- struct{}{}:
+				defer func() { <-s.again }()
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			first = true
+			continue
 		}
 		select {
 		case <-ctx.Done():
