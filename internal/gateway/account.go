@@ -162,6 +162,11 @@ func (a *Account) feed(ev *Event, sent func(app string, raw []byte)) {
 	for _, c := range a.readers {
 		a.record.needed = min(a.record.needed, c.pos)
 	}
+	for _, l := range a.links {
+		if l.catching {
+			a.record.needed = min(a.record.needed, l.cursor)
+		}
+	}
 	seq := a.record.add(e)
 	for _, c := range a.readers {
 		select {

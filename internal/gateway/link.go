@@ -130,8 +130,8 @@ var errGone = errors.New("the app has left")
 // catchUp sends what the app missed, until it is up to date.
 func (l *link) catchUp(ctx context.Context) {
 	l.acc.succeed(ctx, l)
-	for ctx.Err() == nil {
-		list, done := l.acc.next(l, 64)
+	for n := firstMissed; ctx.Err() == nil; n = min(2*n, mostMissed) {
+		list, done := l.acc.next(l, n)
 		if done {
 			return
 		}
@@ -153,6 +153,7 @@ func (l *link) catchUp(ctx context.Context) {
 			case <-ctx.Done():
 			}
 		}
+		l.acc.follow(ctx, l)
 	}
 }
 

@@ -13,17 +13,25 @@ import (
 // and what was answered for was read. Behind the event there would be all the time
 // that the app takes for it.
 const (
-	// Beyond askMany events in askWindow, as no account has them, a ping is not sent
-	// with each, but one in askSpacing: its answer costs about as much as an event.
+	// Beyond askMany events for a link in askWindow, as no account has them, a ping is
+	// not sent with each, but one in askSpacing: its answer costs about as much as an
+	// event.
 	askWindow  = 100 * time.Millisecond
-	askMany    = 100
+	askMany    = 150
 	askSpacing = 20 * time.Millisecond
 	// pongPatience is how long a first ping may go unanswered before a peer is
 	// taken for one that answers none.
 	pongPatience = 5 * time.Second
-	// handover is how long a link waits for an older one of its app to say what the
-	// app has.
-	handover = 3 * time.Second
+	// handover is how long a link waits for an older one of its app, that has ended,
+	// to say what the app has; for one that has not, answerTime.
+	handover   = 3 * time.Second
+	answerTime = 100 * time.Millisecond
+	// followTime is how long the next of what was missed waits for an answer to the last.
+	followTime = time.Second
+	// firstMissed and mostMissed are how many events go out at once of what was missed:
+	// as many as a system sends answers at once on a new connection, then more.
+	firstMissed = 8
+	mostMissed  = 64
 	// maxTail is how many events of a link are remembered that no ping was answered for.
 	maxTail = 1024
 )
@@ -40,7 +48,7 @@ type progress struct {
 	askedFor uint64    // the last event that a ping asked for
 	tail     []mark    // what was sent behind acked, and before that what acked ended with
 	window   time.Time // when the present askWindow began
-	began    uint64    // what had been sent by then
+	lately   int       // events that were sent since
 	many     bool      // more than askMany came in the one before
 	first    time.Time // of the first ping
 	ponged   bool
@@ -63,11 +71,12 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		return
 	}
 	if l.catching { // what was missed is not what comes fast
-		l.window, l.began, l.many = now, e.seq, false
+		l.window, l.lately, l.many = now, 0, false
 	} else if now.Sub(l.window) >= askWindow {
-		l.many = now.Sub(l.window) < 2*askWindow && e.seq-l.began > askMany
-		l.window, l.began = now, e.seq
+		l.many = now.Sub(l.window) < 2*askWindow && l.lately > askMany
+		l.window, l.lately = now, 0
 	}
+	l.lately++
 	f := e.plain()
 	if !l.silent(now) && !l.many && !e.large() {
 		l.askedLocked(e.seq, now)
@@ -197,22 +206,40 @@ func (a *Account) tellLocked() {
 	}
 }
 
-// succeed waits until the older links of the app have said what it has, which may
-// be dead without a word.
+// succeed waits until the older links of the app have said what it has. They may be
+// dead without a word, or stalled.
 func (a *Account) succeed(ctx context.Context, l *link) {
-	ctx, cancel := context.WithTimeout(ctx, handover)
+	began := time.Now()
+	a.until(ctx, handover, func() bool {
+		young := time.Since(began) < answerTime
+		return !l.catching || !slices.ContainsFunc(a.links, func(o *link) bool {
+			return l.besides(o) && o.acked < min(o.prior, l.joined) && (young || ended(o.out.wire))
+		})
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l.catching {
+		l.startLocked(time.Now())
+	}
+}
+
+// follow waits until the app has said that it has what was sent of what it missed.
+// One after the other so many answers are not on their way at once that a part would
+// wait in the app's system, which forgets that when a link is cut.
+func (a *Account) follow(ctx context.Context, l *link) {
+	a.until(ctx, followTime, func() bool { return l.acked >= l.prior || !l.asks() || l.silent(time.Now()) })
+}
+
+// until waits until ok, which is called with a.mu held, whenever it is known better
+// what an app has, and every answerTime.
+func (a *Account) until(ctx context.Context, limit time.Duration, ok func() bool) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	turn := time.NewTicker(answerTime)
+	defer turn.Stop()
 	for {
 		a.mu.Lock()
-		if !l.catching {
-			a.mu.Unlock()
-			return
-		}
-		open := slices.ContainsFunc(a.links, func(o *link) bool {
-			return l.besides(o) && o.acked < min(o.prior, l.joined)
-		})
-		if !open || ctx.Err() != nil {
-			l.startLocked(time.Now())
+		if ok() || ctx.Err() != nil {
 			a.mu.Unlock()
 			return
 		}
@@ -223,6 +250,7 @@ func (a *Account) succeed(ctx context.Context, l *link) {
 		a.mu.Unlock()
 		select {
 		case <-said:
+		case <-turn.C:
 		case <-ctx.Done():
 		}
 	}

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// rawLink is a WebSocket of which a test sees every byte.
+type rawLink struct {
+	t  *testing.T
+	c  *net.TCPConn
+	br *bufio.Reader
+}
+
+// dialRaw connects with a small window, so that a frame does not fit into it.
+func (s *stage) dialRaw() *rawLink {
+	s.t.Helper()
+	d := net.Dialer{Control: func(_, _ string, rc syscall.RawConn) error {
+		return rc.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2048) })
+	}}
+	c, err := d.Dial("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = c.Close() })
+	l := &rawLink{s.t, c.(*net.TCPConn), bufio.NewReaderSize(c, 16)}
+	if _, err := fmt.Fprintf(c, "GET /event HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer secret-secret-secret\r\n\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	for line := ""; line != "\r\n"; {
+		if line, err = l.br.ReadString('\n'); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// header reads a frame's first two bytes, with a short length.
+func (l *rawLink) header() (op byte, size int) {
+	l.t.Helper()
+	var b [2]byte
+	if _, err := io.ReadFull(l.br, b[:]); err != nil {
+		l.t.Fatal(err)
+	}
+	size = int(b[1])
+	if size == 126 {
+		var long [2]byte
+		if _, err := io.ReadFull(l.br, long[:]); err != nil {
+			l.t.Fatal(err)
+		}
+		size = int(binary.BigEndian.Uint16(long[:]))
+	}
+	return b[0] & 15, size
+}
+
+// A ping was answered, but the event behind it did not get through: it is missed.
+func TestEventBehindAnAnsweredPingIsMissed(t *testing.T) {
+	s := newStage(t, nil)
+	l := s.dialRaw()
+	_, n := l.header()
+	if _, err := l.br.Discard(n); err != nil { // the lifecycle
+		t.Fatal(err)
+	}
+	raw := s.say(strings.Repeat("z", 6<<10))
+	op, n := l.header()
+	if op != opPing || n != 8 {
+		t.Fatalf("opcode %d, %d bytes before the event", op, n)
+	}
+	seq := make([]byte, n)
+	if _, err := io.ReadFull(l.br, seq); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.c.Write(append([]byte{0x8a, 0x88, 0, 0, 0, 0}, seq...)); err != nil {
+		t.Fatal(err)
+	}
+	s.got()
+	_ = l.c.Close()
+	s.links(0)
+	if got := s.dial("/event").event(); got != marked2(raw) {
+		t.Errorf("%.100s", got)
+	}
+}
+
+// A large event comes in pieces. Who has not read all of it misses it.
+func TestHalfOfALargeEventIsMissed(t *testing.T) {
+	s := newStage(t, nil)
+	l := s.dialRaw()
+	_, n := l.header()
+	if _, err := l.br.Discard(n); err != nil {
+		t.Fatal(err)
+	}
+	raw := s.say(strings.Repeat("z", 60<<10))
+	if op, _ := l.header(); op != opText {
+		t.Fatalf("opcode %d: a ping before what may come in pieces says nothing", op)
+	}
+	_ = l.c.Close()
+	s.links(0)
+	c := s.dial("/event")
+	if got := c.event(); got != marked2(raw) {
+		t.Errorf("%.100s", got)
+	}
+	go func() { _, _, _ = c.ws.Read(context.Background()) }() // which answers the ping
+	s.got()
+}
+
+// An app comes back before its old link has said all: what that says counts.
+func TestNewLinkWaitsForTheOldOne(t *testing.T) {
+	s := newStage(t, nil)
+	l := s.dialRaw()
+	_, n := l.header()
+	if _, err := l.br.Discard(n); err != nil {
+		t.Fatal(err)
+	}
+	s.say("x")
+	_, n = l.header()
+	seq := make([]byte, n)
+	if _, err := io.ReadFull(l.br, seq); err != nil {
+		t.Fatal(err)
+	}
+	c := s.dial("/event")
+	s.links(2)
+	if _, err := l.c.Write(append([]byte{0x8a, 0x88, 0, 0, 0, 0}, seq...)); err != nil {
+		t.Fatal(err)
+	}
+	s.got()
+	live := s.say("live")
+	if got := c.event(); got != live && got != marked2(live) {
+		t.Errorf("%.200s", got)
+	}
+}
+
+// While a link waits for an older one, which is alive and says nothing, it misses
+// none of what comes, however little is kept of what apps missed.
+func TestNewLinkBesideAStalledOneGetsAll(t *testing.T) {
+	s := newStage(t, func(c *Config) { c.Replay.Events = 10 })
+	l := s.dialRaw()
+	_, n := l.header()
+	if _, err := l.br.Discard(n); err != nil {
+		t.Fatal(err)
+	}
+	first := s.say("x")
+	c := s.dial("/event")
+	s.links(2)
+	want := []string{marked2(first)}
+	for i := range 200 {
+		want = append(want, s.say(fmt.Sprint(i)))
+	}
+	for _, w := range want {
+		if got := c.event(); got != w && got != marked2(w) {
+			t.Fatalf("%.300s, want %.300s", got, w)
+		}
+	}
+}
