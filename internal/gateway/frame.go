@@ -50,16 +50,7 @@ func encode(op byte, body ...[]byte) frame {
 	for _, p := range body {
 		n += len(p)
 	}
-	head := make([]byte, 0, 10+min(n, small))
-	head = append(head, 0x80|op)
-	switch {
-	case n < 126:
-		head = append(head, byte(n))
-	case n < 1<<16:
-		head = binary.BigEndian.AppendUint16(append(head, 126), uint16(n))
-	default:
-		head = binary.BigEndian.AppendUint64(append(head, 127), uint64(n))
-	}
+	head := header(make([]byte, 0, 10+min(n, small)), op, n)
 	if n > small {
 		return append(frame{head}, body...)
 	}
@@ -67,6 +58,18 @@ func encode(op byte, body ...[]byte) frame {
 		head = append(head, p...)
 	}
 	return frame{head}
+}
+
+// header appends the header of a frame with a body of n bytes.
+func header(b []byte, op byte, n int) []byte {
+	b = append(b, 0x80|op)
+	switch {
+	case n < 126:
+		return append(b, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	}
+	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 }
 
 // masked returns a copy of f as a client has to send it (RFC 6455, 5.3).

@@ -16,8 +16,8 @@ const (
 	// maxQueued is how many bytes may wait. A frame that finds less than that
 	// waiting is taken whatever its own size.
 	maxQueued = 4 << 20
-	// maxFrames is how many frames may wait.
-	maxFrames = 8192
+	// maxFrames is how many parts of frames may wait, of which an event has two.
+	maxFrames = 2 * 8192
 	// stallTimeout is how long the system may take nothing of what is written.
 	stallTimeout = 20 * time.Second
 	// writeChunk is how much leaves with one system call at most.

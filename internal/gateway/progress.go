@@ -281,14 +281,15 @@ func (e *outgoing) large() bool { return len(e.raw) > small }
 
 func (e *outgoing) plain() frame {
 	if e.text == nil {
-		e.text = encode(opText, e.raw)
+		e.text = frame{header(nil, opText, len(e.raw)), e.raw}
 	}
 	return e.text
 }
 
 func (e *outgoing) asking() frame {
 	if e.both == nil {
-		e.both = frame{slices.Concat(slices.Concat(ping(e.seq)...), slices.Concat(encode(opText, e.raw)...))}
+		head := binary.BigEndian.AppendUint64(header(make([]byte, 0, 24), opPing, 8), e.seq)
+		e.both = frame{header(head, opText, len(e.raw)), e.raw}
 	}
 	return e.both
 }
