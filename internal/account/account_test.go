@@ -28,6 +28,9 @@ type stand struct {
 
 	mu       sync.Mutex // guards the fields below
 	life     *Life
+	still    func() bool       // of the last repair
+	status   string            // what get_status answers; "": online
+	soft     *supervisor.Fault // what NotOnline returns; nil: what it got
 	did      []string
 	spawnErr error
 	stats    Stats
@@ -85,10 +88,16 @@ func (s *stand) Look()                                     { s.note("look") }
 func (s *stand) Online()                                   { s.note("online") }
 func (s *stand) NotOnline(f *supervisor.Fault) *supervisor.Fault {
 	s.note("not online")
+	if s.soft != nil {
+		return s.soft
+	}
 	return f
 }
-func (s *stand) Repair(_ context.Context, _ Link, _ func() bool) error {
+func (s *stand) Repair(_ context.Context, _ Link, still func() bool) error {
 	s.note("repair")
+	s.mu.Lock()
+	s.still = still
+	s.mu.Unlock()
 	return nil
 }
 func (s *stand) Forget() { s.note("forget") }
@@ -98,6 +107,12 @@ type wire struct{ *stand }
 
 func (w wire) Call(_ context.Context, action string, _, result any) error {
 	w.note("call " + action)
+	w.mu.Lock()
+	status := w.status
+	w.mu.Unlock()
+	if status != "" {
+		return json.Unmarshal([]byte(status), result)
+	}
 	if w.answer == nil {
 		return json.Unmarshal([]byte(`{"online":true,"good":true}`), result)
 	}

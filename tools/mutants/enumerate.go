@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"os"
+	"go/types"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/tools/go/packages"
 )
 
 // swaps says what becomes of an operator: the neighbour that a slip of the
@@ -22,63 +24,189 @@ var swaps = map[token.Token][]token.Token{
 	token.ADD_ASSIGN: {token.SUB_ASSIGN}, token.SUB_ASSIGN: {token.ADD_ASSIGN},
 }
 
-// enumerate returns every mutant of a file: swapped operators, true for false,
-// and statements that call something or assign to something left out.
-func enumerate(path string) ([]mutant, error) {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// form is how a site is written so that it can be switched while the program runs.
+type form int
+
+const (
+	value    form = iota // an expression: a function that is called on the spot
+	truth                // true or false
+	block                // a statement in a block
+	embedded             // a statement before a condition, or after each round of a loop
+)
+
+// site is a place of a file with the texts that may stand there.
+type site struct {
+	from, to int // offsets
+	form     form
+	typ      string // of a value
+	line     int
+	changes  []change
+	first    int // number of the first change, the others follow
+}
+
+type change struct {
+	what string
+	// text makes the changed text; sub renders a part of the file with the sites within it.
+	text func(sub func(n ast.Node) string) string
+}
+
+// finder walks one file.
+type finder struct {
+	pkg   *packages.Package
+	file  *ast.File
+	src   []byte
+	sites []*site
+	// embedded are statements that do not stand in a block, kept out are those that cannot be changed.
+	embedded, out map[ast.Node]bool
+}
+
+func (f *finder) offset(p token.Pos) int { return f.pkg.Fset.Position(p).Offset }
+
+func (f *finder) add(n ast.Node, as form, typ string, changes ...change) {
+	if len(changes) > 0 {
+		f.sites = append(f.sites, &site{
+			from: f.offset(n.Pos()), to: f.offset(n.End()), form: as, typ: typ,
+			line: f.pkg.Fset.Position(n.Pos()).Line, changes: changes,
+		})
 	}
-	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, path, src, parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
+}
+
+// enumerate returns every site of a file: operators to swap, true and false to
+// turn round, and statements that call something or assign to something to leave
+// out. Constants are left alone: they are the tables that the code is held against.
+func enumerate(pkg *packages.Package, file *ast.File, src []byte) []*site {
+	f := &finder{pkg: pkg, file: file, src: src, embedded: map[ast.Node]bool{}, out: map[ast.Node]bool{}}
+	ast.Inspect(file, f.visit)
+	return f.sites
+}
+
+func (f *finder) visit(n ast.Node) bool {
+	if n == nil || f.out[n] {
+		return false
 	}
-	var all []mutant
-	add := func(pos, end token.Pos, with, what string) {
-		from, to := fset.Position(pos), fset.Position(end)
-		all = append(all, mutant{file: path, line: from.Line, what: what, text: slices.Concat(src[:from.Offset], []byte(with), src[to.Offset:])})
-	}
-	operator := func(pos token.Pos, op token.Token) {
-		for _, other := range swaps[op] {
-			add(pos, pos+token.Pos(len(op.String())), other.String(), fmt.Sprintf("%s becomes %s", op, other))
+	switch n := n.(type) {
+	case *ast.GenDecl:
+		return n.Tok == token.VAR
+	case *ast.ArrayType:
+		return false // its length is a constant
+	case *ast.IfStmt:
+		f.embed(n.Init)
+		if n.Else == nil && !slices.ContainsFunc(n.Body.List, func(s ast.Stmt) bool { return !onlyLogs(s) }) {
+			f.out[n.Cond] = true // it decides about a line of the log, see logs
+		}
+	case *ast.SwitchStmt:
+		f.embed(n.Init)
+	case *ast.TypeSwitchStmt:
+		f.embed(n.Init)
+	case *ast.ForStmt:
+		f.embed(n.Init)
+		f.embed(n.Post)
+	case *ast.CommClause:
+		if as, ok := n.Comm.(*ast.AssignStmt); ok {
+			f.out[as] = true
+		}
+	case *ast.BinaryExpr:
+		f.binary(n)
+	case *ast.IncDecStmt:
+		f.add(n, f.stmt(n), "", f.swapped(n.X, n.Tok, nil)...)
+	case *ast.AssignStmt:
+		f.assign(n)
+	case *ast.ExprStmt:
+		if call, ok := n.X.(*ast.CallExpr); ok && !logs(call) && !f.locks(call) {
+			f.add(n, f.stmt(n), "", change{"left out: " + f.head(n), func(func(ast.Node) string) string { return "" }})
+		}
+	case *ast.Ident:
+		if f.pkg.TypesInfo.Uses[n] == types.Universe.Lookup("true") || f.pkg.TypesInfo.Uses[n] == types.Universe.Lookup("false") {
+			f.add(n, truth, "", change{n.Name + " turned round", nil})
 		}
 	}
-	whole := func(n ast.Node) string {
-		return string(src[fset.Position(n.Pos()).Offset:fset.Position(n.End()).Offset])
+	return true
+}
+
+func (f *finder) embed(s ast.Stmt) {
+	if s != nil {
+		f.embedded[s] = true
 	}
-	text := func(n ast.Node) string {
-		s, _, more := strings.Cut(whole(n), "\n")
-		if more {
-			s += " …"
-		}
-		return s
+}
+
+func (f *finder) stmt(s ast.Stmt) form {
+	if f.embedded[s] {
+		return embedded
 	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.GenDecl:
-			return n.Tok == token.VAR
-		case *ast.BinaryExpr:
-			operator(n.OpPos, n.Op)
-		case *ast.IncDecStmt:
-			operator(n.TokPos, n.Tok)
-		case *ast.AssignStmt:
-			operator(n.TokPos, n.Tok)
-			if n.Tok == token.ASSIGN && !blank(n) {
-				add(n.Pos(), n.End(), uses(n, whole), "left out: "+text(n))
+	return block
+}
+
+func (f *finder) binary(n *ast.BinaryExpr) {
+	t := f.pkg.TypesInfo.TypeOf(n)
+	if b, ok := t.Underlying().(*types.Basic); ok && b.Info()&types.IsString != 0 {
+		return // only + is defined
+	}
+	name, ok := f.typeName(types.Default(t))
+	if !ok {
+		return
+	}
+	f.add(n, value, name, f.swapped(n.X, n.Op, n.Y)...)
+}
+
+// swapped returns x op y, or the statement x op, with other operators.
+func (f *finder) swapped(x ast.Expr, op token.Token, y ast.Expr) []change {
+	var all []change
+	for _, other := range swaps[op] {
+		all = append(all, change{fmt.Sprintf("%s becomes %s", op, other), func(sub func(ast.Node) string) string {
+			if y == nil {
+				return sub(x) + other.String()
 			}
-		case *ast.ExprStmt:
-			if call, ok := n.X.(*ast.CallExpr); ok && !logs(call) {
-				add(n.Pos(), n.End(), "{}", "left out: "+text(n))
-			}
-		case *ast.Ident:
-			if n.Name == "true" || n.Name == "false" {
-				add(n.Pos(), n.End(), map[string]string{"true": "false", "false": "true"}[n.Name], n.Name+" turned round")
+			return sub(x) + " " + other.String() + " " + sub(y)
+		}})
+	}
+	return all
+}
+
+func (f *finder) assign(n *ast.AssignStmt) {
+	if n.Tok != token.ASSIGN {
+		if t := f.pkg.TypesInfo.TypeOf(n.Lhs[0]); t != nil {
+			if b, ok := t.Underlying().(*types.Basic); ok && b.Info()&types.IsString != 0 {
+				return
 			}
 		}
-		return true
+		f.add(n, f.stmt(n), "", f.swapped(n.Lhs[0], n.Tok, n.Rhs[0])...)
+		return
+	}
+	if blank(n) {
+		return
+	}
+	f.add(n, f.stmt(n), "", change{"left out: " + f.head(n), func(sub func(ast.Node) string) string { return uses(n, sub) }})
+}
+
+// typeName writes a type as the file may write it, if it can.
+func (f *finder) typeName(t types.Type) (string, bool) {
+	ok := true
+	name := types.TypeString(t, func(p *types.Package) string {
+		if p == f.pkg.Types {
+			return ""
+		}
+		for _, spec := range f.file.Imports {
+			if strings.Trim(spec.Path.Value, `"`) != p.Path() {
+				continue
+			}
+			if spec.Name != nil {
+				return spec.Name.Name
+			}
+			return p.Name()
+		}
+		ok = false
+		return ""
 	})
-	return all, nil
+	return name, ok && !strings.HasPrefix(name, "untyped")
+}
+
+// head returns the first line of a node.
+func (f *finder) head(n ast.Node) string {
+	s, _, more := strings.Cut(string(f.src[f.offset(n.Pos()):f.offset(n.End())]), "\n")
+	if more {
+		s += " …"
+	}
+	return s
 }
 
 // uses keeps what an assignment reads in use, so that leaving it out compiles.
@@ -113,4 +241,30 @@ func blank(n *ast.AssignStmt) bool {
 func logs(call *ast.CallExpr) bool {
 	sel, ok := call.Fun.(*ast.SelectorExpr)
 	return ok && slices.Contains([]string{"Debug", "Info", "Warn", "Error"}, sel.Sel.Name)
+}
+
+func onlyLogs(s ast.Stmt) bool {
+	e, ok := s.(*ast.ExprStmt)
+	if !ok {
+		return false
+	}
+	call, ok := e.X.(*ast.CallExpr)
+	return ok && logs(call)
+}
+
+// locks says whether a call takes or releases a lock. What a missing one does is
+// the race detector's to find, not a test's: without it, a lost lock shows by
+// chance only, and a lost unlock is a hang wherever the place is reached twice.
+func (f *finder) locks(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	fn, ok := f.pkg.TypesInfo.Uses[sel.Sel].(*types.Func)
+	return ok && fn.Pkg() != nil && fn.Pkg().Path() == "sync" && strings.HasSuffix(fn.Name(), "ock")
+}
+
+// wanted says whether a file is written by hand and no test.
+func wanted(path string) bool {
+	return !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, "_gen.go") && filepath.Ext(path) == ".go"
 }

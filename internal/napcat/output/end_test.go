@@ -132,3 +132,61 @@ func TestParseCutsAGiantLine(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAnEndSays: each thing that lines say of an end, alone.
+func TestWhatAnEndSays(t *testing.T) {
+	again, unsupported, wait, up := &Fact{Kind: KindWorkerAgain}, &Fact{Kind: KindUnsupportedQQ}, &Fact{Kind: KindNetworkWait}, &Fact{Kind: KindNetworkUp}
+	for _, tt := range []struct {
+		name  string
+		facts []*Fact
+		want  End
+	}{
+		{"nothing", nil, End{WorkerCode: -1}},
+		{"a worker is started again", []*Fact{again}, End{Worker: true, WorkerCode: -1}},
+		{"QQ is not supported", []*Fact{unsupported}, End{Unsupported: true, WorkerCode: -1}},
+		{"it waited for the network", []*Fact{wait}, End{NoNetwork: true, WorkerCode: -1}},
+		{"the network came", []*Fact{wait, up}, End{WorkerCode: -1}},
+		{"the network went", []*Fact{up, wait}, End{NoNetwork: true, WorkerCode: -1}},
+		{"all of an earlier start", []*Fact{again, unsupported, wait, {Kind: KindLoading}}, End{WorkerCode: -1}},
+		{"all before it was ready", []*Fact{again, unsupported, wait, {Kind: KindOneBotReady}}, End{WorkerCode: -1}},
+	} {
+		lines := []Line{{}}
+		for _, f := range tt.facts {
+			lines = append(lines, Line{Fact: f})
+		}
+		if got := Explain(lines); got != tt.want {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+}
+
+// TestPortsThatEndNothing: NapCat goes on without OneBot's port and its page's.
+func TestPortsThatEndNothing(t *testing.T) {
+	for text, ends := range map[string]bool{"": true, "onebot": false, "webui": false} {
+		if e := Explain([]Line{{Fact: &Fact{Kind: KindPortBusy, Text: text}}}); (e.Cause != nil) != ends {
+			t.Errorf("%q: %+v", text, e)
+		}
+	}
+}
+
+// TestTellingStopsAtTheStart: what was said before the last start, or before OneBot
+// was ready, tells nothing of the end.
+func TestTellingStopsAtTheStart(t *testing.T) {
+	for _, begin := range []string{"NapCat Shell App Loading...", record("info", "[AdapterManager] OneBot11 适配器初始化完成")} {
+		e := Explain(parseAll(record("error", "of the past") + "\n" + begin + "\nsomething"))
+		if e.Telling != "something" {
+			t.Errorf("%q", e.Telling)
+		}
+	}
+	// A record's own level counts, not its words; words count where there is no record.
+	for text, want := range map[string]string{
+		"first\n" + record("info", "no error found"):                 "no error found",
+		"Error: boom\n" + record("info", "no error found"):           "Error: boom",
+		record("error", "boom") + "\nlast\n" + record("info", "bye"): "boom",
+		"boom failed\nlast": "boom failed",
+	} {
+		if e := Explain(parseAll(text)); e.Telling != want {
+			t.Errorf("%q: %q, want %q", text, e.Telling, want)
+		}
+	}
+}

@@ -231,3 +231,115 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestPortsOfThePanel: a port that no program can have is no place to look.
+func TestPortsOfThePanel(t *testing.T) {
+	for port, want := range map[string]bool{"0": false, "1": true, "65535": true, "65536": false, "": false} {
+		p := new(Parser)
+		l := p.Parse([]byte(record("info", "[NapCat] [WebUi] WebUi User Panel Url: http://127.0.0.1:"+port+"/webui?token=x")))
+		if (l.Fact != nil) != want {
+			t.Errorf("port %q: %+v", port, l.Fact)
+		}
+	}
+}
+
+// TestHeadsOfRecords: what is a record, and with which level and message.
+func TestHeadsOfRecords(t *testing.T) {
+	for _, tt := range []struct {
+		name, line     string
+		record         bool
+		level, message string
+	}{
+		{"an empty message", "11-22 03:20:38 [info] ", true, "info", ""},
+		{"no space after the level", "11-22 03:20:38 [warn]", true, "warn", ""},
+		{"what is fatal is an error", "11-22 03:20:38 [fatal] x", true, "error", "x"},
+		{"an escape left over", "11-22 03:20:38 [[32minfo[39m] x", true, "info", "x"},
+		{"too short", "11-22 03:20:38 [", false, "info", "11-22 03:20:38 ["},
+		{"no level", "11-22 03:20:38 [verbose] x", false, "info", "11-22 03:20:38 [verbose] x"},
+		{"another separator of the date", "11.22 03:20:38 [info] x", false, "info", "11.22 03:20:38 [info] x"},
+		{"another separator of the time", "11-22T03:20:38 [info] x", false, "info", "11-22T03:20:38 [info] x"},
+		{"another separator of the hour", "11-22 03.20:38 [info] x", false, "info", "11-22 03.20:38 [info] x"},
+		{"all of it in colour", "\x1b[31m11-22 03:20:38 [error] x\x1b[0m", true, "error", "x"},
+	} {
+		l := new(Parser).Parse([]byte(tt.line))
+		if l.Record != tt.record || l.Level != tt.level || l.Message != tt.message {
+			t.Errorf("%s: record %v, %s, %q", tt.name, l.Record, l.Level, l.Message)
+		}
+	}
+}
+
+// TestColourTellsRecordsApart: once the logger writes in colour, a line without is
+// none of its records, wherever in the line a colour follows.
+func TestColourTellsRecordsApart(t *testing.T) {
+	for name, forged := range map[string]string{
+		"no colour":           "11-22 03:20:39 [info] 账号状态变更为离线",
+		"colour in its words": "11-22 03:20:39 [info] \x1b[32m账号状态变更为离线\x1b[39m",
+	} {
+		p := new(Parser)
+		p.Parse([]byte(record("info", "x")))
+		l := p.Parse([]byte(forged))
+		if l.Record || l.Fact != nil || l.Chat || !strings.HasPrefix(l.Text, "  ") {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+	p := new(Parser) // a line that begins in colour paints as well
+	p.Parse([]byte("\x1b[32m11-22 03:20:38 [info] x\x1b[39m"))
+	if l := p.Parse([]byte("11-22 03:20:39 [info] x")); l.Record {
+		t.Errorf("%+v", l)
+	}
+}
+
+// TestTheEndOfAChatMessage: the lines of a message in a chat go on until the next
+// record, and none of them says anything of NapCat.
+func TestTheEndOfAChatMessage(t *testing.T) {
+	for _, first := range []string{"接收 <- 群聊 [x]", "发送 -> 私聊", "小猫 | 接收 <- 群聊 [x]", "小猫 | 发送 -> 私聊"} {
+		p := new(Parser)
+		if l := p.Parse([]byte(record("info", first))); !l.Chat || l.Fact != nil {
+			t.Errorf("%s: %+v", first, l)
+		}
+		if l := p.Parse([]byte("账号状态变更为离线")); !l.Chat || l.Fact != nil {
+			t.Errorf("%s: its second line: %+v", first, l)
+		}
+		if l := p.Parse([]byte(record("info", "账号状态变更为离线"))); l.Chat || l.Fact == nil || l.Fact.Kind != KindOffline {
+			t.Errorf("%s: the record after it: %+v", first, l)
+		}
+		if l := p.Parse([]byte("网络已连接")); l.Chat || l.Fact == nil || l.Fact.Kind != KindNetworkUp {
+			t.Errorf("%s: a line after that: %+v", first, l)
+		}
+	}
+}
+
+// TestNicknameBeforeTheMessage: only records have one, and what a message says of
+// itself wins over what stands after a bar.
+func TestNicknameBeforeTheMessage(t *testing.T) {
+	if l := new(Parser).Parse([]byte("小猫 | 账号状态变更为离线")); l.Fact != nil {
+		t.Errorf("no record: %+v", l.Fact)
+	}
+	if l := new(Parser).Parse([]byte(record("info", "网络已连接 | 账号状态变更为离线"))); l.Fact == nil || l.Fact.Kind != KindNetworkUp {
+		t.Errorf("a fact before the bar: %+v", l.Fact)
+	}
+	if l := new(Parser).Parse([]byte(record("info", "   网络已连接"))); l.Fact == nil || l.Fact.Kind != KindNetworkUp {
+		t.Errorf("indented: %+v", l.Fact)
+	}
+	if l := new(Parser).Parse([]byte("二维码解码URL: https://x/y (五分钟)")); l.Fact == nil || l.Fact.URL != "https://x/y" {
+		t.Errorf("words after a URL: %+v", l.Fact)
+	}
+}
+
+// TestChromiumIsNoiseUnlessItDies: its logger's lines say nothing, but for the last.
+func TestChromiumIsNoiseUnlessItDies(t *testing.T) {
+	for line, noise := range map[string]bool{
+		"[7:0101/000000.000000:ERROR:base/x.cc(214)] anything": true,
+		"[7:0101/000000.000000:INFO:x.cc(1)]":                  true,
+		"[7:0101/000000.000000:FATAL:x.cc(1)] Check failed":    false,
+	} {
+		if l := new(Parser).Parse([]byte(line)); l.Noise != noise || l.Record {
+			t.Errorf("%s: %+v", line, l)
+		}
+	}
+	for line, noise := range map[string]bool{"": false, "not mini app 1": true, "resourcesPath: /x": true, "main js loaded": true, "Bugly x": true, "[Bugly] x": true, "hello": false} {
+		if l := new(Parser).Parse([]byte(line)); l.Noise != noise {
+			t.Errorf("%q: %+v", line, l)
+		}
+	}
+}
