@@ -76,7 +76,7 @@ func (b *Bot) Approve(ctx context.Context, request onebot.Event) error {
 	return b.answer(ctx, request, true, "")
 }
 
-// Reject refuses a request. reason is told to whoever wanted into a group.
+// Reject refuses a request. In requests to join a group, reason is told to the user.
 func (b *Bot) Reject(ctx context.Context, request onebot.Event, reason string) error {
 	return b.answer(ctx, request, false, reason)
 }

@@ -29,7 +29,7 @@ const (
 // What was missed is delivered to the same handlers as everything else, once,
 // in order, and before what comes live in that chat, with Backfilled set in the
 // message. The account's own messages are left out, and so are those that were
-// recalled meanwhile, whose content nobody has any more. Of a chat in which more
+// recalled meanwhile, whose content is lost. Of a chat in which more
 // was missed than is fetched, a warning says so.
 //
 // A bot with a store (see [WithStore]) notes on disk that handlers begin with a

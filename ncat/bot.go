@@ -100,10 +100,10 @@ func WithDrain(d time.Duration) Option { return func(c *core) { c.drain = d } }
 // The parts of a bot that [WithTrouble] is told of.
 const (
 	PartJournal     = "journal"     // what was handled cannot be written down or read
-	PartPermissions = "permissions" // who may do what cannot be read
+	PartPermissions = "permissions" // the permissions cannot be read
 )
 
-// WithTrouble sets who is told why a part of the bot does not do what it should,
+// WithTrouble sets a function that is told why a part of the bot does not do what it should,
 // and, with a nil error, that it does again. f may be called from several
 // goroutines, and must return at once. The bot goes on all the same; without
 // permissions only its admins may do what [Need] guards.

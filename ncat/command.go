@@ -79,7 +79,7 @@ func (b *Bot) OnCommand(name string, h func(ctx context.Context, b *Bot, m onebo
 
 // command is what a registration of a command has more than others.
 type command struct {
-	reg     *registration // whose it is
+	reg     *registration // that it belongs to
 	path    []string
 	aliases []string
 	pass    bool

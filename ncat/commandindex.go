@@ -117,7 +117,7 @@ type place struct {
 }
 
 // withoutAddress returns msg without what may stand before a command: a
-// quotation, the mention of whoever was quoted, which QQ adds by itself, and
+// quotation, the mention of the user who was quoted, which QQ adds by itself, and
 // mentions of the account.
 func withoutAddress(msg onebot.Message, self onebot.UserID) onebot.Message {
 	quoted := false // and its mention has not come yet

@@ -205,7 +205,7 @@ func (b *Bot) WaitFor(ctx context.Context, timeout time.Duration, filter Filter)
 	return w.await(ctx, timeout)
 }
 
-// talks are all who wait for an event.
+// talks are the conversations that wait for an event.
 type talks struct {
 	n    atomic.Int64
 	once sync.Once
@@ -214,7 +214,7 @@ type talks struct {
 	all map[talkKey][]*waiter
 }
 
-// talkKey is where somebody waits; the zero Chat is anywhere.
+// talkKey is where a conversation waits; the zero Chat is anywhere.
 type talkKey struct {
 	s    *session
 	chat Chat
@@ -222,7 +222,7 @@ type talkKey struct {
 
 type waiter struct {
 	t      *talks
-	b      *Bot // whose filter it is
+	b      *Bot // that the filter belongs to
 	s      *session
 	key    talkKey
 	filter Filter
@@ -277,7 +277,7 @@ func (t *talks) take(w *waiter) bool {
 	return true
 }
 
-// tap gives an event to the first who waits for it.
+// tap gives an event to the first conversation that waits for it.
 func (t *talks) tap(b *Bot, e onebot.Event) bool {
 	if t.n.Load() == 0 {
 		return false

@@ -69,7 +69,7 @@ type Unfinished struct {
 	GivenUp   bool // it was the second time, so that it is left out; else it comes once more
 }
 
-// WithUnfinished sets who is told at the start of the messages with which the
+// WithUnfinished sets a function that is called at the start with the messages with which the
 // process before this one had not got done, before any handler runs. It needs a
 // store, see [WithStore].
 func WithUnfinished(f func(Unfinished)) Option { return func(c *core) { c.unfinished = f } }
@@ -111,7 +111,7 @@ func (s *session) runJournal(ctx context.Context) (wait func()) {
 		return func() {}
 	}
 	ended := make(chan struct{})
-	go func() { // awaited by whoever calls wait
+	go func() { // wait waits for it
 		defer close(ended)
 		s.journal.Run(ctx)
 	}()

@@ -58,7 +58,7 @@ func Need(roles ...string) HandlerOption {
 	return func(r *registration) { r.needs = append(r.needs, roles...) }
 }
 
-// Cooldown lets each user have a handler run only once in d. Who comes too early
+// Cooldown lets each user have a handler run only once in d. A user who comes too early
 // is told once; see [Help].
 func Cooldown(d time.Duration) HandlerOption { return Limit(1, d) }
 
@@ -180,7 +180,7 @@ func (l *limiter) take(self, user onebot.UserID) (wait time.Duration, tell bool)
 		u.told = now.Add(wait)
 		return wait, tell
 	}
-	if len(l.users) >= 1024 { // forget those whom nothing holds back
+	if len(l.users) >= 1024 { // forget the users that nothing holds back
 		for k, x := range l.users {
 			if now.Sub(x.times[len(x.times)-1]) >= longest {
 				delete(l.users, k)

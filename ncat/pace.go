@@ -39,7 +39,7 @@ var ErrTooFast = errors.New("too many messages")
 
 const (
 	// maxPaced is how many messages of an account may wait for their turn.
-	// Who sends more is refused: a bot that sends faster than it may for so long
+	// Further sends are refused: a bot that sends faster than it may for so long
 	// will not catch up.
 	maxPaced = 1024
 	// maxPacedChats is how many chats' rates are remembered beyond those that
@@ -193,7 +193,7 @@ func (p *pacer) wait(ctx context.Context, action string, chat Chat) error {
 	if !shared {
 		return p.reserve(ctx, action, cp, cp.limit, p.account)
 	}
-	// The chat's turn comes first: whoever waits for it must not keep the source
+	// The chat's turn comes first: a send that waits for it must not keep the source
 	// from sending elsewhere.
 	if err := p.reserve(ctx, action, cp, cp.limit); err != nil {
 		return err

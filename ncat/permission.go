@@ -16,15 +16,15 @@ import (
 
 // The roles that need no grant.
 const (
-	// RoleAdmin has who is one of the bot's admins; see [WithAdmins].
+	// RoleAdmin is the role of the bot's admins; see [WithAdmins].
 	RoleAdmin = "bot.admin"
-	// RoleGroupAdmin has, in a group, who is its administrator or owner.
+	// RoleGroupAdmin is the role of a group's administrators and its owner, there.
 	RoleGroupAdmin = "group.admin"
-	// RoleGroupOwner has, in a group, who owns it.
+	// RoleGroupOwner is the role of a group's owner, there.
 	RoleGroupOwner = "group.owner"
 )
 
-// WithAdmins sets who are the bot's admins: they may use every command. A bot
+// WithAdmins sets the bot's admins, who may use every command. A bot
 // that has admins also has the command perm for them, see
 // [WithoutPermissionCommands]. Unlike other options it may be applied while the
 // bot runs.
@@ -42,10 +42,10 @@ func WithAdmins(ids ...onebot.UserID) Option {
 // IsAdmin reports whether the user is one of the bot's admins.
 func (b *Bot) IsAdmin(id onebot.UserID) bool { return b.core.perms.isAdmin(id) }
 
-// Permissions returns who was granted and denied what.
+// Permissions returns the grants and denials.
 func (b *Bot) Permissions() *Permissions { return &Permissions{p: &b.core.perms} }
 
-// Scope says to whom a grant or denial applies: to User, 0 for everybody, in
+// Scope says where a grant or denial applies: to User, 0 for everybody, in
 // Group, 0 for everywhere.
 type Scope struct {
 	Group onebot.GroupID `json:"group,omitempty"`
@@ -72,7 +72,7 @@ func commandTarget(name string) string { return "command " + strings.Join(string
 
 func pluginTarget(id string) string { return "plugin " + id }
 
-// Grant gives a role to whom the scope says.
+// Grant gives a role to the users of a scope.
 func (p *Permissions) Grant(ctx context.Context, role string, to Scope) error {
 	if fixedRole(role) {
 		return fmt.Errorf("role %s is not granted", role)
@@ -92,7 +92,7 @@ func fixedRole(role string) bool {
 	return role == RoleAdmin || role == RoleGroupAdmin || role == RoleGroupOwner
 }
 
-// GrantCommand lets whom the scope says use a command and its sub-commands
+// GrantCommand lets the users of a scope use a command and its sub-commands
 // whatever roles they ask for.
 func (p *Permissions) GrantCommand(ctx context.Context, name string, to Scope) error {
 	return p.p.set(ctx, Rule{"grant", commandTarget(name), to}, true)
@@ -103,7 +103,7 @@ func (p *Permissions) RevokeCommand(ctx context.Context, name string, from Scope
 	return p.p.set(ctx, Rule{"grant", commandTarget(name), from}, false)
 }
 
-// GrantPlugin lets whom the scope says use all commands of a plugin whatever
+// GrantPlugin lets the users of a scope use all commands of a plugin whatever
 // roles they ask for.
 func (p *Permissions) GrantPlugin(ctx context.Context, id string, to Scope) error {
 	return p.p.set(ctx, Rule{"grant", pluginTarget(id), to}, true)
@@ -114,7 +114,7 @@ func (p *Permissions) RevokePlugin(ctx context.Context, id string, from Scope) e
 	return p.p.set(ctx, Rule{"grant", pluginTarget(id), from}, false)
 }
 
-// DenyCommand makes a command as good as absent for whom the scope says, admins
+// DenyCommand makes a command as good as absent for the users of a scope, admins
 // of the bot excepted. A denied command denies its sub-commands.
 func (p *Permissions) DenyCommand(ctx context.Context, name string, to Scope) error {
 	return p.p.set(ctx, Rule{"deny", commandTarget(name), to}, true)

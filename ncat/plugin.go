@@ -234,12 +234,12 @@ func (b *Bot) SetPlugin(ctx context.Context, id string, on bool) error {
 		if !self {
 			return l.switchOff(s, cause)
 		}
-		// Whoever asks is part of what ends: nothing of it begins any more, and
+		// The caller is part of what ends: nothing of it begins any more, and
 		// the rest waits for it to return. Until then nothing else is changed.
 		s.own.stop(cause)
 		l.set(s, func() { s.state = PluginStopping })
 		handedOver = true
-		go func() { // waited for by whoever takes the lock next, the end of the bot at last
+		go func() { // the next holder of the lock waits for it, at the latest the end of the bot
 			defer l.changing.Unlock()
 			_ = l.switchOff(s, cause) // logged there
 		}()

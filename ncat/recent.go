@@ -64,7 +64,7 @@ func (r *Recent) Of(e onebot.Event) (m onebot.MessageEvent, ok bool) {
 }
 
 // Copies remembers which messages are copies of each other, as in groups between
-// which a bot relays: who quotes a copy means what it was copied from. It is safe for
+// which a bot relays: a user who quotes a copy means what it was copied from. It is safe for
 // concurrent use.
 type Copies struct {
 	sets *lru.Cache[copyKey, *lru.Cache[Chat, onebot.MessageID]]
@@ -109,7 +109,7 @@ func (c *Copies) In(chat Chat, id onebot.MessageID, other Chat) (onebot.MessageI
 	return set.Get(other)
 }
 
-// Copy sends what m consists of to another chat, after before, which may name whoever
+// Copy sends what m consists of to another chat, after before, which may name the user who
 // wrote it, and remembers both. What m quotes is quoted there as it is called there,
 // or left out if it is not there.
 func (b *Bot) Copy(ctx context.Context, m onebot.MessageEvent, to Chat, c *Copies, before ...any) (onebot.MessageID, error) {

@@ -15,7 +15,7 @@
 //		})
 //	}
 //
-// Groups and people need not be made first: whoever is named is there. When Says
+// Groups and people need not be made first: naming one makes it exist. When Says
 // returns, the bot has done everything it will do about it. A failure shows what
 // was sent, where, after what, and which handler returned an error:
 //

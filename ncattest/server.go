@@ -41,7 +41,7 @@ type Server struct {
 	o     ServerOptions
 	world *world.World
 	net   *adapter.Network
-	// strict keeps those whom a call names from being there because of that.
+	// strict keeps users that a call names from existing because of that.
 	strict bool
 
 	mu        sync.Mutex // guards the fields below
@@ -201,7 +201,7 @@ func value(data any) (any, error) {
 	return jsval.Parse(string(b))
 }
 
-// admit lets those exist whom a call names: the bot may write first.
+// admit makes the users exist that a call names: the bot may write first.
 func (s *Server) admit(params json.RawMessage) {
 	var p struct {
 		GroupID onebot.GroupID `json:"group_id"`
@@ -250,7 +250,7 @@ func message(segs []any) onebot.Message {
 	return m
 }
 
-// greeted notes that somebody gets events now.
+// greeted notes that a client gets events now.
 func (s *Server) greeted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -73,7 +73,7 @@ type Account struct {
 	seen      Facts // what facts was when it last changed
 	status    supervisor.Status
 	history   []api.Transition
-	changedCh chan struct{} // closed at the next change; nil: nobody waits
+	changedCh chan struct{} // closed at the next change; nil: nothing waits
 	detached  bool          // leave the process running at the end
 }
 

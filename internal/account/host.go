@@ -50,7 +50,7 @@ func (l *Life) Tell(e Fact) { l.a.tell(l.n, e) }
 // does not hide it. It returns early if ctx ends.
 func (l *Life) Show(ctx context.Context, e Fact) {
 	l.Tell(e)
-	_ = l.a.runner.Ping(ctx) // whoever ended ctx gives up anyway
+	_ = l.a.runner.Ping(ctx) // the caller gives up anyway when ctx ends
 }
 
 // UIN returns the account that must log in, 0 for any.

@@ -127,7 +127,7 @@ func (f *Facts) connected() supervisor.Health {
 type Needs struct {
 	Dial   bool // the link must be told where OneBot is
 	Probe  bool // OneBot must be asked whether the account is online
-	Drop   bool // the connection is dead although nobody closed it
+	Drop   bool // the connection is dead although it was not closed
 	Repair bool // the host must set its OneBot server up anew
 	Wake   time.Time
 }

@@ -1,8 +1,9 @@
 // Package atomicfile is the one way to write a file of ours, and to lock one.
-// [Write] replaces a file so that whoever reads it, or loses power, has the old
-// content or the new, and [Move] does for what is too large for that; [OpenFile] opens one that is written in place, such as a
-// log; [TryLock] and [WaitLock] lock. None of them follows a link in the place of
-// the file: somebody else may have planted it.
+// [Write] replaces a file so that a reader, and a start after a loss of power, sees
+// the old content or the new; [Move] does so for what is too large for that.
+// [OpenFile] opens a file that is written in place, such as a log; [TryLock] and
+// [WaitLock] lock. None of them follows a link in the place of
+// the file: another user may have planted it.
 package atomicfile
 
 import (
@@ -118,7 +119,7 @@ func sweep(root *os.Root, base string) {
 			continue
 		}
 		if fi, err := root.Lstat(n); err == nil && fi.Mode().IsRegular() && time.Since(fi.ModTime()) > staleAfter {
-			_ = root.Remove(n) // somebody else may have
+			_ = root.Remove(n) // another process may have
 		}
 	}
 }

@@ -17,7 +17,7 @@ func create(root *os.Root, base string, perm fs.FileMode) (*renameio.PendingFile
 	return renameio.NewPendingFile(base, renameio.WithRoot(root), renameio.WithStaticPermissions(perm))
 }
 
-// keepOwner gives f to whom the file belongs, or the folder it lies in: what root
+// keepOwner gives f to the owner of the file, or of the folder it lies in: what root
 // writes into somebody's home must not shut that user out.
 func keepOwner(root *os.Root, base string, f *os.File) error {
 	if os.Geteuid() != 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrLocked says that somebody else holds the lock.
+// ErrLocked says that another process holds the lock.
 var ErrLocked = errors.New("locked by another process")
 
 // Lock is held by one process at a time and dropped by the kernel when that

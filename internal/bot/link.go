@@ -73,7 +73,7 @@ type Options struct {
 	// message.group or notice.group_ban, and the event itself, which must not be
 	// changed. Messages that were missed and fetched afterwards come with the key
 	// backfilled, true, in the order in which the bot gets them, on a goroutine of
-	// their own. Like Facts it must return at once. Nil: nobody.
+	// their own. Like Facts it must return at once. It may be nil.
 	Event func(typ string, raw json.RawMessage)
 	// Delivered is told of each event in the order in which the bot gets them, each
 	// once; see [botlink.Options]. Idle follows when there are no more
@@ -83,10 +83,10 @@ type Options struct {
 	// Gap is told of chats in which messages are missing for good; see
 	// [botlink.Options]. Nil: nobody.
 	Gap func(group onebot.GroupID, user onebot.UserID, missing int)
-	// Each is told of each event as Event is, decoded. Nil: nobody.
+	// Each is told of each event as Event is, decoded. It may be nil.
 	Each func(e onebot.Event, backfilled bool)
-	// Called is told of each call that ended, by whoever made it, and how. It
-	// runs on the caller's goroutine. Nil: nobody.
+	// Called is told of each call that ended, from any caller, and how. It
+	// runs on the caller's goroutine. It may be nil.
 	Called func(action string, err error, took time.Duration)
 	// CallTimeout ends a call whose context has no deadline; 0: 30 s.
 	CallTimeout time.Duration
@@ -230,7 +230,7 @@ func (l *Link) Call(ctx context.Context, action string, params, result any) erro
 	began := time.Now()
 	err := r.Call(ctx, action, params, result)
 	if a, ok := result.(*rpc.Answer); ok && err == nil && a.RetCode != onebot.RetOK {
-		_ = l.done(action, began, a.Err(action)) // for whoever called it is an answer
+		_ = l.done(action, began, a.Err(action)) // for the caller it is an answer
 		return nil
 	}
 	return l.done(action, began, err)

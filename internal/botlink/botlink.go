@@ -22,7 +22,7 @@ type Runtime[B any] interface {
 	// Session returns the session of the account that the bot acts for, nil if there
 	// is none.
 	Session() Session[B]
-	// ChoosePlugins sets which plugins run as long as nobody switched them in the
+	// ChoosePlugins sets which plugins run as long as they were not switched in the
 	// chat or by the control API; before it all do.
 	ChoosePlugins(enabled func(id string) bool)
 	// PluginDefaults returns, by the ids of the bot's plugins, a pointer to the struct

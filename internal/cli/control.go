@@ -48,7 +48,7 @@ func newStop(a *app) *cobra.Command {
 	return c
 }
 
-// waitGone waits until nobody holds the home's lock. A lock tells nobody that
+// waitGone waits until no process holds the home's lock. A lock does not tell that
 // it was given up, so it is looked at.
 func waitGone(ctx context.Context, h home.Dir, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -268,7 +268,7 @@ func (v *screenLogin) show(e loginEvent) error {
 		return nil
 	case "failed", "timeout", "restarted", "away":
 		if e.Event == "restarted" || e.Event == "away" {
-			v.code = loginEvent{} // it died with whoever issued it
+			v.code = loginEvent{} // it ended with the process that issued it
 		}
 		if err := v.scr.Print("ncatd: " + printable(a.loginLine(e))); err != nil {
 			return err

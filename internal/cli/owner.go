@@ -88,7 +88,7 @@ var keptEnv = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy",
 }
 
-// ownerEnv returns the environment of a command that who carries out in h.
+// ownerEnv returns the environment of a command that is carried out as who in h.
 func ownerEnv(env []string, who account, h home.Dir) []string {
 	out := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

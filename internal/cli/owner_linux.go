@@ -10,7 +10,7 @@ import (
 // go.
 const selfExe = "/proc/self/exe"
 
-// closeOthers keeps descriptors that this process was given from who comes after
+// closeOthers keeps descriptors that this process was given from the program that comes after
 // it, and rights from being gained again.
 func closeOthers() error {
 	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS && err != unix.EINVAL {

@@ -213,7 +213,7 @@ func (a *app) logger(h home.Dir, cfg *config.Config, level *slog.LevelVar, quiet
 }
 
 // startDetached starts this program again without a terminal and returns when
-// it is ready and its accounts need nobody, or says why not.
+// it is ready and its accounts need no person, or says why not.
 func (a *app) startDetached(ctx context.Context, h home.Dir, o startOptions) error {
 	extra, err := a.startSettings(h, o)
 	if err != nil {

@@ -69,7 +69,7 @@ type Replay struct {
 
 // Run says how ncatd runs an app.
 type Run struct {
-	Command     []string          `yaml:"command"` // empty: somebody else runs it
+	Command     []string          `yaml:"command"` // empty: ncatd does not run it
 	Dir         string            `yaml:"dir"`     // empty: apps/NAME in the home
 	Env         map[string]string `yaml:"env"`
 	User        string            `yaml:"user"` // empty: as ncatd

@@ -11,8 +11,8 @@ import (
 	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
-// writeAtomic replaces the file at path by data: whoever reads it, or loses
-// power, has the old content or the new. A link is followed, so that a config
+// writeAtomic replaces the file at path by data: a reader sees
+// the old content or the new, and so does a start after a loss of power. A link is followed, so that a config
 // kept elsewhere stays a link.
 func writeAtomic(path string, data []byte, mode fs.FileMode) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {

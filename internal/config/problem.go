@@ -37,7 +37,7 @@ type LineNumber int
 // String writes n as "line 3".
 func (n LineNumber) String() string { return fmt.Sprintf("line %d", int(n)) }
 
-// Problem is one thing wrong with a config. Code and Args let somebody else
+// Problem is one thing wrong with a config. Code and Args let other code
 // word it in another language; Message is the English text.
 type Problem struct {
 	Place

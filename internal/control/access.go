@@ -122,7 +122,7 @@ func (s *Server) guard(h http.Handler, e entrance) http.Handler {
 		}
 		switch {
 		case openPath(r.URL.Path):
-			w.Header().Set("Connection", "close") // nobody without the token keeps one
+			w.Header().Set("Connection", "close") // no client without the token keeps one
 		case page && !s.browsers(e):
 			refuse(w, CodeForbidden, "the console is not served here", "set control.tls, or name the proxy in control.proxies")
 			return

@@ -12,7 +12,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 )
 
-// Desk is what somebody who looks after the daemon needs besides its accounts:
+// Desk is what a person who looks after the daemon needs besides its accounts:
 // the config file, the last day, and the program's own commands.
 type Desk interface {
 	// ConfigFile returns the config file. One that does not exist is empty.

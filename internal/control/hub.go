@@ -13,7 +13,7 @@ import (
 // daemon. The items themselves are shared by all watchers.
 const subscriberBuffer = 128
 
-// Hub hands what happens to everybody who watches. The zero Hub is ready. All
+// Hub hands what happens to every watcher. The zero Hub is ready. All
 // methods are safe for concurrent use and none of them waits for a reader.
 type Hub struct {
 	mu   sync.Mutex
@@ -40,7 +40,7 @@ func (h *Hub) Wants(kind string) bool {
 	return h.want[kind] > 0
 }
 
-// Publish hands it to all who want it. An item without a time gets the present
+// Publish hands it to all watchers that want it. An item without a time gets the present
 // one. The hub keeps it; nothing it points to may change afterwards.
 func (h *Hub) Publish(it api.WatchItem) {
 	h.mu.Lock()

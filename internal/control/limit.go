@@ -15,7 +15,7 @@ func connLimit(files, n int) int {
 }
 
 // limitConns returns l with at most n connections open at a time; further ones
-// are closed at once, so that whoever holds too many hurts himself only.
+// are closed at once, so that a user with too many hurts only that user.
 func limitConns(l net.Listener, n int) net.Listener {
 	return &limited{Listener: l, free: make(chan struct{}, n)}
 }

@@ -90,7 +90,7 @@ func (s *Server) appEvents(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// lineWriter writes JSON documents, one a line, to a reader who may be slow.
+// lineWriter writes JSON documents, one a line, to a reader that may be slow.
 type lineWriter struct {
 	w  http.ResponseWriter
 	rc *http.ResponseController
@@ -188,6 +188,6 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) error {
 			return io.ErrClosedPipe
 		}
 		return nil
-	}) // the reader has gone or the server ends; nobody is there to be told
+	}) // the reader has gone or the server ends; there is no one to tell
 	return nil
 }

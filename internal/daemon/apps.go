@@ -48,7 +48,7 @@ type app struct {
 	c      config.App
 	token  string
 	served *gateway.App
-	comp   *companion.Companion // nil: somebody else runs it
+	comp   *companion.Companion // nil: ncatd does not run it
 	url    atomic.Pointer[string]
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -69,7 +69,7 @@ func newApps(d *Daemon) *apps {
 
 func (a *apps) portsFile() string { return a.d.o.Home.Join("data", "app-ports.json") }
 
-// sent tells whoever watches an app.
+// sent tells the watchers of an app.
 func (a *apps) sent(app, account string, raw []byte) {
 	if a.d.hub.Wants("app_event") {
 		a.d.hub.Publish(api.WatchItem{Kind: "app_event", Account: account, App: app, Event: raw})

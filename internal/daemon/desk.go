@@ -65,14 +65,14 @@ func (d *Daemon) SaveConfig(r api.ConfigRequest) (api.ConfigFile, error) {
 }
 
 const (
-	// commandStop is how long a command may take to end when nobody waits for it.
+	// commandStop is how long a command may take to end when no client waits for it.
 	commandStop = 10 * time.Second
 	// maxSaid bounds what is kept of what a command says besides its result.
 	maxSaid = 16 << 10
 )
 
 // Command implements [control.Backend]. The command is a process of its own, as
-// if somebody had typed it: what it decides, it decides there.
+// if a person had typed it: what it decides, it decides there.
 func (d *Daemon) Command(ctx context.Context, args []string, line func(json.RawMessage)) error {
 	self, err := os.Executable()
 	if err != nil {

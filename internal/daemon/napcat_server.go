@@ -175,7 +175,7 @@ func (n *napCat) renewTokens() {
 	n.log.Info("tokens renewed: another program had the port")
 }
 
-// listens reports whether somebody takes connections there now.
+// listens reports whether a program takes connections there now.
 func listens(ctx context.Context, host string, port int) bool {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))

@@ -98,7 +98,7 @@ func (n *napCat) start(ctx context.Context, tell *account.Life, pair install.Pai
 		*s = napCatState{
 			Marker: s.Marker, WebUIPort: webPort, OneBotPort: botPort, Networks: res.Managed, Quick: quick,
 			Main: pair.NapCatMain, NapCat: pair.NapCat.Version, QQ: pair.QQ.Version,
-			// Of this process alone: whoever saw one before can do nothing with it.
+			// Of this process alone: an earlier one is of no use to a program that saw it.
 			SigningKey: rand.Text() + rand.Text(),
 		}
 	}); err != nil {

@@ -19,7 +19,7 @@ import (
 // that start together do not choose the same. It is safe for concurrent use.
 type Ports struct {
 	mu   sync.Mutex
-	used map[int]string // by whom
+	used map[int]string // by which account
 }
 
 // NewPorts returns a Ports that has handed out nothing.

@@ -24,7 +24,7 @@ type Lock struct {
 
 // Acquire takes the lock of the home, creating the run folder if need be, and
 // writes this process's pid into the file. It waits for a process that is
-// dying, for at most 5 s, and for no other: a lock held by somebody else is a
+// dying, for at most 5 s, and for no other: a lock held by another process is a
 // [*LockedError] naming that process.
 func (d Dir) Acquire() (*Lock, error) {
 	path := d.LockFile()
@@ -96,7 +96,7 @@ func lockUnlessAlive(path string, try func(string) (*atomicfile.Lock, error)) (*
 // dyingTime is how long a killed process may take to be gone.
 const dyingTime = 5 * time.Second
 
-// Holder returns the pid of the process that holds the lock, 0 if nobody does.
+// Holder returns the pid of the process that holds the lock, 0 if none does.
 // It waits like [Dir.Acquire].
 func (d Dir) Holder() (int, error) {
 	if err := d.noLink(); err != nil {

@@ -52,7 +52,7 @@ func NewWriter(path string, maxSize, maxTotal int64, note func(lost int) []byte)
 }
 
 // Write appends the line p. It always reports success: a log that cannot be
-// written must not disturb who writes it. What is lost is counted and told in
+// written must not disturb the writer. What is lost is counted and told in
 // the log itself when it works again.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()

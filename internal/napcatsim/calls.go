@@ -22,7 +22,7 @@ type Called struct {
 // calledLimit is how many calls a worker remembers, the newest.
 const calledLimit = 2000
 
-// callLog is what this worker was called for, whoever called.
+// callLog is what this worker was called for, by any client.
 type callLog struct {
 	mu   sync.Mutex
 	list []Called

@@ -254,7 +254,7 @@ func (c *Control) ExpireQR(ctx context.Context) error { return c.Do(ctx, "qr-exp
 func (c *Control) Kick(ctx context.Context, title, text string, keepTicket bool) error {
 	err := c.Do(ctx, "kick", map[string]any{"title": title, "text": text, "keep_ticket": keepTicket}, nil)
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
-		// Who supervises the account may end it before the answer is out.
+		// The supervisor of the account may end it before the answer is out.
 		return nil
 	}
 	return err

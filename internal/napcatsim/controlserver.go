@@ -21,7 +21,7 @@ import (
 type controlServer struct {
 	w     *worker
 	token string
-	prev  endpoint // who played here before, zero if nobody
+	prev  endpoint // of the program that ran here before, zero if none
 }
 
 // start listens on loopback and leaves the address in control.json.

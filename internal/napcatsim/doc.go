@@ -20,7 +20,7 @@
 // adapters on a small world of friends, groups and messages (packages world
 // and adapter).
 //
-// Whoever supervises it reaches it only as he would reach NapCat: command line,
+// A supervisor reaches it only as it would reach NapCat: command line,
 // environment, signals, files, stdout, HTTP and WebSocket.
 //
 // # Playing the outside world

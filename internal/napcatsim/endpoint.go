@@ -140,7 +140,7 @@ type bareOneBot struct {
 func (e *bareOneBot) write(l EndpointLine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_ = e.out.Encode(l) // nobody reads any more: the endpoint goes on serving its clients
+	_ = e.out.Encode(l) // stdout is not read any more: the endpoint goes on serving its clients
 }
 
 // report writes what the bot sends.

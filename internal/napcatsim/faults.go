@@ -113,7 +113,7 @@ func (w *worker) occupy(ctx context.Context, host string, port int) {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return // somebody sits there already, which is as good
+		return // another program has the port already, which is as good
 	}
 	w.tasks.Go(func() {
 		for {

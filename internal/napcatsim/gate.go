@@ -12,7 +12,7 @@ type gate struct {
 	open chan struct{} // nil while open, else closed when it opens
 }
 
-// close stops whoever comes to the gate from now on.
+// close stops every goroutine that comes to the gate from now on.
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

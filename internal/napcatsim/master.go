@@ -259,7 +259,7 @@ func (m *master) spawn(ctx context.Context, quick bool) error {
 	return nil
 }
 
-// copy passes the worker's output on. When nobody reads ours any more it stops,
+// copy passes the worker's output on. When ours is not read any more it stops,
 // and the worker's next write fails.
 func (m *master) copy(out *os.File) {
 	defer func() { _ = out.Close() }() // read side

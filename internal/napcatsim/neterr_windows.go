@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// refused reports whether nobody listens there (any more), so that the request
+// refused reports whether nothing listens there (any more), so that the request
 // was not seen by anybody.
 func refused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }
 
-// inUse reports whether a port belongs to somebody else.
+// inUse reports whether a port belongs to another program.
 func inUse(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }

@@ -97,7 +97,7 @@ func newProcess(args []string, stdout, stderr io.Writer) (*process, int) {
 
 func (p *process) getenv(k string) string { return p.env[k] }
 
-// print writes to one of the program's own streams; whoever closed it does not
+// print writes to one of the program's own streams; a reader that closed it does not
 // want to read it.
 func (*process) print(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format, args...)

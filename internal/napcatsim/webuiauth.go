@@ -218,7 +218,7 @@ func (u *webui) secondFactorRoutes() map[string]route {
 	}
 }
 
-// clientIP is whom the request comes from.
+// clientIP is the address that the request comes from.
 func (u *webui) clientIP(r *http.Request) string {
 	if u.conf.boolean("enableXForwardedFor") {
 		if f := r.Header.Get("X-Forwarded-For"); f != "" {

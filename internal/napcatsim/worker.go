@@ -324,7 +324,7 @@ func (w *worker) announceToken(wd *world.World, uin int64) {
 	}
 }
 
-// wedge is what becomes of a worker whose stdout nobody reads any more: it
+// wedge is what becomes of a worker whose stdout is not read any more: it
 // answers nothing, keeps its ports and burns a processor, for a while.
 func (w *worker) wedge() {
 	w.mu.Lock()

@@ -45,7 +45,7 @@ type Exit struct {
 	Code   int            // exit code; -1 if a signal ended it or Unknown
 	Signal syscall.Signal // 0: none
 	// Unknown says that the process was not our child (an adopted one), so that
-	// nobody told how it ended.
+	// how it ended was not told.
 	Unknown bool
 }
 

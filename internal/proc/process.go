@@ -125,7 +125,7 @@ func (h *host) spawn(spec Spec) (*Process, error) {
 		j.close()
 		return nil, err
 	}
-	// Nobody waits for the process yet, so it has its pid at least as a zombie.
+	// The process is not waited for yet, so it has its pid at least as a zombie.
 	id, err := h.identify(cmd.Process.Pid)
 	if err != nil {
 		_ = cmd.Process.Kill()
@@ -307,7 +307,7 @@ func (p *Process) Stop(ctx context.Context, timeout time.Duration) error {
 
 // Sweep kills whatever lives of the account whose process was root (it may be
 // zero) and whose processes carry marker, and returns when it has seen that
-// nothing does. After limit it returns an error that names who is left, or why
+// nothing does. After limit it returns an error that names what is left, or why
 // it could not look: then something may live, and nothing may take its place.
 func Sweep(root Identity, marker string, limit time.Duration) error {
 	return system().sweep(root, marker, limit)
@@ -330,7 +330,7 @@ func (h *host) sweep(root Identity, marker string, limit time.Duration) error {
 		for _, q := range alive {
 			_ = h.signalOne(q, sigKill) // the next look tells
 		}
-		// A killed process needs a moment to vanish, and nobody tells when.
+		// A killed process needs a moment to vanish, and there is no event for it.
 		time.Sleep(pause)
 		pause = min(2*pause, 100*time.Millisecond)
 	}

@@ -8,7 +8,7 @@ import (
 // Usage is what the process tree of an account uses.
 type Usage struct {
 	Processes int
-	Zombies   int // children that nobody waited for
+	Zombies   int // children that were not waited for
 	Halted    int // pid of a process that a signal stopped (SIGSTOP); 0: none
 	RSS       uint64
 	CPU       float64 // seconds of CPU time of those that live

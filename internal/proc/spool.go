@@ -195,7 +195,7 @@ func (o *output) drain(f *os.File, buf []byte) (int, error) {
 		}
 		if errors.Is(err, io.EOF) {
 			if st, err := f.Stat(); err == nil && st.Size() < o.off.Load() {
-				o.off.Store(0) // somebody emptied it
+				o.off.Store(0) // another program emptied it
 				continue
 			}
 			return total, nil

@@ -118,7 +118,7 @@ func (h *host) awaitExit(id Identity, done <-chan struct{}) error {
 }
 
 // reap waits for the zombies that the session left to us as subreaper, with its
-// leader if that was adopted: after an exec it is our child and nobody waits for
+// leader if that was adopted: after an exec it is our child and no one else waits for
 // it. Children of other packages are in other sessions and stay theirs.
 func (h *host) reap(session int, adopted bool) {
 	list, err := h.table()

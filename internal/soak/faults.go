@@ -280,7 +280,7 @@ func (t *trial) successor(ctx context.Context, name string, dying napcatsim.Stat
 // gone reports whether there is no process with that number.
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
-// clients reports whether somebody is connected to an adapter.
+// clients reports whether a client is connected to an adapter.
 func clients(a adapter.Status) bool { return a.Clients > 0 }
 
 // disturbances are all there are.

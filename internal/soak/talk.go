@@ -22,7 +22,7 @@ const (
 // talkers are the people who write to the accounts, whatever happens to them. What
 // they said is on the servers of QQ, so that none of it may be lost.
 type talkers struct {
-	quiet sync.RWMutex // held by whoever wants nobody to speak
+	quiet sync.RWMutex // held for writing while no talker may speak
 
 	mu     sync.Mutex // guards the fields below
 	said   map[chatKey][]int

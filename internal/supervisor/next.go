@@ -38,7 +38,7 @@ const (
 	ReasonOffline      Reason = "offline"       // offline for too long
 	ReasonCrashLoop    Reason = "crash_loop"    // failed too often
 	ReasonSpawnFailed  Reason = "spawn_failed"  // the process could not be started
-	ReasonExited       Reason = "exited"        // the process ended and nobody said why
+	ReasonExited       Reason = "exited"        // the process ended and it is not known why
 	ReasonProcessAlive Reason = "process_alive" // started, nothing known of it yet
 )
 

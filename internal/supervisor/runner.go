@@ -180,8 +180,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	s := &run{Runner: r, seen: Seen{Failures: r.o.Failures}, effect: make(chan Event, 1), cancel: func() {}}
 	defer s.wg.Wait()
 	defer func() { s.cancel() }()
-	// A wish made before Run is the first thing to know: without it the first
-	// state would be one that nobody asked for.
+	// A wish made before Run counts from the start: without it the first state
+	// would be stopped.
 	r.mu.Lock()
 	s.want = r.want
 	r.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package systemd tells the service manager how the daemon is doing: the
 // sd_notify protocol, the watchdog and the journal. Outside systemd all of it
-// does nothing. It decides nothing; who calls [Notifier.Alive] vouches for the
+// does nothing. It decides nothing; the caller of [Notifier.Alive] vouches for the
 // daemon's progress.
 package systemd
 

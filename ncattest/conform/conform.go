@@ -1,4 +1,4 @@
-// Package conform tries what NapCat does to those who are connected to it, on
+// Package conform tries what NapCat does to the programs that are connected to it, on
 // any OneBot 11 host: a NapCat, a simulator of one, or another implementation.
 //
 //	func TestHost(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// people are those whom the expectations speak of.
+// people are the people that the expectations speak of.
 type people struct {
 	self, group, member, friend int64
 	leads                       bool // the account is an administrator or the owner of group

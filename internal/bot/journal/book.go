@@ -75,7 +75,7 @@ type Book struct {
 	synced   time.Time
 	failing  error
 	failures int
-	told     func(error) // see Watch; nil: nobody
+	told     func(error) // see Watch; may be nil
 	epoch    uint64      // of the disk, when all that is known was written
 
 	redelivered, givenUp atomic.Uint64
@@ -256,7 +256,7 @@ func (b *Book) end(ctx context.Context, self onebot.UserID, c Chat, m Mark, more
 }
 
 // commit returns when all changes so far are on disk. What several callers
-// changed is written together; nobody waits for the sake of that. While the disk
+// changed is written together; no caller waits for the sake of that. While the disk
 // refuses, it does not wait.
 func (b *Book) commit(ctx context.Context) {
 	b.mu.Lock()
@@ -264,7 +264,7 @@ func (b *Book) commit(ctx context.Context) {
 	for want := b.marked; b.disk != nil && b.written < want && b.failing == nil; {
 		if ch := b.writing; ch != nil {
 			b.mu.Unlock()
-			<-ch // ended by whoever made it, who has a deadline
+			<-ch // closed by its maker, which has a deadline
 			b.mu.Lock()
 			continue
 		}
@@ -394,7 +394,7 @@ func (b *Book) heard(self onebot.UserID, e onebot.Event, track bool) (double boo
 	a := b.accountLocked(self)
 	if t := seconds(e.Base().Time); track && t > a.alive {
 		if a.alive = t; t-a.stamped >= int64(aliveEvery/time.Second) {
-			b.marked++ // whoever writes next takes it along
+			b.marked++ // the next write takes it along
 		}
 	}
 	if !keyed {

@@ -24,7 +24,7 @@ type state uint8
 const (
 	queued state = iota // it waits for its turn; a process that ends forgets it
 	begun               // handlers run
-	done                // they have returned, or nobody wants it any more
+	done                // they have returned, or it is not wanted any more
 	orphan              // begun by a process that ended before it was done
 )
 

@@ -43,7 +43,7 @@ func (f *Filler) fill(ctx context.Context, chats []Chat, over bool) (n int, err 
 				}
 				mu.Unlock()
 				if e != nil {
-					stop(e) // nobody answers: the other chats need not wait as long
+					stop(e) // the host does not answer: the other chats need not wait as long
 				}
 			}
 		})
@@ -217,7 +217,7 @@ func (f *Filler) ask(ctx context.Context, c Chat, from onebot.MessageID, count i
 	return page, nil
 }
 
-// contacts opens gaps in the chats in which somebody wrote while nobody listened,
+// contacts opens gaps in the chats in which people wrote while the bot did not listen,
 // and returns all that have one.
 func (f *Filler) contacts(ctx context.Context, up *link) []Chat {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)

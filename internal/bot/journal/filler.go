@@ -67,7 +67,7 @@ type Options struct {
 	// Dropped is told of each event for which there was no room.
 	Dropped func(c Chat, why string)
 	// Gap is told of each chat in which more was missed than may be fetched, and how
-	// many messages are missing at least; 0: that cannot be told. Nil: nobody.
+	// many messages are missing at least; 0: that cannot be told. It may be nil.
 	Gap func(c Chat, missing int)
 }
 
@@ -81,8 +81,8 @@ type Filler struct {
 	turned atomic.Bool // the host pages back in the other direction
 
 	linked  chan struct{} // 1 slot: the link came up
-	urgent  chan struct{} // 1 slot: somebody waits, see gap.urgent
-	filling chan struct{} // 1 slot: who fills gaps holds it
+	urgent  chan struct{} // 1 slot: a caller waits, see gap.urgent
+	filling chan struct{} // 1 slot: held while gaps are filled
 
 	mu      sync.Mutex // guards the fields below
 	started bool       // Start was called
@@ -100,7 +100,7 @@ type link struct {
 	at    time.Time // when it came up
 	bound int64     // what was written before that is not missed, in chats that are not known
 	open  bool      // the boot second was not looked at yet
-	deaf  bool      // nobody answers about histories
+	deaf  bool      // the host does not answer about histories
 }
 
 // gap is what may be missing in one chat.
@@ -109,7 +109,7 @@ type gap struct {
 	late   bool // what is older than what was delivered counts as well: it was asked for
 	held   []onebot.Event
 	marks  []Mark // of held; zero: no message
-	busy   bool   // somebody looks, or delivers
+	busy   bool   // a goroutine looks, or delivers
 	urgent bool   // a message waits for a look
 }
 

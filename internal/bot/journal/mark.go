@@ -1,5 +1,5 @@
 // Package journal remembers which messages an account's chats have had and what
-// became of them, and fetches from the chats' histories what came while nobody
+// became of them, and fetches from the chats' histories what came while no bot
 // listened. [Book] is its memory, shared by the links of all accounts and kept on
 // disk; a [Filler] stands in the way of the events of one link: it lets each
 // message through once, in order, and holds back what is newer while it looks for

@@ -27,7 +27,7 @@ func (f *Filler) Run(ctx context.Context) {
 	}
 }
 
-// keep brings to the disk what nobody waits for.
+// keep brings to the disk what no caller waits for.
 func (f *Filler) keep(ctx context.Context) {
 	t := time.NewTicker(retryEvery)
 	defer t.Stop()

@@ -13,16 +13,16 @@ import (
 	"github.com/ncatd/ncatd/ncat"
 )
 
-// openAgain is how long a file that could not be opened is left alone: whoever
+// openAgain is how long a file that could not be opened is left alone: a caller that
 // asks meanwhile gets the same error at once and does not wait for the same lock.
 const openAgain = time.Second
 
 // Options configures a [Lazy].
 type Options struct {
-	// Log is told what happens to the file, once each. Nil: nobody.
+	// Log is told what happens to the file, once each. It may be nil.
 	Log *slog.Logger
 	// Failing is told why the file cannot be used, see [IsLocked], each time that
-	// it cannot, and nil when it can be written again. Nil: nobody.
+	// it cannot, and nil when it can be written again. It may be nil.
 	Failing func(err error)
 	// Mended is told of a damaged file that another has taken the place of. Nil:
 	// nobody.
@@ -43,7 +43,7 @@ type Mended struct {
 	Whole  bool
 }
 
-// Lazy is the store file of a home. It is opened when somebody needs it: a bot
+// Lazy is the store file of a home. It is opened when it is first needed: a bot
 // that remembers nothing costs no database. A file that is damaged is set aside
 // and replaced by the newest of the backups that [Lazy.Tend] makes; one that was
 // deleted while it was open is written anew. It is safe for concurrent use.
@@ -125,7 +125,7 @@ func (l *Lazy) openLocked(ctx context.Context, create bool) (*DB, error) {
 	return db, nil
 }
 
-// failLocked tells that the file cannot be used. That somebody gave up waiting
+// failLocked tells that the file cannot be used. That a caller gave up waiting
 // says nothing of it.
 func (l *Lazy) failLocked(ctx context.Context, err error) {
 	if ctx.Err() != nil && !IsLocked(err) {

@@ -194,7 +194,7 @@ func (db *DB) remember() {
 	}
 }
 
-// stale reports whether somebody else put another file in the place of db's.
+// stale reports whether another program put a file in the place of db's.
 func (db *DB) stale() bool {
 	st, err := os.Stat(db.path)
 	return err == nil && len(db.files) > 0 && !os.SameFile(st, db.files[0].info)
@@ -208,7 +208,7 @@ func (l *Lazy) rescueLocked(ctx context.Context) {
 	}
 	if l.db.stale() {
 		l.o.Log.Warn("another database took the place of the bot's while it was in use; it is used from now on", "path", l.path)
-		_ = l.db.Close() // it is nobody's any more
+		_ = l.db.Close() // it has no user any more
 		l.db = nil
 		l.epoch.Add(1)
 		return
@@ -228,7 +228,7 @@ func (l *Lazy) rescueLocked(ctx context.Context) {
 	l.o.Log.Warn("the bot's database was deleted while in use; it was written anew, nothing is lost", "path", l.path)
 }
 
-// copyOpenLocked writes a checked copy of what the open store holds. Nobody writes
+// copyOpenLocked writes a checked copy of what the open store holds. Nothing writes
 // to that until free is called.
 func (l *Lazy) copyOpenLocked(ctx context.Context, to string) (free func(), err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)

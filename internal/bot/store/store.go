@@ -39,7 +39,7 @@ type DB struct {
 	read  *sql.DB
 	now   func() time.Time
 
-	// By whoever has the connection for writing:
+	// Of the goroutine that has the connection for writing:
 	swept  time.Time
 	synced bool // a commit waits for the disk
 
@@ -85,7 +85,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 }
 
 // busyTimeout is how long a lock of another program is waited for: less than
-// whoever writes has time, so that the lock is what it hears of.
+// a writer has time, so that the lock is what it hears of.
 const busyTimeout = 4 * time.Second
 
 func open(path string, readOnly bool) (*sql.DB, error) {

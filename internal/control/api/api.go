@@ -87,7 +87,7 @@ type App struct {
 	RSSBytes  uint64    `json:"rss_bytes,omitempty"`
 }
 
-// The states of an app that somebody else runs.
+// The states of an app that ncatd does not run.
 const (
 	StateConnected State = "connected"
 	StateWaiting   State = "waiting"

@@ -119,7 +119,7 @@ const (
 	CodeOneBotAsked    Code = "onebot_asked"
 	CodeOneBotSetup    Code = "onebot_setup" // NapCat's words
 	CodeOneBotToken    Code = "onebot_token"
-	CodePortBusy       Code = "port_busy"       // key of the config, port, who holds it
+	CodePortBusy       Code = "port_busy"       // key of the config, port, what holds it
 	CodeHostNotHere    Code = "host_not_here"   // key of the config, host
 	CodePortMoved      Code = "port_moved"      // port; another one is being set up
 	CodeWebUIPort      Code = "webui_port_busy" //
@@ -212,7 +212,7 @@ const (
 	CodeLogLost        Code = "log_lost"        // log, lines
 	CodePluginFailed   Code = "plugin_failed"   // plugin, error
 	CodePermissions    Code = "permissions"     // error
-	CodePortReplaced   Code = "port_replaced"   // port, who holds it, port taken instead
+	CodePortReplaced   Code = "port_replaced"   // port, what holds it, port taken instead
 	CodeNoPacket       Code = "no_packet"       // no packet back end
 	CodeLeaseHeld      Code = "lease_held"      // host that has the account
 	CodeLeaseLost      Code = "lease_lost"      // another host has the account now

@@ -18,14 +18,14 @@ import (
 // bytes on macOS, 108 on Linux, each with its final zero).
 const maxPath = 103
 
-// staleTimeout bounds the question whether somebody still answers on a socket.
+// staleTimeout bounds the question whether a socket is still answered.
 const staleTimeout = 2 * time.Second
 
 // ErrInUse says that a process answers on the socket.
 var ErrInUse = errors.New("socket in use")
 
 // Listen creates the socket at path, mode 0600 in a folder of mode 0700. A
-// leftover socket that nobody answers on is replaced; one that answers is
+// leftover socket without a server is replaced; one that answers is
 // [ErrInUse]. Where the system can tell, connections of other users than this
 // one and root are closed at once. Close removes the file.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
@@ -80,7 +80,7 @@ type listener struct {
 	err  error
 }
 
-// Accept waits for the next connection of somebody who may connect.
+// Accept waits for the next connection of a process that may connect.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.AcceptUnix()

@@ -91,7 +91,7 @@ func Apply(dir string, s Settings) (Result, error) {
 		return r, err
 	}
 	// The per-account file is copied from onebot11.json at the first login only,
-	// so those that exist must be patched too, whoever logs in.
+	// so those that exist must be patched too, whichever account logs in.
 	names := []string{}
 	if s.UIN > 0 {
 		names = append(names, "onebot11_"+strconv.FormatInt(s.UIN, 10)+".json")

@@ -51,7 +51,7 @@ func hashFile(ctx context.Context, f *os.File) (*hashedFile, error) {
 	}
 }
 
-// ErrChanged is a package that somebody wrote to while it was installed.
+// ErrChanged is a package that was written to while it was installed.
 var ErrChanged = errors.New("the file changed while it was read")
 
 // ReadAt implements io.ReaderAt.

@@ -127,7 +127,7 @@ func (in *installer) notes(napcat, qq string) {
 }
 
 // both brings the two packages side by side. When one fails the other is given
-// up, but not for a package that nobody has: then the other one's sources are
+// up, but not for a package that no source has: then the other one's sources are
 // named too, and what it brings is there for the next time.
 func (in *installer) both(ctx context.Context, pair *Pair) error {
 	var wg sync.WaitGroup

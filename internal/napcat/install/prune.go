@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// defaultKeep is how many pairs stay on disk when nobody says otherwise.
+// defaultKeep is how many pairs stay on disk by default.
 const defaultKeep = 2
 
-// partLife is how long the part of a download that nobody went on with stays.
+// partLife is how long the part of an abandoned download stays.
 const partLife = 14 * 24 * time.Hour
 
 // Prune removes the releases that belong to none of the keep newest good pairs,

@@ -78,7 +78,7 @@ type Screen struct {
 	Name      string // ":5"; "" for none
 	Authority string // the file with the cookie that lets in, for XAUTHORITY; "" for none
 	// Lost is closed when the X server is gone. It is nil for one that is not our
-	// own, which whoever draws on it notices himself.
+	// own, which the program that draws on it notices itself.
 	Lost <-chan struct{}
 }
 
@@ -338,7 +338,7 @@ func (d *Display) clean(s displayState) {
 	lock := filepath.Join("/tmp", ".X"+n+"-lock")
 	b, err := os.ReadFile(lock)
 	if err != nil || strings.TrimSpace(string(b)) != strconv.Itoa(s.PID) {
-		return // somebody else's
+		return // of another program
 	}
 	os.Remove(lock)
 	os.Remove(filepath.Join("/tmp/.X11-unix", "X"+n))

@@ -52,7 +52,7 @@ func Explain(lines []Line) End {
 			e.NoNetwork = false
 		case KindPortBusy:
 			if f.Text != "" {
-				continue // OneBot's and the WebUI's ports end nobody
+				continue // without OneBot's or the WebUI's port NapCat goes on
 			}
 		}
 		if _, ok := seen[f.Kind]; !ok { // the first of its kind: the others follow from it

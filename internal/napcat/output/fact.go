@@ -23,7 +23,7 @@ const (
 	KindAdapters      Kind = "adapters"        // OneBot is being initialised
 	KindOneBotReady   Kind = "onebot_ready"    //
 	KindOneBotFailed  Kind = "onebot_failed"   // Text
-	KindPortBusy      Kind = "port_busy"       // Port, 0 if not told; Text: who could not listen: onebot, webui, ""
+	KindPortBusy      Kind = "port_busy"       // Port, 0 if not told; Text: what could not listen: onebot, webui, ""
 	KindKicked        Kind = "kicked"          // Text: title and words of QQ
 	KindOffline       Kind = "offline"         // status 20
 	KindOnline        Kind = "online"          // back from status 20, if told

@@ -61,7 +61,7 @@ func (p *Parser) Parse(raw []byte) Line {
 		p.chat = chatMessage(l.Message) || strings.Contains(l.Message, " | 接收 <- ") || strings.Contains(l.Message, " | 发送 -> ")
 		l.Chat = p.chat
 	case m != nil:
-		// It only looks like a record: nobody who reads it again may take it for one.
+		// It only looks like a record, and must not be taken for one when read again.
 		l.Text = "  " + text
 		l.Message, l.Chat = l.Text, p.chat
 		return l
@@ -96,7 +96,7 @@ func chatMessage(s string) bool {
 	return strings.HasPrefix(s, "接收 <- ") || strings.HasPrefix(s, "发送 -> ")
 }
 
-// noise reports whether s is QQ's own chatter, which nobody can act on.
+// noise reports whether s is QQ's own chatter, which says nothing of use.
 func noise(s string) bool {
 	switch {
 	case s == "":

@@ -43,7 +43,7 @@ func PinOf(file []byte) (Pin, error) {
 }
 
 // SetPin says which certificate the WebUI shows at an https address: exactly
-// this one is accepted, whoever signed it and whatever name and dates it bears.
+// this one is accepted, whatever its issuer, name and dates.
 // It is usually self-signed or made out to a name by which others come, while
 // we reach the server on this machine and can read its very file. Without a pin
 // no https address is trusted.

@@ -100,7 +100,7 @@ func (c *Client) credential(ctx context.Context) (string, error) {
 	return c.renew(ctx, cred, time.Since(issued) < time.Hour)
 }
 
-// renew replaces the credential old, unless somebody has done so meanwhile. Keep
+// renew replaces the credential old, unless another caller has done so meanwhile. Keep
 // says that old still works should the WebUI's rate limit forbid a new one.
 func (c *Client) renew(ctx context.Context, old string, keep bool) (string, error) {
 	s := &c.session

@@ -375,7 +375,7 @@ func (h *Host) do(ctx context.Context, in Call, goes func(func()), done func(Res
 	finish(data, err)
 }
 
-// errNoAnswer is returned by actions after which there is nobody to answer.
+// errNoAnswer is returned by actions after which no client is left to answer.
 var errNoAnswer = errors.New("no answer")
 
 func (h *Host) failure(err error) Result {

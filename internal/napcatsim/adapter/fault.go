@@ -118,7 +118,7 @@ func (n *Network) SendRaw(text []byte) int {
 }
 
 // Garbage sends count frames that no OneBot host should send to every WebSocket
-// that gets events: broken JSON, other JSON, answers to nobody, nothing at all.
+// that gets events: broken JSON, other JSON, answers to no call, nothing at all.
 func (n *Network) Garbage(count int) int {
 	kinds := []string{
 		"", "garbage", "{", `{"time":`, "null", "[]", "5", `"text"`, "{}", `{"post_type":5}`, `{"post_type":"message"}`,

@@ -41,7 +41,7 @@ func (n *Network) newLink(ws *websocket.Conn, raw net.Conn, events bool, limit i
 	n.links[l] = struct{}{}
 	n.mu.Unlock()
 	n.goes(l.write)
-	if n.ctx.Err() != nil || n.Faults().Away { // who dropped the others may have looked before this one was there
+	if n.ctx.Err() != nil || n.Faults().Away { // what dropped the others may have looked before this one was there
 		l.drop()
 	}
 	return l

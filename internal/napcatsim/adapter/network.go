@@ -41,7 +41,7 @@ type Options struct {
 	// Now is the clock of events; nil: time.Now.
 	Now func() time.Time
 	// Connected is called whenever a connection begins to get events. It may be
-	// called from several goroutines. nil: nobody is told.
+	// called from several goroutines. It may be nil.
 	Connected func()
 }
 

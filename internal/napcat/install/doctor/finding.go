@@ -28,7 +28,7 @@ const (
 	CodeDisk          Code = "disk"              // ok, warning, error: MiB free, MiB wanted, path
 	CodeShm           Code = "shm"               // warning: MiB
 	CodeClock         Code = "clock"             // ok, warning, error: seconds off, host
-	CodePort          Code = "port"              // ok: address, what it is for; warning, error: with who holds it
+	CodePort          Code = "port"              // ok: address, what it is for; warning, error: with what holds it
 	CodeZone          Code = "timezone"          // warning: value of TZ
 	CodeHost          Code = "host"              // error: address, what it is for
 	CodeHome          Code = "home"              // ok, error: path, why

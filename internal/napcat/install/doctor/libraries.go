@@ -39,7 +39,7 @@ type loader struct {
 
 	own      map[string]string // files of the program's own tree, by name
 	objects  map[string]*object
-	missing  map[string][]string // soname -> who needs it
+	missing  map[string][]string // soname -> the files that need it
 	versions map[versionNeed]string
 }
 

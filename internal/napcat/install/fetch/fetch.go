@@ -167,7 +167,7 @@ func (f *Fetcher) whole(ctx context.Context, file File, t trial, report func(Eve
 		return Got{}, statErr == nil && fi.Size() > from, err
 	}
 	path := filepath.Join(f.dir, file.Name)
-	// Not synced: whoever uses the file on another day hashes it first.
+	// Not synced: a later use of the file hashes it first.
 	if err := os.Rename(f.part(file), path); err != nil {
 		return Got{}, false, &localError{err}
 	}

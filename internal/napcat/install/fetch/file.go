@@ -84,7 +84,7 @@ type Limits struct {
 	// TryWhole is the size up to which a trial reads a file to its end, so that
 	// whatever is wrong with it shows before anything is transferred.
 	TryWhole int64
-	// MaxBytes bounds a file whose size nobody knew beforehand.
+	// MaxBytes bounds a file whose size was not known beforehand.
 	MaxBytes int64
 	// Attempts is how often one place may break off, each time further on,
 	// before it is given up.

@@ -5,5 +5,5 @@
 //
 // The central function is [Extract]. It knows nothing of QQ or NapCat: what the
 // files mean, where they go in the end and which digest they must have is
-// decided by who calls.
+// decided by the caller.
 package unpack
