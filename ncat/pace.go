@@ -38,8 +38,9 @@ const (
 var ErrTooFast = errors.New("too many messages")
 
 const (
-	// maxPaced is how many messages of an account may wait for their turn.
-	// Further sends are refused: a bot that sends faster than it may for so long
+	// maxPaced is how many messages of an account, or of each of its sources, may
+	// wait for their turn. Further sends are refused: a bot that sends faster than it
+	// may for so long
 	// will not catch up.
 	maxPaced = 1024
 	// maxPacedChats is how many chats' rates are remembered beyond those that
@@ -86,8 +87,8 @@ type pacer struct {
 
 	paced, refused, merged atomic.Uint64
 
-	mu      sync.Mutex // guards the fields below
-	waiting int
+	mu      sync.Mutex     // guards the fields below
+	waiting map[string]int // source to how many; see CallFrom
 	chats   map[Chat]*chatPace
 	turns   map[string]chan struct{} // 1 slot for each source, see CallFrom
 }
@@ -110,7 +111,7 @@ type batch struct {
 }
 
 func (c *core) pacer() *pacer {
-	return &pacer{account: c.sends.limiter(), chat: c.chatSends, policy: c.sendPolicy, chats: map[Chat]*chatPace{}}
+	return &pacer{account: c.sends.limiter(), chat: c.chatSends, policy: c.sendPolicy, waiting: map[string]int{}, chats: map[Chat]*chatPace{}}
 }
 
 // off reports whether nothing is held to a rate.
@@ -129,11 +130,23 @@ func (s *session) CallFrom(ctx context.Context, source, action string, params, r
 
 type sourceKey struct{}
 
+func sourceOf(ctx context.Context) string {
+	source, _ := ctx.Value(sourceKey{}).(string)
+	return source
+}
+
+// leaveLocked notes that a message of a source waits no more.
+func (p *pacer) leaveLocked(source string) {
+	if p.waiting[source]--; p.waiting[source] == 0 {
+		delete(p.waiting, source)
+	}
+}
+
 // turn lets one message of each source wait at a time, so that the limiter, which
 // is first come, first served, serves the sources in turn. It returns what ends
 // the turn.
 func (p *pacer) turn(ctx context.Context, action string) (end func(), err error) {
-	source, _ := ctx.Value(sourceKey{}).(string)
+	source := sourceOf(ctx)
 	p.mu.Lock()
 	if p.turns == nil {
 		p.mu.Unlock()
@@ -144,9 +157,9 @@ func (p *pacer) turn(ctx context.Context, action string) (end func(), err error)
 		t = make(chan struct{}, 1)
 		p.turns[source] = t
 	}
-	full := p.waiting >= maxPaced
+	full := p.waiting[source] >= maxPaced
 	if !full {
-		p.waiting++
+		p.waiting[source]++
 	}
 	p.mu.Unlock()
 	if full {
@@ -159,7 +172,7 @@ func (p *pacer) turn(ctx context.Context, action string) (end func(), err error)
 		err = fmt.Errorf("%s: %w: waiting for its turn: %w", action, onebot.ErrNotSent, context.Cause(ctx))
 	}
 	p.mu.Lock()
-	p.waiting--
+	p.leaveLocked(source)
 	p.mu.Unlock()
 	if err != nil {
 		return nil, err
@@ -208,7 +221,7 @@ func (p *pacer) wait(ctx context.Context, action string, chat Chat) error {
 
 // reserve waits until all of the limits allow a message.
 func (p *pacer) reserve(ctx context.Context, action string, cp *chatPace, limits ...*rate.Limiter) error {
-	now := time.Now()
+	now, source := time.Now(), sourceOf(ctx)
 	p.mu.Lock()
 	var turns []*rate.Reservation
 	for _, l := range limits {
@@ -220,7 +233,7 @@ func (p *pacer) reserve(ctx context.Context, action string, cp *chatPace, limits
 	for _, t := range turns {
 		delay = max(delay, t.DelayFrom(now))
 	}
-	if delay > 0 && (p.policy == SendRefuse || p.waiting >= maxPaced) {
+	if delay > 0 && (p.policy == SendRefuse || p.waiting[source] >= maxPaced) {
 		for _, t := range slices.Backward(turns) {
 			t.CancelAt(now)
 		}
@@ -232,7 +245,7 @@ func (p *pacer) reserve(ctx context.Context, action string, cp *chatPace, limits
 		p.mu.Unlock()
 		return nil
 	}
-	p.waiting++
+	p.waiting[source]++
 	cp.waiting++
 	p.mu.Unlock()
 	p.paced.Add(1)
@@ -250,7 +263,7 @@ func (p *pacer) reserve(ctx context.Context, action string, cp *chatPace, limits
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.waiting--
+	p.leaveLocked(source)
 	cp.waiting--
 	return err
 }

@@ -3,6 +3,8 @@ package ncat_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,4 +48,53 @@ func TestATurnThatIsNotTakenIsGivenBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Sources of one account share its rate in turn: one that floods keeps neither
+// another one nor the bot itself waiting for more than its own share, and fills no
+// place of theirs.
+func TestSourcesShareTheRateFairly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bot := ncat.New(ncat.WithSendRate(1, time.Second))
+		s := botlink.Of(bot).NewSession("", instant{}, botlink.Options{Delivered: func(onebot.Event, bool) {}})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var wg sync.WaitGroup
+		send := func(source string) error {
+			var r onebot.SendResult
+			params := &onebot.SendGroupMsgParams{GroupID: 1, Message: onebot.Message{onebot.Text("x")}}
+			if source == "" {
+				return s.Call(ctx, "send_group_msg", params, &r)
+			}
+			return s.CallFrom(ctx, source, "send_group_msg", params, &r)
+		}
+		var refused atomic.Int64
+		for range 1500 { // more than may wait
+			wg.Go(func() {
+				if err := send("app/flood"); errors.Is(err, ncat.ErrTooFast) {
+					refused.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := refused.Load(); n < 400 {
+			t.Errorf("%d of a flood were refused", n)
+		}
+		for _, source := range []string{"app/quiet", ""} {
+			wg.Go(func() {
+				for range 10 {
+					began := time.Now()
+					if err := send(source); err != nil {
+						t.Errorf("%q: %v", source, err)
+					}
+					if took := time.Since(began); took > 4*time.Second {
+						t.Errorf("%q waited for %v among three", source, took)
+					}
+				}
+			})
+		}
+		time.Sleep(time.Minute)
+		cancel()
+		wg.Wait()
+	})
 }
