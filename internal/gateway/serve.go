@@ -241,6 +241,7 @@ func (a *App) accept(ctx context.Context, w http.ResponseWriter, r *http.Request
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the token keeps pages of other origins out
 		CompressionMode:    websocket.CompressionDisabled, OnPongReceived: l.pong,
+		Subprotocols: firstOffered(r.Header),
 	})
 	if err != nil {
 		a.fail(err)
@@ -249,6 +250,16 @@ func (a *App) accept(ctx context.Context, w http.ResponseWriter, r *http.Request
 	ws.SetReadLimit(rpc.MaxRequest)
 	l.ws, l.out = ws, h.out
 	_ = a.serve(ctx, l) // it was noted
+}
+
+// firstOffered returns the first subprotocol that a client offers, which NapCat takes
+// whatever it is.
+func firstOffered(h http.Header) []string {
+	first, _, _ := strings.Cut(h.Get("Sec-WebSocket-Protocol"), ",")
+	if first = strings.TrimSpace(first); first == "" {
+		return nil
+	}
+	return []string{first}
 }
 
 // hijacked puts an outbox under the connection that is taken from a server.
