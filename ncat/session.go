@@ -24,7 +24,7 @@ type session struct {
 	bot    *Bot
 	core   *core
 	log    *slog.Logger
-	caller onebot.Caller
+	caller *translator
 	self   atomic.Int64
 	pace   *pacer // of sends
 	online atomic.Bool
@@ -100,7 +100,7 @@ var _ botlink.Session[*Bot] = (*session)(nil)
 
 // newSession returns the session of an account that makes its calls through c.
 func (b *Bot) newSession(name string, c onebot.Caller) *session {
-	s := &session{name: name, core: b.core, caller: c}
+	s := &session{name: name, core: b.core, caller: &translator{to: c}}
 	s.chats, s.apart = map[Chat]*chatQueue{}, map[*chatQueue]bool{}
 	s.log, s.pace = b.core.log, b.core.pacer()
 	if name != "" {
@@ -141,11 +141,7 @@ func (s *session) Call(ctx context.Context, action string, params, result any) e
 // Stream implements [onebot.Streamer]; it fails if the session's Caller is no
 // Streamer.
 func (s *session) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
-	st, ok := s.caller.(onebot.Streamer)
-	if !ok {
-		return fmt.Errorf("%s: this transport has no stream actions: %w", action, onebot.ErrNotSent)
-	}
-	return st.Stream(ctx, action, params, packet, result)
+	return s.caller.Stream(ctx, action, params, packet, result)
 }
 
 // Feed implements [botlink.Session].
@@ -190,6 +186,7 @@ func (s *session) Deliver(e onebot.Event) {
 // pass hands an event on: to a conversation that waits for it, or to its chat. A
 // message that had its turn already goes no further.
 func (s *session) pass(e onebot.Event, live bool) {
+	s.caller.meet(e)
 	s.mu.Lock()
 	early := s.state == sessionNew // plugins may still register handlers for what comes now
 	if !early && !s.note(e) {

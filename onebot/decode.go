@@ -228,35 +228,37 @@ func (s *Sender) decode(v string) {
 	}
 }
 
+// digits returns the number that s consists of, if it is one of up to 18 digits.
+func digits(s string) (n int64, ok bool) {
+	if len(s) > 18 {
+		return 0, false
+	}
+	for i := range len(s) {
+		c := s[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	return n, true
+}
+
 // fastInt is wholeInt with the common case first.
 func fastInt(s string) int64 {
-	if len(s) <= 18 && s[0] >= '0' && s[0] <= '9' {
-		var n int64
-		for i := 0; ; i++ {
-			if i == len(s) {
-				return n
-			}
-			c := s[i] - '0'
-			if c > 9 {
-				break
-			}
-			n = n*10 + int64(c)
-		}
+	n, ok := digits(s)
+	if !ok {
+		n, _ = wholeInt(s)
 	}
-	n, _ := wholeInt(s)
 	return n
 }
 
-// fastID is fastInt for what takes no true and false and no fractions.
+// fastID is idOf with the common case first.
 func fastID(s string) int64 {
-	switch {
-	case s[0] == 't' || s[0] == 'f':
-		return 0
-	case strings.ContainsAny(s, ".eE"):
-		n, _ := looseInt(s)
-		return n
+	n, ok := digits(s)
+	if !ok {
+		n, _ = idOf(s)
 	}
-	return fastInt(s)
+	return n
 }
 
 // fastText is looseText, but null is empty.

@@ -129,6 +129,17 @@ func TestDialects(t *testing.T) {
 				m, ok := e.(*onebot.PrivateMessage)
 				return ok && m.MessageID == 12 && len(m.Message) == 1 && m.Message[0].SegmentType() == "markdown-v2" && m.Message.CQ() == "[CQ:markdown-v2,x-y.z=base64://QQ==]"
 			}},
+		{"Gensokyo, openids as they are", `{"post_type":"message","message_type":"group","time":1,"self_id":"102E7","sub_type":"normal","group_id":"9C1D","message":"[CQ:at,qq=102E7][CQ:reply,id=m-1] /ping","message_id":"m-2","sender":{"user_id":"A3F0","role":"owner"},"user_id":"A3F0"}`,
+			func(e onebot.Event) bool {
+				m, ok := e.(*onebot.GroupMessage)
+				ids := map[int64]bool{int64(m.SelfID): true, int64(m.GroupID): true, int64(m.UserID): true, int64(m.MessageID): true, int64(m.Message.ReplyTo()): true, 0: true}
+				return ok && len(ids) == 6 && m.Sender.UserID == m.UserID && m.Message.Mentions(m.SelfID) && !m.Message.Mentions(m.UserID)
+			}},
+		{"ids that are no numbers, a recall", `{"post_type":"notice","notice_type":"group_recall","time":1,"self_id":10,"group_id":"g-1","user_id":"u-1","operator_id":"u-1","message_id":"0001"}`,
+			func(e onebot.Event) bool {
+				r, ok := e.(*onebot.GroupRecall)
+				return ok && r.GroupID != 0 && r.UserID != 0 && r.OperatorID == r.UserID && r.MessageID != 0 && r.MessageID != 1
+			}},
 	} {
 		e, err := onebot.Decode([]byte(tc.frame))
 		if err != nil || !tc.check(e) {

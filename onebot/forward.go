@@ -3,6 +3,7 @@ package onebot
 import (
 	"strconv"
 
+	"github.com/ncatd/ncatd/internal/alias"
 	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
@@ -10,7 +11,7 @@ import (
 // implementations besides NapCat have it.
 func Quote(m MessageEvent) Segment {
 	b := m.Msg()
-	if b.MessageID != 0 {
+	if b.MessageID != 0 && !alias.Is(int64(b.MessageID)) {
 		return Reply(b.MessageID)
 	}
 	ms, _ := jsonscan.Members(b.raw, nil)

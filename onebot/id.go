@@ -3,21 +3,27 @@ package onebot
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/ncatd/ncatd/internal/alias"
 )
 
 // UserID is a QQ number (UIN). It decodes from a JSON number or a string of
 // digits and encodes as a number; the params of an action write it in the form
 // that action declares.
+//
+// Some hosts have ids that are no numbers, such as "7B5C0D". Each decodes, here
+// and in the other ids, to a negative number below -2^52, every time to the same;
+// a bot's calls carry the text again as long as its link has seen it lately.
 type UserID int64
 
 // GroupID is a group's number. It decodes from a JSON number or a string of
-// digits and encodes as a number; the params of an action write it in the form
-// that action declares.
+// digits, or as in [UserID], and encodes as a number; the params of an action
+// write it in the form that action declares.
 type GroupID int64
 
 // MessageID names a message: NapCat's own positive 32-bit id (contract E.9) or,
 // where an action takes it, QQ's 19-digit id. It decodes from a JSON number or
-// a string of digits; ids beyond 2^53 encode as strings because NapCat would
+// a string of digits, or as in [UserID]; ids beyond 2^53 encode as strings because NapCat would
 // lose their last digits otherwise, all others as numbers.
 //
 // NapCat remembers the last 5000 ids, in memory only: after a restart an older
@@ -36,13 +42,13 @@ func (id GroupID) String() string { return strconv.FormatInt(int64(id), 10) }
 // String returns the number's digits.
 func (id MessageID) String() string { return strconv.FormatInt(int64(id), 10) }
 
-// UnmarshalJSON takes a number or a string of digits; null and "" are 0.
+// UnmarshalJSON takes a number or a string; null and "" are 0.
 func (id *UserID) UnmarshalJSON(b []byte) error { return parseID("user id", b, (*int64)(id)) }
 
-// UnmarshalJSON takes a number or a string of digits; null and "" are 0.
+// UnmarshalJSON takes a number or a string; null and "" are 0.
 func (id *GroupID) UnmarshalJSON(b []byte) error { return parseID("group id", b, (*int64)(id)) }
 
-// UnmarshalJSON takes a number or a string of digits; null and "" are 0.
+// UnmarshalJSON takes a number or a string; null and "" are 0.
 func (id *MessageID) UnmarshalJSON(b []byte) error { return parseID("message id", b, (*int64)(id)) }
 
 // AppendJSON appends the id as JSON.
@@ -70,17 +76,26 @@ func appendQuotedInt(dst []byte, n int64) []byte {
 }
 
 func parseID(what string, b []byte, id *int64) error {
-	s := string(b)
-	if s == "null" {
-		*id = 0
-		return nil
-	}
-	n, ok := looseInt(s)
-	if !ok || s == "true" || s == "false" {
-		return fmt.Errorf("%s: %.40q is not a number", what, s)
+	n, ok := idOf(string(b))
+	if !ok {
+		return fmt.Errorf("%s: %.40q is not a number", what, b)
 	}
 	*id = n
 	return nil
+}
+
+// idOf returns the id in the valid JSON value s; it reports false if it is of a kind
+// that no id is.
+func idOf(s string) (int64, bool) {
+	switch c := s[0]; {
+	case c == '"':
+		return alias.Number(looseText(s)), true
+	case c == 'n':
+		return 0, true
+	case c != '-' && (c < '0' || c > '9'):
+		return 0, false
+	}
+	return looseInt(s)
 }
 
 // ParseUserID returns the QQ number that s, a string of digits, names.

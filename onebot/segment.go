@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 
+	"github.com/ncatd/ncatd/internal/alias"
 	"github.com/ncatd/ncatd/internal/jsonscan"
 )
 
@@ -216,9 +216,9 @@ func (s *AtSegment) All() bool { return s.QQ == "all" }
 
 // UserID returns whom the segment mentions, 0 if everybody.
 func (s *AtSegment) UserID() UserID {
-	id, err := ParseUserID(strings.TrimSpace(s.QQ))
-	if err != nil {
+	id := alias.Number(s.QQ)
+	if s.All() || id < 0 && !alias.Is(id) {
 		return 0
 	}
-	return id
+	return UserID(id)
 }

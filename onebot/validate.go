@@ -140,7 +140,7 @@ func problemOf(s Segment, to ChatKind, depth int) ProblemCode {
 		switch {
 		case to == ChatPrivate:
 			return ProblemNoMention
-		case !s.All() && s.UserID() == 0:
+		case !s.All() && s.UserID() <= 0:
 			return ProblemBadUser
 		}
 	case *ReplySegment:

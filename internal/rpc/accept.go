@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/coder/websocket"
 
+	"github.com/ncatd/ncatd/internal/alias"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -56,11 +56,7 @@ func GivenToken(r *http.Request) string {
 // SelfID returns the account that a reverse connection or a webhook request
 // names in its header, 0 if none.
 func SelfID(r *http.Request) onebot.UserID {
-	id, err := strconv.ParseInt(r.Header.Get("X-Self-ID"), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return onebot.UserID(id)
+	return onebot.UserID(alias.Number(r.Header.Get("X-Self-ID")))
 }
 
 // hijacked puts a wire under the connection that is taken from a server.
