@@ -55,10 +55,11 @@ type Lazy struct {
 	mu      sync.Mutex // guards the fields below
 	db      *DB
 	closed  bool
-	failed  error     // of the last try to open the file
-	again   time.Time // not before; see openAgain
-	failing bool      // Options.Failing was told of an error
-	tended  time.Time // when a backup was tried last
+	failed  error       // of the last try to open the file
+	again   time.Time   // not before; see openAgain
+	failing bool        // Options.Failing was told of an error
+	tended  time.Time   // when a backup was tried last
+	looked  fs.FileInfo // of the file when it was last read whole
 }
 
 // NewLazy returns the store at path. It opens nothing.

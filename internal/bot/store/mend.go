@@ -38,6 +38,9 @@ const (
 	// quickMax is the size up to which a file is read whole before it is used,
 	// which takes half a second at most.
 	quickMax = 256 << 20
+	// lookMax is the size up to which it is while it is in use, which keeps a
+	// transaction waiting for a few hundredths of a second.
+	lookMax = 16 << 20
 	// stamp is how the time is written in the names of backups and damaged files.
 	stamp = "20060102-150405"
 	// keptBackups is how many backups there are at most.
@@ -453,13 +456,30 @@ func (l *Lazy) lookLocked(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	err = checkHeader(l.path)
+	if err = checkHeader(l.path); err == nil {
+		err = l.lookInsideLocked(cctx)
+	}
 	_ = c.Close() // back to its pool
 	if isDamage(err) {
 		if err := l.mendLocked(ctx, err); err != nil {
 			l.failLocked(ctx, err)
 		}
 	}
+}
+
+// lookInsideLocked reads a file whole that was written to since it was last looked
+// at: by a checkpoint, or by somebody else, whose damage a checkpoint may hide from
+// whoever reads the header only.
+func (l *Lazy) lookInsideLocked(ctx context.Context) error {
+	st, err := os.Stat(l.path)
+	if err != nil || st.Size() > lookMax || l.looked != nil && st.ModTime().Equal(l.looked.ModTime()) && st.Size() == l.looked.Size() {
+		return err
+	}
+	if err := checked(ctx, l.path, "quick_check"); err != nil {
+		return err
+	}
+	l.looked = st
+	return nil
 }
 
 // backupDue returns the store if a backup of it is due, else nil.
