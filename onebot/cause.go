@@ -87,6 +87,10 @@ var (
 	// The pieces of a dump that is cut short or no JSON.
 	dumpedCode = regexp.MustCompile(`["']?\b(?:result|errCode|retCode|resultCode)["']?\s*:\s*["']?(-?\d+)`)
 	dumpedText = regexp.MustCompile(`["']?\b(?:errMsg|retMsg|clientWording|wording)["']?\s*:\s*"((?:[^"\\]|\\.)*)"`)
+	// What else QQ's services and programs between call their code and their words,
+	// the tellingest first.
+	otherCodes = []string{"errorcode", "errcode", "err_code", "errno", "code", "ret", "status", "result"}
+	otherTexts = []string{"errmsg", "errorinfo", "errinfo", "error_msg", "promptcontent", "tipscontent", "wording", "reason", "message", "msg", "desc", "description", "error", "errormsg", "prompttitle"}
 )
 
 // Explain turns one of NapCat's error texts, whatever action or login it comes
@@ -169,14 +173,25 @@ func waited(text string) bool {
 	return strings.Contains(low, "timeout") || strings.Contains(low, "timed out") || strings.Contains(text, "超时")
 }
 
-// dump finds a JSON object in text: what stands before it, and the code and the
-// words in it.
+// dump finds a JSON object or list in text: what stands before it, and the code and
+// the words in it.
 func dump(text string) (head string, code int, words string, ok bool) {
-	i := strings.IndexByte(text, '{')
-	if i < 0 || !dumpedCode.MatchString(text[i:]) && !dumpedText.MatchString(text[i:]) {
+	i := strings.IndexAny(text, "{[")
+	if i < 0 {
 		return "", 0, "", false
 	}
-	code, words = dumpedVerdict(text[i:])
+	if dumpedCode.MatchString(text[i:]) || dumpedText.MatchString(text[i:]) {
+		code, words = dumpedVerdict(text[i:])
+	} else if text[i] == '{' || text[i+1:] != "" && strings.IndexByte("{[\"0123456789-", text[i+1]) >= 0 {
+		end := jsonscan.Prefix(text[i:])
+		if end < 0 || strings.TrimSpace(text[i+end:]) != "" {
+			return "", 0, "", false
+		}
+		code, words = otherVerdict(text[i : i+end])
+	}
+	if code == 0 && words == "" && !dumpedCode.MatchString(text[i:]) {
+		return "", 0, "", false
+	}
 	head = strings.TrimRight(strings.TrimSpace(text[:i]), ":：,， ")
 	return head, code, words, true
 }
@@ -191,6 +206,9 @@ func dumpedVerdict(s string) (int, string) {
 	s = s[i:]
 	if end := jsonscan.Prefix(s); end > 0 {
 		code, words := verdictIn(s[:end])
+		if words == "" {
+			_, words = otherVerdict(s[:end])
+		}
 		return int(code), words
 	}
 	var code int64
@@ -204,6 +222,69 @@ func dumpedVerdict(s string) (int, string) {
 		}
 	}
 	return int(code), strings.Join(words, ": ")
+}
+
+// maxDump is how deep a dump is looked into.
+const maxDump = 4
+
+// otherVerdict returns the code and the words in a valid JSON object or list that
+// has other names for them than QQ's kernel: those of the first object that has any,
+// or the texts of a list.
+func otherVerdict(s string) (code int, words string) {
+	var look func(s string, depth int)
+	look = func(s string, depth int) {
+		if depth > maxDump || words != "" {
+			return
+		}
+		if inner := strings.TrimSpace(looseText(s)); s[0] == '"' && inner != "" && (inner[0] == '{' || inner[0] == '[') && jsonscan.Valid(inner) {
+			s = inner // JSON in JSON
+		}
+		if s[0] == '[' {
+			var texts []string
+			jsonscan.Elements(s, func(val string) bool {
+				if t := strings.TrimSpace(looseText(val)); val[0] == '"' && t != "" && t[0] != '{' && t[0] != '[' {
+					texts = append(texts, t)
+				} else {
+					look(val, depth+1)
+				}
+				return words == ""
+			})
+			if words == "" {
+				words = strings.Join(texts, ": ")
+			}
+			return
+		}
+		ms, _ := jsonscan.Members(s, nil)
+		named := func(names []string, fits func(val string) bool) {
+			for _, name := range names {
+				for _, m := range ms {
+					if strings.EqualFold(m.Key, name) && fits(m.Val) {
+						return
+					}
+				}
+			}
+		}
+		named(otherTexts, func(val string) bool {
+			t := strings.TrimSpace(looseText(val))
+			if val[0] != '"' || t == "" || t[0] == '{' {
+				return false
+			}
+			words = t
+			return true
+		})
+		named(otherCodes, func(val string) bool {
+			n, ok := looseInt(val)
+			if ok && val[0] != 't' && val[0] != 'f' && code == 0 {
+				code = int(n)
+			}
+			return ok && n != 0
+		})
+		for _, m := range ms {
+			look(m.Val, depth+1)
+		}
+	}
+	look(s, 0)
+	return code, words
 }
 
 // oneLine returns the lines of s joined, at most maxCause bytes.

@@ -82,6 +82,14 @@ func TestExplain(t *testing.T) {
 		{"移动失败: {\"retCode\":-36,\"retMsg\":\"file\\nnot there\",\"clientWording\":\"\"}", onebot.ClassRefused, "移动失败: file not there (-36)"},
 		{`{"result":1,"errMsg":"密码错误"}`, onebot.ClassRefused, "密码错误 (1)"},
 		{`读取配置 {"a":1} 失败`, onebot.ClassText, `读取配置 {"a":1} 失败`},
+		{`登录失败: ["140022013","","你的账号存在安全风险"]`, onebot.ClassText, "登录失败: 140022013: 你的账号存在安全风险"},
+		{`登录失败: [{"step":1,"code":45,"tipsTitle":"登录失败","tipsContent":"账号被冻结"}]`, onebot.ClassRefused, "登录失败: 账号被冻结 (45)"},
+		{`Failed to get new device QR code: {"ActionStatus":"FAIL","ErrorCode":10004,"ErrorInfo":"sig expired"}`, onebot.ClassRefused, "Failed to get new device QR code: sig expired (10004)"},
+		{`上传失败: {"data":{"error":{"code":"-5503007","message":"文件已失效"}}}`, onebot.ClassRefused, "上传失败: 文件已失效 (-5503007)"},
+		{`{"retcode":0,"result":{"msg":"群已解散","code":13}}`, onebot.ClassRefused, "群已解散 (13)"},
+		{`"{\"ret\":-3,\"msg\":\"no login\"}"`, onebot.ClassText, `"{\"ret\":-3,\"msg\":\"no login\"}"`},
+		{`[KickedOffLine] [下线通知] 你的帐号当前登录已失效，请重新登录。`, onebot.ClassText, `[KickedOffLine] [下线通知] 你的帐号当前登录已失效，请重新登录。`},
+		{`[空] 没有 [1]`, onebot.ClassText, `[空] 没有 [1]`},
 		{"", onebot.ClassText, "no reason given"},
 	} {
 		c := onebot.Explain(tc.text)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/supervisor"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 const (
@@ -126,7 +127,7 @@ func (f *Facts) step(e LoginStep, now time.Time) {
 	case api.StepAccepted:
 		enter(LoginAccepted, "", "")
 	case api.StepFailed:
-		f.Login.Told.Failed = &api.LoginFailure{Method: e.Method, Reason: e.Reason, Detail: e.Detail, Time: now}
+		f.Login.Told.Failed = &api.LoginFailure{Method: e.Method, Reason: e.Reason, Detail: e.Detail, Cause: onebot.Explain(e.Detail).Text, Time: now}
 		if e.Reason == api.LoginExhausted {
 			told.Failed = f.Login.Told.Failed
 			enter(LoginHuman, ReasonLoginFailed, api.CodeLoginFailed)

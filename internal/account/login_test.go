@@ -34,7 +34,7 @@ func TestWhatALoginIsToldAs(t *testing.T) {
 		{"accepted", []Fact{code}, LoginStep{Step: api.StepAccepted}, LoginAccepted, "", "", 3, false},
 		{"restarted", []Fact{code}, LoginStep{Step: api.StepRestarted}, LoginAsking, "", "", 0, false},
 		{"failed, more to try", []Fact{code}, LoginStep{Step: api.StepFailed, Method: "qr", Reason: "refused"}, LoginHuman, ReasonQR, "u1", 3, false},
-		{"failed for good", []Fact{code}, LoginStep{Step: api.StepFailed, Method: "qr", Reason: api.LoginExhausted, Detail: "x"}, LoginHuman, ReasonLoginFailed, "", 3, false},
+		{"failed for good", []Fact{code}, LoginStep{Step: api.StepFailed, Method: "qr", Reason: api.LoginExhausted, Detail: `登录失败: [{"code":45,"tipsContent":"账号被冻结"}]`}, LoginHuman, ReasonLoginFailed, "", 3, false},
 	} {
 		f, at := asked()
 		f, at = after(f, at, tt.before...)
@@ -53,6 +53,9 @@ func TestWhatALoginIsToldAs(t *testing.T) {
 		failed := tt.step.Step == api.StepFailed
 		if failed && (told.Failed == nil || told.Failed.Reason != tt.step.Reason || told.Failed.Detail != tt.step.Detail || !told.Failed.Time.Equal(at)) {
 			t.Errorf("%s: failed %+v", tt.name, told.Failed)
+		}
+		if failed && tt.step.Detail != "" && told.Failed.Cause != "登录失败: 账号被冻结" {
+			t.Errorf("%s: cause %q", tt.name, told.Failed.Cause)
 		}
 		if m := tt.step.Method; m != "" && !failed && told.Method != m {
 			t.Errorf("%s: method %s", tt.name, told.Method)

@@ -74,7 +74,7 @@ function Captcha({ of: a }) {
 function Failed({ of: f }) {
   if (!f) return null;
   const method = t('login.method.' + (f.method || 'any'));
-  return html`<p class="warn box" role="status">${has('login.failed.' + f.reason) ? t('login.failed.' + f.reason, method) : t('console.login_refused', method, f.detail || f.reason)}</p>`;
+  return html`<p class="warn box" role="status">${has('login.failed.' + f.reason) ? t('login.failed.' + f.reason, method) : t('console.login_refused', method, f.cause || f.reason)}</p>`;
 }
 
 export function Page({ rest }) {

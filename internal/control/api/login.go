@@ -74,7 +74,8 @@ type Login struct {
 type LoginFailure struct {
 	Method LoginMethod `json:"method,omitempty"`
 	Reason LoginReason `json:"reason"`
-	Detail string      `json:"detail,omitempty"` // QQ's own words
+	Detail string      `json:"detail,omitempty"` // QQ's or NapCat's own words, as they came
+	Cause  string      `json:"cause,omitempty"`  // what Detail comes down to, a line for people
 	Time   time.Time   `json:"time"`
 }
 
