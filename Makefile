@@ -7,7 +7,7 @@ TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 da
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: vet-cross e2e-dev e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean bench-bus
+.PHONY: vet-cross e2e-dev e2e-fleet fleet-kills manifests bench-fleet simulate-fleet catalogue self-kills mutants bench-runtime store-kills journal-kills alert-kills app-kills help build run test race e2e e2e-login e2e-console e2e-console-smoke e2e-kills e2e-apps bench-gateway e2e-damaged e2e-doctor e2e-systemd e2e-container bench-idle large bench soak soak-limits fuzz fmt lint generate api check cross vuln release clean bench-bus
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,10 +35,15 @@ e2e-peers: build ## other authors' clients and frameworks against the simulator 
 	node internal/e2e/peers/koishi.cjs bin/ncatd
 	cd internal/e2e/peers/zerobot && $(GO) run . ../../../../bin/ncatd
 
-e2e-console: build ## the web console in Chromium: every page, keyboard, accessibility, sizes, times (needs chromium, node, npm, zbarimg). SHOTS=docs/img renews the pictures
+e2e-console: build ## the web console in Chromium: every page, keyboard, accessibility, sizes, times, TLS, a proxy (needs chromium, node, npm, zbarimg, nginx). SHOTS=docs/img renews the pictures
 	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts
 	node internal/e2e/console/run.mjs bin/ncatd $(SHOTS)
 	$(GO) test -count=1 -run 'Attacks|Viewers|OldLinks|Revocation|Cookie|Pages|Browsers|Proxies' ./internal/control ./internal/console
+
+e2e-console-smoke: build ## the short pass of e2e-console, as CI runs it: one login by the code, every page once on a phone, times, roles, keyboard
+	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts
+	SMOKE=1 node internal/e2e/console/run.mjs bin/ncatd
+
 e2e-apps: build ## frameworks of other authors as apps that ncatd runs, on the simulator (needs node, npm and nginx)
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
 	cd internal/e2e/peers/zerobot && $(GO) build -o ../../../../bin/zerobot-app ./app
@@ -81,8 +86,9 @@ journal-kills: ## ncatd, and a bot that dials, killed with -9 at random moments,
 	bin/soak journal -n $(or $(KILLS),100)
 	NCATD_JOURNAL_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledBotAnswersOnce ./ncat/sqlite
 
-alert-kills: ## alerts killed with -9 in the middle of a storm, KILLS (100) times: none lost, at most one doubled by each
+alert-kills: ## the alerts alone, then the whole ncatd, killed with -9 in the middle of a storm, KILLS (100) times: none lost, at most one doubled by each
 	NCATD_ALERT_KILLS=$(or $(KILLS),100) $(GO) test -count=1 -timeout 20m -v -run TestKilledAlerterLosesNothing ./internal/alert
+	E2E_ALERT_KILLS=$(or $(KILLS),100) $(GO) test -tags e2e -count=1 -timeout 30m -v -run TestStormOfAlertsKilled ./cmd/ncatd
 
 bench: ## CPU per event, latency and memory of examples/pingpong beside the bare floor: PASS or FAIL
 	@mkdir -p bin

@@ -26,16 +26,17 @@ const (
 	KindStore    Kind = "store_broken" // the store or the journal cannot be read or written
 	KindPlugin   Kind = "plugin_failed"
 	KindApp      Kind = "app_failed"
-	KindPart     Kind = "degraded" // another part of ncatd does less than it should
-	KindRelease  Kind = "release"  // a new release was left for the one before
-	KindNewer    Kind = "newer"    // a newer release is published; told once
+	KindPart     Kind = "degraded"    // another part of ncatd does less than it should
+	KindRelease  Kind = "release"     // a new release was left for the one before
+	KindNewer    Kind = "newer"       // a newer release is published; told once
+	KindCert     Kind = "certificate" // of control.listen: not readable, or about to end
 	KindChannel  Kind = "channel_failed"
 	KindTest     Kind = "test"
 )
 
 // Kinds are all kinds that a rule may name.
 func Kinds() []Kind {
-	return []Kind{KindLogin, KindKicked, KindFailed, KindOffline, KindFlapping, KindDisk, KindStore, KindPlugin, KindApp, KindPart, KindRelease, KindNewer, KindChannel}
+	return []Kind{KindLogin, KindKicked, KindFailed, KindOffline, KindFlapping, KindDisk, KindStore, KindPlugin, KindApp, KindPart, KindRelease, KindNewer, KindCert, KindChannel}
 }
 
 // Condition is something that is wrong now. Kind, Account and Subject together

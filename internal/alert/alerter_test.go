@@ -242,6 +242,12 @@ func TestObserve(t *testing.T) {
 			t.Errorf("%+v: %q, want %q", a, got, want)
 		}
 	}
+	ends := api.Account{Name: "a", State: api.StateOnline, Degraded: []api.Degraded{{Code: api.CodeCertEnds, Args: []string{"/c.pem", "soon"}}, {Code: api.CodeNoPacket}}}
+	other := ends
+	other.Name = "b"
+	if got := Observe(api.Status{Accounts: []api.Account{ends, other}}); len(got) != 3 || got[0].Kind != KindCert || got[0].Account != "" || got[0].Code != "cert_ends" || got[2].Account != "b" {
+		t.Errorf("what is wrong with the daemon is told once for each account: %+v", got)
+	}
 	st := api.Status{
 		RolledBack:  &api.RolledBack{NapCat: "4.19.0", QQ: "3.2.31"},
 		LeftVersion: &api.LeftVersion{Version: "1.3.0", Reason: "crashed"},

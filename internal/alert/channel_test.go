@@ -139,6 +139,21 @@ var presetCases = map[string]struct {
 	"webhook": {map[string]string{"url": "", "secret": "env:SIG"}, "", "/hook", "", nil, ""},
 }
 
+// ready is a channel of a kind whose service is at base, as presetCases
+// configures it.
+func ready(t *testing.T, kind, base string) *httpChannel {
+	t.Helper()
+	t.Setenv("TOK", "s3cret:x")
+	t.Setenv("SIG", "sig")
+	t.Setenv("URL", base+"/hook")
+	fields := maps.Clone(presetCases[kind].fields)
+	fields["base"] = base
+	if url, ok := fields["url"]; ok && url == "" {
+		fields["url"] = base + "/hook"
+	}
+	return channel(t, kind, fields)
+}
+
 func TestPresets(t *testing.T) {
 	for _, kind := range preset.Kinds() {
 		if preset.Builtin(kind) {
@@ -151,16 +166,8 @@ func TestPresets(t *testing.T) {
 		}
 		t.Run(kind, func(t *testing.T) {
 			base, requests := service(t, says(200, c.answer))
-			t.Setenv("TOK", "s3cret:x")
-			t.Setenv("SIG", "sig")
-			t.Setenv("URL", base+"/hook")
-			c.fields = maps.Clone(c.fields)
-			c.fields["base"] = base
-			if _, ok := c.fields["url"]; ok && c.fields["url"] == "" {
-				c.fields["url"] = base + "/hook"
-			}
 			title := "ncatd: main"
-			if err := channel(t, kind, c.fields).Send(t.Context(), Text{Title: title, Body: odd, Message: Message{Time: t0, Items: []Item{{Phase: Firing, Condition: Condition{Kind: KindTest}}}}}); err != nil {
+			if err := ready(t, kind, base).Send(t.Context(), Text{Title: title, Body: odd, Message: Message{Time: t0, Items: []Item{{Phase: Firing, Condition: Condition{Kind: KindTest}}}}}); err != nil {
 				t.Fatal(err)
 			}
 			r := (*requests)[0]

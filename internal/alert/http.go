@@ -370,6 +370,12 @@ func (c *httpChannel) judge(resp *http.Response, answer []byte) error {
 			words += ": " + shorten(strings.Join(strings.Fields(string(answer)), " "), 200, utf8.RuneCountInString)
 		}
 	}
+	own := at(tree, c.p.Code)
+	for problem, numbers := range c.p.Means {
+		if slices.Contains(numbers, own) {
+			return &Error{Problem: Problem(problem), Detail: words, After: c.after(resp, tree)}
+		}
+	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return &Error{Problem: ProblemToken, Detail: words}

@@ -37,7 +37,12 @@ func Observe(st api.Status) []Condition {
 			all = append(all, Condition{Kind: KindApp, Subject: a.Name, Since: a.Since, Code: string(a.Fault.Code), Args: a.Fault.Args})
 		}
 	}
-	return all
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(c Condition) bool {
+		again := seen[c.key()]
+		seen[c.key()] = true
+		return again
+	})
 }
 
 func account(a api.Account) []Condition {
@@ -70,6 +75,10 @@ func account(a api.Account) []Condition {
 			subject = d.Args[0]
 		}
 		add(degraded(d.Code), subject, d.Since, api.Fault{Code: d.Code, Args: d.Args})
+		if c := &all[len(all)-1]; c.Kind != KindPart {
+			// Of the daemon, although every account shows it.
+			c.Account, c.UIN = "", 0
+		}
 	}
 	return all
 }
@@ -82,6 +91,8 @@ func degraded(c api.Code) Kind {
 		return KindDisk
 	case slices.Contains([]api.Code{api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten, api.CodeStoreLocked, api.CodeStoreWrite, api.CodeJournalWrite}, c):
 		return KindStore
+	case slices.Contains([]api.Code{api.CodeCertUnread, api.CodeCertEnds, api.CodeCertEnded}, c):
+		return KindCert
 	default:
 		return KindPart
 	}

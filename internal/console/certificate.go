@@ -22,11 +22,13 @@ import (
 	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
-// Of the certificate that is made here. Browsers refuse longer ones.
-const (
-	certLifetime = 397 * 24 * time.Hour
-	certRenew    = 30 * 24 * time.Hour
-)
+// certLifetime is that of the certificate that is made here: browsers refuse
+// longer ones.
+const certLifetime = 397 * 24 * time.Hour
+
+// CertRenew is how long before the end of the certificate [Certificate] makes
+// another.
+const CertRenew = 30 * 24 * time.Hour
 
 // Certificate returns the certificate kept in dir, and makes one for this
 // machine's names, its addresses and hosts if there is none that still fits.
@@ -63,7 +65,7 @@ func Certificate(dir string, hosts []string) (tls.Certificate, error) {
 }
 
 func fits(leaf *x509.Certificate, names []string, now time.Time) bool {
-	if leaf == nil || now.Add(certRenew).After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
+	if leaf == nil || now.Add(CertRenew).After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
 		return false
 	}
 	return !slices.ContainsFunc(names, func(n string) bool { return leaf.VerifyHostname(n) != nil && validName(n) })

@@ -261,7 +261,7 @@ func TestCertificate(t *testing.T) {
 	if err != nil || other.Leaf.VerifyHostname("other.example.com") != nil {
 		t.Errorf("a new name is not in it: %v", err)
 	}
-	if fits(c.Leaf, nil, time.Now().Add(certLifetime-certRenew)) {
+	if fits(c.Leaf, nil, time.Now().Add(certLifetime-CertRenew)) {
 		t.Error("it is used until it ends")
 	}
 }

@@ -3,11 +3,14 @@ package control
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +101,7 @@ func TestAttacks(t *testing.T) {
 		}, []int{403}},
 		{"a forged proxy", as(&http.Cookie{Name: owner.Name, Value: "x"}, "X-Forwarded-For", "127.0.0.1", "X-Forwarded-Host", "127.0.0.1"), []int{401}},
 	}
-	for _, rt := range handlers() {
+	for _, rt := range every() {
 		if openPath(rt.Path) {
 			continue // one word for an orchestrator
 		}
@@ -120,8 +123,19 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// every are all routes that a server has, those that another host answers too.
+func every() []route {
+	all := handlers()
+	for path := range (&Server{}).handedOn() {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			all = append(all, route{Method: method, Path: path, access: forOwner})
+		}
+	}
+	return all
+}
+
 func pathOf(rt route) string {
-	return strings.NewReplacer("{name}", "main", "{id}", "demo").Replace(rt.Path)
+	return strings.NewReplacer("{name}", "main", "{id}", "demo", "{host}", "other", "{rest...}", "v0/stop").Replace(rt.Path)
 }
 
 // TestViewers tries every route with a viewer's cookie: none may change
@@ -131,7 +145,7 @@ func TestViewers(t *testing.T) {
 	viewer, _ := r.browser(t, api.RoleViewer)
 	edit := func(q *http.Request) { q.Header.Del("Authorization"); q.AddCookie(viewer) }
 	open := map[string]bool{"POST /v0/console/login": true, "POST /v0/console/logout": true}
-	for _, rt := range handlers() {
+	for _, rt := range every() {
 		if rt.stream || openPath(rt.Path) || open[rt.Method+" "+rt.Path] {
 			continue
 		}
@@ -159,6 +173,35 @@ func TestViewers(t *testing.T) {
 	owner, _ := r.browser(t, api.RoleOwner)
 	if line := r.firstLine(t, "/v0/watch", owner); !strings.Contains(line, "txz.qq.com") {
 		t.Errorf("an owner does not see the code: %s", line)
+	}
+}
+
+// TestViewersSeeNoCodeInLogs: NapCat prints the code of a login, and whoever reads
+// it logs in.
+func TestViewersSeeNoCodeInLogs(t *testing.T) {
+	r := serve(t, true)
+	const code = "二维码解码URL: https://txz.qq.com/p?k=abc"
+	dir := filepath.Dir(filepath.Dir(r.socket))
+	for path, line := range map[string]string{
+		"accounts/main/napcat.log": "11-28 18:20:27 [info] login\n" + code + "\n",
+		"logs/ncatd.log":           `time=2026-11-28T18:20:27Z level=INFO msg=started` + "\n",
+	} {
+		path = filepath.Join(dir, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(line), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for role, sees := range map[api.Role]bool{api.RoleOwner: true, api.RoleViewer: false} {
+		cookie, _ := r.browser(t, role)
+		for _, path := range []string{"/v0/logs", "/v0/logs?account=main&level=debug&lines=0"} {
+			_, _, body := r.get(t, "GET", path, "", func(q *http.Request) { q.Header.Del("Authorization"); q.AddCookie(cookie) })
+			if strings.Contains(body, "txz.qq.com") != sees {
+				t.Errorf("%s, %s: %s", role, path, body)
+			}
+			if path == "/v0/logs" && !strings.Contains(body, "started") {
+				t.Errorf("%s sees nothing of ncatd: %s", role, body)
+			}
+		}
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *Server) link(ctx context.Context, role api.Role) (api.ConsoleLink, erro
 	base, loopback := s.address(e)
 	l := api.ConsoleLink{URL: base + "/#k=" + secret, Expires: expires, Role: role, Loopback: loopback}
 	if e.tls {
-		l.Fingerprint = s.o.Fingerprint
+		l.Fingerprint = s.o.Fingerprint()
 	}
 	return l, nil
 }

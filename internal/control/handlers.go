@@ -261,12 +261,19 @@ func (s *Server) routes() http.Handler {
 			writeError(w, &api.Error{Code: CodeBadMethod, Message: r.Method + " is not possible here; try " + allow})
 		})
 	}
-	mux.HandleFunc("/v0/fleet/hosts/{host}/{rest...}", s.remote)
+	for pattern, h := range s.handedOn() {
+		mux.HandleFunc(pattern, h)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &api.Error{Code: CodeNotFound, Message: "no such path: " + r.URL.Path,
 			Hint: "GET /v0/openapi.json lists them"})
 	})
 	return mux
+}
+
+// handedOn are the paths that another host answers, by any method.
+func (s *Server) handedOn() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{"/v0/fleet/hosts/{host}/{rest...}": s.remote}
 }
 
 // answer carries a route out if the caller may use it.

@@ -56,10 +56,10 @@ type Options struct {
 	// Listen is host:port of the TCP side, "" for none. Token is required with it.
 	Listen string
 	Token  config.Secret
-	// TLS, if set, is what Listen speaks. Fingerprint is that of its certificate, ""
-	// for one that browsers can check by themselves.
+	// TLS, if set, is what Listen speaks. Fingerprint, required with it, is that of
+	// its certificate, "" for one that browsers can check by themselves.
 	TLS         *tls.Config
-	Fingerprint string
+	Fingerprint func() string
 	// Hosts are further names by which Listen is reached.
 	Hosts []string
 	// Proxies, if any, are all that Listen serves, but for this machine itself.

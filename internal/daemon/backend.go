@@ -28,6 +28,9 @@ func (d *Daemon) Status() api.Status {
 	slots := append([]*slot(nil), d.slots...)
 	d.mu.Unlock()
 	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status(), LeftVersion: d.o.Self.Left}
+	if d.fleet != nil {
+		st.Host = d.fleet.name
+	}
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
 	}

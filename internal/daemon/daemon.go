@@ -98,6 +98,7 @@ type Daemon struct {
 	apps     *apps
 	crashes  *crashes
 	health   *health.Registry
+	cert     *certificate  // of control.listen, nil for none; set before tend runs
 	ailing   chan struct{} // 1 slot: health changed
 	alerts   *alerts
 	fleet    *member // nil: this host is not one of a fleet

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"crypto/tls"
 	"fmt"
 
 	"github.com/ncatd/ncatd/internal/config"
@@ -27,15 +26,12 @@ func (d *Daemon) newServer(listening func()) (*control.Server, error) {
 		o.Proxies = append(o.Proxies, n)
 	}
 	dir := d.o.Home.Join("console")
-	cert, err := certificate(c, dir)
-	if err != nil {
+	var err error
+	if d.cert, err = newCertificate(c, dir); err != nil {
 		return nil, err
 	}
-	if cert != nil {
-		o.TLS = &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
-		if c.TLS == "self" {
-			o.Fingerprint = console.Fingerprint(*cert)
-		}
+	if d.cert != nil {
+		o.TLS, o.Fingerprint = d.cert.config(), d.cert.fingerprint
 	}
 	if c.Console {
 		if o.Console, err = console.New(console.Options{Dir: dir, Log: d.log}); err != nil {
@@ -51,20 +47,4 @@ func (d *Daemon) handOut(s *control.Server) {
 	if d.fleet != nil {
 		d.fleet.server = s
 	}
-}
-
-// certificate returns what control.listen speaks TLS with, nil for nothing.
-func certificate(c config.Control, dir string) (*tls.Certificate, error) {
-	switch {
-	case c.TLS == "self" && c.Listen != "":
-		cert, err := console.Certificate(dir, c.Hosts)
-		return &cert, err
-	case c.TLS == "files":
-		cert, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-		if err != nil {
-			return nil, fmt.Errorf("control.cert: %w", err)
-		}
-		return &cert, nil
-	}
-	return nil, nil
 }

@@ -46,6 +46,7 @@ func (d *Daemon) look(ctx context.Context) {
 	d.bots.store.Tend(ctx)
 	d.bots.tend()
 	d.lookAtDisks()
+	d.lookAtCertificate(time.Now())
 	d.mu.Lock()
 	slots := slices.Clone(d.slots)
 	d.mu.Unlock()

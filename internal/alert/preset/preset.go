@@ -36,6 +36,10 @@ type Preset struct {
 	OK         map[string]string `yaml:"ok"`    // what a yes has in its JSON
 	Words      string            `yaml:"words"` // where a no has its reason
 	Retry      string            `yaml:"retry"` // where a no has the seconds to wait
+	// Code is where a no has the service's own number, and Means what is known of
+	// some: many say with HTTP 200 that a token is wrong.
+	Code  string              `yaml:"code"`
+	Means map[string][]string `yaml:"means"` // token, busy, server
 }
 
 // Request is one HTTP request. One of JSON, Form with FormJSON, and Bytes is its

@@ -160,6 +160,9 @@ var faultEN = map[string]string{
 	"fault.port_replaced":   "port %s is taken by %s, port %s is used instead",
 	"fault.no_packet":       "NapCat has no packet back end for this QQ version",
 	"fault.config_rejected": "the changed config was refused, the one before is in force: %s",
+	"fault.cert_unread":     "the certificate %s cannot be used, the one before is in force: %s",
+	"fault.cert_ends":       "the certificate %s is valid until %s only",
+	"fault.cert_ended":      "the certificate %s is not valid since %s",
 
 	"hint.fault.lease_held":          "run it there, or move it: ncatd account move; if that host is gone for good: ncatd account take",
 	"hint.fault.lease_unheard":       "see that the NATS servers in bus.url can be reached",
@@ -197,6 +200,9 @@ var faultEN = map[string]string{
 	"hint.fault.port_replaced":       "end that program and restart the account, or take another port in ncatd.yaml (0: any free one)",
 	"hint.fault.journal_gap":         "bot.backfill.messages in ncatd.yaml says how many are fetched of a chat; this goes away after a day or with the next start of ncatd",
 	"hint.fault.config_rejected":     "ncatd config check, then ncatd reload",
+	"hint.fault.cert_unread":         "look at control.cert and control.key: are both there, do they belong together, may ncatd read them",
+	"hint.fault.cert_ends":           "renew it; ncatd takes the new files by itself",
+	"hint.fault.cert_ended":          "renew it; ncatd takes the new files by itself",
 }
 
 var faultZH = map[string]string{
@@ -324,6 +330,9 @@ var faultZH = map[string]string{
 	"fault.port_replaced":   "端口 %s 被 %s 占用，改用了端口 %s",
 	"fault.no_packet":       "NapCat 没有适合这个 QQ 版本的发包后端",
 	"fault.config_rejected": "改动后的配置被拒绝，仍用之前的配置：%s",
+	"fault.cert_unread":     "证书 %s 用不了，仍用之前的那张：%s",
+	"fault.cert_ends":       "证书 %s 有效期只到 %s",
+	"fault.cert_ended":      "证书 %s 已于 %s 过期",
 
 	"hint.fault.lease_held":          "到那台主机上使用，或用 ncatd account move 迁移；那台主机若已彻底报废，用 ncatd account take 接管",
 	"hint.fault.lease_unheard":       "请检查 bus.url 中的 NATS 服务器是否可达",
@@ -361,4 +370,7 @@ var faultZH = map[string]string{
 	"hint.fault.port_replaced":       "结束那个程序后重启账号，或在 ncatd.yaml 里换一个端口（0：任意空闲端口）",
 	"hint.fault.journal_gap":         "每个会话补收多少条由 ncatd.yaml 的 bot.backfill.messages 决定；这条提示一天后或 ncatd 下次启动时消失",
 	"hint.fault.config_rejected":     "先 ncatd config check，改好后 ncatd reload",
+	"hint.fault.cert_unread":         "检查 control.cert 和 control.key：文件是否都在、是否配对、ncatd 是否有权读取",
+	"hint.fault.cert_ends":           "请续期；换上新文件后 ncatd 会自动使用",
+	"hint.fault.cert_ended":          "请续期；换上新文件后 ncatd 会自动使用",
 }

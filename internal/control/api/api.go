@@ -41,6 +41,7 @@ type Status struct {
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
 	Home     string    `json:"home"`
+	Host     string    `json:"host,omitempty"` // its name in the fleet; "": it is in none
 	Accounts []Account `json:"accounts"`
 	// RolledBack is the new pair of NapCat and QQ that was left by itself because
 	// it did not come online, until another one is installed; nil if there is none.

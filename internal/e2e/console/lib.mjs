@@ -46,6 +46,15 @@ export class Daemon {
 
   async main() { return (await this.status()).accounts[0]; }
 
+  // online scans the code if need be.
+  async online() {
+    await until('online', async () => {
+      const a = await this.main();
+      if (a?.login?.url && a.state === 'login_required') await this.ncatd('sim', 'scan').catch(() => {}); // it may be under way
+      return a?.state === 'online';
+    }, 40000);
+  }
+
   async link(...args) { return JSON.parse(await this.ncatd('console', '--json', ...args)).url; }
 
   async close() {
@@ -54,7 +63,7 @@ export class Daemon {
   }
 }
 
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage', '--force-prefers-reduced-motion'] });
+export const launch = (...args) => chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: [...args, '--no-sandbox', '--disable-dev-shm-usage', '--force-prefers-reduced-motion'] });
 
 // Visitor is a browser window that notes what must not happen.
 export class Visitor {

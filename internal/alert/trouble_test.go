@@ -1,0 +1,122 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/alert/preset"
+)
+
+// wrongTokens is how each service says that it does not know the secret: some
+// with a status, many with a number of their own in an answer of 200.
+var wrongTokens = map[string]struct {
+	status int
+	body   string
+	words  string
+}{
+	"telegram":   {401, `{"ok":false,"error_code":401,"description":"Unauthorized"}`, "Unauthorized"},
+	"bark":       {400, `{"code":400,"message":"failed to get device token: key not found","timestamp":1}`, "failed to get device token"},
+	"serverchan": {400, `{"code":40001,"message":"[AUTH]错误的Key","info":""}`, "错误的Key"},
+	"pushplus":   {200, `{"code":903,"msg":"无效的用户token","data":null}`, "无效的用户token"},
+	"ntfy":       {401, `{"code":40101,"http":401,"error":"unauthorized"}`, "unauthorized"},
+	"gotify":     {401, `{"error":"Unauthorized","errorCode":401,"errorDescription":"you need to provide a valid access token"}`, "valid access token"},
+	"wecom":      {200, `{"errcode":93000,"errmsg":"invalid webhook url"}`, "invalid webhook url"},
+	"feishu":     {200, `{"code":19001,"msg":"param invalid: incoming webhook access token invalid","data":{}}`, "access token invalid"},
+	"dingtalk":   {200, `{"errcode":300005,"errmsg":"token is not exist"}`, "token is not exist"},
+	"discord":    {401, `{"message":"Invalid Webhook Token","code":50027}`, "Invalid Webhook Token"},
+	"slack":      {403, `invalid_token`, "invalid_token"},
+	"webhook":    {401, `no`, "no"},
+}
+
+// busy are further ways to ask for fewer messages than HTTP 429.
+var busy = map[string]string{
+	"pushplus": `{"code":900,"msg":"用户账号使用受限"}`,
+	"wecom":    `{"errcode":45009,"errmsg":"api freq out of limit"}`,
+	"feishu":   `{"code":11232,"msg":"frequency limited psm"}`,
+	"dingtalk": `{"errcode":130101,"errmsg":"send too fast"}`,
+}
+
+// TestTroubleOfEachPreset tries every trouble on every preset: each is named, with
+// the service's words, and the secret is in none.
+func TestTroubleOfEachPreset(t *testing.T) {
+	text := Text{Title: "登录", Body: odd, Message: Message{Time: t0}}
+	for _, kind := range preset.Kinds() {
+		if preset.Builtin(kind) {
+			continue
+		}
+		wrong, ok := wrongTokens[kind]
+		if !ok {
+			t.Errorf("how does %s say that a token is wrong?", kind)
+			continue
+		}
+		type trouble struct {
+			answer func(http.ResponseWriter)
+			host   string
+			want   Problem
+			after  time.Duration
+			words  string
+		}
+		cases := map[string]trouble{
+			"wrong token":                 {says(wrong.status, wrong.body), "", ProblemToken, 0, wrong.words},
+			"wrong token, by its status":  {says(401, `nothing that is known`), "", ProblemToken, 0, "401"},
+			"busy":                        {says(429, `{}`, "Retry-After", "7"), "", ProblemBusy, 7 * time.Second, "429"},
+			"busy until a date":           {says(429, ``, "Retry-After", "Tue, 14 Nov 2023 22:14:20 GMT"), "", ProblemBusy, time.Minute, "429"},
+			"broken":                      {says(500, `oops`), "", ProblemServer, 0, "oops"},
+			"a gateway":                   {says(502, `<html><h1>Bad Gateway</h1>`), "", ProblemServer, 0, "Bad Gateway"},
+			"no answer":                   {nil, "", ProblemTimeout, 0, "no answer"},
+			"a certificate of other name": {says(200, presetCases[kind].answer), "localhost", ProblemCertificate, 0, "localhost"},
+		}
+		if body, ok := busy[kind]; ok {
+			cases["busy, by its number"] = trouble{says(200, body), "", ProblemBusy, 0, ""}
+		}
+		for name, c := range cases {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				if c.answer == nil {
+					c.answer = func(http.ResponseWriter) { <-t.Context().Done() }
+				}
+				base, _ := service(t, c.answer)
+				if c.host != "" {
+					base = strings.Replace(base, "127.0.0.1", c.host, 1)
+				}
+				ch := ready(t, kind, base)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				if c.want == ProblemTimeout {
+					ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+					defer cancel()
+				}
+				err := ch.Send(ctx, text)
+				var e *Error
+				if !errors.As(err, &e) || e.Problem != c.want || e.After != c.after || !strings.Contains(e.Detail, c.words) {
+					t.Errorf("%v, want %s after %s with %q", err, c.want, c.after, c.words)
+				}
+				if err != nil && strings.Contains(err.Error(), "s3cret") {
+					t.Errorf("it tells the secret: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// TestMeaningsAreProblems: the words of the presets' data are ones that the
+// catalogue knows.
+func TestMeaningsAreProblems(t *testing.T) {
+	for _, kind := range preset.Kinds() {
+		if preset.Builtin(kind) {
+			continue
+		}
+		p, err := preset.Load(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for word := range p.Means {
+			if w := Problem(word); w != ProblemToken && w != ProblemBusy && w != ProblemServer || p.Code == "" {
+				t.Errorf("%s: %q means nothing, or is looked for nowhere", kind, word)
+			}
+		}
+	}
+}

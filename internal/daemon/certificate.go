@@ -1,0 +1,140 @@
+package daemon
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/console"
+	"github.com/ncatd/ncatd/internal/control/api"
+)
+
+// certEnds is how long before its end a certificate is told of that nobody has
+// renewed, or a third of its life if that is shorter: what renews them by itself
+// does so before.
+const certEnds = 14 * 24 * time.Hour
+
+// certificate is what control.listen speaks TLS with. Files that changed are read
+// anew, so that a renewal needs no restart.
+type certificate struct {
+	c   config.Control
+	dir string // of the certificate that is made here
+	now atomic.Pointer[tls.Certificate]
+
+	read [2]stamp // of the files that were read last; only look uses it after the start
+}
+
+// stamp tells whether a file changed.
+type stamp struct {
+	at   time.Time
+	size int64
+}
+
+// newCertificate reads or makes the certificate that the config asks for; nil for
+// none.
+func newCertificate(c config.Control, dir string) (*certificate, error) {
+	if c.TLS != "files" && (c.TLS != "self" || c.Listen == "") {
+		return nil, nil
+	}
+	x := &certificate{c: c, dir: dir}
+	stamps, err := x.stamps()
+	if err == nil {
+		err = x.load(stamps)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("control.cert: %w", err)
+	}
+	return x, nil
+}
+
+func (x *certificate) stamps() (s [2]stamp, err error) {
+	if x.c.TLS == "self" {
+		return s, nil
+	}
+	for i, path := range []string{x.c.Cert, x.c.Key} {
+		fi, err := os.Stat(path)
+		if err != nil {
+			return s, err
+		}
+		s[i] = stamp{fi.ModTime(), fi.Size()}
+	}
+	return s, nil
+}
+
+func (x *certificate) load(stamps [2]stamp) error {
+	var cert tls.Certificate
+	var err error
+	if x.c.TLS == "self" {
+		cert, err = console.Certificate(x.dir, x.c.Hosts)
+	} else {
+		cert, err = tls.LoadX509KeyPair(x.c.Cert, x.c.Key)
+	}
+	if err != nil {
+		return err
+	}
+	x.read = stamps
+	x.now.Store(&cert)
+	return nil
+}
+
+// config returns what a listener uses.
+func (x *certificate) config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return x.now.Load(), nil }}
+}
+
+// fingerprint is what a browser must show for a certificate that nobody vouches
+// for, "" for one of files.
+func (x *certificate) fingerprint() string {
+	if x == nil || x.c.TLS != "self" {
+		return ""
+	}
+	return console.Fingerprint(*x.now.Load())
+}
+
+// look takes a renewed certificate into use and returns what is wrong with it. Not
+// for concurrent use.
+func (x *certificate) look(now time.Time) (trouble api.Fault) {
+	leaf := x.now.Load().Leaf
+	path := x.c.Cert
+	stamps, err := x.stamps()
+	switch {
+	case x.c.TLS == "self":
+		path = x.dir
+		if leaf.NotAfter.Sub(now) < console.CertRenew {
+			err = x.load(stamps)
+		}
+	case err == nil && stamps != x.read:
+		// The new key may be written a moment after the new certificate.
+		err = x.load(stamps)
+	}
+	if err != nil {
+		return api.Fault{Code: api.CodeCertUnread, Args: []string{path, err.Error()}}
+	}
+	leaf = x.now.Load().Leaf
+	left := leaf.NotAfter.Sub(now)
+	switch {
+	case left <= 0:
+		return api.Fault{Code: api.CodeCertEnded, Args: []string{path, leaf.NotAfter.Local().Format(time.DateTime)}}
+	case left < min(certEnds, leaf.NotAfter.Sub(leaf.NotBefore)/3):
+		return api.Fault{Code: api.CodeCertEnds, Args: []string{path, leaf.NotAfter.Local().Format(time.DateTime)}}
+	}
+	return api.Fault{}
+}
+
+// lookAtCertificate tells what is wrong with the certificate of control.listen.
+func (d *Daemon) lookAtCertificate(now time.Time) {
+	if d.cert == nil {
+		return
+	}
+	trouble := d.cert.look(now)
+	for _, code := range []api.Code{api.CodeCertUnread, api.CodeCertEnded, api.CodeCertEnds} {
+		if code == trouble.Code {
+			d.health.Set("", code, trouble.Args...)
+		} else {
+			d.health.Clear("", code)
+		}
+	}
+}
