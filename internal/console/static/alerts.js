@@ -48,7 +48,7 @@ export function Page() {
   return html`<h1>${t('console.page_alerts')}</h1>
     <${Trouble} error=${error} />
     ${data ? html`<section aria-labelledby="open"><h2 id="open">${t('console.alert_open')}</h2>
-      ${data.open.length ? html`<ul class="list">${data.open.map((o, i) => html`<li key=${i}><div><b>${kind(o.kind)}</b> ${about(o)}<br /><span>${fault(o.fault)}</span><br /><span class="small">${t('console.alert_since', ago(o.since))} · ${t(o.told ? 'console.alert_told' : 'console.alert_untold')}</span></div></li>`)}</ul>`
+      ${data.open.length ? html`<ul class="list">${data.open.map((o, i) => html`<li key=${i}><div><b>${kind(o.kind)}</b> ${about(o)}<br /><span>${fault(o.fault)}</span><br /><span class="small">${t('console.alert_since', ago(o.since))} · ${t(o.told ? 'console.alert_told' : 'console.alert_untold')}${o.gone ? ' · ' + t('console.alert_gone', ago(o.gone)) : ''}</span></div></li>`)}</ul>`
         : html`<p>${t('console.alert_none')}</p>`}</section>
     <section aria-labelledby="channels"><h2 id="channels">${t('console.alert_channels')}</h2>
       ${data.channels.length ? html`<ul class="list">${data.channels.map((c) => html`<${Channel} key=${c.name} of=${c} again=${again} />`)}</ul>` : html`<p>${t('console.alert_no_channel')}</p>`}</section>

@@ -59,6 +59,7 @@ function Menu({ page }) {
 }
 
 const themes = { auto: 'dark', dark: 'light', light: 'auto' };
+const signs = { auto: '◐', dark: '☾', light: '☼' };
 
 function dress() {
   if (settings.theme === 'auto') delete document.documentElement.dataset.theme;
@@ -80,8 +81,8 @@ function Bar() {
     ${store.me ? html`<span class=${'link ' + (store.live ? 'ok' : 'bad')} role="status">${store.live ? t('console.live') : t('console.lost')}</span>` : null}
     ${store.me?.role === 'viewer' ? html`<span class="tag">${t('console.viewer')}</span>` : null}
     <span class="grow"></span>
-    <button type="button" onClick=${theme}>${t('console.theme_' + settings.theme)}</button>
-    <button type="button" lang=${settings.lang === 'zh' ? 'en' : 'zh-CN'} onClick=${language}>${settings.lang === 'zh' ? 'English' : '中文'}</button>
+    <button type="button" aria-label=${t('console.theme_' + settings.theme)} title=${t('console.theme_' + settings.theme)} onClick=${theme}>${signs[settings.theme]}</button>
+    <button type="button" lang=${settings.lang === 'zh' ? 'en' : 'zh-CN'} aria-label=${settings.lang === 'zh' ? 'English' : '中文'} onClick=${language}>${settings.lang === 'zh' ? 'EN' : '中文'}</button>
     ${store.me ? html`<${Do} act=${leave}>${t('console.leave')}<//>` : null}
   </header>`;
 }

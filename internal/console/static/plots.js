@@ -66,5 +66,5 @@ export function Page({ rest }) {
     <div class="row"><label>${t('console.account')} <select value=${name} onChange=${(e) => { location.hash = '#/plots/' + encodeURIComponent(e.target.value); }}>${status.accounts.map((a) => html`<option key=${a.name} value=${a.name} selected=${a.name === name}>${a.name}</option>`)}</select></label></div>
     <${Trouble} error=${error} />
     ${data && !data.time.length ? html`<p>${t('console.no_history')}</p>` : null}
-    ${data ? html`<div class="cards">${plots.map(([key, field, format]) => html`<${Plot} key=${key} title=${t('console.' + key)} x=${data.time} y=${data[field]} format=${format} />`)}</div>` : null}`;
+    ${data?.time.length ? html`<div class="cards">${plots.map(([key, field, format]) => html`<${Plot} key=${key} title=${t('console.' + key)} x=${data.time} y=${data[field]} format=${format} />`)}</div>` : null}`;
 }

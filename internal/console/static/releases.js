@@ -39,7 +39,7 @@ export function Page() {
     <${Trouble} error=${error} />
     ${status.rolled_back ? html`<p class="warn box">${t('console.rolled_back', status.rolled_back.napcat_version, status.rolled_back.qq_version, status.rolled_back.reason)}</p>` : null}
     ${data ? html`
-      <p>${t('console.runs', data.current?.napcat?.version || '–', data.current?.qq?.version || '–')}${newest ? ' ' + t('console.newest', newest) : ''}</p>
+      <p>${t('console.runs', data.current?.napcat?.version || '–', data.current?.qq?.version || '–')}${newest ? html`<br />${t('console.newest', newest)}` : ''}</p>
       ${owner() ? html`<div class="row">
         <button type="button" class="main" disabled=${busy} onClick=${() => start('releases/upgrade', {}, t('console.upgrade_ask'))}>${t('console.upgrade')}</button>
         <button type="button" disabled=${busy || !data.previous?.length} onClick=${() => start('releases/rollback', {}, t('console.rollback_ask'))}>${t('console.rollback')}</button></div>` : null}

@@ -95,6 +95,7 @@ export const releases = (browser, bin) => on(bin, {}, async (daemon) => {
   });
   try {
     await daemon.ncatd('config', 'set', 'napcat.source', urlOf(slow) + '/NapCat.Shell.zip');
+    await daemon.ncatd('config', 'set', 'napcat.sha256', createHash('sha256').update(zip).digest('hex'));
     await daemon.ncatd('reload');
     await visit(browser, daemon, desktop, async (v) => {
       await v.go('releases');
