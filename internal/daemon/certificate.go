@@ -125,11 +125,11 @@ func (x *certificate) look(now time.Time) (trouble api.Fault) {
 }
 
 // lookAtCertificate tells what is wrong with the certificate of control.listen.
-func (d *Daemon) lookAtCertificate(now time.Time) {
-	if d.cert == nil {
+func (d *Daemon) lookAtCertificate(cert *certificate, now time.Time) {
+	if cert == nil {
 		return
 	}
-	trouble := d.cert.look(now)
+	trouble := cert.look(now)
 	for _, code := range []api.Code{api.CodeCertUnread, api.CodeCertEnded, api.CodeCertEnds} {
 		if code == trouble.Code {
 			d.health.Set("", code, trouble.Args...)

@@ -65,10 +65,10 @@ func TestCertificateTrouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{cert: cert, health: health.New(slog.New(slog.DiscardHandler), nil)}
+	d := &Daemon{health: health.New(slog.New(slog.DiscardHandler), nil)}
 	expect := func(when string, at time.Time, code api.Code, served time.Time) {
 		t.Helper()
-		d.lookAtCertificate(at)
+		d.lookAtCertificate(cert, at)
 		reasons := d.health.Of("main")
 		got, err := cert.config().GetCertificate(&tls.ClientHelloInfo{})
 		if err != nil || got.Leaf.SerialNumber.Int64() != served.Unix() {

@@ -98,7 +98,6 @@ type Daemon struct {
 	apps     *apps
 	crashes  *crashes
 	health   *health.Registry
-	cert     *certificate  // of control.listen, nil for none; set before tend runs
 	ailing   chan struct{} // 1 slot: health changed
 	alerts   *alerts
 	fleet    *member // nil: this host is not one of a fleet
@@ -208,7 +207,7 @@ func Run(ctx context.Context, o Options) (err error) {
 // until the stop.
 func (d *Daemon) serve() error {
 	listening := make(chan struct{})
-	server, err := d.newServer(func() { close(listening) })
+	server, cert, err := d.newServer(func() { close(listening) })
 	if err != nil {
 		return err
 	}
@@ -235,7 +234,7 @@ func (d *Daemon) serve() error {
 	side.Go(func() { d.signals(d.run) })
 	side.Go(func() { d.watchdog(d.run) })
 	side.Go(func() { newUpdates(d).run(d.run) })
-	side.Go(func() { d.tend(d.run) })
+	side.Go(func() { d.tend(d.run, cert) })
 	side.Go(func() { d.showHealth(d.run) })
 	if d.o.Config.Control.Console {
 		side.Go(func() { d.record.run(d.run) })

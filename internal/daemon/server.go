@@ -8,9 +8,9 @@ import (
 	"github.com/ncatd/ncatd/internal/control"
 )
 
-// newServer makes the control API as the config wants it. listening is called
-// when it listens.
-func (d *Daemon) newServer(listening func()) (*control.Server, error) {
+// newServer makes the control API as the config wants it, and its certificate, nil
+// for none. listening is called when it listens.
+func (d *Daemon) newServer(listening func()) (*control.Server, *certificate, error) {
 	c := d.o.Config.Control
 	o := control.Options{
 		Backend: d, Hub: d.hub, Log: d.log, Metrics: d.metrics,
@@ -21,24 +21,25 @@ func (d *Daemon) newServer(listening func()) (*control.Server, error) {
 	for _, p := range c.Proxies {
 		n, err := config.ParseNetwork(p)
 		if err != nil {
-			return nil, fmt.Errorf("control.proxies: %w", err)
+			return nil, nil, fmt.Errorf("control.proxies: %w", err)
 		}
 		o.Proxies = append(o.Proxies, n)
 	}
 	dir := d.o.Home.Join("console")
-	var err error
-	if d.cert, err = newCertificate(c, dir); err != nil {
-		return nil, err
+	cert, err := newCertificate(c, dir)
+	if err != nil {
+		return nil, nil, err
 	}
-	if d.cert != nil {
-		o.TLS, o.Fingerprint = d.cert.config(), d.cert.fingerprint
+	if cert != nil {
+		o.TLS, o.Fingerprint = cert.config(), cert.fingerprint
 	}
 	if c.Console {
 		if o.Console, err = console.New(console.Options{Dir: dir, Log: d.log}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return control.New(o)
+	s, err := control.New(o)
+	return s, cert, err
 }
 
 // handOut gives the control API to those that use it from inside.

@@ -28,12 +28,14 @@ const (
 	napcatLog = "napcat.log" // of an account
 )
 
-// tend looks after ncatd's own half until ctx ends.
-func (d *Daemon) tend(ctx context.Context) {
+// tend looks after ncatd's own half until ctx ends. cert is that of control.listen,
+// nil for none.
+func (d *Daemon) tend(ctx context.Context, cert *certificate) {
 	t := time.NewTicker(tendEvery)
 	defer t.Stop()
 	for {
 		d.look(ctx)
+		d.lookAtCertificate(cert, time.Now())
 		select {
 		case <-ctx.Done():
 			return
@@ -46,7 +48,6 @@ func (d *Daemon) look(ctx context.Context) {
 	d.bots.store.Tend(ctx)
 	d.bots.tend()
 	d.lookAtDisks()
-	d.lookAtCertificate(time.Now())
 	d.mu.Lock()
 	slots := slices.Clone(d.slots)
 	d.mu.Unlock()

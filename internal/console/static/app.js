@@ -82,7 +82,7 @@ function Bar() {
     ${store.me?.role === 'viewer' ? html`<span class="tag">${t('console.viewer')}</span>` : null}
     <span class="grow"></span>
     <button type="button" aria-label=${t('console.theme_' + settings.theme)} title=${t('console.theme_' + settings.theme)} onClick=${theme}>${signs[settings.theme]}</button>
-    <button type="button" lang=${settings.lang === 'zh' ? 'en' : 'zh-CN'} aria-label=${settings.lang === 'zh' ? 'English' : '中文'} onClick=${language}>${settings.lang === 'zh' ? 'EN' : '中文'}</button>
+    <button type="button" lang=${settings.lang === 'zh' ? 'en' : 'zh-CN'} aria-label=${settings.lang === 'zh' ? 'EN, English' : '中文'} onClick=${language}>${settings.lang === 'zh' ? 'EN' : '中文'}</button>
     ${store.me ? html`<${Do} act=${leave}>${t('console.leave')}<//>` : null}
   </header>`;
 }
