@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,7 +148,7 @@ func (p *Permissions) Rules() []Rule {
 	p.p.mu.RLock()
 	rules := slices.Collect(maps.Keys(p.p.rules))
 	p.p.mu.RUnlock()
-	slices.SortFunc(rules, func(a, b Rule) int { return strings.Compare(a.key(), b.key()) })
+	sort.Slice(rules, func(i, j int) bool { return rules[i].key() < rules[j].key() })
 	return rules
 }
 

@@ -1,10 +1,12 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -295,11 +297,9 @@ func (a *Alerter) Open() (open []Open, silenced map[string]time.Time) {
 	for _, o := range a.state.Open {
 		open = append(open, *o)
 	}
-	slices.SortFunc(open, func(x, y Open) int {
-		if c := x.Condition.Since.Compare(y.Condition.Since); c != 0 {
-			return c
-		}
-		return strings.Compare(x.Condition.key(), y.Condition.key())
+	sort.Slice(open, func(i, j int) bool {
+		x, y := open[i].Condition, open[j].Condition
+		return cmp.Or(x.Since.Compare(y.Since), strings.Compare(x.key(), y.key())) < 0
 	})
 	return open, a.state.Silenced
 }

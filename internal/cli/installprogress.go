@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 )
@@ -17,7 +15,7 @@ type progress struct {
 	in    *installing
 	json  bool
 	tty   bool
-	bar   *progressbar.ProgressBar
+	bar   *bar
 	phase install.EventKind // of the bar
 	done  map[phase]install.Event
 	tenth map[phase]int64
@@ -76,7 +74,7 @@ func (p *progress) show(e install.Event) {
 // say writes a line without tearing the bar.
 func (p *progress) say(code string, args ...any) {
 	if p.bar != nil {
-		_ = p.bar.Clear() // the worst is a torn line
+		p.bar.clear()
 	}
 	p.in.a.out.say("%s", p.in.a.t(code, args...))
 }
@@ -117,11 +115,7 @@ func (p *progress) draw(e install.Event) {
 		if e.Kind == install.EventUnpack {
 			label = a.t("install.bar_unpack")
 		}
-		p.bar = progressbar.NewOptions64(1,
-			progressbar.OptionSetWriter(a.Stderr), progressbar.OptionSetDescription(label),
-			progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true), progressbar.OptionSetWidth(30),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionEnableColorCodes(false), progressbar.OptionClearOnFinish())
+		p.bar = &bar{w: a.Stderr, label: label, start: time.Now()}
 	}
 	var bytes, total int64
 	for k, v := range p.done {
@@ -130,8 +124,7 @@ func (p *progress) draw(e install.Event) {
 			total += max(v.Total, v.Bytes)
 		}
 	}
-	p.bar.ChangeMax64(max(total, 1))
-	_ = p.bar.Set64(bytes) // fails only past its end
+	p.bar.show(time.Now(), bytes, total)
 }
 
 // downloaded reports whether every download that began has ended.
@@ -147,7 +140,7 @@ func (p *progress) downloaded() bool {
 // end takes the bar away.
 func (p *progress) end() {
 	if p.bar != nil {
-		_ = p.bar.Clear() // the worst is a torn line
+		p.bar.clear()
 		p.bar = nil
 	}
 }

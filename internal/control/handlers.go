@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -147,7 +148,10 @@ func reload(ctx context.Context, b Backend, _ target, _ none) (api.ReloadRespons
 // handlers returns the table of handlers, sorted by path and method.
 func handlers() []route {
 	table := slices.Concat(baseRoutes(), doorRoutes(), deskRoutes(), fleetRoutes())
-	slices.SortFunc(table, func(a, b route) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) })
+	sort.Slice(table, func(i, j int) bool {
+		a, b := table[i], table[j]
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method)) < 0
+	})
 	return table
 }
 

@@ -14,8 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
+	"sort"
 	"sync"
 	"time"
 
@@ -289,7 +288,7 @@ func (f *Fleet) Hosts(ctx context.Context) ([]api.FleetHost, error) {
 		}
 		out = append(out, h)
 	}
-	slices.SortFunc(out, func(a, b api.FleetHost) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out, nil
 }
 

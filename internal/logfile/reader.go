@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -445,7 +446,7 @@ func (rd *Reader) follow(ctx context.Context, q Query, tails []*tail, each func(
 		for _, t := range tails {
 			batch = append(batch, t.poll()...)
 		}
-		slices.SortStableFunc(batch, func(a, b api.LogRecord) int { return a.Time.Compare(b.Time) })
+		sort.SliceStable(batch, func(i, j int) bool { return batch[i].Time.Before(batch[j].Time) })
 		for i := range batch {
 			if q.match(&batch[i]) {
 				if err := each(batch[i]); err != nil {

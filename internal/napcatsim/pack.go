@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/blakesmith/ar"
-	"github.com/ulikunitz/xz"
 )
 
 // File names that Pack writes.
@@ -151,21 +150,12 @@ func packQQ(o PackOptions) ([]byte, error) {
 		{name: "usr/share/doc/linuxqq/README", link: "copyright"},
 	}
 	var data bytes.Buffer
-	// A small dictionary: the content does not repeat itself, and a large one
-	// costs the packing program tens of megabytes.
-	xw, err := xz.WriterConfig{DictCap: 64 << 10}.NewWriter(&data)
-	if err != nil {
-		return nil, err
-	}
-	if err := writeTar(xw, files); err != nil {
-		return nil, err
-	}
-	if err := xw.Close(); err != nil {
+	if err := writeTar(&data, files); err != nil {
 		return nil, err
 	}
 	var control bytes.Buffer
 	zw := gzip.NewWriter(&control)
-	err = writeTar(zw, []member{{name: "control", mode: 0o644, body: text("Package: linuxqq\nVersion: " + o.QQVersion +
+	err := writeTar(zw, []member{{name: "control", mode: 0o644, body: text("Package: linuxqq\nVersion: " + o.QQVersion +
 		"\nArchitecture: amd64\nMaintainer: ncatd simulator <maintainers@users.noreply.ncatd.example>\n" +
 		"Section: misc\nPriority: optional\nDescription: simulated QQ\n")}})
 	if err != nil {
@@ -179,7 +169,7 @@ func packQQ(o PackOptions) ([]byte, error) {
 	if err := aw.WriteGlobalHeader(); err != nil {
 		return nil, err
 	}
-	for _, m := range []member{{name: "debian-binary", body: text("2.0\n")}, {name: "control.tar.gz", body: control.Bytes()}, {name: "data.tar.xz", body: data.Bytes()}} {
+	for _, m := range []member{{name: "debian-binary", body: text("2.0\n")}, {name: "control.tar.gz", body: control.Bytes()}, {name: "data.tar.xz", body: storedXZ(data.Bytes())}} {
 		if err := aw.WriteHeader(&ar.Header{Name: m.name, ModTime: packTime, Mode: 0o100644, Size: int64(len(m.body))}); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,9 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -84,7 +87,26 @@ func generate(schemaDir string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.emit()
+	files, err := m.emit()
+	if err != nil {
+		return nil, err
+	}
+	facts, err := os.ReadFile(filepath.Join(schemaDir, "actions.json"))
+	files["schema/actions.json.gz"] = pack(facts)
+	return files, err
+}
+
+// pack returns what a program embeds of a large text.
+func pack(text []byte) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		panic(err) // memory takes everything
+	}
+	return b.Bytes()
 }
 
 func load(schemaDir string) (*model, error) {

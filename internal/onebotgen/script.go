@@ -19,7 +19,8 @@ func (m *model) emitScript(onebotDir string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"actions_gen.go": table, "types/onebot.d.ts": m.emitTypes(types)}, nil
+	text := m.emitTypes(types)
+	return map[string][]byte{"actions_gen.go": table, "types/onebot.d.ts": text, "types/onebot.d.ts.gz": pack(text)}, nil
 }
 
 // scriptName is what a method is called in scripts: SendGroupMsg is

@@ -2,7 +2,7 @@ package proc
 
 import (
 	"os"
-	"slices"
+	"sort"
 )
 
 // Identify returns the identity of the process that has this pid now, or
@@ -120,7 +120,7 @@ func (h *host) survivors(list []Info, root Identity, marker string) ([]Info, err
 			out = append(out, p)
 		}
 	}
-	slices.SortFunc(out, func(a, b Info) int { return a.PID - b.PID })
+	sort.Slice(out, func(i, j int) bool { return out[i].PID < out[j].PID })
 	return out, nil
 }
 

@@ -1,14 +1,31 @@
 package script
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
-//go:embed types/onebot.d.ts
-var onebotTypes string
+// types/onebot.d.ts, packed by internal/onebotgen.
+//
+//go:embed types/onebot.d.ts.gz
+var packedTypes []byte
+
+var onebotTypes = sync.OnceValue(func() string {
+	r, err := gzip.NewReader(bytes.NewReader(packedTypes))
+	if err == nil {
+		var b []byte
+		if b, err = io.ReadAll(r); err == nil {
+			return string(b)
+		}
+	}
+	panic("script: the embedded onebot.d.ts.gz does not unpack: " + err.Error())
+})
 
 //go:embed types/ncat.d.ts
 var ncatTypes string
@@ -19,7 +36,7 @@ var testTypes string
 // Declarations returns what editors and type checkers read of what scripts are
 // given, by the names of the files.
 func Declarations() map[string]string {
-	return map[string]string{"onebot.d.ts": onebotTypes, "ncat.d.ts": ncatTypes, "test.d.ts": testTypes}
+	return map[string]string{"onebot.d.ts": onebotTypes(), "ncat.d.ts": ncatTypes, "test.d.ts": testTypes}
 }
 
 // ErrNoPlugin says that what lies at a path is no plugin.

@@ -32,7 +32,7 @@ func TestTypes(t *testing.T) {
 	for name, text := range Declarations() {
 		put("types/"+name, text)
 	}
-	api := onebotTypes[strings.Index(onebotTypes, "export interface Api {"):]
+	_, api, _ := strings.Cut(onebotTypes(), "export interface Api {")
 	var all strings.Builder
 	all.WriteString("import { api } from \"ncat\";\nimport type * as t from \"ncat\";\ndeclare function any<T>(): T;\nexport async function all() {\n")
 	n := 0

@@ -37,7 +37,7 @@ func TestDefaultsAreNotRequired(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(actionsJSON, &doc); err != nil {
+	if err := json.Unmarshal(actionsJSON(), &doc); err != nil {
 		t.Fatal(err)
 	}
 	actions := 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,7 +116,7 @@ func (b *Book) Load(ctx context.Context, disk Disk) (first bool, err error) {
 		defer cancel()
 		records, err = disk.Load(ctx)
 	}
-	slices.SortStableFunc(records, func(a, b Record) int { return int(a.At - b.At) }) // the most recent one is added last
+	sort.SliceStable(records, func(i, j int) bool { return records[i].At < records[j].At }) // the most recent one is added last
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.disk, b.loaded, b.born = disk, true, time.Now().Unix()

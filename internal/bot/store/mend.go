@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"modernc.org/sqlite"
@@ -421,7 +422,7 @@ func backups(path string) []madeBackup {
 			out = append(out, madeBackup{filepath.Join(filepath.Dir(path), e.Name()), t})
 		}
 	}
-	slices.SortFunc(out, func(a, b madeBackup) int { return a.made.Compare(b.made) })
+	sort.Slice(out, func(i, j int) bool { return out[i].made.Before(out[j].made) })
 	return out
 }
 

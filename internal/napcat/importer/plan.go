@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -167,7 +168,7 @@ func examine(root, home string) (*Plan, error) {
 
 // finish names the accounts and what is missing.
 func (p *Plan) finish() {
-	slices.SortFunc(p.Accounts, func(a, b Account) int { return int(a.UIN - b.UIN) })
+	sort.Slice(p.Accounts, func(i, j int) bool { return p.Accounts[i].UIN < p.Accounts[j].UIN })
 	ticket := p.QQDir != "" && hasTicket(p.QQDir)
 	if p.QQDir != "" && !ticket && isDir(filepath.Join(p.QQDir, "Tencent Files")) {
 		p.miss("foreign_ticket", "%s", p.QQDir) // Windows binds tickets to its own user

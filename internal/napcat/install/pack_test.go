@@ -4,12 +4,11 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // packNapCat writes a NapCat.Shell.zip of the given version and returns its path.

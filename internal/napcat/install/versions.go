@@ -1,7 +1,7 @@
 package install
 
 import (
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
@@ -68,6 +68,6 @@ func (s *Store) installed(p Product, current *Pair) ([]Installed, error) {
 		}
 		all = append(all, i)
 	}
-	slices.SortStableFunc(all, func(a, b Installed) int { return catalogue.Compare(b.Version, a.Version) })
+	sort.SliceStable(all, func(i, j int) bool { return catalogue.Compare(all[i].Version, all[j].Version) > 0 })
 	return all, nil
 }

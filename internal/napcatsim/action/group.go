@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -209,7 +210,7 @@ func honorInfo(c *call) (any, error) {
 	out := jsval.Obj("group_id", c.int("group_id"), "current_talkative", &jsval.Object{}, "talkative_list", []any{},
 		"performer_list", []any{}, "legend_list", []any{}, "emotion_list", []any{}, "strong_newbie_list", []any{})
 	members := g.Sorted()
-	slices.SortStableFunc(members, func(a, b world.Member) int { return int(b.LastSent - a.LastSent) })
+	sort.SliceStable(members, func(i, j int) bool { return members[i].LastSent > members[j].LastSent })
 	var list []any
 	for _, m := range members[:min(3, len(members))] {
 		if m.LastSent > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -218,18 +219,10 @@ func orderIndexes(o *Object) {
 	if !slices.ContainsFunc(o.Members, func(m Member) bool { _, ok := index(m.Key); return ok }) {
 		return
 	}
-	slices.SortStableFunc(o.Members, func(a, b Member) int {
-		x, xi := index(a.Key)
-		y, yi := index(b.Key)
-		switch {
-		case xi && yi:
-			return int(int64(x) - int64(y))
-		case xi:
-			return -1
-		case yi:
-			return 1
-		}
-		return 0
+	sort.SliceStable(o.Members, func(i, j int) bool {
+		x, xi := index(o.Members[i].Key)
+		y, yi := index(o.Members[j].Key)
+		return xi && (!yi || x < y)
 	})
 }
 

@@ -4,7 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -115,11 +115,12 @@ func (w *World) GroupFiles(group int64, folder string) []File {
 			out = append(out, *f)
 		}
 	}
-	slices.SortFunc(out, func(a, b File) int {
+	sort.Slice(out, func(i, j int) bool {
+		a, b := out[i], out[j]
 		if a.Time != b.Time {
-			return int(a.Time - b.Time)
+			return a.Time < b.Time
 		}
-		return strings.Compare(a.Name+a.ID, b.Name+b.ID)
+		return a.Name+a.ID < b.Name+b.ID
 	})
 	return out
 }

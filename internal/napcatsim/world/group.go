@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 
 	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 )
@@ -100,8 +101,9 @@ func (g *Group) Sorted() []Member {
 	for _, m := range g.Members {
 		ms = append(ms, *m)
 	}
-	slices.SortFunc(ms, func(a, b Member) int {
-		return cmp.Or(b.Role.rank()-a.Role.rank(), cmp.Compare(a.UIN, b.UIN))
+	sort.Slice(ms, func(i, j int) bool {
+		a, b := ms[i], ms[j]
+		return cmp.Or(b.Role.rank()-a.Role.rank(), cmp.Compare(a.UIN, b.UIN)) < 0
 	})
 	return ms
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -391,11 +392,12 @@ func (w *World) Recent(count int) []Message {
 			out = append(out, *l.msgs[n-1])
 		}
 	}
-	slices.SortFunc(out, func(a, b Message) int {
+	sort.Slice(out, func(i, j int) bool {
+		a, b := out[i], out[j]
 		if a.Time != b.Time {
-			return int(b.Time - a.Time)
+			return a.Time > b.Time
 		}
-		return strings.Compare(b.MsgID, a.MsgID)
+		return a.MsgID > b.MsgID
 	})
 	return out[:min(count, len(out))]
 }

@@ -2,8 +2,7 @@ package world
 
 import (
 	"cmp"
-	"slices"
-	"strings"
+	"sort"
 )
 
 // Snapshot is the world's state in a form that people and scripts can read.
@@ -53,9 +52,10 @@ func (w *World) Snapshot() Snapshot {
 		}
 		s.Chats = append(s.Chats, i)
 	}
-	slices.SortFunc(s.Files, func(a, b File) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortFunc(s.Chats, func(a, b ChatInfo) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Peer, b.Peer))
+	sort.Slice(s.Files, func(i, j int) bool { return s.Files[i].ID < s.Files[j].ID })
+	sort.Slice(s.Chats, func(i, j int) bool {
+		a, b := s.Chats[i], s.Chats[j]
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Peer, b.Peer)) < 0
 	})
 	return s
 }

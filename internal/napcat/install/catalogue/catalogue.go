@@ -17,6 +17,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -270,14 +271,6 @@ func (c *Catalogue) NotesFor(napcat, qq, arch string) []Note {
 			ZH: fmt.Sprintf("QQ 构建号 %d 低于 NapCat 要求的最低版本 %d", b, c.MinimumQQBuild),
 		})
 	}
-	slices.SortStableFunc(notes, func(a, b Note) int {
-		if a.Severity == b.Severity {
-			return 0
-		}
-		if a.Severity == Broken {
-			return -1
-		}
-		return 1
-	})
+	sort.SliceStable(notes, func(i, j int) bool { return notes[i].Severity == Broken && notes[j].Severity != Broken })
 	return notes
 }

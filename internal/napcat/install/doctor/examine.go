@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -515,7 +516,7 @@ func (x *examination) clock(answers []reached) {
 	if len(all) == 0 {
 		return
 	}
-	slices.SortFunc(all, func(a, b offset) int { return int((a.by - b.by) / time.Millisecond) })
+	sort.Slice(all, func(i, j int) bool { return all[i].by < all[j].by })
 	m := all[len(all)/2]
 	s := OK
 	switch off := m.by.Abs(); {
