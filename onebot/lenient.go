@@ -17,7 +17,7 @@ import (
 // decoded from NapCat goes through the lenient decoder of this file: a value
 // that fits is taken, one that cannot fit leaves its field zero, and nothing
 // ever fails a call that NapCat had carried out. What came stays reachable
-// through Raw, and is what goes out again for every field nobody changed.
+// through Raw, and is what goes out again for every field that was not changed.
 
 // Received is embedded in what is decoded from the wire and keeps it as it
 // came, with every field this package does not know. What is made by hand has

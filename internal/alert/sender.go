@@ -29,7 +29,7 @@ type sender struct {
 	// code returns the text of the code that an account's login shows now.
 	code func(account string) string
 	// link makes a link into the console that works once, "" if there is none
-	// that other machines reach; nil: nobody wants one.
+	// that other machines reach; it may be nil.
 	link    func(ctx context.Context) string
 	log     *slog.Logger
 	more    chan struct{}

@@ -224,7 +224,7 @@ func (s *step) covered(c Condition) bool {
 	return false
 }
 
-// reaches says whether all who are told of c are told of f.
+// reaches says whether every channel that is told of c is told of f.
 func (s *step) reaches(f, c Condition) bool {
 	by, _ := s.rule(f)
 	to, _ := s.rule(c)
@@ -265,7 +265,7 @@ func (s *step) rule(c Condition) (Rule, bool) {
 			return r, len(r.Channels) > 0
 		}
 	}
-	if c.Kind == KindFlapping { // told to whoever is told of what flaps
+	if c.Kind == KindFlapping { // told through the channels of what flaps
 		kind, _, _ := strings.Cut(c.Subject, " ")
 		return s.rule(Condition{Kind: Kind(kind), Account: c.Account})
 	}

@@ -248,7 +248,7 @@ func (f *Fleet) tellOnce(ctx context.Context) error {
 	st := f.o.Status()
 	for i := range st.Accounts {
 		st.Accounts[i].History = nil
-		if l := st.Accounts[i].Login; l != nil { // the code is for who asks the host itself
+		if l := st.Accounts[i].Login; l != nil { // the code is for clients of the host itself
 			told := *l
 			told.URL = ""
 			st.Accounts[i].Login = &told

@@ -79,7 +79,7 @@ type lease struct {
 	ended  chan struct{} // closed once nothing renews it any more
 }
 
-// owner reads who has an account; jetstream.ErrKeyNotFound: nobody.
+// owner reads which host has an account; jetstream.ErrKeyNotFound: none.
 func (l *leases) owner(ctx context.Context, uin onebot.UserID) (Owner, error) {
 	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
 	if err != nil {

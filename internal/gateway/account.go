@@ -43,7 +43,7 @@ type Account struct {
 	links   []*link            // that get events
 	touched []*link            // of them, those with something to flush
 	late    *time.Timer        // asks for what was sent without a ping; nil: nothing was
-	said    chan struct{}      // closed when it is known better what an app has; nil: nobody waits
+	said    chan struct{}      // closed when it is known better what an app has; nil: nothing waits
 	readers []*reader
 	record  *record
 	users   int // apps that run

@@ -38,12 +38,12 @@ type Config struct {
 	Reverse              Reverse
 	Webhook              Webhook
 	Logger               *slog.Logger
-	// Called is told of each call, for an access log. Nil: nobody.
+	// Called is told of each call, for an access log. It may be nil.
 	Called func(account, action string, retcode int, took time.Duration, params []byte)
 	// Linked is told when the app's number of links becomes more than 0, and 0
-	// again. Nil: nobody.
+	// again. It may be nil.
 	Linked func(up bool)
-	// Listening is told at which address the app is waited for. Nil: nobody.
+	// Listening is told at which address the app is waited for. It may be nil.
 	Listening func(addr string)
 }
 

@@ -34,7 +34,7 @@ const (
 const small = 16 << 10
 
 // frame is a WebSocket frame as it goes over the wire, unmasked: parts of memory
-// that nobody changes, and that all receivers share.
+// that is not changed, and that all receivers share.
 type frame [][]byte
 
 func (f frame) size() (n int) {

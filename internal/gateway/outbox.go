@@ -27,7 +27,7 @@ const (
 // errSlow is why a receiver is cut off that does not take what is sent to it.
 var errSlow = errors.New("reads too slowly")
 
-// outbox is a connection that never blocks whoever writes: frames wait in memory,
+// outbox is a connection that never blocks a writer: frames wait in memory,
 // and all that wait leave with one system call. What the system does not take at
 // once a goroutine writes, which exists for as long as there is such.
 //
@@ -51,7 +51,7 @@ type outbox struct {
 	own    bool // what is being written is memory of ours, not a frame's
 	spare  []byte
 	err    error
-	room   chan struct{} // closed when the queue has become empty; nil: nobody waits
+	room   chan struct{} // closed when the queue has become empty; nil: nothing waits
 }
 
 // put appends a frame, and returns where it ends in all that is ever sent. It

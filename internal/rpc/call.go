@@ -16,7 +16,7 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// pending is a call that waits for its answer. Whoever takes it out of
+// pending is a call that waits for its answer. The goroutine that takes it out of
 // Conn.calls owns it and must either finish it (the reader, the sweeper, fail)
 // or put it back into the pool (the caller).
 type pending struct {
@@ -220,7 +220,7 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 			return unsent(p, action)
 		}
 	}
-	if s, ok := params.(Sender); ok { // whoever writes next waits for this frame
+	if s, ok := params.(Sender); ok { // the next write waits for this frame
 		s.Sent()
 	}
 	if len(b) > inlineWrite && c.join() {

@@ -55,7 +55,7 @@ type Options struct {
 	Event func(frame []byte)
 	// Idle is called whenever all that was read has been handled and the next
 	// frame must be waited for: the moment to send on what was gathered. It must
-	// not block. Nil: nobody.
+	// not block. It may be nil.
 	Idle func()
 	// CallTimeout ends a call whose context has no deadline. 0: 30 s. It is
 	// kept to within a fiftieth of it.
@@ -302,7 +302,7 @@ func (c *Conn) readAll(ctx context.Context) error {
 		} else if err = c.handle(buf); err != nil {
 			return err
 		}
-		if len(buf) > maxKept { // it is somebody else's now
+		if len(buf) > maxKept { // it has another owner now
 			buf = make([]byte, 0, 8<<10)
 		}
 	}

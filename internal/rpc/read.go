@@ -11,7 +11,7 @@ import (
 // it, so that its memory is free as soon as they are through with it.
 const (
 	// maxKept is the largest buffer that is kept for the next frame. A larger
-	// frame belongs to who gets it.
+	// frame belongs to its receiver.
 	maxKept = 256 << 10
 	// A large frame is read in pieces as long as what is there already, within
 	// these bounds.

@@ -21,7 +21,7 @@ const (
 // wire is a network connection under a WebSocket that makes few system calls of
 // many small frames. One call reads as many frames as there are. Frames that are
 // written while others are on their way, or while the reader is busy with what it
-// has read, leave in one call. Nothing is held back for more to come: a frame
+// has read, leave in one call. A frame is never delayed to wait for others: it
 // leaves at once if the reader is blocked, else when the reader is through with
 // what it has read, before it asks the system for more. After the reader handed on
 // several events at once the first writer lets the goroutines run that are about to
@@ -104,7 +104,7 @@ func (w *wire) resume() error {
 	return w.err
 }
 
-// hold lets frames wait until release, so that those who write them need not
+// hold lets frames wait until release, so that their writers need not
 // keep others from writing while the system takes them.
 func (w *wire) hold() {
 	w.mu.Lock()

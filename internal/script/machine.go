@@ -33,7 +33,7 @@ type machine struct {
 	wake      chan struct{} // capacity 1
 	calls     int
 	interrupt func()
-	quiet     chan struct{}   // closed when events gets to 0; nil if nobody waits for that
+	quiet     chan struct{}   // closed when events gets to 0; nil if nothing waits for that
 	talks     context.Context // ends when another version takes over
 	endTalks  context.CancelCauseFunc
 
@@ -281,7 +281,7 @@ func (m *machine) newTurn(what string, ctx context.Context) *turn {
 	return t
 }
 
-// abandon ends a turn for which nobody waits any more.
+// abandon ends a turn that is not waited for any more.
 func (m *machine) abandon(t *turn, err error) {
 	if m.turns[t.id] == t {
 		t.settled, t.err, t.pending = true, err, 0
@@ -319,7 +319,7 @@ func (m *machine) finish(t *turn) {
 	close(t.done)
 }
 
-// fail logs an error for which nobody waits.
+// fail logs an error that no caller waits for.
 func (m *machine) fail(t *turn, err error) {
 	m.log.Error("script failed", "plugin", m.info.ID, "in", t.what, "error", err)
 	m.outer.failed(m, err, scoreFailed)

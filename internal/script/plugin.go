@@ -36,7 +36,7 @@ type Plugin struct {
 	id    string
 
 	score   score
-	running atomic.Pointer[version]  // for whoever asks without waiting
+	running atomic.Pointer[version]  // for callers that do not wait
 	acts    atomic.Pointer[ncat.Bot] // likewise; nil unless it runs or is being set up
 
 	changing sync.Mutex // orders loads; guards the fields below

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Owner is who replaces a program: Self, or somebody who is to be asked.
+// Owner says what replaces a program: Self, or another program or person to ask.
 type Owner string
 
 // The owners of a program.
 const (
 	Self      Owner = "self"      // it can be replaced
 	Source    Owner = "source"    // go run, or built from a working folder
-	Bot       Owner = "bot"       // a program of somebody's own with ncatd linked in
+	Bot       Owner = "bot"       // a user's own program with ncatd linked in
 	Container Owner = "container" // an image
 	Dpkg      Owner = "dpkg"
 	RPM       Owner = "rpm"
@@ -39,7 +39,7 @@ var queries = []struct {
 	{Pacman, []string{"pacman", "--query", "--owns", "--quiet"}},
 }
 
-// OwnerOf returns who replaces the program at exe, which is this one and calls
+// OwnerOf returns what replaces the program at exe, which is this one and calls
 // itself version.
 func OwnerOf(ctx context.Context, exe, version string) Owner {
 	info, ok := debug.ReadBuildInfo()
@@ -55,7 +55,7 @@ func OwnerOf(ctx context.Context, exe, version string) Owner {
 		}
 	}
 	// A container whose first process is this program is made of an image of it;
-	// in any other one it was installed by somebody.
+	// in any other one a user installed it.
 	if first, err := os.Readlink("/proc/1/exe"); err == nil && first == exe {
 		return Container
 	}

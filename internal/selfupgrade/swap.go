@@ -57,7 +57,7 @@ func ReadNote(exe string) (n Note, ok bool) {
 	return n, n.Version != ""
 }
 
-// staleAfter is the age from which a staged program is one that nobody swaps any
+// staleAfter is the age from which a staged program is one that is not swapped any
 // more: checking it takes seconds.
 const staleAfter = 10 * time.Minute
 

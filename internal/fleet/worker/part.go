@@ -60,7 +60,7 @@ type delivery struct {
 	msg   jetstream.Msg
 	seq   uint64 // in the stream
 	again bool   // it was given before
-	begun bool   // to an earlier owner, who may have begun with it
+	begun bool   // to an earlier owner, which may have begun with it
 }
 
 func newPart(ctx context.Context, w *Worker, number int, done *doneSet) *part {

@@ -164,7 +164,7 @@ func (w *Worker) follow(ctx context.Context) {
 	}
 }
 
-// member renews the lease and settles who has which partition until ctx ends or the
+// member renews the lease and settles which member has which partition until ctx ends or the
 // lease does.
 func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) error {
 	t := time.NewTicker(beat)
@@ -250,7 +250,7 @@ func Due(partition int, members []string) string {
 
 func (w *Worker) ownerKey(p int) string { return fmt.Sprintf("%s.%d", w.o.Group, p) }
 
-// acquire takes a partition that nobody has who is alive.
+// acquire takes a partition that no living member has.
 func (w *Worker) acquire(ctx context.Context, alive, owners jetstream.KeyValue, p int) error {
 	e, err := owners.Get(ctx, w.ownerKey(p))
 	switch {
