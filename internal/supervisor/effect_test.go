@@ -274,3 +274,26 @@ func TestRunnerTellsChanges(t *testing.T) {
 		<-done
 	})
 }
+
+// A process that exits while it is stopped is followed by no other before the stop
+// itself is over: it may still be cleaning up.
+func TestRunnerWaitsForTheStopItself(t *testing.T) {
+	f := &fake{stopFor: 3 * time.Second}
+	runTest(t, f, func(r *Runner, _ func() []Status) {
+		r.Want(true, Cause{})
+		synctest.Wait()
+		r.Restart(Cause{})
+		synctest.Wait()
+		r.Exited(1, nil, time.Now())
+		time.Sleep(3*time.Second - time.Millisecond)
+		synctest.Wait()
+		if f.count() != 1 {
+			t.Fatalf("%d spawns while the first process is stopped", f.count())
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if s := r.Status(); f.count() != 2 || s.Failures.Streak != 0 {
+			t.Errorf("%d spawns, %+v", f.count(), s)
+		}
+	})
+}

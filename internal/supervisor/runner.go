@@ -168,7 +168,7 @@ type run struct {
 	seen   Seen
 	want   Want
 	effect chan Event // the end of the effect in progress
-	busy   bool       // there is one
+	ending bool       // a stop is in progress, which may outlast the process
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
@@ -179,7 +179,6 @@ type run struct {
 func (r *Runner) Run(ctx context.Context) error {
 	s := &run{Runner: r, seen: Seen{Failures: r.o.Failures}, effect: make(chan Event, 1), cancel: func() {}}
 	defer s.wg.Wait()
-	defer func() { s.cancel() }()
 	// A wish made before Run counts from the start: without it the first state
 	// would be stopped.
 	r.mu.Lock()
@@ -198,7 +197,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-timer.C:
 		case e := <-s.effect:
-			s.busy = false
+			s.ending = false
 			s.cancel()
 			if e != nil {
 				s.apply(e)
@@ -248,26 +247,24 @@ func (s *run) look(ctx context.Context) (wake time.Time) {
 func (s *run) obey(ctx context.Context) time.Time {
 	wake := s.look(ctx)
 	d := Next(s.o.Policy, s.want, s.seen, time.Now())
-	// An effect whose end is awaited is the only one in progress, except that a
-	// spawn may be told to give up.
-	for d.Effect != EffectNone && (!s.busy || d.Effect == EffectCancel) {
+	// There is one effect at a time. A spawn is over when Seen says so; a stop is
+	// over when the driver says so, even if the process was seen to exit before.
+	for d.Effect != EffectNone && !s.ending {
 		if old := s.Status().State; d.Effect == EffectSpawn && s.seen.Ending != nil && s.seen.Ending.Weight > 0 && old != StateBackoff && old != StateFailed {
 			// The pause may be over already; why there was one must be told all
 			// the same.
 			s.show(Decision{State: StateBackoff, Cause: s.seen.Ending.Cause}, s.seen)
 		}
-		s.show(d, s.seen)
 		switch d.Effect {
 		case EffectSpawn:
 			s.apply(SpawnBegan{s.want})
-			s.busy = true
 			s.cancel = s.begin(ctx, &s.wg, s.seen.Life, s.effect)
 		case EffectCancel:
 			s.apply(SpawnCancelled{})
 			s.cancel()
 		case EffectStop:
 			s.apply(StopBegan{d.Stop})
-			s.busy = true
+			s.ending = true
 			life, why := s.seen.Life, d.Stop
 			s.wg.Go(func() { s.effect <- s.stop(ctx, life, why) })
 		}

@@ -222,3 +222,26 @@ func TestDecisionsWithoutACauseAreExplained(t *testing.T) {
 		t.Errorf("an exit: %+v", d)
 	}
 }
+
+// A process may die before its spawn is told to be done: it is mourned when it is.
+func TestDeathBeforeTheSpawnIsDone(t *testing.T) {
+	s, now := happens(Seen{}, SpawnBegan{wished}, Exited{Fault: crash(1)})
+	if d := Next(testPolicy, wished, s, now); d.Effect != EffectNone || d.State != StateStarting {
+		t.Errorf("while it is spawned: %+v", d)
+	}
+	s = s.After(testPolicy, Spawned{}, now, 0)
+	if d := Next(testPolicy, wished, s, now); d.State != StateBackoff || d.Cause.Reason != "crash" || s.Failures.Streak != 1 {
+		t.Errorf("when it is done: %+v, %+v", d, s.Failures)
+	}
+}
+
+// How long a process that was taken over has been offline is not known: it has all
+// of the timeout.
+func TestOfflineCountsFromTheSpawn(t *testing.T) {
+	s, now := happens(Seen{}, SpawnBegan{wished}, HealthSeen{Health{StateOffline, Because("link", "lost")}})
+	now = now.Add(time.Hour)
+	s = s.After(testPolicy, Spawned{}, now, 0)
+	if d := Next(testPolicy, wished, s, now); d.Effect != EffectNone || !d.Wake.Equal(now.Add(testPolicy.OfflineTimeout)) {
+		t.Errorf("%+v", d)
+	}
+}
