@@ -40,8 +40,7 @@ var ErrTooFast = errors.New("too many messages")
 const (
 	// maxPaced is how many messages of an account, or of each of its sources, may
 	// wait for their turn. Further sends are refused: a bot that sends faster than it
-	// may for so long
-	// will not catch up.
+	// may for so long will not catch up.
 	maxPaced = 1024
 	// maxPacedChats is how many chats' rates are remembered beyond those that
 	// are busy.

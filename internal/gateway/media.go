@@ -27,7 +27,7 @@ var errPrivate = errors.New("this file belongs to ncatd and is not sent")
 // stay as they are, except that those of ncatd itself are refused. What names no
 // file passes untouched.
 func (a *App) place(ctx context.Context, acc *Account, params []byte) ([]byte, error) {
-	if !slices.ContainsFunc([]string{"file:", `"/`, `\/`, "=/"}, func(s string) bool { return bytes.Contains(params, []byte(s)) }) {
+	if !slices.ContainsFunc([]string{"file:", `"/`, `\/`, "=/", "../", `\u`, `..\`}, func(s string) bool { return bytes.Contains(params, []byte(s)) }) {
 		return params, nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(params))
@@ -71,7 +71,8 @@ func (p *placer) walk(key string, v any) any {
 			x[k] = p.walk(k, e)
 		}
 		if placed, _ := x["file"].(string); placed != file && x["name"] == nil {
-			x["name"] = filepath.Base(file) // what people see
+			path, _ := localPath(file)
+			x["name"] = filepath.Base(path) // what people see
 		}
 	case []any:
 		for i, e := range x {
@@ -123,7 +124,13 @@ func cqEscape(s string) string {
 // source returns what NapCat is told in place of s.
 func (p *placer) source(s string) string {
 	path, ok := localPath(s)
-	if !ok || p.err != nil {
+	if p.err != nil {
+		return s
+	}
+	if !ok { // NapCat looks for what has no scheme in its own folder, which is within ours
+		if !strings.Contains(s, ":") && slices.Contains(strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '\\' }), "..") {
+			p.err = fmt.Errorf("%s: %w", s, errPrivate)
+		}
 		return s
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {

@@ -240,7 +240,7 @@ func TestSSE(t *testing.T) {
 
 func TestFilesArePlaced(t *testing.T) {
 	dir, private := t.TempDir(), t.TempDir()
-	for _, f := range []string{filepath.Join(dir, "a b.png"), filepath.Join(private, "secrets.json")} {
+	for _, f := range []string{filepath.Join(dir, "a b.png"), filepath.Join(dir, "图 100%.png"), filepath.Join(private, "secrets.json")} {
 		if err := os.WriteFile(f, []byte("bytes"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func TestFilesArePlaced(t *testing.T) {
 		return answer, s.up.params[len(s.up.params)-1]
 	}
 	_, p := send(`[{"type":"image","data":{"file":"file://` + strings.ReplaceAll(dir, "/", "/") + `/a%20b.png"}}]`)
-	if !strings.Contains(p, `"file":"/napcat/temp/x.png"`) || !strings.Contains(p, `"name":"a%20b.png"`) || !strings.Contains(p, "12345678901234567") {
+	if !strings.Contains(p, `"file":"/napcat/temp/x.png"`) || !strings.Contains(p, `"name":"a b.png"`) || !strings.Contains(p, "12345678901234567") {
 		t.Error(p)
 	}
 	if _, p := send(`"hi [CQ:image,file=` + dir + `/a b.png,summary=x]"`); !strings.Contains(p, `hi [CQ:image,file=/napcat/temp/x.png,summary=x]`) {
@@ -275,11 +275,33 @@ func TestFilesArePlaced(t *testing.T) {
 	if _, p := send(`"plain /text with file: in it"`); !strings.Contains(p, `plain /text with file: in it`) {
 		t.Error(p)
 	}
+	for _, name := range []string{"图 100%.png", "%E5%9B%BE%20100%25.png"} {
+		if _, p := send(`[{"type":"file","data":{"file":"file://` + dir + "/" + name + `"}}]`); !strings.Contains(p, `"file":"/napcat/temp/x.png","name":"图 100%.png"`) {
+			t.Errorf("%s: %s", name, p)
+		}
+	}
 	before := len(s.up.asked())
 	for _, bad := range []string{private + "/secrets.json", dir + "/link.png", dir + "/../" + filepath.Base(private) + "/secrets.json"} {
 		if a, _ := send(`[{"type":"image","data":{"file":"file://` + bad + `"}}]`); !strings.Contains(a, `"retcode":1460`) {
 			t.Errorf("%s: %s", bad, a)
 		}
+	}
+	escaped := strings.NewReplacer(":", `\u003a`, "/", `\u002f`).Replace("file://" + private + "/secrets.json")
+	for _, bad := range []string{
+		escaped, strings.ReplaceAll(private, "/", `\/`) + `\/secrets.json`, "../../data/secrets.json", `..\\..\\secrets.json`, `\u002e./secrets.json`,
+		"file://" + strings.ReplaceAll(private, "/", "%2F") + "/secrets.json", "file://" + private + "//./secrets.json",
+	} {
+		for _, message := range []string{`[{"type":"image","data":{"file":"` + bad + `"}}]`, `{"type":"video","data":{"url":"` + bad + `"}}`, `"[CQ:record,file=` + bad + `]"`} {
+			if a, _ := send(message); !strings.Contains(a, `"retcode":1460`) {
+				t.Errorf("%s: %s", message, a)
+			}
+		}
+	}
+	for _, fine := range []string{"base64://AA../BB==", "http://x.example/a/../b.png", "a..b.png", "ABCDEF0123456789.image"} {
+		if a, _ := send(`[{"type":"image","data":{"file":"` + fine + `"}}]`); !strings.Contains(a, `"retcode":0`) {
+			t.Errorf("%s: %s", fine, a)
+		}
+		before++
 	}
 	if len(s.up.asked()) != before {
 		t.Error("NapCat was asked for a private file")
