@@ -116,6 +116,9 @@ var scenes = map[string]scene{
 			{line: "ncatd stop"},
 			{line: "ncatd restore ncatd-backup.db", answer: "y\n"},
 			{line: "ncatd restore --yes --json ncatd-backup.db"},
+			{line: "+ printf 'correct horse\\n' >passphrase.txt"},
+			{line: "ncatd backup --all --encrypt ncatd.age", answer: "correct horse\n"},
+			{line: "ncatd restore --yes --passphrase-file passphrase.txt ncatd.age"},
 		})},
 	"an account that waits": {options: napcatsim.Options{ScanAfter: &scanOff}, examples: []example{
 		{line: "+ ncatd start -d"},

@@ -27,6 +27,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/home"
+	"github.com/ncatd/ncatd/internal/selfupgrade"
 	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
 )
 
@@ -330,4 +331,82 @@ func TestSelfUpgradeKilled(t *testing.T) {
 	if n := outcomes["1.0.0"] + outcomes["1.1.0"]; n != kills(t) {
 		t.Errorf("outcomes %v of %s", outcomes, strconv.Itoa(kills(t)))
 	}
+}
+
+// TestSelfUpgradeOrphaned kills who began an upgrade as soon as the version is on
+// trial: a bad one is left all the same, a good one stays. If the judge is killed
+// too, the next start is one of the old version.
+func TestSelfUpgradeOrphaned(t *testing.T) {
+	p := newPress(t)
+	s := newSelf(t, p.program("1.0.0"))
+	s.run(0, "start", "-d", "--sim", "--scan-after", "0s")
+	before := s.online()
+	for _, tt := range []struct {
+		version, start, want string
+		judge                bool // killed as well
+	}{
+		{"1.2.0", "exit 1", "ended right after its start", false},
+		{"1.3.0", "exec sleep 1000", "did not answer in time", false},
+		{"1.4.0", "exit 2", "its trial was cut off", true},
+	} {
+		s.beginAndKill(p.release(tt.version, script(tt.version, tt.start, "exit 0")), tt.judge)
+		if tt.judge {
+			await.True(t, waitLimit, "the daemon to end", func() bool { _, err := s.cl.Status(t.Context()); return err != nil })
+			s.run(0, "start", "-d", "--sim", "--scan-after", "0s")
+		}
+		await.True(t, waitLimit, tt.version+" to be left", func() bool {
+			st, err := s.cl.Status(t.Context())
+			return err == nil && st.Version == "1.0.0" && st.LeftVersion != nil && st.LeftVersion.Version == tt.version
+		})
+		if st := s.online(); !strings.Contains(st.LeftVersion.Reason, tt.want) || st.Accounts[0].PIDs.NapCat != before.Accounts[0].PIDs.NapCat {
+			t.Errorf("%s: left %+v, NapCat %d (was %d)", tt.version, st.LeftVersion, st.Accounts[0].PIDs.NapCat, before.Accounts[0].PIDs.NapCat)
+		}
+	}
+	s.beginAndKill(p.release("1.5.0", p.program("1.5.0")), false)
+	await.True(t, waitLimit, "1.5.0 to stay", func() bool {
+		var v struct{ Version string }
+		err := json.Unmarshal([]byte(s.run(0, "version", "--json")), &v)
+		return err == nil && v.Version == "1.5.0"
+	})
+	if st := s.online(); st.Version != "1.5.0" || st.PID == 0 || st.LeftVersion != nil {
+		t.Errorf("the good one: %s, left %+v", st.Version, st.LeftVersion)
+	}
+	s.run(0, "self", "rollback")
+	if st := s.online(); st.Version != "1.0.0" || st.Accounts[0].PIDs.NapCat != before.Accounts[0].PIDs.NapCat {
+		t.Errorf("after going back: version %s", st.Version)
+	}
+	s.run(0, "stop")
+}
+
+// beginAndKill kills `self upgrade` once the version is on trial, and its judge too
+// if asked.
+func (s *self) beginAndKill(from string, judge bool) {
+	s.t.Helper()
+	cmd := s.command("self", "upgrade", "--wait", "8s", "--source", from)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	await.True(s.t, waitLimit, "a trial", func() bool { t, ok := selfupgrade.ReadTrial(s.exe); return ok && t.On(s.exe) })
+	var children []string
+	if judge {
+		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid)) // of each thread
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, l := range lists {
+			b, _ := os.ReadFile(l) // the thread may have ended
+			children = append(children, strings.Fields(string(b))...)
+		}
+		if len(children) == 0 {
+			s.t.Fatal("there is no judge")
+		}
+	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	for _, c := range children {
+		if pid, err := strconv.Atoi(c); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	_ = cmd.Wait() // it was killed
 }

@@ -30,7 +30,8 @@ type backupResult struct {
 }
 
 func newBackup(a *app) *cobra.Command {
-	var asJSON, force bool
+	var asJSON, force, all, encrypt bool
+	var from passphraseFile
 	c := a.command("backup", "backup FILE", between(1, 1, "FILE"), func(c *cobra.Command, args []string) error {
 		h, err := a.daemonHome()
 		if err != nil {
@@ -40,18 +41,29 @@ func newBackup(a *app) *cobra.Command {
 		if st, err := os.Stat(r.File); err == nil && st.IsDir() {
 			return usagef(a, "backup.folder", r.File)
 		}
-		if err := a.Store.Backup(c.Context(), r.Store, r.File, force); err != nil {
+		if all || encrypt || from != "" {
+			r.Store = string(h)
+			err = a.saveHome(c.Context(), h, r.File, savedHome{all: all, encrypt: encrypt || from != "", passphrase: from, force: force})
+		} else {
+			err = a.Store.Backup(c.Context(), r.Store, r.File, force)
+		}
+		if err != nil {
 			return err
 		}
 		return a.backupDone(&r, asJSON, "backup.done")
 	})
-	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
-	c.Flags().BoolVar(&force, "force", false, a.t("flag.force"))
+	f := c.Flags()
+	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	f.BoolVar(&force, "force", false, a.t("flag.force"))
+	f.BoolVar(&all, "all", false, a.t("flag.backup_all"))
+	f.BoolVar(&encrypt, "encrypt", false, a.t("flag.encrypt"))
+	f.StringVar((*string)(&from), "passphrase-file", "", a.t("flag.passphrase_file"))
 	return c
 }
 
 func newRestore(a *app) *cobra.Command {
 	var asJSON, yes bool
+	var from passphraseFile
 	c := a.command("restore", "restore FILE", between(1, 1, "FILE"), func(c *cobra.Command, args []string) error {
 		h, err := a.daemonHome()
 		if err != nil {
@@ -69,13 +81,20 @@ func newRestore(a *app) *cobra.Command {
 			return err
 		}
 		defer lock.Release() //nolint:errcheck // the process ends
-		if _, err := os.Stat(r.Store); err == nil && !yes && isTerminal(a.Stdin) && a.out.errTTY {
-			ok, err := a.askTwice(c.Context(), "restore.ask", r.Store)
-			if err != nil {
+		whole, err := savedFile(r.File)
+		if err != nil {
+			return err
+		}
+		if whole {
+			r.Store = string(h)
+			if r.Kept, err = a.loadHome(c.Context(), h, r.File, from, yes); err != nil {
 				return err
 			}
-			if !ok {
-				return failf(a, exitFailure, "restore.left")
+			return a.backupDone(&r, asJSON, "restore.done")
+		}
+		if _, err := os.Stat(r.Store); err == nil && !yes {
+			if err := a.mayReplace(c.Context(), r.Store); err != nil {
+				return err
 			}
 		}
 		if r.Kept, err = a.Store.Restore(c.Context(), r.File, r.Store); err != nil {
@@ -83,9 +102,24 @@ func newRestore(a *app) *cobra.Command {
 		}
 		return a.backupDone(&r, asJSON, "restore.done")
 	})
-	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
-	c.Flags().BoolVarP(&yes, "yes", "y", false, a.t("flag.restore_yes"))
+	f := c.Flags()
+	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	f.BoolVarP(&yes, "yes", "y", false, a.t("flag.restore_yes"))
+	f.StringVar((*string)(&from), "passphrase-file", "", a.t("flag.passphrase_file"))
 	return c
+}
+
+// mayReplace asks whether what is at path may be replaced, where somebody can
+// answer.
+func (a *app) mayReplace(ctx context.Context, path string) error {
+	if !isTerminal(a.Stdin) || !a.out.errTTY {
+		return nil
+	}
+	ok, err := a.askTwice(ctx, "restore.ask", path)
+	if err != nil || ok {
+		return err
+	}
+	return failf(a, exitFailure, "restore.left")
 }
 
 func (a *app) backupDone(r *backupResult, asJSON bool, code string) error {

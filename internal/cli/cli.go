@@ -76,8 +76,9 @@ type DaemonOptions struct {
 	// Again is called when this process shall begin anew after StartDaemon has
 	// returned.
 	Again func()
-	// Left is a version of this program that was left for the one before.
-	Left *api.LeftVersion
+	// Left returns a version of this program that was left for the one before, nil
+	// if none was.
+	Left func() *api.LeftVersion
 	// Reload and Dump deliver SIGHUP and SIGUSR1. They may be nil.
 	Reload, Dump <-chan struct{}
 }

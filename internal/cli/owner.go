@@ -25,7 +25,7 @@ var socketOnly = []string{
 	"status", "restart", "reload", "call", "send", "events",
 	"app list", "app show",
 	"plugin list", "plugin info", "plugin enable", "plugin disable", "plugin reload",
-	"self upgrade", "self rollback", // the program is root's, and so is its folder
+	"self upgrade", "self try", "self rollback", // the program is root's, and so is its folder
 	"alert list", "alert log", "alert test", "alert silence",
 	"console", "console sessions", "console revoke", "console password",
 }

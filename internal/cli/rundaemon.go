@@ -93,7 +93,7 @@ func (a *app) runDaemon(ctx context.Context, r daemonRun) error {
 		err := a.StartDaemon(dctx, DaemonOptions{
 			Home: r.home, Scripts: r.scripts, ConfigPath: a.configPath(r.home), Config: cfg, LoadConfig: r.load, Secrets: secrets,
 			Version: a.Version, Log: log, LogLevel: level, LogLost: lost, Only: r.only,
-			Ready: func() { close(ready) }, Again: beginAgain, Left: leftVersion(), Reload: reload, Dump: dump,
+			Ready: func() { close(ready) }, Again: beginAgain, Left: a.leftVersion, Reload: reload, Dump: dump,
 		})
 		if err == nil {
 			err = errDaemonEnded // ends body

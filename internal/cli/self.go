@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,7 +22,7 @@ import (
 const selfWait = 90 * time.Second
 
 func newSelf(a *app) *cobra.Command {
-	return a.group("self", "self", newSelfUpgrade(a), newSelfRollback(a))
+	return a.group("self", "self", newSelfUpgrade(a), newSelfTry(a), newSelfRollback(a))
 }
 
 // selfOptions are what self upgrade is asked for.
@@ -73,14 +72,14 @@ func newSelfRollback(a *app) *cobra.Command {
 			return err
 		}
 		before := a.daemonOf(c.Context(), exe)
-		switch err := selfupgrade.Back(exe, selfupgrade.Note{}); {
+		switch err := selfupgrade.Back(exe); {
 		case errors.Is(err, selfupgrade.ErrNoPrevious):
 			return failf(a, exitFailure, "err.self_no_previous")
 		case err != nil:
 			return err
 		}
 		a.out.say("%s", a.t("self.back", exe))
-		return a.selfRestart(c.Context(), before, exe, "", wait)
+		return a.selfRestart(c.Context(), before, wait)
 	})
 	c.Flags().DurationVar(&wait, "wait", wait, a.t("flag.self_wait"))
 	return c
@@ -88,11 +87,8 @@ func newSelfRollback(a *app) *cobra.Command {
 
 // ownExe returns the path of this program, if it may replace itself.
 func (a *app) ownExe(ctx context.Context) (string, error) {
-	exe, err := os.Executable()
+	exe, err := selfupgrade.Program()
 	if err != nil {
-		return "", err
-	}
-	if exe, err = filepath.EvalSymlinks(exe); err != nil {
 		return "", err
 	}
 	if owner := selfupgrade.OwnerOf(ctx, exe, a.Version); owner != selfupgrade.Self {
@@ -135,12 +131,14 @@ func (a *app) selfUpgrade(ctx context.Context, o selfOptions) error {
 	if err != nil {
 		return err
 	}
-	before := a.daemonOf(ctx, exe)
+	if canExec && a.daemonOf(ctx, exe) != nil {
+		return a.judged(ctx, exe, staged, r.Version, o.wait)
+	}
 	if err := selfupgrade.Swap(staged, exe); err != nil {
 		return errors.Join(err, os.Remove(staged))
 	}
 	a.out.say("%s", a.t("self.swapped", exe, r.Version))
-	return a.selfRestart(ctx, before, exe, r.Version, o.wait)
+	return a.selfRestart(ctx, a.daemonOf(ctx, exe), o.wait)
 }
 
 // publisher is where releases are looked for: source, or the publisher's own
@@ -243,15 +241,18 @@ func (a *app) sameHome(args []string) []string {
 	return args
 }
 
-// leftVersion is the version of this program that was left, if one was.
-func leftVersion() *api.LeftVersion {
-	exe, err := os.Executable()
+// leftVersion returns the version of this program that was left, if one was. That
+// may be so although nobody wrote a note: then who judged it died.
+func (a *app) leftVersion() *api.LeftVersion {
+	exe, err := selfupgrade.Program()
 	if err != nil {
 		return nil
 	}
-	n, ok := selfupgrade.ReadNote(exe)
-	if !ok {
-		return nil
+	if n, ok := selfupgrade.ReadNote(exe); ok {
+		return &api.LeftVersion{Version: n.Version, Reason: n.Reason, Time: n.Time}
 	}
-	return &api.LeftVersion{Version: n.Version, Reason: n.Reason, Time: n.Time}
+	if t, ok := selfupgrade.ReadTrial(exe); ok && t.Version != a.Version && !t.On(exe) {
+		return &api.LeftVersion{Version: t.Version, Reason: a.t("self.why_cut"), Time: t.Time}
+	}
+	return nil
 }

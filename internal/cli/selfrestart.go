@@ -54,7 +54,7 @@ func (a *app) daemonOf(ctx context.Context, exe string) *runningDaemon {
 		return nil
 	}
 	of := filepath.Join("/proc", strconv.Itoa(st.PID))
-	if at, err := os.Readlink(filepath.Join(of, "exe")); err == nil && at != exe {
+	if at, err := os.Readlink(filepath.Join(of, "exe")); err == nil && selfupgrade.HomeOf(at) != exe {
 		a.out.say("%s", a.t("self.another", at))
 		return nil
 	}
@@ -103,10 +103,8 @@ func split0(b []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
-// selfRestart makes the daemon begin anew with the program that is at exe now. If
-// that is a new version and all is not as it was within the limit, the one before
-// takes its place again.
-func (a *app) selfRestart(ctx context.Context, d *runningDaemon, exe, version string, limit time.Duration) error {
+// selfRestart makes the daemon begin anew with the program that is at its path now.
+func (a *app) selfRestart(ctx context.Context, d *runningDaemon, limit time.Duration) error {
 	if d == nil {
 		a.out.say("%s", a.t("self.no_daemon"))
 		return nil
@@ -123,25 +121,11 @@ func (a *app) selfRestart(ctx context.Context, d *runningDaemon, exe, version st
 	}
 	wctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	why := a.awaitAgain(wctx, cl, d, began, version)
-	if why == "" {
-		a.out.say("%s", a.t("self.done", time.Since(began).Round(10*time.Millisecond).String()))
-		return nil
-	}
-	if version == "" {
+	if why := a.awaitAgain(wctx, cl, d, began, ""); why != "" {
 		return fail(exitFailure, errString(a.t("err.self_restart", why)), a.t("hint.self_logs"))
 	}
-	// Whatever ends this command now, the old program comes back.
-	bctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	a.out.say("%s", a.t("self.leaving", version, why))
-	if err := selfupgrade.Back(exe, selfupgrade.Note{Version: version, Reason: why, Time: time.Now()}); err != nil {
-		return err
-	}
-	if err := a.startAgain(bctx, cl, d, exe); err != nil {
-		return err
-	}
-	return fail(exitFailure, errString(a.t("err.self_left", version, why)), a.t("hint.self_logs"))
+	a.out.say("%s", a.t("self.done", time.Since(began).Round(10*time.Millisecond).String()))
+	return nil
 }
 
 // awaitAgain waits until the daemon has the version (empty: any) and its accounts
@@ -169,6 +153,9 @@ func (a *app) awaitAgain(ctx context.Context, cl *client.Client, d *runningDaemo
 			continue // not there yet, or the one before
 		}
 		if version != "" && st.Version != version {
+			if st.PID != d.id.PID {
+				return a.t("self.why_ended") // its manager started the one before
+			}
 			return a.t("self.why_version", st.Version)
 		}
 		var missing []string
@@ -194,11 +181,18 @@ func isOnline(st api.Status, name string) bool {
 }
 
 // startAgain brings the daemon back with the program at exe, whatever became of
-// its process.
-func (a *app) startAgain(ctx context.Context, cl *client.Client, d *runningDaemon, exe string) error {
+// its process. It leaves one alone that is not of the version.
+func (a *app) startAgain(ctx context.Context, cl *client.Client, d *runningDaemon, exe, version string) error {
 	began := time.Now()
 	asked, cancel := context.WithTimeout(ctx, 5*time.Second)
-	err := cl.Again(asked)
+	st, err := cl.Status(asked)
+	if err == nil && st.Version != version {
+		cancel()
+		return nil
+	}
+	if err == nil {
+		err = cl.Again(asked)
+	}
 	cancel()
 	if err != nil {
 		if err := a.revive(ctx, d, exe); err != nil {

@@ -27,7 +27,10 @@ func (d *Daemon) Status() api.Status {
 	d.mu.Lock()
 	slots := append([]*slot(nil), d.slots...)
 	d.mu.Unlock()
-	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status(), LeftVersion: d.o.Self.Left}
+	st := api.Status{Version: d.o.Version, PID: os.Getpid(), Started: d.started, Home: string(d.o.Home), Accounts: make([]api.Account, 0, len(slots)), LastCrash: d.crashes.snapshot(), Alerts: d.alerts.status()}
+	if d.o.Self.Left != nil {
+		st.LeftVersion = d.o.Self.Left()
+	}
 	if d.fleet != nil {
 		st.Host = d.fleet.name
 	}

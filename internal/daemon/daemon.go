@@ -78,8 +78,8 @@ type Self struct {
 	// Again is called when the process shall begin anew after [Run] has returned;
 	// nil: it cannot.
 	Again func()
-	// Left is a version that was left for the one before; nil: none.
-	Left *api.LeftVersion
+	// Left returns a version that was left for the one before, nil if none was.
+	Left func() *api.LeftVersion
 }
 
 // Daemon is a running daemon. It implements [control.Backend].

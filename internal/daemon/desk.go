@@ -16,6 +16,7 @@ import (
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
+	"github.com/ncatd/ncatd/internal/selfupgrade"
 )
 
 // ConfigFile implements [control.Backend].
@@ -74,7 +75,7 @@ const (
 // Command implements [control.Backend]. The command is a process of its own, as
 // if a person had typed it: what it decides, it decides there.
 func (d *Daemon) Command(ctx context.Context, args []string, line func(json.RawMessage)) error {
-	self, err := os.Executable()
+	self, err := selfupgrade.Program()
 	if err != nil {
 		return fmt.Errorf("find ncatd itself: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/fleet"
-	"github.com/ncatd/ncatd/internal/fleet/parcel"
+	"github.com/ncatd/ncatd/internal/parcel"
 	"github.com/ncatd/ncatd/onebot"
 )
 

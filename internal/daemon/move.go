@@ -17,7 +17,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/fleet"
-	"github.com/ncatd/ncatd/internal/fleet/parcel"
+	"github.com/ncatd/ncatd/internal/parcel"
 	"github.com/ncatd/ncatd/onebot"
 )
 

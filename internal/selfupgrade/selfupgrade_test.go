@@ -167,7 +167,7 @@ func TestSwapAndBack(t *testing.T) {
 		}
 	}
 	write("ncatd", "one")
-	if err := Back(exe, Note{}); !errors.Is(err, ErrNoPrevious) {
+	if err := Back(exe); !errors.Is(err, ErrNoPrevious) {
 		t.Errorf("back from the first: %v", err)
 	}
 	staged, err := Stage(write("new", "two"), exe)
@@ -179,21 +179,86 @@ func TestSwapAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	is("two")
-	if _, ok := ReadNote(exe); ok {
-		t.Error("a note of nothing")
-	}
-	if err := Back(exe, Note{Version: "2", Reason: "it crashed", Time: time.Now()}); err != nil {
+	if err := Back(exe); err != nil {
 		t.Fatal(err)
 	}
 	is("one")
-	if n, ok := ReadNote(exe); !ok || n.Version != "2" || n.Reason != "it crashed" {
-		t.Errorf("note %+v %v", n, ok)
-	}
-	if err := Back(exe, Note{}); err != nil {
+	if err := Back(exe); err != nil {
 		t.Fatal(err)
 	}
 	is("two")
+}
+
+// TestTrial: a version that is tried lies beside the program until it is swapped or
+// left.
+func TestTrial(t *testing.T) {
+	exe, program := filepath.Join(t.TempDir(), "ncatd"), filepath.Join(t.TempDir(), "new")
+	if err := errors.Join(os.WriteFile(exe, []byte("one"), 0o755), os.WriteFile(program, []byte("two"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	begin := func() (staged string, release func() error) {
+		t.Helper()
+		staged, err := Stage(program, exe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if release, err = Try(staged, exe, "2.0.0"); err != nil {
+			t.Fatal(err)
+		}
+		if got := HomeOf(staged); got != exe {
+			t.Errorf("%s belongs to %s", staged, got)
+		}
+		return staged, release
+	}
+	staged, release := begin()
+	tr, ok := ReadTrial(exe)
+	if !ok || tr.Version != "2.0.0" || tr.At(exe) != staged || !tr.On(exe) {
+		t.Errorf("trial %+v %v", tr, ok)
+	}
+	if _, err := Try(staged, exe, "3.0.0"); !errors.Is(err, ErrTrial) {
+		t.Errorf("a second trial: %v", err)
+	}
+	if err := Leave(staged, exe, Note{Version: "2.0.0", Reason: "it crashed", Time: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := ReadNote(exe); !ok || n.Version != "2.0.0" || n.Reason != "it crashed" {
+		t.Errorf("note %+v %v", n, ok)
+	}
+	if _, ok := ReadTrial(exe); ok {
+		t.Error("the trial goes on")
+	}
+
+	staged, release = begin()
 	if _, ok := ReadNote(exe); ok {
-		t.Error("the note outlived a wish")
+		t.Error("the note outlived the next trial")
+	}
+	if err := release(); err != nil { // as if it had been killed
+		t.Fatal(err)
+	}
+	if tr, ok := ReadTrial(exe); !ok || tr.On(exe) {
+		t.Errorf("a trial without a judge: %+v %v", tr, ok)
+	}
+
+	again, release := begin()
+	if err := Swap(again, exe); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(exe)
+	if _, ok := ReadTrial(exe); err != nil || string(b) != "two" || ok {
+		t.Errorf("after the swap: %q, %v, %v", b, err, ok)
+	}
+	for path, want := range map[string]string{"/a/ncatd": "/a/ncatd", "/a/.ncatd.new-12 (deleted)": "/a/ncatd", "/a/.ncatd.new-x": "/a/.ncatd.new-x"} {
+		if got := HomeOf(filepath.FromSlash(path)); got != filepath.FromSlash(want) {
+			t.Errorf("%s belongs to %s", path, got)
+		}
+	}
+	if _, err := os.Stat(staged); err != nil {
+		t.Errorf("the one without a judge may still run: %v", err)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/selfupgrade/signed"
 )
 
@@ -48,7 +47,7 @@ type Note struct {
 	Time    time.Time `json:"time"`
 }
 
-// ReadNote returns the note that [Back] left, if there is one.
+// ReadNote returns the note that [Leave] wrote, if there is one.
 func ReadNote(exe string) (n Note, ok bool) {
 	b, err := os.ReadFile(notePath(exe))
 	if err != nil || json.Unmarshal(b, &n) != nil {
@@ -96,22 +95,22 @@ func Stage(program, exe string) (staged string, err error) {
 	return f.Name(), nil
 }
 
-// Swap puts the staged program in the place of exe, which stays as [Previous].
-// A kill at any moment leaves a whole program at exe.
+// Swap puts the staged program in the place of exe, which stays as [Previous], and
+// ends a trial of it. A kill at any moment leaves a whole program at exe.
 func Swap(staged, exe string) error {
 	if err := keep(exe); err != nil {
 		return err
 	}
-	if err := os.Remove(notePath(exe)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := place(staged, exe); err != nil {
 		return err
 	}
-	return place(staged, exe)
+	return errors.Join(remove(trialPath(exe)), remove(notePath(exe)))
 }
 
 // keep makes Previous the program that is at exe.
 func keep(exe string) error {
 	tmp := Previous(exe) + ".tmp"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := remove(tmp); err != nil {
 		return err
 	}
 	if err := os.Link(exe, tmp); err != nil {
@@ -130,7 +129,7 @@ func clone(from, to string) error {
 	return os.Rename(staged, to)
 }
 
-// place renames a program to exe.
+// place renames a program to exe. It may run: nothing may open it to write.
 func place(program, exe string) error {
 	if runtime.GOOS == "windows" { // a program that runs can be renamed, not replaced
 		aside := exe + ".old"
@@ -143,16 +142,23 @@ func place(program, exe string) error {
 		}
 		return nil
 	}
-	return atomicfile.Move(program, exe)
+	if err := os.Rename(program, exe); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(exe))
+	if err != nil {
+		return err
+	}
+	_ = dir.Sync() // not every file system has this of folders
+	return dir.Close()
 }
 
 // ErrNoPrevious says that there is no program to go back to.
 var ErrNoPrevious = errors.New("there is no earlier program")
 
 // Back puts the previous program in the place of exe again; the two change
-// places, so that it can be undone. A note with a version says why that one was
-// left, where it was not a person's wish.
-func Back(exe string, note Note) error {
+// places, so that it can be undone.
+func Back(exe string) error {
 	staged, err := Stage(Previous(exe), exe)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoPrevious
@@ -163,12 +169,5 @@ func Back(exe string, note Note) error {
 	if err := Swap(staged, exe); err != nil {
 		return errors.Join(err, os.Remove(staged))
 	}
-	if note.Version == "" {
-		return nil
-	}
-	b, err := json.Marshal(note)
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(notePath(exe), b, 0o644)
+	return nil
 }

@@ -1,7 +1,7 @@
-// Package parcel packs folders of an account so that one host alone can unpack
-// them: a tar archive, encrypted by age for a key that the receiver made for this
-// one parcel. [Pack] and [Unpack] are all of it. It knows neither the bus that a
-// parcel travels on nor what an account is.
+// Package parcel packs folders so that one host alone can unpack them: a tar
+// archive, encrypted by age for a key that the receiver made for this one parcel
+// ([Pack], [Unpack]); or compressed, for whom knows a passphrase or for anybody
+// ([Save], [Load]). It knows neither how a parcel travels nor what an account is.
 package parcel
 
 import (
@@ -10,15 +10,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
 )
 
 // Key opens one parcel. It lives in memory only.
-type Key struct{ id *age.X25519Identity }
+type Key struct{ id age.Identity }
 
 // NewKey returns a new key, and the address that a parcel for it is packed for.
 func NewKey() (*Key, string, error) {
@@ -29,8 +31,15 @@ func NewKey() (*Key, string, error) {
 	return &Key{id}, id.Recipient().String(), nil
 }
 
+// Part is what a parcel has of a folder: those of the names that are there. Of
+// folders it takes files, folders and links; of links the text.
+type Part struct {
+	Dir   string
+	Names []string
+}
+
 // Pack writes what dir has of the given names, and the given notes as files, to w,
-// for address. Of folders it takes files, folders and links; of links the text.
+// for address.
 func Pack(w io.Writer, address, dir string, names []string, notes map[string][]byte) error {
 	to, err := age.ParseX25519Recipient(address)
 	if err != nil {
@@ -40,36 +49,50 @@ func Pack(w io.Writer, address, dir string, names []string, notes map[string][]b
 	if err != nil {
 		return fmt.Errorf("parcel: %w", err)
 	}
-	tw := tar.NewWriter(sealed)
-	root, err := os.OpenRoot(dir)
-	if err != nil {
+	if err := errors.Join(write(sealed, []Part{{dir, names}}, notes), sealed.Close()); err != nil {
 		return fmt.Errorf("parcel: %w", err)
 	}
-	defer root.Close()
-	for name, text := range notes {
+	return nil
+}
+
+func write(w io.Writer, parts []Part, notes map[string][]byte) error {
+	tw := tar.NewWriter(w)
+	for _, name := range slices.Sorted(maps.Keys(notes)) {
+		text := notes[name]
 		if err := tw.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o600, Size: int64(len(text))}); err != nil {
-			return fmt.Errorf("parcel: %w", err)
+			return err
 		}
 		if _, err := tw.Write(text); err != nil {
-			return fmt.Errorf("parcel: %w", err)
+			return err
 		}
 	}
-	for _, name := range names {
+	for _, p := range parts {
+		if err := writePart(tw, p); err != nil {
+			return err
+		}
+	}
+	return tw.Close()
+}
+
+func writePart(tw *tar.Writer, p Part) error {
+	root, err := os.OpenRoot(p.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range p.Names {
 		if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		err := fs.WalkDir(root.FS(), name, func(path string, d fs.DirEntry, err error) error {
+		err := fs.WalkDir(root.FS(), filepath.ToSlash(name), func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
 			return add(tw, root, path, d)
 		})
 		if err != nil {
-			return fmt.Errorf("parcel: %w", err)
+			return err
 		}
-	}
-	if err := errors.Join(tw.Close(), sealed.Close()); err != nil {
-		return fmt.Errorf("parcel: %w", err)
 	}
 	return nil
 }
@@ -110,15 +133,22 @@ func add(tw *tar.Writer, root *os.Root, path string, d fs.DirEntry) error {
 // of it is on disk. Nothing is written outside of dir, whatever the parcel says.
 func Unpack(r io.Reader, key *Key, dir string) error {
 	plain, err := age.Decrypt(r, key.id)
+	if err == nil {
+		err = unpack(plain, dir)
+	}
 	if err != nil {
 		return fmt.Errorf("parcel: %w", err)
 	}
+	return nil
+}
+
+func unpack(plain io.Reader, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("parcel: %w", err)
+		return err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fmt.Errorf("parcel: %w", err)
+		return err
 	}
 	defer root.Close()
 	tr := tar.NewReader(plain)
@@ -127,20 +157,16 @@ func Unpack(r io.Reader, key *Key, dir string) error {
 		if errors.Is(err, io.EOF) {
 			// What follows the archive's end is read so that a parcel that was cut
 			// off is noticed.
-			_, err := io.Copy(io.Discard, plain)
-			if err == nil {
-				err = syncFolders(root)
+			if _, err := io.Copy(io.Discard, plain); err != nil {
+				return err
 			}
-			if err != nil {
-				return fmt.Errorf("parcel: %w", err)
-			}
-			return nil
+			return syncFolders(root)
 		}
 		if err == nil {
 			err = extract(root, tr, h)
 		}
 		if err != nil {
-			return fmt.Errorf("parcel: %w", err)
+			return err
 		}
 	}
 }
