@@ -117,7 +117,7 @@ var scenes = map[string]scene{
 			{line: "ncatd restore ncatd-backup.db", answer: "y\n"},
 			{line: "ncatd restore --yes --json ncatd-backup.db"},
 			{line: "+ printf 'correct horse\\n' >passphrase.txt"},
-			{line: "ncatd backup --all --encrypt ncatd.age", answer: "correct horse\n"},
+			{line: "ncatd backup --all --encrypt ncatd.age"},
 			{line: "ncatd restore --yes --passphrase-file passphrase.txt ncatd.age"},
 		})},
 	"an account that waits": {options: napcatsim.Options{ScanAfter: &scanOff}, examples: []example{
@@ -297,7 +297,7 @@ type place struct {
 func runScene(t *testing.T, s scene, packages string) {
 	p := &place{t: t, work: t.TempDir()}
 	home := filepath.Join(p.work, "n")
-	p.env = []string{"HOME=" + p.work, "NCATD_HOME=" + home, "NCATD_LANG=en", "PASSWORD=secret", "TERM=dumb", "TMPDIR=" + p.work,
+	p.env = []string{"HOME=" + p.work, "NCATD_HOME=" + home, "NCATD_LANG=en", "PASSWORD=secret", "NCATD_PASSPHRASE=correct horse", "TERM=dumb", "TMPDIR=" + p.work,
 		"PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH")}
 	t.Cleanup(func() {
 		if t.Failed() {
