@@ -38,7 +38,7 @@ export class Daemon {
   // start waits until the daemon serves; the login is the page's to show.
   async start() {
     await this.ncatd('start', '--sim', '--scan-after', 'off', '-d', '--yes', '--wait', '1s').catch((e) => { if (![1, 4].includes(e.code)) throw e; });
-    await this.ncatd('sim', 'fault', 'scan_after=off'); // of later workers too
+    await this.ncatd('sim', 'fault', 'scan_after=off', '--patience', '60s'); // of later workers too
   }
 
   // Its exit code says that an account is not online; the answer says more.

@@ -86,7 +86,8 @@ async function firstLoad() {
   const link = await daemon.link();
   const best = { fcp: Infinity };
   let floor = Infinity; // what a page of one line takes here
-  for (let i = 0; i < 8 && best.fcp > 200; i++) { // what else runs on the machine is not meant
+  const end = Date.now() + 30000;
+  for (let i = 0; i < 8 && best.fcp > 200 && (i < 2 || Date.now() < end); i++) { // what else runs on the machine is not meant
     const context = await browser.newContext({ viewport: sizes[0] });
     const page = await context.newPage();
     const cdp = await context.newCDPSession(page);
