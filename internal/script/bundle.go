@@ -188,7 +188,7 @@ func (b *bundler) read(path string) (string, error) {
 		return "", bad("save it as UTF-8", "the file is not UTF-8")
 	}
 	if bytes.IndexByte(text, 0) >= 0 {
-		return "", bad("", "the file holds a NUL byte and is no text")
+		return "", bad("save it as UTF-8", "the file holds a NUL byte and is no text")
 	}
 	b.files = append(b.files, real)
 	return string(text), nil

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -142,12 +143,27 @@ func named(u *url.URL, hosts []string) bool {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	return slices.ContainsFunc(hosts, func(h string) bool {
-		host, p, err := net.SplitHostPort(h)
-		if err != nil {
-			host, p = strings.Trim(h, "[]"), ""
-		}
-		return strings.EqualFold(host, u.Hostname()) && (p == port || p == "" && (port == "80" || port == "443"))
+		host, ok := entry(h, port)
+		return ok && strings.EqualFold(host, u.Hostname())
 	})
+}
+
+// entry returns the host of an entry of a list, and whether the entry means port.
+func entry(h, port string) (host string, ok bool) {
+	host, p, err := net.SplitHostPort(h)
+	if err != nil {
+		host, p = strings.Trim(h, "[]"), ""
+	}
+	return host, p == port || p == "" && (port == "80" || port == "443")
+}
+
+// opens reports whether an entry grants an address that is not public: by its
+// number or as localhost, and at that port, since a name that is granted as well
+// may lead to any port of the machine.
+func opens(h string, ip netip.Addr, port uint16) bool {
+	host, ok := entry(h, strconv.Itoa(int(port)))
+	a, err := netip.ParseAddr(host)
+	return ok && (err == nil && a.Unmap() == ip || ip.IsLoopback() && strings.EqualFold(host, "localhost"))
 }
 
 // transportFor returns a transport that connects to public addresses, and to
@@ -162,14 +178,8 @@ func transportFor(g Grants) *http.Transport {
 		if public(ip) {
 			return nil
 		}
-		for _, h := range g.Fetch {
-			host, _, err := net.SplitHostPort(h)
-			if err != nil {
-				host = strings.Trim(h, "[]")
-			}
-			if a, err := netip.ParseAddr(host); err == nil && a.Unmap() == ip || ip.IsLoopback() && strings.EqualFold(host, "localhost") {
-				return nil
-			}
+		if slices.ContainsFunc(g.Fetch, func(h string) bool { return opens(h, ip, ap.Port()) }) {
+			return nil
 		}
 		return &deniedError{fmt.Sprintf("fetch: %s is an address of this machine or its network, which only a grant of that very address opens", ip)}
 	}}
@@ -183,7 +193,7 @@ func public(ip netip.Addr) bool {
 		return false
 	}
 	for _, p := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "2001:db8::/32", "2002::/16", "fc00::/7", "fec0::/10"} {
+		"::/96", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48", "2001:db8::/32", "2002::/16", "fc00::/7", "fec0::/10"} {
 		if netip.MustParsePrefix(p).Contains(ip) {
 			return false
 		}

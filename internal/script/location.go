@@ -46,15 +46,13 @@ func locate(path string) (location, bool) {
 	return location{name: name, root: filepath.Dir(path), file: base}, true
 }
 
-// isPluginDir tells a plugin's folder from one that holds a plugin's data.
+// isPluginDir tells a plugin's folder from one that holds a plugin's data: there
+// is a manifest or a source in it, so that one whose main file has another name
+// is not passed over in silence.
 func isPluginDir(path string) bool {
-	names := []string{manifestName}
-	for _, ext := range sourceExts {
-		names = append(names, "main"+ext)
-	}
-	return slices.ContainsFunc(names, func(n string) bool {
-		_, err := os.Stat(filepath.Join(path, n))
-		return err == nil
+	entries, err := os.ReadDir(path)
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() == manifestName || slices.Contains(sourceExts, filepath.Ext(e.Name())) && !strings.HasSuffix(e.Name(), ".d.ts")
 	})
 }
 

@@ -70,7 +70,11 @@ func readManifest(dir, name string) (Manifest, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return m, checkID(name)
 	}
-	if err == nil && info.Size() > 1<<20 {
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = errors.New("this is no regular file") // reading a pipe may never end
+	case info.Size() > 1<<20:
 		err = fmt.Errorf("%d bytes are too much", info.Size())
 	}
 	if err != nil {
