@@ -53,15 +53,9 @@ func (l *slots) take(ctx context.Context, k slotKey, n int) (give func(), err er
 	}
 }
 
-// work is one event being handled: it is done when its chat has no more to do with
-// it and no concurrent handler runs for it.
-type work struct {
-	runs int // concurrent handlers that were begun
-	wg   sync.WaitGroup
-}
-
-// aside runs a handler beside its chat. done is what [owner.enter] gave.
-func (s *session) aside(ctx context.Context, w *work, t *table, h *bound, e onebot.Event, done func()) {
+// aside runs a handler beside its chat, whose queue is from. done is what
+// [owner.enter] gave.
+func (s *session) aside(ctx context.Context, from *chatQueue, t *table, h *bound, e onebot.Event, done func()) {
 	chat := ChatOf(e)
 	give, err := h.slots.take(ctx, slotKey{s, chat}, h.parallel)
 	if err != nil { // the bot ends
@@ -75,15 +69,18 @@ func (s *session) aside(ctx context.Context, w *work, t *table, h *bound, e oneb
 	s.apart[q] = true
 	s.mu.Unlock()
 	s.handled.Add(1)
-	w.runs++
-	w.wg.Add(1)
+	if from.beside == nil {
+		from.beside = new(sync.WaitGroup)
+	}
+	w := from.beside
+	w.Add(1)
 	go func() {
 		defer func() {
 			s.mu.Lock()
 			delete(s.apart, q)
 			s.mu.Unlock()
 			give()
-			w.wg.Done()
+			w.Done()
 			s.handled.Done()
 		}()
 		_ = s.run(ctx, q, t, h, e, done) // reported there

@@ -16,6 +16,11 @@ func message(content []any) (onebot.Message, error) {
 
 func appendContent(msg onebot.Message, p any) (onebot.Message, error) {
 	switch p := p.(type) {
+	case string: // what nearly all content is
+		if p == "" {
+			return msg, nil
+		}
+		return append(msg, onebot.Text(p)), nil
 	case onebot.Segment:
 		if isNil(p) {
 			break

@@ -12,7 +12,7 @@ import (
 )
 
 // handle runs the handlers for one event.
-func (s *session) handle(ctx context.Context, q *chatQueue, w *work, e onebot.Event) {
+func (s *session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 	t := s.core.registry.table.Load()
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
 		if h.pick {
@@ -35,7 +35,7 @@ func (s *session) handle(ctx context.Context, q *chatQueue, w *work, e onebot.Ev
 		}
 		var err error
 		if h.parallel > 0 {
-			s.aside(hctx, w, t, h, e, done)
+			s.aside(hctx, q, t, h, e, done)
 		} else {
 			err = s.run(hctx, q, t, h, e, done)
 		}

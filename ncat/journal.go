@@ -144,26 +144,33 @@ func (s *session) settled(e onebot.Event) {
 
 // handleNoted is handle, with notes before and after it that outlive the process.
 func (s *session) handleNoted(ctx context.Context, q *chatQueue, e onebot.Event) {
-	w := &work{}
 	if s.journal != nil {
 		s.journal.Begin(ctx, e)
 	}
 	defer func() { // also when a handler ends the goroutine
-		s.mu.Lock()
-		more := q.head < len(q.events)
-		s.mu.Unlock()
-		if w.runs == 0 {
-			s.over(ctx, e, more)
+		w := q.beside
+		if q.beside = nil; w == nil {
+			s.over(ctx, e, s.more(q))
 			return
 		}
 		s.handled.Add(1)
 		go func() { // what runs beside the chat is waited for here
 			defer s.handled.Done()
-			w.wg.Wait()
+			w.Wait()
 			s.over(ctx, e, false)
 		}()
 	}()
-	s.handle(ctx, q, w, e)
+	s.handle(ctx, q, e)
+}
+
+// more reports whether events wait in q, if that matters to the journal.
+func (s *session) more(q *chatQueue) bool {
+	if s.journal == nil || !s.core.stores.lasting() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return q.head < len(q.events)
 }
 
 // over notes that no handler has anything more to do with e.

@@ -82,6 +82,7 @@ type chatQueue struct {
 	head   int
 
 	aside   bool                         // it is one event's, beside its chat; see Concurrent
+	beside  *sync.WaitGroup              // what runs so for the event being handled; nil: nothing
 	running atomic.Pointer[registration] // the handler that runs now
 	since   atomic.Int64                 // session.tick when it began
 	warned  bool                         // it was reported

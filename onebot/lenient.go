@@ -158,8 +158,10 @@ func decodeFields(ms []jsonscan.Member, v reflect.Value, depth int) {
 		}
 		f := v.FieldByIndex(p.fields[i].index)
 		decodeValue(m.Val, f, depth)
-		if d, ok := f.Interface().(*time.Duration); ok && d != nil && p.fields[i].unit != 0 {
-			*d *= p.fields[i].unit
+		if unit := p.fields[i].unit; unit != 0 {
+			if d, ok := f.Interface().(*time.Duration); ok && d != nil {
+				*d *= unit
+			}
 		}
 	}
 }
@@ -181,8 +183,18 @@ func decodeValue(s string, v reflect.Value, depth int) {
 		return
 	}
 	if v.CanAddr() {
-		if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
-			_ = u.UnmarshalJSON([]byte(s)) // what does not fit stays zero, see above
+		switch u := v.Addr().Interface().(type) { // what does not fit stays zero, see above
+		case *UserID:
+			setID(u, s)
+			return
+		case *GroupID:
+			setID(u, s)
+			return
+		case *MessageID:
+			setID(u, s)
+			return
+		case json.Unmarshaler:
+			_ = u.UnmarshalJSON([]byte(s))
 			return
 		}
 	}
@@ -216,6 +228,12 @@ func decodeValue(s string, v reflect.Value, depth int) {
 		}
 	default:
 		_ = json.Unmarshal([]byte(s), v.Addr().Interface()) // as above
+	}
+}
+
+func setID[ID ~int64](id *ID, s string) {
+	if n, ok := idOf(s); ok {
+		*id = ID(n)
 	}
 }
 

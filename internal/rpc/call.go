@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"sync"
 	"time"
@@ -192,9 +193,9 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	c.mu.Unlock()
 
 	buf := frames.Get().(*[]byte)
-	b, err := appendRequest((*buf)[:0], action, params, p.id)
-	if err == nil && len(b) > MaxRequest {
-		err = fmt.Errorf("%s: %w: request of %d bytes: %w", action, ErrTooLarge, len(b), onebot.ErrNotSent)
+	b, err := appendRequest((*buf)[:headRoom], action, params, p.id)
+	if n := len(b) - headRoom; err == nil && n > MaxRequest {
+		err = fmt.Errorf("%s: %w: request of %d bytes: %w", action, ErrTooLarge, n, onebot.ErrNotSent)
 	}
 	if err != nil {
 		keep(buf, b)
@@ -254,12 +255,20 @@ func (c *Conn) join() bool {
 	return true
 }
 
-// write writes one frame and gives up the turn to write. A frame that cannot be
-// written ends the link, which fails all pending calls, the one it belongs to
-// among them.
+// write writes one request, for whose header b has room, and gives up the turn to
+// write. A frame that cannot be written ends the link, which fails all pending
+// calls, the one it belongs to among them.
 func (c *Conn) write(ctx context.Context, b []byte) {
 	c.wire.hold()
-	err := c.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, b)
+	var err error
+	switch {
+	case c.tls: // which is between the wire and the WebSocket
+		err = c.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, b[headRoom:])
+	case c.ending.Load():
+		err = net.ErrClosed
+	default:
+		_, err = c.wire.Write(seal(b, c.client))
+	}
 	<-c.writing
 	c.wire.release()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,7 +117,11 @@ type Conn struct {
 	wire *wire // under ws
 	o    Options
 
+	client bool // frames are masked
+	tls    bool // the wire carries TLS
+
 	writing chan struct{} // held while a frame is written
+	ending  atomic.Bool   // a closing handshake begins: nothing more is written
 	writers sync.WaitGroup
 
 	mu      sync.Mutex // guards the fields below
@@ -209,7 +214,9 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		}
 		return nil, fmt.Errorf("dial %s: %w", shown, err)
 	}
-	return newConn(ws, under, o), nil
+	c := newConn(ws, under, o)
+	c.client, c.tls = true, strings.EqualFold(u.Scheme, "wss") || strings.EqualFold(u.Scheme, "https")
+	return c, nil
 }
 
 func newConn(ws *websocket.Conn, w *wire, o Options) *Conn {
@@ -238,6 +245,9 @@ func (c *Conn) Run(ctx context.Context) error {
 		// gets less.
 		t := time.AfterFunc(closeGrace, func() { c.wire.Close() })
 		defer t.Stop()
+		c.ending.Store(true)
+		c.writing <- struct{}{} // nothing may follow the close frame
+		<-c.writing
 		c.ws.Close(websocket.StatusNormalClosure, "")
 	})
 	// Reads and writes get a context without an end: coder/websocket would

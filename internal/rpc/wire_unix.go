@@ -9,24 +9,43 @@ import (
 )
 
 // WriteNow writes as much of b as the system takes without waiting.
-func WriteNow(c net.Conn, b []byte) (n int, err error) {
-	sc, ok := c.(syscall.Conn)
-	if !ok {
-		return 0, nil
+func WriteNow(c net.Conn, b []byte) (n int, err error) { return newNowWriter(c).write(b) }
+
+// nowWriter is [WriteNow] for one connection, one write at a time. What a write
+// needs is made once.
+type nowWriter struct {
+	raw syscall.RawConn // nil: what cannot be waited for is not known here
+	try func(fd uintptr) bool
+
+	b   []byte // is being written
+	n   int
+	err error
+}
+
+func newNowWriter(c net.Conn) *nowWriter {
+	w := &nowWriter{}
+	if sc, ok := c.(syscall.Conn); ok {
+		w.raw, w.err = sc.SyscallConn()
 	}
-	raw, err := sc.SyscallConn()
+	w.try = func(fd uintptr) bool {
+		w.n, w.err = syscall.Write(int(fd), w.b)
+		return true
+	}
+	return w
+}
+
+func (w *nowWriter) write(b []byte) (int, error) {
+	if w.raw == nil {
+		return 0, w.err
+	}
+	w.b = b
+	err := w.raw.Write(w.try)
+	w.b = nil
 	if err != nil {
 		return 0, err
 	}
-	failed := raw.Write(func(fd uintptr) bool {
-		n, err = syscall.Write(int(fd), b)
-		return true
-	})
-	if failed != nil {
-		return 0, failed
+	if errors.Is(w.err, syscall.EAGAIN) || errors.Is(w.err, syscall.EINTR) {
+		w.err = nil
 	}
-	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
-		err = nil
-	}
-	return max(n, 0), err
+	return max(w.n, 0), w.err
 }

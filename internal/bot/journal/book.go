@@ -225,9 +225,13 @@ func (b *Book) note(self onebot.UserID, c Chat, m Mark) (fresh, again bool) {
 
 // change does something to a chat that is remembered, and marks it as changed if
 // that says so.
-func (b *Book) change(self onebot.UserID, c Chat, f func(l *chatLog) bool) bool {
+func (b *Book) change(self onebot.UserID, c Chat, f func(l *chatLog) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.changeLocked(self, c, f)
+}
+
+func (b *Book) changeLocked(self onebot.UserID, c Chat, f func(l *chatLog) bool) bool {
 	a := b.accounts[self]
 	if a == nil {
 		return false
@@ -243,25 +247,33 @@ func (b *Book) change(self onebot.UserID, c Chat, f func(l *chatLog) bool) bool 
 // begin notes that handlers begin with a message, and returns when that is on
 // disk or cannot be.
 func (b *Book) begin(ctx context.Context, self onebot.UserID, c Chat, m Mark) {
-	if b.change(self, c, func(l *chatLog) bool { return l.set(m, queued, begun) }) {
-		b.commit(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changeLocked(self, c, func(l *chatLog) bool { return l.set(m, queued, begun) }) {
+		b.commitLocked(ctx)
 	}
 }
 
 // end notes that handlers are done with a message. Unless more follows in the
 // chat, whose beginning brings it to the disk, it returns when that is there.
 func (b *Book) end(ctx context.Context, self onebot.UserID, c Chat, m Mark, more bool) {
-	if b.change(self, c, func(l *chatLog) bool { return l.set(m, begun, done) }) && !more {
-		b.commit(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changeLocked(self, c, func(l *chatLog) bool { return l.set(m, begun, done) }) && !more {
+		b.commitLocked(ctx)
 	}
 }
 
-// commit returns when all changes so far are on disk. What several callers
-// changed is written together; no caller waits for the sake of that. While the disk
-// refuses, it does not wait.
 func (b *Book) commit(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.commitLocked(ctx)
+}
+
+// commitLocked returns when all changes so far are on disk. What several callers
+// changed is written together; no caller waits for the sake of that. While the disk
+// refuses, it does not wait.
+func (b *Book) commitLocked(ctx context.Context) {
 	for want := b.marked; b.disk != nil && b.written < want && b.failing == nil; {
 		if ch := b.writing; ch != nil {
 			b.mu.Unlock()

@@ -77,8 +77,9 @@ type Filler struct {
 	o    Options
 	self atomic.Int64
 	// unsure is set while an event may have to wait.
-	unsure atomic.Bool
-	turned atomic.Bool // the host pages back in the other direction
+	unsure  atomic.Bool
+	turned  atomic.Bool // the host pages back in the other direction
+	offline atomic.Bool // the last heartbeat said so
 
 	linked  chan struct{} // 1 slot: the link came up
 	urgent  chan struct{} // 1 slot: a caller waits, see gap.urgent
@@ -88,7 +89,6 @@ type Filler struct {
 	started bool       // Start was called
 	ended   bool
 	up      *link // the present link; nil: none came up yet
-	offline bool  // the last heartbeat said so
 	gaps    map[Chat]*gap
 	asked   map[Chat]Mark // where Fill has to begin to look, unless Auto
 
@@ -154,21 +154,13 @@ func (f *Filler) Arrive(e onebot.Event) bool {
 			f.LinkUp()
 		}
 	case *onebot.Heartbeat:
-		f.mu.Lock()
-		back := m.Status.Online && f.offline
-		f.offline = !m.Status.Online
-		f.mu.Unlock()
-		if back {
+		if f.offline.Swap(!m.Status.Online) && m.Status.Online {
 			f.LinkUp()
 		}
 	case onebot.MessageEvent:
 		// It is back before the next heartbeat says so, and what came meanwhile is
 		// older than this.
-		f.mu.Lock()
-		back := f.offline
-		f.offline = false
-		f.mu.Unlock()
-		if back {
+		if f.offline.Load() && f.offline.Swap(false) {
 			f.LinkUp()
 		}
 	}
