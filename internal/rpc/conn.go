@@ -171,6 +171,7 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 	if err := authorize(header, token); err != nil {
 		return nil, fmt.Errorf("dial %s: %w", shown, err)
 	}
+	secure := strings.EqualFold(u.Scheme, "wss") || strings.EqualFold(u.Scheme, "https")
 	var under *wire
 	transport := &http.Transport{
 		Proxy:           http.ProxyFromEnvironment,
@@ -186,6 +187,9 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 				}
 			}
 			under = newWire(conn)
+			if !secure {
+				under.frames.Store(upgrades)
+			}
 			return under, nil
 		},
 	}
@@ -215,7 +219,9 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		return nil, fmt.Errorf("dial %s: %w", shown, err)
 	}
 	c := newConn(ws, under, o)
-	c.client, c.tls = true, strings.EqualFold(u.Scheme, "wss") || strings.EqualFold(u.Scheme, "https")
+	if c.client, c.tls = true, secure; !secure {
+		under.frames.Store(framed)
+	}
 	return c, nil
 }
 

@@ -24,11 +24,16 @@ const (
 // memory of its own. Of a message over Options.MaxFrame only the last bytes are
 // returned; size tells how long it was.
 func (c *Conn) read(ctx context.Context, buf []byte) (_ []byte, size int, err error) {
+	buf = buf[:0]
+	if !c.down.Load() {
+		if b, ok := c.wire.message(buf); ok {
+			return b, len(b), nil
+		}
+	}
 	_, r, err := c.ws.Reader(ctx)
 	if err != nil {
 		return buf, 0, err
 	}
-	buf = buf[:0]
 	for {
 		if len(buf) == cap(buf) {
 			if len(buf) >= maxKept {

@@ -25,19 +25,24 @@ const (
 // leaves at once if the reader is blocked, else when the reader is through with
 // what it has read, before it asks the system for more. After the reader handed on
 // several events at once the first writer lets the goroutines run that are about to
-// answer the others, and sends for all.
+// answer the others, and sends for all; and so does the reader before it asks for
+// more, which would most often find nothing yet.
 //
-// Read is for one goroutine at a time; the rest is safe for concurrent use.
+// A wire is safe for concurrent use, as a closing handshake needs that reads from
+// another goroutine.
 type wire struct {
 	net.Conn
 	now *nowWriter // for what set flying or, while it is not set, holds mu
 
 	idle func() // nil, or called before the system is asked for more
 
-	in         []byte // in[head:tail] was read from the system and not yet by the reader
-	head, tail int
+	frames atomic.Int32 // how the reader sees what comes, see framing
+	handed atomic.Int32 // events handed on since the system was last asked
 
-	handed atomic.Int32 // events handed on since the last Read; a closing handshake reads from another goroutine
+	reading    sync.Mutex // guards the fields below
+	in         []byte     // in[head:tail] was read from the system and not yet by the reader
+	head, tail int
+	left       int // bytes of the frame that the reader is in the middle of
 
 	flushers sync.WaitGroup // what waits for the peer to read
 
@@ -59,42 +64,36 @@ func newWire(c net.Conn) *wire {
 	return w
 }
 
-// Read implements [net.Conn].
-func (w *wire) Read(p []byte) (int, error) {
-	if w.head == w.tail {
-		into := p
-		if len(p) < wireIn {
-			if w.in == nil {
-				w.in = make([]byte, wireIn)
-			}
-			into = w.in
-		}
-		w.pause()
-		if w.idle != nil {
-			w.idle()
-		}
-		n, err := w.Conn.Read(into)
-		if lost := w.resume(); err != nil && lost != nil {
-			err = lost
-		}
-		if len(p) >= wireIn || n == 0 {
-			return n, err
-		}
-		w.head, w.tail = 0, n // an error that came with data comes again
+// system reads from the system, whose error that comes with data comes again.
+func (w *wire) system(p []byte) (int, error) {
+	gave := w.pause()
+	if w.idle != nil {
+		w.idle()
 	}
-	n := copy(p, w.in[w.head:w.tail])
-	w.head += n
-	return n, nil
+	if gave {
+		runtime.Gosched()
+	}
+	n, err := w.Conn.Read(p)
+	if lost := w.resume(); err != nil && lost != nil {
+		err = lost
+	}
+	if n > 0 {
+		err = nil
+	}
+	return n, err
 }
 
 // pause is called by the reader before it does anything that may block. It
-// flushes, and until resume whatever is written leaves at once.
-func (w *wire) pause() {
+// flushes, and until resume whatever is written leaves at once. It reports whether
+// events were handed on since the last pause.
+func (w *wire) pause() (gave bool) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.busy = false
 	w.coming = int(w.handed.Swap(0))
+	gave = w.coming > 0
 	w.flushLocked()
-	w.mu.Unlock()
+	return gave
 }
 
 // resume is called by the reader when it goes on. It returns why writing failed.
