@@ -203,26 +203,31 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 		CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		if resp != nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden) {
-			return nil, fmt.Errorf("dial %s: %w (HTTP %d)", shown, ErrBadToken, resp.StatusCode)
-		}
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err
-		}
-		if elsewhere := redirected(resp); elsewhere != nil {
-			err = elsewhere
-		}
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("dial %s: %w", shown, err)
+		return nil, fmt.Errorf("dial %s: %w", shown, dialError(ctx, resp, err))
 	}
 	c := newConn(ws, under, o)
 	if c.client, c.tls = true, secure; !secure {
 		under.frames.Store(framed)
 	}
 	return c, nil
+}
+
+// dialError returns why there is no connection.
+func dialError(ctx context.Context, resp *http.Response, err error) error {
+	if resp != nil && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden) {
+		return fmt.Errorf("%w (HTTP %d)", ErrBadToken, resp.StatusCode)
+	}
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	if elsewhere := redirected(resp); elsewhere != nil {
+		err = elsewhere
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }
 
 func newConn(ws *websocket.Conn, w *wire, o Options) *Conn {

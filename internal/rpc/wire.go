@@ -36,13 +36,8 @@ type wire struct {
 
 	idle func() // nil, or called before the system is asked for more
 
-	frames atomic.Int32 // how the reader sees what comes, see framing
 	handed atomic.Int32 // events handed on since the system was last asked
-
-	reading    sync.Mutex // guards the fields below
-	in         []byte     // in[head:tail] was read from the system and not yet by the reader
-	head, tail int
-	left       int // bytes of the frame that the reader is in the middle of
+	incoming
 
 	flushers sync.WaitGroup // what waits for the peer to read
 

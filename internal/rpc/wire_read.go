@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"sync"
+	"sync/atomic"
 )
 
 // What most of what comes consists of, a short message in one frame of its own, is
@@ -11,6 +13,16 @@ import (
 // takes to decode one. Whatever else there is (control frames, fragments, what is
 // long or has not come whole) stays the library's. The wire gives the library no
 // more than the frame that comes, so that it never holds a part of the next one.
+
+// incoming is a wire's part for what comes.
+type incoming struct {
+	frames atomic.Int32 // what is known of it, see opaque
+
+	reading    sync.Mutex // guards the fields below
+	in         []byte     // in[head:tail] was read from the system and not yet by the reader
+	head, tail int
+	left       int // bytes of the frame that the reader is in the middle of
+}
 
 // How the reader sees what comes.
 const (
