@@ -2,7 +2,7 @@
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X github.com/ncatd/ncatd.version=$(VERSION)
-MAXBIN   := 34078720
+MAXBIN   := 35127296
 TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 darwin/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
@@ -15,7 +15,7 @@ help: ## list the targets
 build: ## build bin/ncatd, stripped, and print its size
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ncatd ./cmd/ncatd
-	@size=$$(wc -c < bin/ncatd); printf 'bin/ncatd: %d bytes (%d.%d MiB, at most 32.5 MiB; 30 is the aim)\n' $$size $$((size/1048576)) $$((size%1048576*10/1048576)); test $$size -le $(MAXBIN)
+	@size=$$(wc -c < bin/ncatd); printf 'bin/ncatd: %d bytes (%d.%d MiB, at most 33.5 MiB; 30 is the aim)\n' $$size $$((size/1048576)) $$((size%1048576*10/1048576)); test $$size -le $(MAXBIN)
 
 run: build ## install, launch, log in and answer on the simulator: no network, no account
 	bin/ncatd start --sim --yes

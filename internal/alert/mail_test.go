@@ -8,10 +8,8 @@ import (
 	"log"
 	"mime"
 	"mime/multipart"
-	"mime/quotedprintable"
 	"net"
 	"net/mail"
-	gosmtp "net/smtp"
 	"strings"
 	"testing"
 
@@ -24,7 +22,6 @@ type mailbox struct {
 	mails    [][]byte
 	to       []string
 	password string
-	login    bool // offers LOGIN alone, as Exchange does
 }
 
 func (m *mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &mailSession{m: m}, nil }
@@ -34,39 +31,9 @@ type mailSession struct {
 	open bool
 }
 
-func (s *mailSession) AuthMechanisms() []string {
-	if s.m.login {
-		return []string{sasl.Login}
-	}
-	return []string{sasl.Plain}
-}
+func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
 
-// loginServer is the server's side of LOGIN.
-type loginServer struct {
-	s    *mailSession
-	said []string
-}
-
-func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	if response != nil {
-		l.said = append(l.said, string(response))
-	}
-	switch len(l.said) {
-	case 0:
-		return []byte("Username:"), false, nil
-	case 1:
-		return []byte("Password:"), false, nil
-	}
-	if l.s.open = l.said[0] == "bot" && l.said[1] == l.s.m.password; !l.s.open {
-		return nil, true, smtp.ErrAuthFailed
-	}
-	return nil, true, nil
-}
-
-func (s *mailSession) Auth(how string) (sasl.Server, error) {
-	if how == sasl.Login {
-		return &loginServer{s: s}, nil
-	}
+func (s *mailSession) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if user != "bot" || password != s.m.password {
 			return smtp.ErrAuthFailed
@@ -186,36 +153,5 @@ func TestMailTrouble(t *testing.T) {
 	}
 	if len(m.mails) != 0 {
 		t.Errorf("%d mails came in", len(m.mails))
-	}
-}
-
-// A server that offers LOGIN alone gets user and password by it; a mail without
-// a picture has one part.
-func TestMailLogin(t *testing.T) {
-	t.Setenv("PW", "pass")
-	m := &mailbox{password: "pass", login: true}
-	fields := map[string]string{"host": "127.0.0.1", "port": mailServer(t, m, true), "tls": "tls", "from": "机器人 <bot@example.org>", "to": "a@example.org", "user": "bot", "password": "env:PW"}
-	if err := (&mailChannel{fields}).Send(t.Context(), Text{Title: "x", Body: odd + "\n.\n.."}); err != nil {
-		t.Fatal(err)
-	}
-	msg, err := mail.ReadMessage(bytes.NewReader(m.mails[0]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(quotedprintable.NewReader(msg.Body))
-	if got := strings.ReplaceAll(string(b), "\r\n", "\n"); err != nil || !strings.Contains(got, odd+"\n.\n..") {
-		t.Errorf("body %q, %v", got, err)
-	}
-	if from := msg.Header.Get("From"); from != `"ncatd" <bot@example.org>` || msg.Header.Get("Message-Id") == "" || msg.Header.Get("Date") == "" {
-		t.Errorf("from %q, header %v", from, msg.Header)
-	}
-	t.Setenv("PW", "wrong")
-	var e *Error
-	if err := (&mailChannel{fields}).Send(t.Context(), Text{Title: "x", Body: "y"}); !errors.As(err, &e) || e.Problem != ProblemToken {
-		t.Errorf("wrong password: %v", err)
-	}
-	// Without TLS a password is not said to another machine than this one.
-	if _, _, err := authBy([]string{"LOGIN"}, "bot", "pass", "mail.example.org").Start(&gosmtp.ServerInfo{Name: "mail.example.org"}); err == nil {
-		t.Error("the password goes over an unencrypted link")
 	}
 }

@@ -4,10 +4,11 @@
 //
 // The central function is [Fetcher.Fetch]. Each place is first tried out by a
 // small ranged read of the real file, all of them at the same time; the fastest
-// one that answers with bytes that can be right is then asked for the whole, or for
-// what a part that an interrupted run left still lacks. A place that stalls, ends
-// too early, serves a web page or other bytes than the digest demands is given up
-// for the next one, and named with its cause if none is left.
+// one that answers with bytes that can be right is then asked for the whole. The
+// transfer itself is go-getter's, of which only the HTTP getter is used: it
+// continues a part that an interrupted run left. A place that stalls, ends too
+// early, serves a web page or other bytes than the digest demands is given up for
+// the next one, and named with its cause if none is left.
 //
 // Nothing is unpacked here, and no digest is made up: which one a file must have
 // is the caller's business.

@@ -9,8 +9,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+
+	getter "github.com/hashicorp/go-getter/v2"
 
 	"github.com/ncatd/ncatd/internal/atomicfile"
 )
@@ -131,21 +136,31 @@ func (f *Fetcher) transfer(ctx context.Context, file File, t trial, report func(
 	report(Event{Kind: Chosen, Place: t.place, Bytes: from, Total: max(t.total, 0)})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	in := &body{f: f, file: file, t: t, hash: h, done: from, report: report}
-	err = f.append(ctx, cancel, file, t, in)
+	w := &wire{f: f, ctx: ctx, cancel: cancel, file: file, t: t, hash: h, done: from, report: report}
+	c := &getter.Client{
+		Getters:       []getter.Getter{&getter.HttpGetter{Client: &http.Client{Transport: w}, XTerraformGetDisabled: true}},
+		Decompressors: map[string]getter.Decompressor{},
+	}
+	// go-getter gives a meaning to "//" and to query parameters of the address,
+	// and a mirror's address has the former in its middle: it is shown another
+	// one, and wire asks for the real one.
+	_, err = c.Get(ctx, &getter.Request{Src: "http://place.invalid/file", Dst: f.part(file), GetMode: getter.ModeFile})
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
+		}
+		if w.err != nil {
+			err = w.err
 		}
 		if local := new(os.PathError); errors.As(err, &local) {
 			err = &localError{err}
 		}
 		return "", 0, from, err
 	}
-	if t.total >= 0 && in.done != t.total {
+	if t.total >= 0 && w.done != t.total {
 		return "", 0, from, errTruncated
 	}
-	return hex.EncodeToString(h.Sum(nil)), in.done, from, nil
+	return hex.EncodeToString(h.Sum(nil)), w.done, from, nil
 }
 
 // room asks for space, which a part that was set aside makes way for.
@@ -185,75 +200,118 @@ type localError struct{ err error }
 func (e *localError) Error() string { return e.err.Error() }
 func (e *localError) Unwrap() error { return e.err }
 
-// append asks the place of t for what the part lacks and writes it there.
-func (f *Fetcher) append(ctx context.Context, cancel context.CancelCauseFunc, file File, t trial, in *body) (err error) {
-	part, err := atomicfile.OpenFile(f.part(file), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, part.Close()) }()
-	if t.total >= 0 && in.done >= t.total {
-		return nil
-	}
-	a, err := f.get(ctx, t.place.URL, in.done, -1, t.etag)
-	if err != nil {
-		return err
-	}
-	if err := t.accept(a, in.done); err != nil {
-		return errors.Join(err, a.resp.Body.Close())
-	}
-	left := int64(-1)
-	if t.total >= 0 {
-		left = t.total - in.done
-	}
-	in.watchedBody = f.watch(ctx, cancel, a, left)
-	_, err = io.CopyBuffer(struct{ io.Writer }{part}, in, make([]byte, 64<<10))
-	return errors.Join(err, in.Close())
+// wire is the transport below go-getter for one transfer. It answers the HEAD
+// request, which decides about continuing, from what the trial showed, since
+// several mirrors refuse HEAD; and turns the GET into a request to the place
+// whose answer is checked, watched and hashed while go-getter writes it down.
+type wire struct {
+	f      *Fetcher
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	file   File
+	t      trial
+	hash   hash.Hash
+	done   int64 // bytes hashed
+	err    error // what ended the transfer, in better words than go-getter's
+	report func(Event)
 }
 
-// accept checks that an answer continues a part at start.
-func (t trial) accept(a answer, start int64) error {
+// RoundTrip implements http.RoundTripper.
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodHead {
+		return w.head(r), nil
+	}
+	resp, err := w.getFrom(r)
+	if err != nil {
+		w.err = err
+	}
+	return resp, err
+}
+
+func (w *wire) head(r *http.Request) *http.Response {
+	h := http.Header{}
+	if w.t.ranged && w.t.total >= 0 {
+		h.Set("Accept-Ranges", "bytes")
+	}
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, ContentLength: w.t.total, Body: http.NoBody, Request: r,
+	}
+}
+
+func (w *wire) getFrom(r *http.Request) (*http.Response, error) {
+	var start int64
+	if spec, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes="); ok {
+		n, err := strconv.ParseInt(strings.TrimSuffix(spec, "-"), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		start = n
+	}
+	if start != w.done {
+		return nil, fmt.Errorf("part has %d bytes, %d of them hashed", start, w.done)
+	}
+	a, err := w.f.get(w.ctx, w.t.place.URL, start, -1, w.t.etag)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.accept(a, start); err != nil {
+		a.resp.Body.Close()
+		return nil, err
+	}
+	left := int64(-1)
+	if w.t.total >= 0 {
+		left = w.t.total - start
+	}
+	body := w.f.watch(w.ctx, w.cancel, a, left)
+	resp := *a.resp
+	resp.Request, resp.ContentLength = r, left
+	resp.Body = &hashedBody{watchedBody: body, w: w}
+	return &resp, nil
+}
+
+// accept checks that an answer continues the part.
+func (w *wire) accept(a answer, start int64) error {
 	switch {
 	case start > 0 && (!a.ranged || a.start != start):
 		return errRangeLost
 	case start == 0 && a.start != 0:
 		return errRangeLost
-	case t.total >= 0 && a.total >= 0 && a.total != t.total:
-		return &sizeError{want: t.total, got: a.total}
+	case w.t.total >= 0 && a.total >= 0 && a.total != w.t.total:
+		return &sizeError{want: w.t.total, got: a.total}
 	}
 	return nil
 }
 
-// body is what comes from a place: it is judged by its first bytes, hashed and
-// reported while it is read.
-type body struct {
+// hashedBody hashes what go-getter reads.
+type hashedBody struct {
 	*watchedBody
-	f      *Fetcher
-	file   File
-	t      trial
-	hash   hash.Hash
-	done   int64 // bytes hashed
-	report func(Event)
+	w *wire
 }
 
 // Read implements io.Reader.
-func (b *body) Read(p []byte) (int, error) {
+func (b *hashedBody) Read(p []byte) (int, error) {
 	n, err := b.watchedBody.Read(p)
-	if b.done == 0 && n >= minSniff && b.file.Sniff != nil {
-		if e := b.file.Sniff(p[:n]); e != nil {
+	w := b.w
+	if w.done == 0 && n > 0 && w.file.Sniff != nil {
+		if e := w.file.Sniff(p[:n]); e != nil && n >= minSniff {
+			w.err = e
 			return 0, e
 		}
 	}
-	b.hash.Write(p[:n])
-	b.done += int64(n)
+	w.hash.Write(p[:n])
+	w.done += int64(n)
 	switch {
-	case b.t.total >= 0 && b.done > b.t.total:
-		err = &sizeError{want: b.t.total, got: b.done}
-	case b.done > b.f.lim.MaxBytes:
-		err = &sizeError{want: b.f.lim.MaxBytes, got: b.done}
+	case w.t.total >= 0 && w.done > w.t.total:
+		err = &sizeError{want: w.t.total, got: w.done}
+	case w.done > w.f.lim.MaxBytes:
+		err = &sizeError{want: w.f.lim.MaxBytes, got: w.done}
 	}
 	if n > 0 {
-		b.report(Event{Kind: Arriving, Place: b.t.place, Bytes: b.done, Total: max(b.t.total, 0)})
+		w.report(Event{Kind: Arriving, Place: w.t.place, Bytes: w.done, Total: max(w.t.total, 0)})
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
 	}
 	return n, err
 }
