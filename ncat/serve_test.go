@@ -78,7 +78,7 @@ func TestServeEventAndAPIApart(t *testing.T) {
 // What comes over two connections of one account is handled once: messages, and
 // notices that have a key.
 func TestServeDoublesOfTwoConnections(t *testing.T) {
-	heard := make(chan string, 100)
+	heard := make(chan string, 400)
 	b := ncat.New(ncat.WithLogger(nil), ncat.WithBackfill(ncat.Backfill{Mode: ncat.BackfillAsk}))
 	b.OnMessage(func(_ context.Context, _ *ncat.Bot, m onebot.MessageEvent) error {
 		heard <- m.Msg().Text()
@@ -86,6 +86,14 @@ func TestServeDoublesOfTwoConnections(t *testing.T) {
 	})
 	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e *onebot.GroupRecall) error {
 		heard <- fmt.Sprint("recall ", e.MessageID)
+		return nil
+	})
+	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e *onebot.GroupIncrease) error {
+		heard <- fmt.Sprint("welcome ", e.UserID)
+		return nil
+	})
+	ncat.On(b, func(_ context.Context, _ *ncat.Bot, e *onebot.GroupBan) error {
+		heard <- fmt.Sprint(e.SubType, " ", e.UserID)
 		return nil
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,11 +119,15 @@ func TestServeDoublesOfTwoConnections(t *testing.T) {
 		text := fmt.Sprint("message ", i)
 		message := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"message","message_type":"group","sub_type":"normal","group_id":100,"user_id":1,"message_id":%d,"real_seq":"%d","message":[{"type":"text","data":{"text":%q}}],"raw_message":%q}`, 1000+i, 7000+i, i+1, text, text)
 		recall := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"notice","notice_type":"group_recall","group_id":100,"user_id":1,"operator_id":1,"message_id":%d}`, 1000+i, 7000+i)
+		joined := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"notice","notice_type":"group_increase","sub_type":"approve","group_id":100,"user_id":%d,"operator_id":1}`, 1000+i/4, 3000+i)
+		muted := fmt.Sprintf(`{"time":%d,"self_id":10001,"post_type":"notice","notice_type":"group_ban","sub_type":"ban","group_id":100,"user_id":%d,"operator_id":1,"duration":60}`, 1000+i/4, 3000+i)
 		for _, ws := range links {
-			say(t, ws, []byte(message))
-			say(t, ws, []byte(recall))
+			for _, frame := range []string{message, recall, joined, muted} {
+				say(t, ws, []byte(frame))
+			}
 		}
 		want[text], want[fmt.Sprint("recall ", 7000+i)] = 1, 1
+		want[fmt.Sprint("welcome ", 3000+i)], want[fmt.Sprint("ban ", 3000+i)] = 1, 1
 	}
 	got := map[string]int{}
 	for range want {

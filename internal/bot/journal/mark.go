@@ -84,7 +84,8 @@ func (a Mark) After(b Mark) bool {
 
 // noticeKey returns what a notice or request has in common with its double, and
 // with no other; ok is false if there is no such thing: two pokes in one second
-// look alike.
+// look alike. What changes how things are, such as who is in a group, cannot happen
+// twice in a second with one result.
 func noticeKey(e onebot.Event) (k key, ok bool) {
 	k.time = e.Base().Time
 	switch n := e.(type) {
@@ -111,9 +112,35 @@ func noticeKey(e onebot.Event) (k key, ok bool) {
 	case *onebot.GroupRequest:
 		k.kind, k.chat, k.text = "group", Chat{Group: n.GroupID, User: n.UserID}, n.SubType+n.Flag
 	default:
-		return key{}, false
+		if k.kind, k.chat, k.text = changeOf(e); k.kind == "" {
+			return key{}, false
+		}
 	}
 	return k, k.id != 0 || k.text != ""
+}
+
+// changeOf returns what a notice of a change says: its kind, "" if it is none, whom
+// it is about, and the result.
+func changeOf(e onebot.Event) (kind string, about Chat, result string) {
+	switch n := e.(type) {
+	case *onebot.FriendAdd:
+		return "friend_add", Chat{User: n.UserID}, "+"
+	case *onebot.GroupIncrease:
+		return "member", Chat{Group: n.GroupID, User: n.UserID}, "+"
+	case *onebot.GroupDecrease:
+		return "member", Chat{Group: n.GroupID, User: n.UserID}, "-" + n.SubType
+	case *onebot.GroupAdmin:
+		return "admin", Chat{Group: n.GroupID, User: n.UserID}, n.SubType
+	case *onebot.GroupBan:
+		return "ban", Chat{Group: n.GroupID, User: n.UserID}, n.SubType + strconv.FormatInt(n.Duration, 10)
+	case *onebot.GroupCard:
+		return "card", Chat{Group: n.GroupID, User: n.UserID}, "=" + n.CardNew
+	case *onebot.GroupTitle:
+		return "title", Chat{Group: n.GroupID, User: n.UserID}, "=" + n.Title
+	case *onebot.GroupName:
+		return "name", Chat{Group: n.GroupID}, "=" + n.NameNew
+	}
+	return "", Chat{}, ""
 }
 
 type key struct {
