@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -70,6 +71,33 @@ func TestEachProblemOnce(t *testing.T) {
 	}
 }
 
+// What nobody can see is named by its number.
+func TestSpacesOfOtherKinds(t *testing.T) {
+	for src, want := range map[string]string{
+		"accounts:\n\u3000- name: main\n":             `2:1: U+3000 is a full-width or curly character; YAML wants U+0020`,
+		"accounts:\n\u00a0\u00a0- name: main\n":       `2:1: U+00A0 is a full-width or curly character; YAML wants U+0020`,
+		"accounts:\n  - name: main\n \u2003 uin: 1\n": `3:2: U+2003 is a full-width or curly character; YAML wants U+0020`,
+		"accounts:\n  - \u200bname: main\n":           `2:5: unknown key "\u200bname"; did you mean "name"?`,
+		"accounts:\n  - name: ma\x00in\n":             `2:13: not valid YAML: control characters (U+0000) are not allowed`,
+		"accounts:\n  - name: main\n\x1a":             `3:1: not valid YAML: control characters (U+001A) are not allowed`,
+		"accounts:\n  - name: „main“\n":               `2:11: „ is a full-width or curly character; YAML wants "`,
+	} {
+		_, err := Parse("f", []byte(src))
+		var e *Error
+		if !errors.As(err, &e) || len(e.Problems) != 1 {
+			t.Errorf("%q: %v", src, err)
+			continue
+		}
+		p := e.Problems[0]
+		if got := fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p.Message()); got != want {
+			t.Errorf("%q:\n got %s\nwant %s", src, got, want)
+		}
+	}
+	if _, err := Parse("f", []byte("log:\n  level: info # a\u00a0b\n")); err != nil {
+		t.Errorf("in a comment: %v", err)
+	}
+}
+
 func TestNetworks(t *testing.T) {
 	in := func(s string) string { return "accounts:\n  - networks:\n      " + s + "\n" }
 	for _, tt := range []struct {
@@ -86,6 +114,8 @@ func TestNetworks(t *testing.T) {
 		{"websocketServers: [a]", []string{"3:26 wrong_type"}},
 		{"reverseWs: [{name: a, url: ws://127.0.0.1:8080}]", []string{"3:7 unknown_nearest"}}, // as NapCat had it at first
 		{"httpServers: on", []string{"3:20 wrong_type"}},
+		{"websocketServers: [{name: \"\", heartInterval: -1}]", nil}, // no heartbeat
+		{"websocketClients: [{name: a, url: ws://h, reconnectInterval: -1}]", []string{"3:67 out_of_range"}},
 		{"httpServers: [{name: a, host: \"127.0.0.1:80\", heartInterval: x}]", []string{"3:37 bad_host"}},
 	} {
 		if got := problems(t, in(tt.src)); !reflect.DeepEqual(got, tt.want) {

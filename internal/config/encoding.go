@@ -45,17 +45,22 @@ func (d *decoder) encoding(src []byte) (ok bool) {
 	case bytes.HasPrefix(src, []byte{0xff, 0xfe}), bytes.HasPrefix(src, []byte{0xfe, 0xff}), everyOtherZero(src):
 		d.add(at, "", "utf16")
 		return false
-	case utf8.Valid(src):
-		return true
 	}
 	at.Line, at.Column = 1, 1
 	for i, r := range string(src) { // each byte that is no letter is a RuneError
 		if _, n := utf8.DecodeRune(src[i:]); r == utf8.RuneError && n == 1 {
 			break
 		}
+		if (r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f) && utf8.Valid(src) {
+			d.add(at, "", "syntax", fmt.Sprintf("control characters (U+%04X) are not allowed", r))
+			return false
+		}
 		if at.Column++; r == '\n' {
 			at.Line, at.Column = at.Line+1, 1
 		}
+	}
+	if utf8.Valid(src) {
+		return true
 	}
 	code := "not_utf8"
 	if looksGBK(src) {

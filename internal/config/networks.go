@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -32,7 +33,9 @@ func adapter(more ...string) map[string]string {
 			m["url"] = k
 		case "host", "port":
 			m[k] = k
-		case "heartInterval", "reconnectInterval":
+		case "heartInterval": // 0 and less is none (contract E.1)
+			m[k] = "whole"
+		case "reconnectInterval":
 			m[k] = "number"
 		default:
 			m[k] = "flag"
@@ -120,7 +123,7 @@ func (d *decoder) adapter(n *yaml.Node, kind, key string, names map[string]Place
 			named = true
 			if first, taken := names[v.Value]; taken {
 				d.at(v, at, "adapter_twice", at, v.Value, LineNumber(first.Line))
-			} else if v.Value == "" || slices.Contains(takenNames, v.Value) {
+			} else if slices.Contains(takenNames, v.Value) {
 				d.at(v, at, "adapter_name", at, v.Value)
 			}
 			names[v.Value] = d.place(v)
@@ -148,9 +151,12 @@ func (d *decoder) adapterValue(v *yaml.Node, want, at string) {
 		if v.Tag != "!!bool" {
 			d.at(v, at, "bad_bool", at, v.Value)
 		}
-	case "number":
-		if n, err := strconv.ParseInt(v.Value, 10, 64); err != nil || v.Tag != "!!int" || n < 0 {
+	case "number", "whole":
+		switch n, err := strconv.ParseInt(v.Value, 10, 64); {
+		case err != nil || v.Tag != "!!int":
 			d.at(v, at, "bad_int", at, v.Value)
+		case n < 0 && want == "number":
+			d.at(v, at, "out_of_range", at, n, 0, math.MaxInt32)
 		}
 	case "port":
 		p, err := strconv.Atoi(v.Value)

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -16,12 +18,12 @@ var wideColon = regexp.MustCompile(`^[ -]*["'“”]?[A-Za-z0-9_]+["'“”]? *�
 var wideDash = regexp.MustCompile(`^ *[－—–•·] *[^ \n]`)
 
 // curly are the quotes that a word processor makes of plain ones.
-const curly = "“”‘’＂＇"
+const curly = "“”„‘’＂＇"
 
 // plainOf returns what YAML wants in place of r, "" if r is nothing of ours.
 func plainOf(r rune) string {
 	switch {
-	case r == '“' || r == '”' || r == '＂':
+	case r == '“' || r == '”' || r == '„' || r == '＂':
 		return `"`
 	case r == '‘' || r == '’' || r == '＇':
 		return "'"
@@ -33,12 +35,26 @@ func plainOf(r rune) string {
 		return "["
 	case r == '】':
 		return "]"
-	case r == '\u3000':
+	case r > utf8.RuneSelf && unicode.IsSpace(r), r == '\u200b', r == '\ufeff':
 		return " "
 	case r >= 0xff01 && r <= 0xff5e: // full-width forms of ! to ~
 		return string(r - 0xfee0)
 	}
 	return ""
+}
+
+// visible returns r for people, who cannot see a space.
+func visible(r rune) string {
+	if r == ' ' || plainOf(r) == " " {
+		return fmt.Sprintf("U+%04X", r)
+	}
+	return string(r)
+}
+
+// wide returns the arguments of wide_char for r.
+func wide(r rune) []any {
+	plain, _ := utf8.DecodeRuneInString(plainOf(r))
+	return []any{visible(r), visible(plain)}
 }
 
 // slips looks in a text for what people most often get wrong, of which the parser
@@ -54,6 +70,11 @@ func slips(file string, src []byte, broken bool) []Problem {
 		if i := strings.IndexByte(indent, '\t'); broken && i >= 0 && strings.TrimSpace(line) != "" {
 			at.Column = i + 1
 			out = append(out, Problem{Place: at, Code: "tab"})
+			continue
+		}
+		if r, _ := utf8.DecodeRuneInString(line[len(indent):]); plainOf(r) == " " && strings.TrimSpace(line) != "" {
+			at.Column = len(indent) + 1
+			out = append(out, Problem{Place: at, Code: "wide_char", Args: wide(r)})
 			continue
 		}
 		if wideDash.MatchString(line) {
@@ -72,7 +93,7 @@ func slips(file string, src []byte, broken bool) []Problem {
 		}
 		if col, r := strange(line); col > 0 {
 			at.Column = col
-			out = append(out, Problem{Place: at, Code: "wide_char", Args: []any{string(r), plainOf(r)}})
+			out = append(out, Problem{Place: at, Code: "wide_char", Args: wide(r)})
 		}
 	}
 	return out
@@ -122,7 +143,7 @@ func (d *decoder) mistyped(n *yaml.Node, key string, asText bool) bool {
 			if at.Column > 0 {
 				at.Column += col - 1
 			}
-			d.add(at, key, "wide_char", string(r), p)
+			d.add(at, key, "wide_char", wide(r)...)
 			return true
 		}
 		before = r
