@@ -72,7 +72,7 @@ func Explain(lines []Line) End {
 var (
 	// frame matches a line of a stack, a caret under code, and what else surrounds
 	// an error without telling anything.
-	frame = regexp.MustCompile(`^(?:\s+at |\s*at \S+ \(|\s*at (?:async |new )|#\d+ |\s*\^+\s*$|Node\.js v\d|node:internal|\s*[{}\]]+[,;]?\s*$|\[ncatd:|\[end of stack trace\])`)
+	frame = regexp.MustCompile(`^(?:\s+at |\s*at \S+ \(|\s*at (?:async |new )|#\d+ |\s*\^+\s*$|Node\.js v\d|node:internal|\s*[{}\]]+[,;]?\s*$|\(EE\)\s*$|\(EE\) Fatal server error:\s*$|\[ncatd:|\[end of stack trace\])`)
 	// speaks matches a line that speaks of an error.
 	speaks = regexp.MustCompile(`(?i)\b\w*(?:error|exception)\b|fatal|panic|abort|terminate called|assert|failed|失败|错误|异常`)
 )

@@ -113,8 +113,9 @@ func noise(s string) bool {
 }
 
 // chromium matches the head of a line of Chromium's own logger, such as
-// [7:0101/000000.000000:ERROR:base/x.cc(214)].
-var chromium = regexp.MustCompile(`^\[\d+(?::\d+)?:\d{4}/\d{6}\.\d+:(?:FATAL|ERROR|WARNING|INFO|VERBOSE\d*):[^\]]*\] ?`)
+// [7:0101/000000.000000:ERROR:base/x.cc(214)]; its reporter of crashes names no
+// process.
+var chromium = regexp.MustCompile(`^\[(?:\d+:){0,2}\d{4}/\d{6}\.\d+:(?:FATAL|ERROR|WARNING|INFO|VERBOSE\d*):[^\]]*\] ?`)
 
 // meaning returns the fact that a message is, nil for none.
 func meaning(s string) *Fact {

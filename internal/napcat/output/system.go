@@ -26,7 +26,7 @@ var phrases = []struct {
 	{KindNoMemory, []string{"JavaScript heap out of memory", "Allocation failed", "std::bad_alloc", "Cannot allocate memory", "ENOMEM", "Out of memory"}},
 	{KindIllegal, []string{"Illegal instruction", "illegal instruction"}},
 	{KindNotNapCat, []string{"Cannot find module", "ERR_MODULE_NOT_FOUND"}},
-	{KindDenied, []string{"EACCES: permission denied", "EPERM: operation not permitted"}},
+	{KindDenied, []string{"EACCES: permission denied", "EPERM: operation not permitted", "Permission denied (13)"}},
 }
 
 // system reads what the loader, Node, Electron and the C library say when QQ
@@ -44,6 +44,9 @@ func system(s string) *Fact {
 	}
 	if strings.Contains(s, "EADDRINUSE") {
 		return busy("", s)
+	}
+	if strings.Contains(s, "/dev/shm") && strings.Contains(s, "Permission denied") { // which no size mends
+		return &Fact{Kind: KindDenied, Text: strings.TrimSpace(s)}
 	}
 	for _, p := range phrases {
 		for _, phrase := range p.any {
