@@ -35,7 +35,7 @@ func plainOf(r rune) string {
 		return "["
 	case r == '】':
 		return "]"
-	case r > utf8.RuneSelf && unicode.IsSpace(r), r == '\u200b', r == '\ufeff':
+	case r > utf8.RuneSelf && unicode.IsSpace(r):
 		return " "
 	case r >= 0xff01 && r <= 0xff5e: // full-width forms of ! to ~
 		return string(r - 0xfee0)
