@@ -115,7 +115,7 @@ func TestNetworks(t *testing.T) {
 		{"reverseWs: [{name: a, url: ws://127.0.0.1:8080}]", []string{"3:7 unknown_nearest"}}, // as NapCat had it at first
 		{"httpServers: on", []string{"3:20 wrong_type"}},
 		{"websocketServers: [{name: \"\", heartInterval: -1}]", nil}, // no heartbeat
-		{"websocketClients: [{name: a, url: ws://h, reconnectInterval: -1}]", []string{"3:67 out_of_range"}},
+		{"websocketClients: [{name: a, url: ws://h, reconnectInterval: -1}]", []string{"3:68 out_of_range"}},
 		{"httpServers: [{name: a, host: \"127.0.0.1:80\", heartInterval: x}]", []string{"3:37 bad_host"}},
 	} {
 		if got := problems(t, in(tt.src)); !reflect.DeepEqual(got, tt.want) {
