@@ -162,16 +162,7 @@ func (a *Account) Run(ctx context.Context) error {
 		return a.o.Host.Release()
 	}
 	a.runner.Want(false, supervisor.Because(ReasonShutdown, api.CodeShutdown))
-	t := time.NewTimer(a.o.StopTimeout + stopGrace)
-	defer t.Stop()
-	var err error
-	for w := a.settled(); w != nil && err == nil; w = a.settled() {
-		select {
-		case <-w:
-		case <-t.C:
-			err = errors.New("NapCat did not end in time")
-		}
-	}
+	a.waitSettled(a.o.StopTimeout + stopGrace)
 	end()
 	// A start that could not be given up in time.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -180,6 +171,20 @@ func (a *Account) Run(ctx context.Context) error {
 		return e
 	}
 	return nil
+}
+
+// waitSettled waits until the account is stopped, but not longer than limit.
+func (a *Account) waitSettled(limit time.Duration) {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	for w := a.settled(); w != nil; w = a.settled() {
+		select {
+		case <-w:
+		case <-t.C:
+			a.log.Warn("process did not end in time", "limit", limit)
+			return
+		}
+	}
 }
 
 // settled returns nil once the account is stopped, else a channel that is closed

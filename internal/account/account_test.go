@@ -327,8 +327,8 @@ func TestRestart(t *testing.T) {
 		s.want("stop", 1)
 		s.want("spawn", 2)
 		s.want("forget", 2)
-		if s.count("disconnect") == 0 {
-			s.t.Error("the link was kept")
+		if slices.Index(s.did, "disconnect") < 0 || slices.Index(s.did, "disconnect") > slices.Index(s.did, "stop") {
+			s.t.Errorf("the link was kept while the process ended: %v", s.did)
 		}
 		if n := s.a.Facts().Past.Restarts; n != 1 {
 			t.Errorf("%d restarts", n)
@@ -563,6 +563,15 @@ func TestAStoreThatCannotSave(t *testing.T) {
 		t.Errorf("told again: %v", told)
 	}
 	if err := s.Save(); err != nil || len(told) != 3 {
+		t.Errorf("%v, told %v", err, told)
+	}
+	// A folder in the file's place.
+	taken := filepath.Join(dir, "taken")
+	if err := os.MkdirAll(filepath.Join(taken, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other, _ := OpenStore(taken, &struct{}{}, func() any { return struct{}{} }, func(err error) { told = append(told, err) })
+	if err := other.Save(); err == nil || len(told) != 4 || told[3] == nil {
 		t.Errorf("%v, told %v", err, told)
 	}
 }

@@ -122,9 +122,14 @@ func TestRunWaitsForTheStop(t *testing.T) {
 		go func() { ended <- a.Run(ctx) }()
 		a.Want(true)
 		s.goOnline(10001)
+		asked := time.Now()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
+		}
+		// Once for the wish, once for what a start may have left.
+		if took := time.Since(asked); took < 900*time.Millisecond || took > 2*time.Second {
+			t.Errorf("it took %v", took)
 		}
 		if a.Snapshot().State != "stopped" || a.Facts().Process.State != ProcessAbsent || s.count("stopped") == 0 {
 			t.Errorf("%+v after %v", a.Snapshot(), s.did)
@@ -170,21 +175,28 @@ func TestFailuresAreKept(t *testing.T) {
 // not told, and Republish tells again.
 func TestWatchersAreToldOnce(t *testing.T) {
 	onStand(t, testPolicy, func(s *stand) {
+		s.a.Want(true)
+		synctest.Wait()
+		s.life.Tell(LoginStep{Step: api.StepWaiting, URL: "a", Seq: 1})
+		synctest.Wait()
 		told := 0
-		s.a.o.Changed = func(api.Account, bool) { told++ }
+		transitions := 0
+		s.a.o.Changed = func(_ api.Account, transition bool) {
+			told++
+			if transition {
+				transitions++
+			}
+		}
 		after := func(what string, want int, f func()) {
 			t.Helper()
 			synctest.Wait()
 			told = 0
 			f()
 			synctest.Wait()
-			if told != want {
-				t.Errorf("%s: told %d times, want %d", what, told, want)
+			if told != want || transitions != 0 {
+				t.Errorf("%s: told %d times, want %d; %d transitions", what, told, want, transitions)
 			}
 		}
-		s.a.Want(true)
-		synctest.Wait()
-		s.life.Tell(LoginStep{Step: api.StepWaiting, URL: "a", Seq: 1})
 		after("another code", 1, func() { s.life.Tell(LoginStep{Step: api.StepRefreshed, URL: "b", Seq: 2}) })
 		after("the same versions", 0, func() { s.life.Tell(Versioned{"1"}) })
 		after("another version", 1, func() { s.life.Tell(Versioned{"1.1"}) })
@@ -311,6 +323,8 @@ func TestRepairIsWantedAsLongAsItIsNeeded(t *testing.T) {
 			synctest.Wait()
 			s.life.Tell(LoggedIn{UIN: 10001})
 			time.Sleep(unconnected + time.Second)
+			s.want("repair", 1)
+			s.life.Tell(Versioned{"2"}) // a look because of something else
 			s.want("repair", 1)
 			if !s.still() {
 				t.Error("not wanted from the start")

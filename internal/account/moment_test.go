@@ -294,3 +294,52 @@ func TestOwnQuickLogin(t *testing.T) {
 		t.Errorf("adopted: %v", f.Login.State)
 	}
 }
+
+// TestWhileItIsInstalled: a process is being installed until what it runs is there.
+func TestWhileItIsInstalled(t *testing.T) {
+	f, at := after(Facts{}, now0, Began{1}, Installing{"QQ"})
+	if f.Process.State != ProcessInstalling || !f.Process.At.Equal(at) {
+		t.Errorf("%v since %v", f.Process.State, f.Process.At)
+	}
+	if f, at = after(f, at, Starting{Name: "x"}); f.Process.State != ProcessSpawning || !f.Process.At.Equal(at) {
+		t.Errorf("%v since %v", f.Process.State, f.Process.At)
+	}
+	// An adopted process may be told of without a start.
+	if f, _ = after(Facts{}, now0, Began{1}, Installing{"QQ"}, Started{PID: 7}); f.Process.State != ProcessUp {
+		t.Errorf("%v", f.Process.State)
+	}
+}
+
+// TestWhatWasCountedWhileHeldUpIsForgotten: counts begin anew after ncatd itself was
+// held up.
+func TestWhatWasCountedWhileHeldUpIsForgotten(t *testing.T) {
+	f, at := online()
+	f, at = after(f, at, Measured{HaltedPID: 3}, HostMissed{}, HostMissed{}, HostMissed{}, ProbeFailed{}, ProbeFailed{}, HeldUp{})
+	if h := f.View(testPolicy, at).Health; h.Reason != ReasonOnline {
+		t.Errorf("looks that failed count: %s", h.Reason)
+	}
+	if n := f.Needs(testPolicy, at.Add(91*time.Second)); n.Drop || !n.Probe {
+		t.Errorf("probes that failed count: %+v", n)
+	}
+	if f, _ = after(f, at, Measured{HaltedPID: 3}); f.Process.State == ProcessDoomed {
+		t.Error("a sample counts")
+	}
+	// A link that was down stays without a beat.
+	g, at := asked()
+	if g, _ = after(g, at, HeldUp{}); !g.Link.BeatAt.IsZero() {
+		t.Error("a beat of no link")
+	}
+}
+
+// TestLoggedOutOfAServerThatWasNotSetUp: the next login sets it up again.
+func TestLoggedOutOfAServerThatWasNotSetUp(t *testing.T) {
+	f, at := asked()
+	f, _ = after(f, at, LoggedIn{UIN: 10001}, ServerFailed{"x"}, LoggedOut{})
+	if f.Link.State != LinkNone {
+		t.Errorf("%v", f.Link.State)
+	}
+	g, at := online()
+	if g, _ = after(g, at, LoggedOut{}); g.Link.State != LinkOnline {
+		t.Errorf("a link that is up goes on: %v", g.Link.State)
+	}
+}

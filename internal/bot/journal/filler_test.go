@@ -1,0 +1,726 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// desk is a Filler between a host and a bot that only note.
+type desk struct {
+	t    *testing.T
+	book *Book
+	f    *Filler
+	base int64 // Unix seconds of message 0
+
+	mu      sync.Mutex // guards the fields below
+	history map[Chat][]onebot.MessageEvent
+	recent  []Contact
+	refuse  map[Chat]error
+	err     error // of every call
+	takes   time.Duration
+	upwards bool // pages the other way unless told to turn
+	asks    []string
+	got     []onebot.Event
+	drops   []string
+	gaps    []string
+	most    int
+	now     int
+}
+
+func (d *desk) message(c Chat, n int) onebot.MessageEvent {
+	b := onebot.MessageBase{
+		EventBase: onebot.EventBase{Time: d.base + int64(n), SelfID: bot, PostType: "message"}, MessageID: onebot.MessageID(1000 + n), RealSeq: strconv.Itoa(n), UserID: 5,
+		Message: onebot.Message{onebot.Text(strconv.Itoa(n))},
+	}
+	if c.IsGroup() {
+		return &onebot.GroupMessage{MessageBase: b, GroupID: c.Group}
+	}
+	return &onebot.PrivateMessage{MessageBase: b}
+}
+
+// write puts messages into the host's history.
+func (d *desk) write(c Chat, from, to int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n := from; n <= to; n++ {
+		d.history[c] = append(d.history[c], d.message(c, n))
+	}
+}
+
+// Host.
+func (d *desk) History(ctx context.Context, c Chat, from onebot.MessageID, count int, turn bool) ([]onebot.MessageEvent, error) {
+	d.mu.Lock()
+	d.now++
+	d.most = max(d.most, d.now)
+	d.asks = append(d.asks, fmt.Sprintf("%d from %d, %d", c.Group, from, count))
+	takes, err := d.takes, d.err
+	if err == nil {
+		err = d.refuse[c]
+	}
+	list := slices.Clone(d.history[c])
+	upwards := d.upwards != turn
+	d.mu.Unlock()
+	defer func() { d.mu.Lock(); d.now--; d.mu.Unlock() }()
+	if takes > 0 {
+		select {
+		case <-time.After(takes):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if from != 0 {
+		at := slices.IndexFunc(list, func(m onebot.MessageEvent) bool { return m.Msg().MessageID == from })
+		if upwards {
+			list = list[at:min(len(list), at+count)]
+		} else {
+			list = list[max(0, at+1-count) : at+1]
+		}
+	} else {
+		list = list[max(0, len(list)-count):]
+	}
+	var out []onebot.MessageEvent
+	for _, m := range list { // each time anew, as from a host
+		g := *m.(*onebot.GroupMessage)
+		out = append(out, &g)
+	}
+	return out, nil
+}
+
+func (d *desk) Recent(_ context.Context, n int) ([]Contact, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.recent[:min(n, len(d.recent))], d.err
+}
+
+// numbers returns what was delivered, b before what came from the history.
+func (d *desk) numbers() string {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []string
+	for _, e := range d.got {
+		m, ok := e.(onebot.MessageEvent)
+		switch {
+		case !ok:
+			out = append(out, "n")
+		case m.Msg().Backfilled:
+			out = append(out, "b"+m.Text())
+		default:
+			out = append(out, m.Text())
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func (d *desk) want(what, want string) {
+	d.t.Helper()
+	if got := d.numbers(); got != want {
+		d.t.Errorf("%s: delivered %s, want %s", what, got, want)
+	}
+}
+
+// arrive is what the link does with an event.
+func (d *desk) arrive(e onebot.Event) {
+	if !d.f.Arrive(e) {
+		d.deliver(e)
+	}
+}
+
+func (d *desk) deliver(e onebot.Event) {
+	if e.Base().PostType == onebot.PostMeta || !d.f.Note(e) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.got = append(d.got, e)
+}
+
+// handled says that the bot handled what it got.
+func (d *desk) handled() {
+	d.mu.Lock()
+	got := slices.Clone(d.got)
+	d.mu.Unlock()
+	for _, e := range got {
+		d.f.Begin(d.t.Context(), e)
+		d.f.End(d.t.Context(), e, false)
+	}
+}
+
+func connected() onebot.Event {
+	return &onebot.Lifecycle{EventBase: onebot.EventBase{Time: time.Now().Unix(), SelfID: bot, PostType: onebot.PostMeta}, SubType: "connect"}
+}
+
+func chatOf(e onebot.Event) Chat {
+	switch m := e.(type) {
+	case *onebot.GroupMessage:
+		return Chat{Group: m.GroupID}
+	case *onebot.PrivateMessage:
+		return Chat{User: m.UserID}
+	case *onebot.Poke:
+		return Chat{Group: m.GroupID}
+	}
+	return Chat{}
+}
+
+// atDesk runs f with a filler whose book knows that groups 1 and 2 have had message
+// 1, which is a minute old.
+func atDesk(t *testing.T, auto bool, f func(d *desk)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{t: t, book: newBook(t, newShelf()), history: map[Chat][]onebot.MessageEvent{}, refuse: map[Chat]error{}}
+		time.Sleep(time.Hour)
+		d.base = time.Now().Unix() - 60
+		d.book.born = d.base
+		d.f = New(Options{
+			Book: d.book, Host: d, Deliver: d.deliver, Log: slog.New(slog.DiscardHandler), ChatOf: chatOf, Auto: auto,
+			Messages: 50, Chats: 10, Age: time.Hour, Queue: 8,
+			Dropped: func(c Chat, why string) { d.drops = append(d.drops, fmt.Sprint(c.Group, " ", why)) },
+			Gap:     func(c Chat, n int) { d.gaps = append(d.gaps, fmt.Sprint(c.Group, " ", n)) },
+		})
+		d.f.SetSelf(bot)
+		for c := 1; c <= 2; c++ {
+			d.arrive(d.message(chatN(c), 1))
+			d.write(chatN(c), 1, 1)
+		}
+		d.handled()
+		d.got = nil
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { d.f.Run(ctx) })
+		d.f.Start(nil)
+		f(d)
+		cancel()
+		wg.Wait()
+	})
+}
+
+// settled waits until all looks after a link came up are over.
+func (d *desk) settled() {
+	time.Sleep(settleAfter + time.Second)
+	synctest.Wait()
+}
+
+func TestWhatWasMissedIsFetched(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.write(chatN(1), 2, 4)
+		d.arrive(connected())
+		d.want("at once", "b2 b3 b4")
+		if n, _ := d.f.Counts(); n != 3 {
+			t.Errorf("%d fetched", n)
+		}
+		d.arrive(d.message(chatN(1), 4)) // came live as well
+		d.settled()
+		d.want("a double", "b2 b3 b4")
+		if _, n := d.f.Counts(); n == 0 {
+			t.Error("the double is not counted")
+		}
+		d.arrive(d.message(chatN(1), 5))
+		d.want("live", "b2 b3 b4 5")
+		if d.f.unsure.Load() {
+			t.Error("events go on being looked at")
+		}
+		if len(d.drops)+len(d.gaps) != 0 {
+			t.Errorf("dropped %v, gaps %v", d.drops, d.gaps)
+		}
+		asked := len(d.asks)
+		time.Sleep(time.Hour)
+		if len(d.asks) != asked {
+			t.Error("histories are read without a reason")
+		}
+	})
+}
+
+// A host sends nothing of the second in which it came up, and shows what its account
+// missed only when it has settled.
+func TestWhatTheHostKeepsToItself(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.arrive(connected())
+		d.want("at once", "")
+		time.Sleep(time.Second)
+		d.write(chatN(1), 2, 2)
+		time.Sleep(200 * time.Millisecond)
+		d.want("after the boot second", "b2")
+		time.Sleep(time.Second)
+		d.write(chatN(1), 3, 3)
+		d.settled()
+		d.want("after it settled", "b2 b3")
+	})
+}
+
+// A live message waits for what is older than it, and notices in its chat with it.
+func TestLiveMessagesWaitForOlderOnes(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.takes = 500 * time.Millisecond
+		d.write(chatN(1), 2, 3)
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(1), 4))
+		d.arrive(&onebot.Poke{EventBase: onebot.EventBase{Time: d.base + 4, PostType: "notice"}, GroupID: 1})
+		d.arrive(d.message(chatN(1), 5))
+		d.arrive(&onebot.Heartbeat{EventBase: onebot.EventBase{PostType: onebot.PostMeta}, Status: onebot.HeartbeatStatus{Online: true}})
+		d.arrive(&onebot.Poke{EventBase: onebot.EventBase{Time: d.base + 4, PostType: "notice"}, GroupID: 9}) // in a chat that misses nothing
+		d.want("while it is read", "n")
+		time.Sleep(time.Second) // what waits since the first look began needs a second one
+		d.want("when it was read", "n b2 b3 4 n 5")
+		d.settled()
+		d.want("later", "n b2 b3 4 n 5")
+	})
+}
+
+// A message of a chat that is not known waits if it may have been missed before.
+func TestAnUnknownChat(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.write(chatN(7), 61, 62)
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(7), 63))
+		d.want("its history is read", "b61 b62 63")
+		d.arrive(d.message(chatN(8), 0)) // written before anything can be missing
+		d.want("an old one passes", "b61 b62 63 0")
+	})
+}
+
+func TestChatsFromTheHostsList(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		for c := 5; c <= 8; c++ {
+			d.write(chatN(c), c, c)
+		}
+		d.write(chatN(2), 1, 1)
+		d.recent = []Contact{{chatN(5), d.base + 5}, {chatN(6), d.base}, {Chat{}, d.base + 9}, {chatN(7), d.base + 1}, {chatN(2), d.base}}
+		d.arrive(connected())
+		d.want("at once", "")
+		time.Sleep(bootSecond)
+		synctest.Wait()
+		var got []string
+		for _, s := range strings.Fields(d.numbers()) {
+			got = append(got, s)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"b5", "b7"}) {
+			t.Errorf("delivered %v", got)
+		}
+		asked := 0
+		for _, a := range d.asks {
+			if strings.HasPrefix(a, "6 ") {
+				t.Errorf("asked for a chat that was quiet: %s", a)
+			}
+			if strings.HasPrefix(a, "5 ") {
+				asked++
+			}
+		}
+		if asked != 1 {
+			t.Errorf("asked %v", d.asks)
+		}
+		d.settled()
+		d.f.o.Chats = 1 // no more than that many of the list
+	})
+}
+
+func TestAHostThatAnswersNothing(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.takes = time.Hour
+		d.write(chatN(1), 2, 2)
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(1), 3))
+		d.want("while it is asked", "")
+		time.Sleep(fetchTimeout)
+		d.want("when it did not answer", "3")
+		d.arrive(d.message(chatN(1), 4))
+		d.want("afterwards nothing waits", "3 4")
+		asked := len(d.asks)
+		d.settled()
+		if len(d.asks) != asked {
+			t.Errorf("it is asked again: %v", d.asks[asked:])
+		}
+		d.takes = 0
+		d.arrive(d.message(chatN(7), 90))
+		d.want("in an unknown chat neither", "3 4 90")
+		d.arrive(connected()) // it may answer now
+		synctest.Wait()
+		if len(d.asks) == asked {
+			t.Error("it is not asked again when the link came up")
+		}
+	})
+}
+
+func TestALinkThatIsLostMeanwhile(t *testing.T) {
+	lost := errors.New("no link")
+	atDesk(t, true, func(d *desk) {
+		d.err = lost
+		d.write(chatN(1), 2, 2)
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(1), 3))
+		time.Sleep(holdLimit - time.Millisecond)
+		d.want("it waits for a link", "")
+		d.err = nil
+		d.arrive(connected())
+		d.want("the link is back", "b2 3")
+	})
+	atDesk(t, true, func(d *desk) {
+		d.err = lost
+		d.write(chatN(1), 2, 2)
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(1), 3))
+		time.Sleep(holdLimit)
+		d.want("not for ever", "3")
+	})
+	atDesk(t, true, func(d *desk) { // lost after the first look
+		d.arrive(connected())
+		synctest.Wait()
+		d.err = lost
+		time.Sleep(bootSecond + time.Second)
+		synctest.Wait()
+		d.err = nil
+		d.write(chatN(1), 2, 2)
+		d.arrive(connected())
+		d.want("it is read again", "b2")
+	})
+}
+
+// A chat whose history is refused has none; the others have theirs.
+func TestARefusedHistory(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.refuse[chatN(1)] = &onebot.Error{RetCode: 1200, Message: "no"}
+		d.write(chatN(2), 2, 2)
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(1), 3))
+		got := strings.Fields(d.numbers())
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"3", "b2"}) {
+			t.Errorf("delivered %v", got)
+		}
+		d.settled()
+		if d.f.unsure.Load() || len(d.gaps) != 0 {
+			t.Errorf("unsure, or gaps %v", d.gaps)
+		}
+	})
+}
+
+func TestALongHistoryIsPagedBack(t *testing.T) {
+	for _, upwards := range []bool{false, true} {
+		atDesk(t, true, func(d *desk) {
+			d.f.o.Messages, d.f.o.Age = 500, 24*time.Hour
+			d.upwards = upwards
+			d.write(chatN(1), 2, 300)
+			d.arrive(connected())
+			synctest.Wait()
+			got := strings.Fields(d.numbers())
+			if len(got) != 299 || got[0] != "b2" || got[298] != "b300" {
+				t.Errorf("upwards %v: %d delivered, %v", upwards, len(got), got[:min(3, len(got))])
+			}
+			if len(d.gaps) != 0 {
+				t.Errorf("gaps %v", d.gaps)
+			}
+			asks := 0
+			for _, a := range d.asks {
+				if strings.HasPrefix(a, "1 ") {
+					asks++
+				}
+			}
+			if !slices.Contains(d.asks, "1 from 0, 20") || !slices.Contains(d.asks, "1 from 1281, 100") || asks > 6 {
+				t.Errorf("asked %v", d.asks)
+			}
+			d.settled()
+			if got := strings.Fields(d.numbers()); len(got) != 299 {
+				t.Errorf("%d delivered in the end", len(got))
+			}
+		})
+	}
+}
+
+func TestMoreThanMayBeFetched(t *testing.T) {
+	for missing, over := range map[int]int{50: 0, 51: 1, 130: 80, 300: 250} {
+		atDesk(t, true, func(d *desk) {
+			d.f.o.Age = 24 * time.Hour
+			d.write(chatN(1), 2, 1+missing)
+			d.arrive(connected())
+			got := strings.Fields(d.numbers())
+			if len(got) != min(50, missing) || got[len(got)-1] != fmt.Sprint("b", 1+missing) || got[0] != fmt.Sprint("b", missing+2-len(got)) {
+				t.Errorf("%d missed: %v", missing, got)
+			}
+			if n, _ := d.f.Counts(); n != uint64(len(got)) {
+				t.Errorf("%d missed: %d counted", missing, n)
+			}
+			if over == 0 && len(d.gaps) != 0 || over > 0 && !slices.Contains(d.gaps, fmt.Sprint(1, " ", over)) {
+				t.Errorf("%d missed: told %v", missing, d.gaps)
+			}
+		})
+	}
+}
+
+// What is too old is left alone, and the account's own messages are no gap.
+func TestWhatIsNotMissed(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.f.o.Age = 30 * time.Second // message 30 and newer
+		d.write(chatN(1), 2, 40)
+		d.arrive(connected())
+		got := strings.Fields(d.numbers())
+		if len(got) != 11 || got[0] != "b30" {
+			t.Errorf("%v", got)
+		}
+		if len(d.gaps) != 0 {
+			t.Errorf("gaps %v", d.gaps)
+		}
+	})
+	atDesk(t, true, func(d *desk) {
+		d.write(chatN(1), 2, 150)
+		for i, m := range d.history[chatN(1)][1:] {
+			switch {
+			case i == 100:
+			case i%2 == 0:
+				m.Msg().UserID = bot
+			default:
+				m.Msg().Message = nil // recalled
+			}
+		}
+		d.arrive(connected())
+		d.want("one of 149", "b102")
+	})
+}
+
+// An order that is no order is mended.
+func TestPagesInAnyOrder(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.write(chatN(1), 2, 6)
+		slices.Reverse(d.history[chatN(1)])
+		d.arrive(connected())
+		d.want("newest first", "b2 b3 b4 b5 b6")
+	})
+	atDesk(t, true, func(d *desk) {
+		d.write(chatN(1), 2, 6)
+		h := d.history[chatN(1)]
+		h[2], h[4] = h[4], h[2]
+		d.arrive(connected())
+		d.want("shuffled", "b2 b3 b4 b5 b6")
+	})
+}
+
+func TestWhatMakesALink(t *testing.T) {
+	heartbeat := func(online bool) onebot.Event {
+		return &onebot.Heartbeat{EventBase: onebot.EventBase{PostType: onebot.PostMeta}, Status: onebot.HeartbeatStatus{Online: online}}
+	}
+	for _, tt := range []struct {
+		name   string
+		events func(d *desk) []onebot.Event
+		want   string
+	}{
+		{"connect", func(*desk) []onebot.Event { return []onebot.Event{connected()} }, "b2"},
+		{"a lifecycle that says nothing", func(*desk) []onebot.Event {
+			return []onebot.Event{&onebot.Lifecycle{EventBase: onebot.EventBase{PostType: onebot.PostMeta}}}
+		}, "b2"},
+		{"another lifecycle", func(*desk) []onebot.Event {
+			return []onebot.Event{&onebot.Lifecycle{EventBase: onebot.EventBase{PostType: onebot.PostMeta}, SubType: "disable"}}
+		}, ""},
+		{"a heartbeat", func(*desk) []onebot.Event { return []onebot.Event{heartbeat(true)} }, ""},
+		{"offline", func(*desk) []onebot.Event { return []onebot.Event{heartbeat(false)} }, ""},
+		{"offline and back", func(*desk) []onebot.Event { return []onebot.Event{heartbeat(false), heartbeat(true)} }, "b2"},
+		{"offline, and a message", func(d *desk) []onebot.Event { return []onebot.Event{heartbeat(false), d.message(chatN(1), 3)} }, "b2 3"},
+		{"a message without having been offline", func(d *desk) []onebot.Event { return []onebot.Event{d.message(chatN(1), 3)} }, "3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			atDesk(t, true, func(d *desk) {
+				d.write(chatN(1), 2, 2)
+				for _, e := range tt.events(d) {
+					d.arrive(e)
+				}
+				synctest.Wait()
+				d.mu.Lock()
+				d.got = slices.DeleteFunc(d.got, func(e onebot.Event) bool { _, ok := e.(onebot.MessageEvent); return !ok })
+				d.mu.Unlock()
+				d.want("delivered", tt.want)
+			})
+		})
+	}
+}
+
+func TestRoomForHeldEvents(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		d.takes = time.Second
+		d.arrive(connected())
+		synctest.Wait()
+		for n := 2; n <= 11; n++ {
+			d.arrive(d.message(chatN(1), n))
+		}
+		if !slices.Equal(d.drops, []string{"1 queue full", "1 queue full"}) {
+			t.Errorf("dropped %v", d.drops)
+		}
+		time.Sleep(2 * time.Second)
+		d.want("as many as there is room for", "2 3 4 5 6 7 8 9")
+	})
+}
+
+func TestTheEndAndAnotherAccount(t *testing.T) {
+	held := func(d *desk) {
+		d.takes = time.Second
+		d.arrive(connected())
+		synctest.Wait()
+		d.arrive(d.message(chatN(1), 2))
+		d.arrive(d.message(chatN(2), 2))
+	}
+	atDesk(t, true, func(d *desk) {
+		held(d)
+		d.f.Stop()
+		slices.Sort(d.drops)
+		if !slices.Equal(d.drops, []string{"1 ending", "2 ending"}) {
+			t.Errorf("dropped %v", d.drops)
+		}
+		d.settled()
+		d.want("nothing of what was held", "")
+		d.arrive(connected())
+		d.arrive(d.message(chatN(1), 3))
+		d.want("what comes passes", "3")
+	})
+	atDesk(t, true, func(d *desk) {
+		held(d)
+		d.f.SetSelf(bot) // the same
+		if len(d.drops) != 0 {
+			t.Errorf("dropped %v", d.drops)
+		}
+		d.mu.Lock()
+		d.history = map[Chat][]onebot.MessageEvent{} // which has others
+		d.mu.Unlock()
+		d.f.SetSelf(bot + 1)
+		slices.Sort(d.drops)
+		if !slices.Equal(d.drops, []string{"1 another account", "2 another account"}) {
+			t.Errorf("dropped %v", d.drops)
+		}
+		d.settled()
+		d.want("nothing of the other account's", "")
+	})
+}
+
+// Events that came before Start wait like those after it.
+func TestEventsBeforeTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{t: t, book: newBook(t, nil), history: map[Chat][]onebot.MessageEvent{}, base: time.Now().Unix()}
+		d.f = New(Options{Book: d.book, Host: d, Deliver: d.deliver, Log: slog.New(slog.DiscardHandler), ChatOf: chatOf, Auto: true, Messages: 50, Chats: 10, Age: time.Hour, Queue: 8})
+		d.f.SetSelf(bot)
+		d.book.note(bot, chatN(1), MarkOf(d.message(chatN(1), 1).Msg()))
+		m, poke := d.message(chatN(1), 3), &onebot.Poke{GroupID: 9}
+		if now := d.f.Start([]onebot.Event{m, poke}); len(now) != 2 {
+			t.Errorf("without a link: %v", now)
+		}
+		g := New(d.f.o)
+		g.SetSelf(bot)
+		g.LinkUp()
+		if g.unsure.Load() {
+			t.Error("a link opens gaps before the start")
+		}
+		if now := g.Start([]onebot.Event{m, poke}); len(now) != 1 || now[0] != poke {
+			t.Errorf("with a link: %v", now)
+		}
+	})
+}
+
+// Where gaps are filled on demand, they are from where the link came up.
+func TestFillOnDemand(t *testing.T) {
+	atDesk(t, false, func(d *desk) {
+		d.arrive(connected())
+		d.write(chatN(1), 2, 3)
+		d.arrive(d.message(chatN(1), 4)) // nothing waits
+		d.write(chatN(1), 4, 4)
+		d.settled()
+		d.want("nothing is fetched", "4")
+		if n, err := d.f.Fill(d.t.Context()); n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		d.want("what was missed, late", "4 b2 b3")
+		if n, err := d.f.Fill(d.t.Context()); n != 0 || err != nil {
+			t.Errorf("again: %d, %v", n, err)
+		}
+		d.arrive(d.message(chatN(1), 5))
+		d.want("and nothing waits", "4 b2 b3 5")
+		d.err = errors.New("no link")
+		if n, err := d.f.Fill(d.t.Context()); n != 0 || err == nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		d.f.filling <- struct{}{} // one at a time
+		ctx, cancel := context.WithTimeout(d.t.Context(), time.Second)
+		defer cancel()
+		if _, err := d.f.Fill(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		<-d.f.filling
+	})
+}
+
+// Some histories are read at once, and a few only.
+func TestHistoriesAreReadAFewAtATime(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		for c := 3; c <= 12; c++ {
+			d.arrive(d.message(chatN(c), 1))
+			d.write(chatN(c), 1, 2)
+		}
+		d.mu.Lock()
+		d.got = nil
+		d.mu.Unlock()
+		d.takes = 100 * time.Millisecond
+		d.arrive(connected())
+		time.Sleep(900 * time.Millisecond)
+		synctest.Wait()
+		if d.most < 2 || d.most > fetchers {
+			t.Errorf("%d at once", d.most)
+		}
+		if n := len(strings.Fields(d.numbers())); n < 8 {
+			t.Errorf("%d delivered", n)
+		}
+	})
+}
+
+// What is taken back comes again, what is settled does not, and what was begun by a
+// process that ended is marked.
+func TestForgetAndSettle(t *testing.T) {
+	atDesk(t, true, func(d *desk) {
+		taken, settled := d.message(chatN(1), 2), d.message(chatN(2), 2)
+		d.arrive(taken)
+		d.arrive(settled)
+		d.write(chatN(1), 2, 2)
+		d.write(chatN(2), 2, 2)
+		d.f.Forget(taken)
+		d.f.Settle(settled)
+		d.mu.Lock()
+		d.got = nil
+		d.mu.Unlock()
+		d.arrive(connected())
+		d.settled()
+		d.want("what was taken back", "b2")
+		if l, _ := d.book.accounts[bot].chats.Peek(chatN(2)); l.entries[len(l.entries)-1].state != done {
+			t.Errorf("settled: %+v", l.entries)
+		}
+		d.f.Begin(d.t.Context(), d.message(chatN(1), 2))
+		if l, _ := d.book.accounts[bot].chats.Peek(chatN(1)); l.entries[len(l.entries)-1].state != begun {
+			t.Errorf("begun: %+v", l.entries)
+		}
+		l, _ := d.book.accounts[bot].chats.Peek(chatN(1))
+		l.entries[len(l.entries)-1].state = orphan
+		again := d.message(chatN(1), 2)
+		if !d.f.Note(again) || !again.Msg().Redelivered {
+			t.Error("an orphan is not marked as given again")
+		}
+		fresh := d.message(chatN(1), 3)
+		if !d.f.Note(fresh) || fresh.Msg().Redelivered || d.f.Note(fresh) {
+			t.Error("a new message")
+		}
+		if !d.f.Note(&onebot.Poke{GroupID: 1}) || !d.f.Note(&onebot.Poke{GroupID: 1}) {
+			t.Error("an event that is no message has its turn each time")
+		}
+	})
+}
