@@ -294,7 +294,7 @@ func oneLine(s string) string {
 		return s
 	}
 	cut := maxCause
-	for !utf8.RuneStart(s[cut]) {
+	for cut > maxCause-utf8.UTFMax && !utf8.RuneStart(s[cut]) { // more are no rune
 		cut--
 	}
 	return s[:cut] + "…"
