@@ -86,6 +86,9 @@ type translated struct {
 // AppendJSON implements [onebot.Appender].
 func (p *translated) AppendJSON(dst []byte) []byte { return append(dst, p.json...) }
 
+// MarshalJSON implements [json.Marshaler].
+func (p *translated) MarshalJSON() ([]byte, error) { return p.json, nil }
+
 // Sent implements [rpc.Sender].
 func (p *translated) Sent() {
 	if s, ok := p.from.(rpc.Sender); ok {

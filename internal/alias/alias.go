@@ -68,7 +68,11 @@ type Table struct {
 // Used reports whether the table knows any text.
 func (t *Table) Used() bool { return t.used.Load() }
 
-// ends are how the keys end that hold ids: user_id, message_seq, qq, …
+// main are the keys of the ids by which a host is known to have texts. Others, such
+// as file_id, are texts with every host.
+var main = [...]string{`"user_id"`, `"group_id"`, `"message_id"`, `"self_id"`, `"operator_id"`, `"target_id"`}
+
+// ends are how the keys end that hold ids with such a host: message_seq, qq, …
 var ends = [...]string{`id"`, `qq"`, `uin"`, `seq"`}
 
 // codes are the keys of CQ codes that do.
@@ -78,8 +82,27 @@ var codes = [...]string{",id=", ",qq=", ",user_id="}
 const maxText = 512
 
 // Learn takes the ids that are no numbers out of the JSON in text, wherever they
-// stand in it, messages with CQ codes among it.
+// stand in it, messages with CQ codes among it. Of a host whose main ids have all
+// been numbers it takes none.
 func (t *Table) Learn(text []byte) {
+	if !t.Used() {
+		t.learn(text, main[:])
+		if !t.Used() {
+			return
+		}
+	}
+	t.learn(text, ends[:])
+	for _, key := range codes {
+		eachAfter(text, key, func(after []byte) {
+			if n := bytes.IndexAny(after, `,]"\`); n > 0 && after[n] != '\\' {
+				t.add(string(after[:n]))
+			}
+		})
+	}
+}
+
+// learn takes the ids that stand behind keys with one of these ends.
+func (t *Table) learn(text []byte, ends []string) {
 	for _, end := range ends {
 		eachAfter(text, end, func(after []byte) {
 			v, ok := bytes.CutPrefix(bytes.TrimLeft(after, " \t\r\n"), []byte(":"))
@@ -88,13 +111,6 @@ func (t *Table) Learn(text []byte) {
 			}
 			if n := jsonscan.Prefix(string(v)); n > 0 {
 				t.add(jsonscan.Unquote(string(v[:n])))
-			}
-		})
-	}
-	for _, key := range codes {
-		eachAfter(text, key, func(after []byte) {
-			if n := bytes.IndexAny(after, `,]"\`); n > 0 && after[n] != '\\' {
-				t.add(string(after[:n]))
 			}
 		})
 	}

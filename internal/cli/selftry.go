@@ -51,7 +51,7 @@ func newSelfTry(a *app) *cobra.Command {
 		}
 		return a.try(c.Context(), exe, args[0], args[1], limit)
 	}}
-	c.Flags().DurationVar(&limit, "wait", limit, "")
+	c.Flags().DurationVar(&limit, "wait", limit, a.t("flag.self_wait"))
 	return c
 }
 
