@@ -283,7 +283,7 @@ func TestANightAsleep(t *testing.T) {
 			synctest.Wait()
 		}
 		looks(0)
-		due := s.a.Facts().Link.BeatAt.Add(90 * time.Second).Sub(time.Now())
+		due := time.Until(s.a.Facts().Link.BeatAt.Add(90 * time.Second))
 		s.a.runner.Do(func(now time.Time) { s.a.due = now.Add(due) })
 		looks(due + stall) // as late as a busy machine may be
 		s.want("call get_status", 1)

@@ -129,8 +129,10 @@ func TestDoublesOfNotices(t *testing.T) {
 		}
 	}
 	for _, n := range []onebot.Event{&onebot.Poke{EventBase: base}, &onebot.Heartbeat{EventBase: base}, &onebot.GroupRecall{EventBase: base, GroupID: 1}, upload(base, "")} {
-		if b.heard(1, n, false) || b.heard(1, n, false) {
-			t.Errorf("%T without anything of its own is taken for a double", n)
+		for range 2 {
+			if b.heard(1, n, false) {
+				t.Errorf("%T without anything of its own is taken for a double", n)
+			}
 		}
 	}
 }
