@@ -69,7 +69,7 @@ func (a *app) try(ctx context.Context, exe, staged, version string, limit time.D
 	if err != nil {
 		return errors.Join(err, os.Remove(staged))
 	}
-	defer release() //nolint:errcheck // the process ends
+	defer func() { _ = release() }() // the process ends
 	a.out.say("%s", a.t("self.trying", version))
 	cl := client.New(d.socket)
 	defer cl.Close()

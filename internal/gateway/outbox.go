@@ -195,7 +195,7 @@ func (o *outbox) failLocked(err error) {
 	if o.err == nil {
 		o.err = err
 		if errors.Is(err, errSlow) {
-			o.closeLocked() // so that its reader learns of it
+			_ = o.closeLocked() // so that its reader learns of it
 		} else {
 			_ = o.Conn.SetReadDeadline(time.Now().Add(stallTimeout)) // one that cannot is closed with the link
 		}
