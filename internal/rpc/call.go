@@ -221,6 +221,11 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 			return unsent(p, action)
 		}
 	}
+	if c.ending.Load() {
+		<-c.writing
+		keep(buf, b)
+		return c.abort(p, lostError(action, onebot.ErrNotSent, net.ErrClosed))
+	}
 	if s, ok := params.(Sender); ok { // the next write waits for this frame
 		s.Sent()
 	}
@@ -261,12 +266,9 @@ func (c *Conn) join() bool {
 func (c *Conn) write(ctx context.Context, b []byte) {
 	c.wire.hold()
 	var err error
-	switch {
-	case c.tls: // which is between the wire and the WebSocket
+	if c.tls { // which is between the wire and the WebSocket
 		err = c.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, b[headRoom:])
-	case c.ending.Load():
-		err = net.ErrClosed
-	default:
+	} else {
 		_, err = c.wire.Write(seal(b, c.client))
 	}
 	<-c.writing
