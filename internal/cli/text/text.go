@@ -35,6 +35,7 @@ type pair struct {
 // catalogues lists the parts; no code may be in two of them.
 var catalogues = []pair{
 	{commonEN, commonZH},
+	{backupEN, backupZH},
 	{stateEN, stateZH},
 	{helpEN, helpZH},
 	{configEN, configZH},
