@@ -48,6 +48,20 @@ func (d *desk) message(c Chat, n int) onebot.MessageEvent {
 	return &onebot.PrivateMessage{MessageBase: b}
 }
 
+// with changes or reads the desk in f.
+func (d *desk) with(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+// list returns a copy of one of the desk's lists.
+func (d *desk) list(of *[]string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(*of)
+}
+
 // write puts messages into the host's history.
 func (d *desk) write(c Chat, from, to int) {
 	d.mu.Lock()
@@ -187,8 +201,8 @@ func atDesk(t *testing.T, auto bool, f func(d *desk)) {
 		d.f = New(Options{
 			Book: d.book, Host: d, Deliver: d.deliver, Log: slog.New(slog.DiscardHandler), ChatOf: chatOf, Auto: auto,
 			Messages: 50, Chats: 10, Age: time.Hour, Queue: 8,
-			Dropped: func(c Chat, why string) { d.drops = append(d.drops, fmt.Sprint(c.Group, " ", why)) },
-			Gap:     func(c Chat, n int) { d.gaps = append(d.gaps, fmt.Sprint(c.Group, " ", n)) },
+			Dropped: func(c Chat, why string) { d.with(func() { d.drops = append(d.drops, fmt.Sprint(c.Group, " ", why)) }) },
+			Gap:     func(c Chat, n int) { d.with(func() { d.gaps = append(d.gaps, fmt.Sprint(c.Group, " ", n)) }) },
 		})
 		d.f.SetSelf(bot)
 		for c := 1; c <= 2; c++ {
@@ -196,7 +210,7 @@ func atDesk(t *testing.T, auto bool, f func(d *desk)) {
 			d.write(chatN(c), 1, 1)
 		}
 		d.handled()
-		d.got = nil
+		d.with(func() { d.got = nil })
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { d.f.Run(ctx) })

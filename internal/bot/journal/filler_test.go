@@ -33,12 +33,12 @@ func TestWhatWasMissedIsFetched(t *testing.T) {
 		if d.f.unsure.Load() {
 			t.Error("events go on being looked at")
 		}
-		if len(d.drops)+len(d.gaps) != 0 {
-			t.Errorf("dropped %v, gaps %v", d.drops, d.gaps)
+		if len(d.list(&d.drops))+len(d.list(&d.gaps)) != 0 {
+			t.Errorf("dropped %v, gaps %v", d.list(&d.drops), d.list(&d.gaps))
 		}
-		asked := len(d.asks)
+		asked := len(d.list(&d.asks))
 		time.Sleep(time.Hour)
-		if len(d.asks) != asked {
+		if len(d.list(&d.asks)) != asked {
 			t.Error("histories are read without a reason")
 		}
 	})
@@ -64,7 +64,7 @@ func TestWhatTheHostKeepsToItself(t *testing.T) {
 // A live message waits for what is older than it, and notices in its chat with it.
 func TestLiveMessagesWaitForOlderOnes(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
-		d.takes = 500 * time.Millisecond
+		d.with(func() { d.takes = 500 * time.Millisecond })
 		d.write(chatN(1), 2, 3)
 		d.arrive(connected())
 		synctest.Wait()
@@ -100,7 +100,9 @@ func TestChatsFromTheHostsList(t *testing.T) {
 			d.write(chatN(c), c, c)
 		}
 		d.write(chatN(2), 1, 1)
-		d.recent = []Contact{{chatN(5), d.base + 5}, {chatN(6), d.base}, {Chat{}, d.base + 9}, {chatN(7), d.base + 1}, {chatN(2), d.base}}
+		d.with(func() {
+			d.recent = []Contact{{chatN(5), d.base + 5}, {chatN(6), d.base}, {Chat{}, d.base + 9}, {chatN(7), d.base + 1}, {chatN(2), d.base}}
+		})
 		d.arrive(connected())
 		d.want("at once", "")
 		time.Sleep(bootSecond)
@@ -111,7 +113,7 @@ func TestChatsFromTheHostsList(t *testing.T) {
 			t.Errorf("delivered %v", got)
 		}
 		asked := 0
-		for _, a := range d.asks {
+		for _, a := range d.list(&d.asks) {
 			if strings.HasPrefix(a, "6 ") {
 				t.Errorf("asked for a chat that was quiet: %s", a)
 			}
@@ -120,7 +122,7 @@ func TestChatsFromTheHostsList(t *testing.T) {
 			}
 		}
 		if asked != 1 {
-			t.Errorf("asked %v", d.asks)
+			t.Errorf("asked %v", d.list(&d.asks))
 		}
 		d.settled()
 		d.f.o.Chats = 1 // no more than that many of the list
@@ -129,7 +131,7 @@ func TestChatsFromTheHostsList(t *testing.T) {
 
 func TestAHostThatAnswersNothing(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
-		d.takes = time.Hour
+		d.with(func() { d.takes = time.Hour })
 		d.write(chatN(1), 2, 2)
 		d.arrive(connected())
 		synctest.Wait()
@@ -139,17 +141,17 @@ func TestAHostThatAnswersNothing(t *testing.T) {
 		d.want("when it did not answer", "3")
 		d.arrive(d.message(chatN(1), 4))
 		d.want("afterwards nothing waits", "3 4")
-		asked := len(d.asks)
+		asked := len(d.list(&d.asks))
 		d.settled()
-		if len(d.asks) != asked {
-			t.Errorf("it is asked again: %v", d.asks[asked:])
+		if len(d.list(&d.asks)) != asked {
+			t.Errorf("it is asked again: %v", d.list(&d.asks)[asked:])
 		}
-		d.takes = 0
+		d.with(func() { d.takes = 0 })
 		d.arrive(d.message(chatN(7), 90))
 		d.want("in an unknown chat neither", "3 4 90")
 		d.arrive(connected()) // it may answer now
 		synctest.Wait()
-		if len(d.asks) == asked {
+		if len(d.list(&d.asks)) == asked {
 			t.Error("it is not asked again when the link came up")
 		}
 	})
@@ -158,19 +160,19 @@ func TestAHostThatAnswersNothing(t *testing.T) {
 func TestALinkThatIsLostMeanwhile(t *testing.T) {
 	lost := errors.New("no link")
 	atDesk(t, true, func(d *desk) {
-		d.err = lost
+		d.with(func() { d.err = lost })
 		d.write(chatN(1), 2, 2)
 		d.arrive(connected())
 		synctest.Wait()
 		d.arrive(d.message(chatN(1), 3))
 		time.Sleep(holdLimit - time.Millisecond)
 		d.want("it waits for a link", "")
-		d.err = nil
+		d.with(func() { d.err = nil })
 		d.arrive(connected())
 		d.want("the link is back", "b2 3")
 	})
 	atDesk(t, true, func(d *desk) {
-		d.err = lost
+		d.with(func() { d.err = lost })
 		d.write(chatN(1), 2, 2)
 		d.arrive(connected())
 		synctest.Wait()
@@ -181,10 +183,10 @@ func TestALinkThatIsLostMeanwhile(t *testing.T) {
 	atDesk(t, true, func(d *desk) { // lost after the first look
 		d.arrive(connected())
 		synctest.Wait()
-		d.err = lost
+		d.with(func() { d.err = lost })
 		time.Sleep(bootSecond + time.Second)
 		synctest.Wait()
-		d.err = nil
+		d.with(func() { d.err = nil })
 		d.write(chatN(1), 2, 2)
 		d.arrive(connected())
 		d.want("it is read again", "b2")
@@ -194,7 +196,7 @@ func TestALinkThatIsLostMeanwhile(t *testing.T) {
 // A chat whose history is refused has none; the others have theirs.
 func TestARefusedHistory(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
-		d.refuse[chatN(1)] = &onebot.Error{RetCode: 1200, Message: "no"}
+		d.with(func() { d.refuse[chatN(1)] = &onebot.Error{RetCode: 1200, Message: "no"} })
 		d.write(chatN(2), 2, 2)
 		d.arrive(connected())
 		synctest.Wait()
@@ -205,8 +207,8 @@ func TestARefusedHistory(t *testing.T) {
 			t.Errorf("delivered %v", got)
 		}
 		d.settled()
-		if d.f.unsure.Load() || len(d.gaps) != 0 {
-			t.Errorf("unsure, or gaps %v", d.gaps)
+		if d.f.unsure.Load() || len(d.list(&d.gaps)) != 0 {
+			t.Errorf("unsure, or gaps %v", d.list(&d.gaps))
 		}
 	})
 }
@@ -215,7 +217,7 @@ func TestALongHistoryIsPagedBack(t *testing.T) {
 	for _, upwards := range []bool{false, true} {
 		atDesk(t, true, func(d *desk) {
 			d.f.o.Messages, d.f.o.Age = 500, 24*time.Hour
-			d.upwards = upwards
+			d.with(func() { d.upwards = upwards })
 			d.write(chatN(1), 2, 300)
 			d.arrive(connected())
 			synctest.Wait()
@@ -223,17 +225,17 @@ func TestALongHistoryIsPagedBack(t *testing.T) {
 			if len(got) != 299 || got[0] != "b2" || got[298] != "b300" {
 				t.Errorf("upwards %v: %d delivered, %v", upwards, len(got), got[:min(3, len(got))])
 			}
-			if len(d.gaps) != 0 {
-				t.Errorf("gaps %v", d.gaps)
+			if len(d.list(&d.gaps)) != 0 {
+				t.Errorf("gaps %v", d.list(&d.gaps))
 			}
 			asks := 0
-			for _, a := range d.asks {
+			for _, a := range d.list(&d.asks) {
 				if strings.HasPrefix(a, "1 ") {
 					asks++
 				}
 			}
-			if !slices.Contains(d.asks, "1 from 0, 20") || !slices.Contains(d.asks, "1 from 1281, 100") || asks > 6 {
-				t.Errorf("asked %v", d.asks)
+			if !slices.Contains(d.list(&d.asks), "1 from 0, 20") || !slices.Contains(d.list(&d.asks), "1 from 1281, 100") || asks > 6 {
+				t.Errorf("asked %v", d.list(&d.asks))
 			}
 			d.settled()
 			if got := strings.Fields(d.numbers()); len(got) != 299 {
@@ -256,8 +258,8 @@ func TestMoreThanMayBeFetched(t *testing.T) {
 			if n, _ := d.f.Counts(); n != uint64(len(got)) {
 				t.Errorf("%d missed: %d counted", missing, n)
 			}
-			if over == 0 && len(d.gaps) != 0 || over > 0 && !slices.Contains(d.gaps, fmt.Sprint(1, " ", over)) {
-				t.Errorf("%d missed: told %v", missing, d.gaps)
+			if over == 0 && len(d.list(&d.gaps)) != 0 || over > 0 && !slices.Contains(d.list(&d.gaps), fmt.Sprint(1, " ", over)) {
+				t.Errorf("%d missed: told %v", missing, d.list(&d.gaps))
 			}
 		})
 	}
@@ -273,8 +275,8 @@ func TestWhatIsNotMissed(t *testing.T) {
 		if len(got) != 11 || got[0] != "b30" {
 			t.Errorf("%v", got)
 		}
-		if len(d.gaps) != 0 {
-			t.Errorf("gaps %v", d.gaps)
+		if len(d.list(&d.gaps)) != 0 {
+			t.Errorf("gaps %v", d.list(&d.gaps))
 		}
 	})
 	atDesk(t, true, func(d *desk) {
@@ -339,9 +341,9 @@ func TestWhatMakesALink(t *testing.T) {
 					d.arrive(e)
 				}
 				synctest.Wait()
-				d.mu.Lock()
-				d.got = slices.DeleteFunc(d.got, func(e onebot.Event) bool { _, ok := e.(onebot.MessageEvent); return !ok })
-				d.mu.Unlock()
+				d.with(func() {
+					d.got = slices.DeleteFunc(d.got, func(e onebot.Event) bool { _, ok := e.(onebot.MessageEvent); return !ok })
+				})
 				d.want("delivered", tt.want)
 			})
 		})
@@ -350,14 +352,14 @@ func TestWhatMakesALink(t *testing.T) {
 
 func TestRoomForHeldEvents(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
-		d.takes = time.Second
+		d.with(func() { d.takes = time.Second })
 		d.arrive(connected())
 		synctest.Wait()
 		for n := 2; n <= 11; n++ {
 			d.arrive(d.message(chatN(1), n))
 		}
-		if !slices.Equal(d.drops, []string{"1 queue full", "1 queue full"}) {
-			t.Errorf("dropped %v", d.drops)
+		if !slices.Equal(d.list(&d.drops), []string{"1 queue full", "1 queue full"}) {
+			t.Errorf("dropped %v", d.list(&d.drops))
 		}
 		time.Sleep(2 * time.Second)
 		d.want("as many as there is room for", "2 3 4 5 6 7 8 9")
@@ -366,7 +368,7 @@ func TestRoomForHeldEvents(t *testing.T) {
 
 func TestTheEndAndAnotherAccount(t *testing.T) {
 	held := func(d *desk) {
-		d.takes = time.Second
+		d.with(func() { d.takes = time.Second })
 		d.arrive(connected())
 		synctest.Wait()
 		d.arrive(d.message(chatN(1), 2))
@@ -375,9 +377,9 @@ func TestTheEndAndAnotherAccount(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
 		held(d)
 		d.f.Stop()
-		slices.Sort(d.drops)
-		if !slices.Equal(d.drops, []string{"1 ending", "2 ending"}) {
-			t.Errorf("dropped %v", d.drops)
+		d.with(func() { slices.Sort(d.drops) })
+		if !slices.Equal(d.list(&d.drops), []string{"1 ending", "2 ending"}) {
+			t.Errorf("dropped %v", d.list(&d.drops))
 		}
 		d.settled()
 		d.want("nothing of what was held", "")
@@ -388,16 +390,14 @@ func TestTheEndAndAnotherAccount(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
 		held(d)
 		d.f.SetSelf(bot) // the same
-		if len(d.drops) != 0 {
-			t.Errorf("dropped %v", d.drops)
+		if len(d.list(&d.drops)) != 0 {
+			t.Errorf("dropped %v", d.list(&d.drops))
 		}
-		d.mu.Lock()
-		d.history = map[Chat][]onebot.MessageEvent{} // which has others
-		d.mu.Unlock()
+		d.with(func() { d.history = map[Chat][]onebot.MessageEvent{} }) // which has others
 		d.f.SetSelf(bot + 1)
-		slices.Sort(d.drops)
-		if !slices.Equal(d.drops, []string{"1 another account", "2 another account"}) {
-			t.Errorf("dropped %v", d.drops)
+		d.with(func() { slices.Sort(d.drops) })
+		if !slices.Equal(d.list(&d.drops), []string{"1 another account", "2 another account"}) {
+			t.Errorf("dropped %v", d.list(&d.drops))
 		}
 		d.settled()
 		d.want("nothing of the other account's", "")
@@ -445,7 +445,7 @@ func TestFillOnDemand(t *testing.T) {
 		}
 		d.arrive(d.message(chatN(1), 5))
 		d.want("and nothing waits", "4 b2 b3 5")
-		d.err = errors.New("no link")
+		d.with(func() { d.err = errors.New("no link") })
 		if n, err := d.f.Fill(d.t.Context()); n != 0 || err == nil {
 			t.Errorf("%d, %v", n, err)
 		}
@@ -466,15 +466,15 @@ func TestHistoriesAreReadAFewAtATime(t *testing.T) {
 			d.arrive(d.message(chatN(c), 1))
 			d.write(chatN(c), 1, 2)
 		}
-		d.mu.Lock()
-		d.got = nil
-		d.mu.Unlock()
-		d.takes = 100 * time.Millisecond
+		d.with(func() { d.got = nil })
+		d.with(func() { d.takes = 100 * time.Millisecond })
 		d.arrive(connected())
 		time.Sleep(900 * time.Millisecond)
 		synctest.Wait()
-		if d.most < 2 || d.most > fetchers {
-			t.Errorf("%d at once", d.most)
+		most := 0
+		d.with(func() { most = d.most })
+		if most < 2 || most > fetchers {
+			t.Errorf("%d at once", most)
 		}
 		if n := len(strings.Fields(d.numbers())); n < 8 {
 			t.Errorf("%d delivered", n)
@@ -493,9 +493,7 @@ func TestForgetAndSettle(t *testing.T) {
 		d.write(chatN(2), 2, 2)
 		d.f.Forget(taken)
 		d.f.Settle(settled)
-		d.mu.Lock()
-		d.got = nil
-		d.mu.Unlock()
+		d.with(func() { d.got = nil })
 		d.arrive(connected())
 		d.settled()
 		d.want("what was taken back", "b2")
