@@ -352,7 +352,8 @@ func TestSelfUpgradeOrphaned(t *testing.T) {
 		s.beginAndKill(p.release(tt.version, script(tt.version, tt.start, "exit 0")), tt.judge)
 		if tt.judge {
 			await.True(t, waitLimit, "the daemon to end", func() bool { _, err := s.cl.Status(t.Context()); return err != nil })
-			s.run(0, "start", "-d", "--sim", "--scan-after", "0s")
+			// It no longer answers, but may not have ended yet.
+			await.True(t, waitLimit, "a start", func() bool { return s.command("start", "-d", "--sim", "--scan-after", "0s").Run() == nil })
 		}
 		await.True(t, waitLimit, tt.version+" to be left", func() bool {
 			st, err := s.cl.Status(t.Context())

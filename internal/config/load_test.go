@@ -100,7 +100,7 @@ func TestPrecedence(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"NCATD_LOG_LEVEL=error", "NCATD_LOG_FORMAT=json", "NCATD_ACCOUNTS_MY_CAT_UIN=10001", "NCATD_BOT_ADMINS=10002,10003",
-		"NCATD_HOME=/x", "NCATD_LANG=zh", "NCATD_DISPLAY=", "OTHER=1"}
+		"NCATD_HOME=/x", "NCATD_LANG=zh", "NCATD_PASSPHRASE=x", "NCATD_DISPLAY=", "OTHER=1"}
 	c, err := Load(path, env, map[string]string{"log.level": "debug", "accounts.my-cat.onebot.heartbeat": "5s"})
 	if err != nil {
 		t.Fatal(err)
