@@ -63,11 +63,12 @@ type App struct {
 	counts counts
 	doors  guard
 
-	mu    sync.Mutex // guards the fields below
-	links map[*link]bool
-	other int // SSE streams
-	since time.Time
-	last  string // why the last link ended badly
+	mu     sync.Mutex // guards the fields below
+	links  map[*link]bool
+	other  int // webhooks and SSE streams
+	served int // WebSockets and SSE streams that apps opened
+	since  time.Time
+	last   string // why the last link ended badly
 }
 
 type counts struct {

@@ -164,16 +164,18 @@ func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.Resp
 	case acc == nil:
 		http.Error(w, "this app has several accounts; begin the path with one of /"+strings.Join(names(a.accs), ", /"), http.StatusNotFound)
 	case upgrade && a.c.WebSocket:
-		if a.full(w) {
+		if !a.takePlace(w) {
 			return
 		}
+		defer a.leavePlace()
 		links.Add(1)
 		defer links.Done()
 		a.accept(ctx, w, r, acc, path)
 	case !upgrade && a.c.SSE && path == "/_events":
-		if a.full(w) {
+		if !a.takePlace(w) {
 			return
 		}
+		defer a.leavePlace()
 		a.sse(ctx, w, r, acc)
 	case !upgrade && a.c.HTTP:
 		a.callHTTP(ctx, w, r, acc, path)
@@ -182,17 +184,27 @@ func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.Resp
 	}
 }
 
-func (a *App) full(w http.ResponseWriter) bool {
+// takePlace takes one of the places for WebSockets and streams of events, which
+// [App.leavePlace] gives back, or refuses the request.
+func (a *App) takePlace(w http.ResponseWriter) bool {
 	a.mu.Lock()
-	n := len(a.links) + a.other
-	a.mu.Unlock()
-	if n < maxLinks {
-		return false
+	free := a.served < maxLinks
+	if free {
+		a.served++
 	}
-	a.fail(fmt.Errorf("more than %d links", maxLinks))
-	w.Header().Set("Connection", "close")
-	http.Error(w, fmt.Sprintf("more than %d links", maxLinks), http.StatusServiceUnavailable)
-	return true
+	a.mu.Unlock()
+	if !free {
+		a.fail(fmt.Errorf("more than %d links", maxLinks))
+		w.Header().Set("Connection", "close")
+		http.Error(w, fmt.Sprintf("more than %d links", maxLinks), http.StatusServiceUnavailable)
+	}
+	return free
+}
+
+func (a *App) leavePlace() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.served--
 }
 
 // admit checks the token. A WebSocket is refused as NapCat does: after the
