@@ -138,7 +138,7 @@ func (w *World) AddGroup(id int64, name string, members map[int64]Role) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for uin := range members {
-		if w.users[uin] == nil {
+		if w.userLocked(uin) == nil {
 			w.addUserLocked(User{UIN: uin, Nickname: fmt.Sprintf("用户%d", uin%10000)})
 		}
 	}
@@ -207,7 +207,7 @@ func (w *World) joinLocked(group, user, operator int64, invite bool) error {
 	if g == nil {
 		return fmt.Errorf("group %d: %w", group, ErrNoGroup)
 	}
-	if w.users[user] == nil {
+	if w.userLocked(user) == nil {
 		w.addUserLocked(User{UIN: user, Nickname: fmt.Sprintf("用户%d", user%10000)})
 	}
 	if g.Members[user] == nil {
@@ -217,10 +217,8 @@ func (w *World) joinLocked(group, user, operator int64, invite bool) error {
 	if invite && user != w.self.UIN {
 		sub = "invite"
 	}
-	if g.Members[w.self.UIN] != nil {
-		w.noticeLocked("group_id", group, "user_id", user, "notice_type", "group_increase",
-			"operator_id", operator, "sub_type", sub)
-	}
+	w.noticeLocked("group_id", group, "user_id", user, "notice_type", "group_increase",
+		"operator_id", operator, "sub_type", sub)
 	return nil
 }
 
@@ -236,20 +234,18 @@ func (w *World) Leave(group, user, operator int64) error {
 	if operator != 0 && operator != user && !g.outranks(operator, user) {
 		return fmt.Errorf("kick %d from group %d: %w", user, group, ErrForbidden)
 	}
-	sub := "leave"
-	switch {
-	case operator == 0 || operator == user:
-		operator = 0
-	case user == w.self.UIN:
-		sub = "kick_me"
-	default:
-		sub = "kick"
-	}
 	w.changes++
-	sees := g.Members[w.self.UIN] != nil
+	told := w.witnessesLocked(group)
 	delete(g.Members, user)
-	if sees {
-		w.decreaseLocked(group, user, operator, sub)
+	for _, v := range told {
+		switch {
+		case operator == 0 || operator == user:
+			v.decreaseLocked(group, user, 0, "leave")
+		case user == v.self.UIN:
+			v.decreaseLocked(group, user, operator, "kick_me")
+		default:
+			v.decreaseLocked(group, user, operator, "kick")
+		}
 	}
 	return nil
 }
@@ -263,19 +259,24 @@ func (w *World) Disband(group int64) error {
 		return fmt.Errorf("group %d: %w", group, ErrNoGroup)
 	}
 	owner := g.ownerLocked(0)
-	member := g.Members[w.self.UIN] != nil
+	told := w.witnessesLocked(group)
 	w.changes++
 	delete(w.groups, group)
 	w.gorder = slices.DeleteFunc(w.gorder, func(id int64) bool { return id == group })
-	if member {
-		w.decreaseLocked(group, w.self.UIN, owner, "disband")
+	for _, v := range told {
+		v.decreaseLocked(group, v.self.UIN, owner, "disband")
 	}
 	return nil
 }
 
+// decreaseLocked tells this account that somebody is no member any more, which
+// may be the account itself.
 func (w *World) decreaseLocked(group, user, operator int64, sub string) {
-	w.noticeLocked("group_id", group, "user_id", user, "notice_type", "group_decrease",
-		"sub_type", sub, "operator_id", operator)
+	w.changes++
+	if w.reachableLocked() {
+		w.emitLocked(Event{PostType: "notice", Body: jsval.Obj("group_id", group, "user_id", user, "notice_type", "group_decrease",
+			"sub_type", sub, "operator_id", operator)})
+	}
 }
 
 // SetAdmin makes a member an administrator or takes that away; only the owner
@@ -455,7 +456,7 @@ func (w *World) Poke(group, from, to int64) error {
 	if from == w.self.UIN {
 		peer = to
 	}
-	if w.users[peer] == nil {
+	if w.userLocked(peer) == nil {
 		return fmt.Errorf("user %d: %w", peer, ErrNoUser)
 	}
 	w.grayLocked(Chat{Private, peer}, from)

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -121,7 +122,7 @@ func (w *World) Say(s Say) (Message, error) {
 			s.User = g.ownerLocked(w.self.UIN)
 		}
 	}
-	u := w.users[s.User]
+	u := w.userLocked(s.User)
 	if u == nil {
 		return Message{}, fmt.Errorf("user %d: %w", s.User, ErrNoUser)
 	}
@@ -139,7 +140,7 @@ func (w *World) Say(s Say) (Message, error) {
 		}
 		m.Chat = Chat{InGroup, s.Group}
 	} else if m.Self && s.To != 0 {
-		if w.users[s.To] == nil {
+		if w.userLocked(s.To) == nil {
 			return Message{}, fmt.Errorf("user %d: %w", s.To, ErrNoUser)
 		}
 		m.Chat = Chat{Private, s.To}
@@ -157,7 +158,14 @@ func (w *World) Say(s Say) (Message, error) {
 		m.Time = s.Time.Unix()
 	}
 	w.deliverLocked(m)
-	return *m, nil
+	return w.asSeen(m), nil
+}
+
+// asSeen returns a copy of m as this account sees it.
+func (w *World) asSeen(m *Message) Message {
+	c := *m
+	c.Self = c.Sender == w.self.UIN
+	return c
 }
 
 func (w *World) commonGroupLocked(uin int64) int64 {
@@ -185,18 +193,47 @@ func (w *World) maySpeakLocked(g *Group, uin int64) error {
 func (w *World) deliverLocked(m *Message) {
 	w.completeLocked(m)
 	w.appendLocked(m)
-	if g := w.groups[m.Chat.Peer]; g != nil && g.Members[m.Sender] != nil && m.Chat.Type == InGroup {
-		g.Members[m.Sender].LastSent = m.Time
-	}
-	if !m.Self && !w.reachableLocked() {
+	if m.Chat.Type != InGroup {
+		w.hearLocked(m)
+		w.passOnLocked(m)
 		return
 	}
-	if m.Chat.Type == InGroup {
+	if p := w.groups[m.Chat.Peer].Members[m.Sender]; p != nil {
+		p.LastSent = m.Time
+	}
+	told := w.witnessesLocked(m.Chat.Peer)
+	if m.Sender == w.self.UIN || slices.ContainsFunc(told, (*World).reachableLocked) {
 		w.tellCardLocked(m)
 	}
+	for _, v := range told {
+		v.hearLocked(m)
+	}
+}
+
+// hearLocked lets the account hear a message, unless nothing reaches it.
+func (w *World) hearLocked(m *Message) {
+	e := w.asSeen(m)
+	if !e.Self && !w.reachableLocked() {
+		return
+	}
 	w.registerLocked(m)
-	e := *m
 	w.emitLocked(Event{Time: m.Time, PostType: "message", Message: &e})
+}
+
+// passOnLocked brings what the account wrote in private to another account of
+// this QQ, if that is whom it is for.
+func (w *World) passOnLocked(m *Message) {
+	for _, v := range w.views {
+		if v == w || v.self.UIN != m.Chat.Peer || m.Sender != w.self.UIN {
+			continue
+		}
+		v.userLocked(m.Sender).Friend = true
+		c := *m
+		c.Chat, c.MsgID, c.Self = Chat{Private, m.Sender}, "", false
+		v.completeLocked(&c)
+		v.appendLocked(&c)
+		v.hearLocked(&c)
+	}
 }
 
 // completeLocked fills in what QQ adds to a message: ids, time, names.
@@ -213,7 +250,7 @@ func (w *World) completeLocked(m *Message) {
 		peer = UID(m.Chat.Peer)
 	}
 	m.ID = MessageID(m.MsgID, m.Chat.Type, peer)
-	if u := w.users[m.Sender]; u != nil && m.Nickname == "" {
+	if u := w.userLocked(m.Sender); u != nil && m.Nickname == "" {
 		m.Nickname = u.Nickname
 	}
 	if g := w.groups[m.Chat.Peer]; g != nil && m.Chat.Type == InGroup {
@@ -240,11 +277,32 @@ func resID() string {
 	return string(b)
 }
 
+// logs are what was said in chats such as c.
+func (w *World) logs(c Chat) map[Chat]*chatLog {
+	if c.Type == InGroup {
+		return w.rooms
+	}
+	return w.chats
+}
+
+// allLogs are the chats that the account has, in no order.
+func (w *World) allLogs() iter.Seq2[Chat, *chatLog] {
+	return func(yield func(Chat, *chatLog) bool) {
+		for _, logs := range []map[Chat]*chatLog{w.chats, w.rooms} {
+			for c, l := range logs {
+				if !yield(c, l) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (w *World) appendLocked(m *Message) {
-	c := w.chats[m.Chat]
+	c := w.logs(m.Chat)[m.Chat]
 	if c == nil {
 		c = &chatLog{seq: 1000}
-		w.chats[m.Chat] = c
+		w.logs(m.Chat)[m.Chat] = c
 	}
 	w.changes++
 	c.seq++
@@ -288,7 +346,7 @@ func (w *World) Lookup(id int32) (Message, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if m := w.ids[id]; m != nil {
-		return *m, true
+		return w.asSeen(m), true
 	}
 	return Message{}, false
 }
@@ -300,7 +358,7 @@ func (w *World) LookupMsgID(id string) (Message, bool) {
 	defer w.mu.Unlock()
 	if m := w.byMsgID[id]; m != nil {
 		w.registerLocked(m)
-		return *m, true
+		return w.asSeen(m), true
 	}
 	return Message{}, false
 }
@@ -311,7 +369,7 @@ func (w *World) LookupForward(res string) (Message, bool) {
 	defer w.mu.Unlock()
 	for _, m := range w.byMsgID {
 		if found := findForward(m, res); found != nil {
-			return *found, true
+			return w.asSeen(found), true
 		}
 	}
 	return Message{}, false
@@ -336,10 +394,10 @@ func findForward(m *Message, res string) *Message {
 func (w *World) BySeq(c Chat, seq int64) (Message, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if l := w.chats[c]; l != nil {
+	if l := w.logs(c)[c]; l != nil {
 		for _, m := range l.msgs {
 			if m.Seq == seq {
-				return *m, true
+				return w.asSeen(m), true
 			}
 		}
 	}
@@ -355,7 +413,7 @@ func (w *World) History(c Chat, from string, count int, later bool) []Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var msgs []*Message
-	if l := w.chats[c]; l != nil {
+	if l := w.logs(c)[c]; l != nil {
 		msgs = l.msgs
 	} else if c.Type == Private {
 		if l := w.chats[Chat{Temporary, c.Peer}]; l != nil {
@@ -377,7 +435,7 @@ func (w *World) History(c Chat, from string, count int, later bool) []Message {
 	var out []Message
 	for _, m := range msgs[lo:hi] {
 		w.registerLocked(m)
-		out = append(out, *m)
+		out = append(out, w.asSeen(m))
 	}
 	return out
 }
@@ -387,9 +445,9 @@ func (w *World) Recent(count int) []Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []Message
-	for _, l := range w.chats {
+	for _, l := range w.allLogs() {
 		if n := len(l.msgs); n > 0 {
-			out = append(out, *l.msgs[n-1])
+			out = append(out, w.asSeen(l.msgs[n-1]))
 		}
 	}
 	sort.Slice(out, func(i, j int) bool {

@@ -38,7 +38,7 @@ type Request struct {
 func (w *World) Ask(r Request) (Request, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.users[r.User] == nil {
+	if w.userLocked(r.User) == nil {
 		w.addUserLocked(User{UIN: r.User, Nickname: fmt.Sprintf("用户%d", r.User%10000)})
 	}
 	if r.Kind == JoinRequest || r.Kind == InviteRequest {
@@ -64,10 +64,22 @@ func (w *World) Ask(r Request) (Request, error) {
 		r.Flag = UID(r.User)
 	}
 	w.changes++
-	p := &r
-	w.reqs = append(w.reqs, p)
+	for _, v := range w.views { // a group's administrators are all asked
+		leads := func() bool {
+			m := w.groups[r.Group].Members[v.self.UIN]
+			return m != nil && m.Role != Plain
+		}
+		if v == w || r.Kind == JoinRequest && leads() {
+			v.askedLocked(&r)
+		}
+	}
+	return r, nil
+}
+
+func (w *World) askedLocked(r *Request) {
+	w.reqs = append(w.reqs, r)
 	if !w.reachableLocked() {
-		return r, nil
+		return
 	}
 	switch r.Kind {
 	case FriendRequest:
@@ -77,7 +89,6 @@ func (w *World) Ask(r Request) (Request, error) {
 		w.emitLocked(Event{PostType: "request", Body: jsval.Obj("request_type", "group", "group_id", r.Group,
 			"user_id", r.User, "comment", r.Comment, "flag", r.Flag, "sub_type", string(r.Kind))})
 	}
-	return r, nil
 }
 
 func (w *World) requestLocked(flag string) *Request {
@@ -140,7 +151,7 @@ func (w *World) Befriend(user int64) {
 }
 
 func (w *World) befriendLocked(user int64, remark string) {
-	u := w.users[user]
+	u := w.userLocked(user)
 	if u == nil {
 		u = w.addUserLocked(User{UIN: user, Nickname: fmt.Sprintf("用户%d", user%10000)})
 	}
@@ -187,7 +198,7 @@ type Vote struct {
 func (w *World) LikeProfile(user, times int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u := w.users[user]
+	u := w.userLocked(user)
 	if u == nil {
 		return fmt.Errorf("user %d: %w", user, ErrNoUser)
 	}

@@ -69,7 +69,7 @@ func (w *World) copy() saved {
 	for _, f := range w.files {
 		s.Files = append(s.Files, clone(f))
 	}
-	for c, l := range w.chats {
+	for c, l := range w.allLogs() {
 		sc := savedChat{Chat: c, Seq: l.seq}
 		for _, m := range l.msgs[max(0, len(l.msgs)-savedHistory):] {
 			sc.Messages = append(sc.Messages, clone(m))
@@ -119,7 +119,7 @@ func Load(from io.Reader, o Options) (*World, error) {
 	w.fileN = len(s.Files)
 	w.reqs, w.faces, w.likes = s.Requests, s.Faces, s.Likes
 	for _, c := range s.Chats {
-		w.chats[c.Chat] = &chatLog{seq: c.Seq, msgs: c.Messages}
+		w.logs(c.Chat)[c.Chat] = &chatLog{seq: c.Seq, msgs: c.Messages}
 		for _, m := range c.Messages {
 			w.byMsgID[m.MsgID] = m
 		}

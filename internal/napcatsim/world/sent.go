@@ -47,16 +47,16 @@ func (w *World) Send(c Chat, via int64, segs []Segment, nodes []*Message) (Messa
 	m := &Message{Chat: c, Via: via, Sender: w.self.UIN, Self: true, Segments: segs, Nodes: nodes}
 	w.deliverLocked(m)
 	w.sentN++
-	w.sent = append(w.sent, Sent{N: w.sentN, Message: *m})
+	w.sent = append(w.sent, Sent{N: w.sentN, Message: w.asSeen(m)})
 	if len(w.sent) > sentLimit+sentLimit/4 {
 		w.sent = slices.Clone(w.sent[len(w.sent)-sentLimit:])
 	}
 	close(w.sentC)
 	w.sentC = make(chan struct{})
 	if w.dead == LinkNoAck {
-		return *m, ErrUnreachable
+		return w.asSeen(m), ErrUnreachable
 	}
-	return *m, nil
+	return w.asSeen(m), nil
 }
 
 // Refuse lets QQ refuse the next n sends of the bot with r; n 0: all from now

@@ -45,7 +45,7 @@ func (w *World) Snapshot() Snapshot {
 	for _, f := range w.files {
 		s.Files = append(s.Files, *f)
 	}
-	for c, l := range w.chats {
+	for c, l := range w.allLogs() {
 		i := ChatInfo{Type: c.Type, Peer: c.Peer, Messages: len(l.msgs)}
 		if n := len(l.msgs); n > 0 {
 			i.Last = l.msgs[n-1].PlainText()

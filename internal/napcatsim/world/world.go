@@ -81,16 +81,14 @@ type Options struct {
 type World struct {
 	now func() time.Time
 
-	mu sync.Mutex
+	*shared
 	directory
 	sending
-	counters
-	chats   map[Chat]*chatLog
+	changes uint64             // counts what Save would write anew
+	chats   map[Chat]*chatLog  // but for those of groups
 	ids     map[int32]*Message // what get_msg can find
 	idq     []int32            // ids, oldest first
-	byMsgID map[string]*Message
 	reqs    []*Request
-	files   map[string]*File
 	faces   []string // favourite emoji, by URL
 	likes   []Vote
 	online  bool
@@ -99,13 +97,23 @@ type World struct {
 	nextSub int
 }
 
-// directory is who there is.
+// shared is what the accounts of one QQ have in common, and guards all of them.
+type shared struct {
+	mu      sync.Mutex
+	views   []*World // one of each account
+	groups  map[int64]*Group
+	gorder  []int64
+	rooms   map[Chat]*chatLog // what was said in groups
+	byMsgID map[string]*Message
+	files   map[string]*File
+	counters
+}
+
+// directory is who the account is and whom it has heard of.
 type directory struct {
-	self   *User
-	users  map[int64]*User
-	order  []int64 // users in the order they came
-	groups map[int64]*Group
-	gorder []int64
+	self  *User
+	users map[int64]*User
+	order []int64 // users in the order they came
 }
 
 // sending is what the account sent, and what becomes of more.
@@ -120,10 +128,9 @@ type sending struct {
 
 // counters number what is made.
 type counters struct {
-	changes uint64 // counts what Save would write anew
-	msgN    uint32
-	fileN   int
-	reqN    int64
+	msgN  uint32
+	fileN int
+	reqN  int64
 }
 
 // Status is the account's presence as set_online_status sets it.
@@ -159,6 +166,28 @@ func UID(uin int64) string {
 // 700000001 in which the bot is an administrator, and 700000002 in which it is
 // a plain member.
 func New(o Options) *World {
+	w := view(o, &shared{
+		groups: make(map[int64]*Group), rooms: make(map[Chat]*chatLog),
+		byMsgID: make(map[string]*Message), files: make(map[string]*File),
+	})
+	w.reqN = w.now().UnixMicro()
+	if !o.Empty {
+		w.populate()
+	}
+	return w
+}
+
+// Account returns the same QQ as another account sees it. Groups are the same
+// ones, with what is said and done there: whoever is a member hears it, each
+// other included. Friends, private chats, presence and message ids are each
+// account's own; o.Empty has no meaning.
+func (w *World) Account(o Options) *World {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return view(o, w.shared)
+}
+
+func view(o Options, s *shared) *World {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -169,21 +198,17 @@ func New(o Options) *World {
 		o.Nickname = "ncatd 模拟号"
 	}
 	w := &World{
-		now:     o.Now,
-		chats:   make(map[Chat]*chatLog),
-		ids:     make(map[int32]*Message),
-		byMsgID: make(map[string]*Message),
-		files:   make(map[string]*File),
-		subs:    make(map[int]func(Event)),
-		online:  true,
-		status:  Status{Status: 10},
+		now:    o.Now,
+		shared: s,
+		chats:  make(map[Chat]*chatLog),
+		ids:    make(map[int32]*Message),
+		subs:   make(map[int]func(Event)),
+		online: true,
+		status: Status{Status: 10},
 	}
-	w.users, w.groups = make(map[int64]*User), make(map[int64]*Group)
-	w.sentC, w.reqN = make(chan struct{}), o.Now().UnixMicro()
+	w.users, w.sentC = make(map[int64]*User), make(chan struct{})
 	w.self = w.addUserLocked(User{UIN: o.UIN, Nickname: o.Nickname, Sex: "unknown", Age: 18, Level: 32})
-	if !o.Empty {
-		w.populate()
-	}
+	s.views = append(s.views, w)
 	return w
 }
 
@@ -233,6 +258,22 @@ func (w *World) addUserLocked(u User) *User {
 	return p
 }
 
+// userLocked returns the account uin, nil if nobody has heard of it: whom one
+// account of this QQ knows the others can look up.
+func (w *World) userLocked(uin int64) *User {
+	if u := w.users[uin]; u != nil {
+		return u
+	}
+	for _, v := range w.views {
+		if u := v.users[uin]; u != nil {
+			stranger := *u
+			stranger.Friend, stranger.Remark, stranger.Likes = false, "", 0
+			return w.addUserLocked(stranger)
+		}
+	}
+	return nil
+}
+
 // AddUser puts a person into the world, or replaces what is known of one. A
 // user with Friend set is a friend of the bot at once, without a notice.
 func (w *World) AddUser(u User) {
@@ -252,7 +293,7 @@ func (w *World) Self() User {
 func (w *World) User(uin int64) (User, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if u := w.users[uin]; u != nil {
+	if u := w.userLocked(uin); u != nil {
 		return *u, true
 	}
 	return User{}, false
@@ -262,7 +303,7 @@ func (w *World) User(uin int64) (User, bool) {
 func (w *World) UpdateUser(uin int64, f func(*User)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u := w.users[uin]
+	u := w.userLocked(uin)
 	if u == nil {
 		return fmt.Errorf("user %d: %w", uin, ErrNoUser)
 	}
@@ -392,12 +433,29 @@ func (w *World) emitLocked(e Event) {
 func (w *World) reachableLocked() bool { return w.online && w.dead == LinkUp }
 
 // noticeLocked emits a notice unless the account cannot be reached. A going
-// offline is always told, it comes from the host itself.
+// offline is always told, it comes from the host itself. What names a group is
+// told to all who are in it.
 func (w *World) noticeLocked(kv ...any) {
-	w.changes++
-	if kv[1] == "bot_offline" || w.reachableLocked() {
-		w.emitLocked(Event{PostType: "notice", Body: jsval.Obj(kv...)})
+	body := jsval.Obj(kv...)
+	told := []*World{w}
+	if group := jsval.Int(body.Get("group_id")); group != 0 {
+		told = w.witnessesLocked(group)
 	}
+	for _, v := range told {
+		v.changes++
+		if kv[1] == "bot_offline" || v.reachableLocked() {
+			v.emitLocked(Event{PostType: "notice", Body: body})
+		}
+	}
+}
+
+// witnessesLocked returns the accounts that are members of a group.
+func (w *World) witnessesLocked(group int64) []*World {
+	g := w.groups[group]
+	if g == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(w.views), func(v *World) bool { return g.Members[v.self.UIN] == nil })
 }
 
 // newMsgIDLocked returns a fresh 19-digit id of QQ's shape: the time in its
