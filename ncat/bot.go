@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -202,6 +203,8 @@ func (r botRuntime) PluginDefaults() map[string]any {
 	}
 	return out
 }
+
+func (r botRuntime) SetWeb(web http.RoundTripper) { r.b.core.outside.web.Store(&web) }
 
 func (r botRuntime) ChoosePlugins(enabled func(id string) bool) {
 	l := &r.b.core.life

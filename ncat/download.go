@@ -181,8 +181,11 @@ func (b *Bot) download(ctx context.Context, w io.Writer, reset func() error, seg
 	for _, f := range opts {
 		f(o)
 	}
+	web := b.core.outside.web.Load()
 	switch {
 	case o.client != nil:
+	case web != nil:
+		o.client = &http.Client{Transport: *web}
 	case o.local:
 		o.client = http.DefaultClient
 	default:

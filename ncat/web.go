@@ -28,6 +28,7 @@ const (
 type outside struct {
 	once    sync.Once // guards the client
 	client  *http.Client
+	web     atomic.Pointer[http.RoundTripper] // in the place of the network; nil: none
 	dataDir string
 	zone    atomic.Pointer[time.Location] // nil: time.Local
 }
@@ -42,7 +43,7 @@ func (b *Bot) HTTP() *http.Client {
 	o := &b.core.outside
 	o.once.Do(func() {
 		if o.client == nil {
-			o.client = newHTTP()
+			o.client = newHTTP(o)
 		}
 	})
 	return o.client
@@ -51,13 +52,27 @@ func (b *Bot) HTTP() *http.Client {
 // WithHTTP sets what [Bot.HTTP] returns.
 func WithHTTP(c *http.Client) Option { return func(k *core) { k.outside.client = c } }
 
-func newHTTP() *http.Client {
+func newHTTP(o *outside) *http.Client {
 	dialer := &net.Dialer{Timeout: httpDial}
-	return &http.Client{Timeout: httpTimeout, Transport: limited{&http.Transport{
+	return &http.Client{Timeout: httpTimeout, Transport: limited{way{o, &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: httpDial,
 		MaxConnsPerHost: httpPerHost, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
 		MaxResponseHeaderBytes: 1 << 20,
-	}}}
+	}}}}
+}
+
+// way leads to the web that the bot is given, or else over the network.
+type way struct {
+	o       *outside
+	network http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
+	if web := w.o.web.Load(); web != nil {
+		return (*web).RoundTrip(r)
+	}
+	return w.network.RoundTrip(r)
 }
 
 // limited cuts bodies off.

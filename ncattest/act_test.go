@@ -13,7 +13,11 @@ import (
 
 func TestForwardOfThreeIsOneMessage(t *testing.T) {
 	ncattest.Run(t, ncat.New(), func(h *ncattest.Harness) {
-		if _, err := h.Bot().Forward(h.Context(), ncat.Group(100), 1, 2, 3); err != nil {
+		var ids []onebot.MessageID
+		for _, text := range []string{"a", "b", "c"} {
+			ids = append(ids, h.Group(200).From(1).Named("Alice").Says(text))
+		}
+		if _, err := h.Bot().Forward(h.Context(), ncat.Group(100), ids...); err != nil {
 			t.Fatal(err)
 		}
 		m := h.One()
@@ -21,7 +25,7 @@ func TestForwardOfThreeIsOneMessage(t *testing.T) {
 			t.Fatalf("%d calls, sent %v", len(h.Calls()), m)
 		}
 		for i, s := range m.Message {
-			if n, ok := s.(*onebot.NodeSegment); !ok || n.ID != onebot.MessageID(i+1) {
+			if n, ok := s.(*onebot.NodeSegment); !ok || n.Nickname != "Alice" || n.Content.Text() != []string{"a", "b", "c"}[i] {
 				t.Errorf("node %d is %v", i, s)
 			}
 		}

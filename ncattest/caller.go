@@ -5,57 +5,72 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/internal/napcatsim/action"
+	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
+	"github.com/ncatd/ncatd/internal/napcatsim/world"
 	"github.com/ncatd/ncatd/onebot"
-	"github.com/ncatd/ncatd/onebot/schema"
 )
 
 // callTimeout is when a call ends that nothing else ends.
 const callTimeout = 30 * time.Second
 
-// Caller is an [onebot.Caller] that records every call and answers it as a host
-// does on which all goes well, unless told otherwise with [Recorder.On]: messages
-// get an id and are found by get_msg and in the history of their chat, the
-// members of groups are those who were seen there, files can be uploaded and
-// downloaded, and what does something is done. It is safe for concurrent use.
-// The zero Caller is ready.
+// Caller is an [onebot.Caller] that records every call and carries it out in a
+// little QQ of its own, the one that [Server] has, unless told otherwise with
+// [Recorder.On]: messages are in the history of their chat, members are muted and
+// removed, files can be uploaded and downloaded, and what NapCat refuses is
+// refused. Whom a call names is there. Web addresses in messages are taken as
+// they are; nothing is fetched. It is safe for concurrent use. The zero Caller is
+// ready and has the account [Self].
 type Caller struct {
 	Recorder
-	memory memory
+
+	once sync.Once
+	at   *site
 }
 
 var _ onebot.Streamer = (*Caller)(nil)
 
+// place returns the Caller's QQ.
+func (c *Caller) place() *site {
+	c.once.Do(func() {
+		if c.at == nil {
+			c.settle(world.New(world.Options{UIN: int64(Self), Nickname: "bot", Empty: true, FirstSeq: firstSeq()}), "", (&web{}).fetch)
+		}
+	})
+	return c.at
+}
+
+// settle gives the Caller an account in w, a folder for files and a web.
+func (c *Caller) settle(w *world.World, dir string, fetch func(context.Context, string) ([]byte, error)) {
+	c.at = newSite(&c.Recorder, w, action.Options{
+		TempDir: dir, FileURL: "https://" + fileHost, Fetch: fetch, Restart: func() error { return nil },
+	})
+	c.at.tell = func(onebot.Event) error { return nil } // nobody listens
+}
+
+// Close removes the files that the Caller was sent. A [Harness] closes its own.
+func (c *Caller) Close() error { return c.place().host.Close() }
+
 // Call implements [onebot.Caller].
 func (c *Caller) Call(ctx context.Context, action string, params, result any) error {
-	data, err := c.do(ctx, action, params, nil)
-	if err != nil || result == nil {
-		return err
-	}
-	b, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("%s: answer: %w", action, err)
-	}
-	return json.Unmarshal(b, result)
+	return c.Stream(ctx, action, params, func(json.RawMessage) error { return nil }, result)
 }
 
 // Stream implements [onebot.Streamer]: a download comes in packets, any other
 // action answers like Call.
 func (c *Caller) Stream(ctx context.Context, action string, params any, packet func(json.RawMessage) error, result any) error {
 	data, err := c.do(ctx, action, params, packet)
-	if err != nil || result == nil {
+	if err != nil || result == nil || data == nil {
 		return err
 	}
-	b, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Errorf("%s: answer: %w", action, err)
-	}
-	return json.Unmarshal(b, result)
+	return json.Unmarshal(data, result)
 }
 
-func (c *Caller) do(ctx context.Context, action string, params any, packet func(json.RawMessage) error) (any, error) {
+// do makes a call; nil data is an answer without any.
+func (c *Caller) do(ctx context.Context, action string, params any, packet func(json.RawMessage) error) (json.RawMessage, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%s: %w: %w", action, onebot.ErrNotSent, context.Cause(ctx))
 	}
@@ -67,97 +82,101 @@ func (c *Caller) do(ctx context.Context, action string, params any, packet func(
 		}
 	}
 	call, answer := c.record(action, raw)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	data, err := c.answer(ctx, action, raw, answer, packet)
 	if err != nil {
+		err = named(action, err)
 		c.failed(call, err)
 	}
 	return data, err
 }
 
-func (c *Caller) answer(ctx context.Context, action string, params json.RawMessage, answer Answer, packet func(json.RawMessage) error) (any, error) {
+func (c *Caller) answer(ctx context.Context, name string, params json.RawMessage, answer Answer, packet func(json.RawMessage) error) (json.RawMessage, error) {
 	if answer != nil {
 		data, err := answer(params)
 		if errors.Is(err, errSilence) {
-			return nil, silence(ctx, action)
+			return nil, silence(ctx)
 		}
 		if err != nil {
-			return nil, named(action, err)
+			return nil, err
 		}
 		if data != nil {
-			return data, nil
+			return json.Marshal(data)
 		}
 	}
-	if schema.Sends(action) {
-		return c.send(action, params)
+	if !action.Known(name) {
+		return nil, refusal(action.Failure{Code: onebot.RetUnsupported, Text: "不支持的API " + name})
 	}
-	data, err := c.memory.answer(action, params, packet)
+	c.place().admit(params)
+	p, err := jsval.Parse(string(params))
 	if err != nil {
-		return nil, named(action, err)
+		return nil, err
 	}
-	return data, nil
+	return c.carryOut(ctx, action.Call{Name: name, Params: p, Format: "array"}, packet)
+}
+
+// carryOut does what a call wants and waits for its answer.
+func (c *Caller) carryOut(ctx context.Context, call action.Call, packet func(json.RawMessage) error) (json.RawMessage, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var last *action.Result
+	here := func(f func()) { f() } // the caller waits anyway
+	c.place().host.Do(ctx, call, here, func(r action.Result) {
+		if !r.More {
+			last = &r
+			return
+		}
+		if err := packet(jsval.Append(nil, r.Data)); err != nil {
+			cancel(err)
+		}
+	})
+	switch {
+	case last == nil || last.Silent:
+		return nil, silence(ctx)
+	case last.Err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", onebot.ErrUnknownOutcome, context.Cause(ctx))
+	case last.Err != nil:
+		return nil, refusal(*last.Err)
+	case jsval.IsUndefined(last.Data):
+		return nil, nil
+	}
+	return jsval.Append(nil, last.Data), nil
+}
+
+// refusal is a failure as a client sees it.
+func refusal(f action.Failure) error {
+	code := f.Code
+	switch {
+	case code != 0:
+	case f.Check:
+		code = onebot.RetBadParams
+	default:
+		code = onebot.RetFailed
+	}
+	return &onebot.Error{RetCode: code, Message: f.Text, Wording: f.Text}
 }
 
 // silence waits for the end of a call that is never answered.
-func silence(ctx context.Context, action string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
+func silence(ctx context.Context) error {
 	<-ctx.Done()
-	return fmt.Errorf("%s: %w: %w", action, onebot.ErrUnknownOutcome, context.Cause(ctx))
+	return fmt.Errorf("%w: %w", onebot.ErrUnknownOutcome, context.Cause(ctx))
 }
 
-// named says in an error of an Answer which action it answers.
+// named says in an error which action it answers.
 func named(action string, err error) error {
 	var e *onebot.Error
-	switch {
-	case errors.As(err, &e):
-		if e.Action == "" {
-			cp := *e
-			cp.Action = action
-			return &cp
-		}
-		return err
-	case errors.Is(err, onebot.ErrNotSent), errors.Is(err, onebot.ErrUnknownOutcome):
+	if !errors.As(err, &e) {
 		return fmt.Errorf("%s: %w", action, err)
 	}
-	return err
+	if e.Action != "" {
+		return err
+	}
+	cp := *e
+	cp.Action = action
+	return &cp
 }
 
-// unfit says what NapCat would say of a message that it does not take.
-func unfit(group bool, m onebot.Message) error {
-	kind := onebot.ChatPrivate
-	if group {
-		kind = onebot.ChatGroup
-	}
-	var ps onebot.Problems
-	if !errors.As(m.Validate(kind), &ps) {
-		return nil
-	}
-	for _, p := range ps {
-		if p.Refused() {
-			return &onebot.Error{RetCode: onebot.RetFailed, Message: "NapCat refuses this: " + p.String()}
-		}
-	}
-	return nil
-}
-
-func (c *Caller) send(action string, params json.RawMessage) (any, error) {
-	var p struct {
-		GroupID  onebot.GroupID `json:"group_id"`
-		UserID   onebot.UserID  `json:"user_id"`
-		Message  onebot.Message `json:"message"`
-		Messages onebot.Message `json:"messages"`
-	}
-	if err := json.Unmarshal(params, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w", action, err)
-	}
-	if err := unfit(p.GroupID != 0, append(p.Message, p.Messages...)); err != nil {
-		return nil, named(action, err)
-	}
-	if err := c.memory.unheard(ncat.Chat{Group: p.GroupID, User: p.UserID}); err != nil {
-		return nil, named(action, err)
-	}
-	s := Sent{Chat: ncat.Chat{Group: p.GroupID, User: p.UserID}, ID: nextMessageID(), Message: append(p.Message, p.Messages...)}
-	c.memory.said(s)
-	c.recordSent(s)
-	return map[string]any{"message_id": s.ID}, nil
-}
+// Content returns the content of a picture, voice message, video or file that
+// the bot sent or received; false if it is elsewhere, for instance at an address.
+func (c *Caller) Content(s onebot.Segment) ([]byte, bool) { return c.place().content(s) }

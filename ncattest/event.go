@@ -17,9 +17,22 @@ const Self onebot.UserID = 10001
 var messageIDs atomic.Int64
 
 // nextMessageID returns an id as NapCat's are: 31 bits and not in order.
-func nextMessageID() onebot.MessageID {
-	return onebot.MessageID(messageIDs.Add(1)*7919%1_000_000_007 + 1_000_000)
+func nextMessageID() onebot.MessageID { return messageID(messageIDs.Add(1)) }
+
+// messageID is the id of message number n.
+func messageID(n int64) onebot.MessageID {
+	return onebot.MessageID(n*7919%1_000_000_007 + 1_000_000)
 }
+
+// numbered reports whether nobody changed the numbers that fill gave a message.
+func numbered(m *onebot.MessageBase) bool {
+	n, err := strconv.ParseInt(m.RealSeq, 10, 64)
+	return err == nil && messageID(n) == m.MessageID
+}
+
+// firstSeq returns what the sequences of a new world's chats begin after. They go
+// on where those of other tests ended, as QQ's do: a store may have outlived those.
+func firstSeq() int64 { return messageIDs.Add(1) * 10_000 }
 
 // Content returns the message made of strings, segments and messages.
 func Content(content ...any) onebot.Message {
@@ -58,8 +71,8 @@ func PrivateMessage(user onebot.UserID, content ...any) *onebot.PrivateMessage {
 func fill(m *onebot.MessageBase, kind, sub string, user onebot.UserID, content onebot.Message) {
 	m.EventBase = Base(onebot.PostMessage)
 	m.MessageType, m.SubType, m.UserID = kind, sub, user
-	m.MessageID = nextMessageID()
-	m.RealSeq = strconv.FormatInt(messageIDs.Load(), 10)
+	n := messageIDs.Add(1)
+	m.MessageID, m.RealSeq = messageID(n), strconv.FormatInt(n, 10)
 	m.Sender = onebot.Sender{UserID: user, Nickname: "user " + user.String()}
 	m.Message, m.MessageFormat = content, "array"
 	m.RawMessage = strings.TrimSpace(content.CQ())

@@ -28,7 +28,7 @@ func TestFailuresExplain(t *testing.T) {
 		if m.Text() == "boom" {
 			return errors.New("no luck")
 		}
-		if err := b.Recall(ctx, 7); err != nil {
+		if err := b.Call(ctx, "set_group_name", map[string]any{"group_id": 7, "group_name": "x"}, nil); err != nil {
 			return err
 		}
 		return b.Mention(ctx, m, "积分不够")
@@ -48,12 +48,12 @@ func TestFailuresExplain(t *testing.T) {
     1. "签到成功"
   after: user 1 in group 100 said "/sign"
   it also called:
-    delete_msg {"message_id":7}`},
-			{fail(func(w *witness) { h.noCall(w, "delete_msg", map[string]any{"message_id": 8}, report{}) }), `the bot did not call delete_msg as wanted
-  1. delete_msg {"message_id":7}
-       message_id is 7, want 8`},
-			{fail(func(w *witness) { wantNoCall(w, h.unclaimed("delete_msg"), report{}) }), `the bot made a call that was not wanted:
-  delete_msg {"message_id":7}`},
+    set_group_name {"group_id":7,"group_name":"x"}`},
+			{fail(func(w *witness) { h.noCall(w, "set_group_name", map[string]any{"group_id": 8}, report{}) }), `the bot did not call set_group_name as wanted
+  1. set_group_name {"group_id":7,"group_name":"x"}
+       group_id is 7, want 8`},
+			{fail(func(w *witness) { wantNoCall(w, h.unclaimed("set_group_name"), report{}) }), `the bot made a call that was not wanted:
+  set_group_name {"group_id":7,"group_name":"x"}`},
 			{fail(func(w *witness) { h.noCall(w, "set_group_kick", nil, report{others: []string{"x"}}) }), `the bot did not call set_group_kick
   it also called:
     x`},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/botlink"
+	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
+	"github.com/ncatd/ncatd/internal/napcatsim/world"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -28,6 +32,7 @@ type Harness struct {
 	name    string
 	session botlink.Session[*ncat.Bot] // the account's side of the bot
 	run     *run
+	inlet   *inlet
 	last    string     // what happened last
 	ended   chan error // what the session ended with
 }
@@ -39,7 +44,8 @@ type run struct {
 	cancel   context.CancelCauseFunc
 	bot      *ncat.Bot // nil while none runs
 	accounts []*Harness
-	dir      string // for files of the bot's
+	dir      string // for files, of the bot's and of NapCat's
+	web      web
 
 	mu     sync.Mutex // guards the fields below
 	stores map[string]ncat.Store
@@ -65,12 +71,15 @@ func Run(t *testing.T, b *ncat.Bot, f func(h *Harness)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(begin) // virtual: it is that late at once
-		r := &run{t: t, stores: map[string]ncat.Store{}}
+		r := &run{t: t, stores: map[string]ncat.Store{}, dir: t.TempDir()}
 		h := r.account("main", Self)
 		h.Start(b)
 		defer func() {
 			if r.bot != nil {
 				h.Stop()
+			}
+			for _, a := range r.accounts {
+				_ = a.Close() // the folder goes anyway
 			}
 			for _, err := range h.Errors() {
 				t.Errorf("a handler failed: %v\n  (a test that expects it asks for it with h.Errors)", err)
@@ -81,14 +90,31 @@ func Run(t *testing.T, b *ncat.Bot, f func(h *Harness)) {
 }
 
 func (r *run) account(name string, id onebot.UserID) *Harness {
-	h := &Harness{Caller: &Caller{}, T: r.t, Self: id, name: name, run: r}
-	h.memory.account = id
+	h := &Harness{Caller: &Caller{}, T: r.t, Self: id, name: name, run: r, inlet: newInlet()}
+	o := world.Options{UIN: int64(id), Nickname: "bot", Empty: true, FirstSeq: firstSeq()}
+	w := world.New(o)
+	if len(r.accounts) > 0 {
+		w = r.accounts[0].at.world.Account(o)
+	}
+	h.settle(w, filepath.Join(r.dir, "napcat", name), r.web.fetch)
+	h.at.tell = func(e onebot.Event) error { h.inlet.put(Frame(e)); return nil }
+	w.Subscribe(h.hear)
+	r.web.serve(h.at.host)
 	r.accounts = append(r.accounts, h)
 	return h
 }
 
+// hear takes over what the account's NapCat tells. Like NapCat's usual
+// configuration it leaves away what the account says itself.
+func (h *Harness) hear(e world.Event) {
+	if e.Message == nil || !e.Message.Self {
+		h.inlet.put(adapter.Frame(int64(h.Self), e))
+	}
+}
+
 // Account returns another account that the same bot runs on; name is what
-// [ncat.Bot.Account] says, "main" for the first.
+// [ncat.Bot.Account] says, "main" for the first. In a group that the test names
+// for both, both hear what is said, each other included.
 func (h *Harness) Account(name string, id onebot.UserID) *Harness {
 	h.T.Helper()
 	if slices.ContainsFunc(h.run.accounts, func(a *Harness) bool { return a.Self == id || a.name == name }) {
@@ -114,9 +140,7 @@ func (h *Harness) Start(b *ncat.Bot) {
 		first := b.Store()
 		botlink.Apply(b, ncat.WithStore(func(owner string) ncat.Store { return r.store(owner, first) }))
 	}
-	if r.dir == "" {
-		r.dir = r.t.TempDir()
-	}
+	botlink.Of(b).SetWeb(&r.web)
 	if _, err := b.Dir(); errors.Is(err, ncat.ErrNoDir) {
 		botlink.Apply(b, ncat.WithDataDir(r.dir))
 	}
@@ -161,8 +185,15 @@ func (h *Harness) start() {
 	h.session = botlink.Of(h.run.bot).NewSession(h.name, h.Caller, botlink.Options{})
 	ended, ctx, s := make(chan error, 1), h.run.ctx, h.session
 	h.ended = ended
-	go func() { ended <- s.Run(ctx) }() // awaited by Stop
-	h.happen(Connected(), "the connection came about")
+	h.inlet.take() // what happened meanwhile was missed
+	go func() {    // awaited by Stop
+		var fed sync.WaitGroup
+		fed.Go(func() { h.inlet.pour(ctx, s.Feed) })
+		err := s.Run(ctx)
+		fed.Wait()
+		ended <- err
+	}()
+	happen(h, Connected(), "the connection came about")
 }
 
 // Stop ends the bot on all accounts and waits until nothing of it runs any more.
@@ -195,6 +226,12 @@ func (h *Harness) Admins(ids ...onebot.UserID) {
 	}
 	botlink.Apply(h.run.bot, ncat.WithAdmins(ids...))
 }
+
+// Web sets what is at web addresses that [ncat.Bot.HTTP] and downloads of the bot
+// ask: pattern is one of [http.ServeMux], "example.com/feed" or "POST
+// api.example.com/v1/". What is at none of them is not there; only the pictures of
+// users and groups, and the files of messages, are there from the beginning.
+func (h *Harness) Web(pattern string, page http.HandlerFunc) { h.run.web.handle(pattern, page) }
 
 // Context returns a context that ends with the bot.
 func (h *Harness) Context() context.Context { return h.run.ctx }
@@ -238,30 +275,24 @@ func (h *Harness) PassUntil(clock string) {
 // the account of the Harness.
 func (h *Harness) Event(e onebot.Event) {
 	h.T.Helper()
-	h.happen(e, fmt.Sprintf("a %T", e))
+	if _, err := onebot.Decode(Frame(e)); err != nil {
+		h.T.Fatalf("a %T that no event can be made of: %v", e, err)
+	}
+	happen(h, e, fmt.Sprintf("a %T", e))
 }
 
-func (h *Harness) happen(e onebot.Event, what string) {
-	h.T.Helper()
-	if h.run.bot == nil {
-		h.T.Fatal("something happens while no bot runs")
-	}
-	if b := e.Base(); b.SelfID == Self || b.SelfID == 0 {
-		b.SelfID = h.Self
-	}
-	frame := Frame(e)
-	h.memory.saw(e, frame)
+func (h *Harness) tb() testing.TB { return h.T }
+func (h *Harness) before()        {}
+
+func (h *Harness) after(what string) {
 	h.last = what
-	if h.session.Feed(frame) == nil {
-		h.T.Fatalf("a %T that no event can be made of", e)
-	}
 	h.Settle()
 }
 
 // Group returns a group, whose members can act:
 //
 //	h.Group(100).From(1).Says("/sign")
-func (h *Harness) Group(id onebot.GroupID) *Group { return &Group{ID: id, st: h} }
+func (h *Harness) Group(id onebot.GroupID) *Group { return group(h, id) }
 
 // InGroup returns a member of a group; it is Group(group).From(user).
 func (h *Harness) InGroup(group onebot.GroupID, user onebot.UserID) *Person {
@@ -269,20 +300,7 @@ func (h *Harness) InGroup(group onebot.GroupID, user onebot.UserID) *Person {
 }
 
 // Friend returns somebody who writes to the account in private.
-func (h *Harness) Friend(user onebot.UserID) *Person {
-	return &Person{ID: user, st: h, chat: ncat.Private(user)}
-}
-
-func (h *Harness) tb() testing.TB { return h.T }
-
-func (h *Harness) present(*Person) {}
-
-func (h *Harness) say(p *Person, content onebot.Message) onebot.MessageID {
-	h.T.Helper()
-	e := p.event(h.memory.received(content))
-	h.happen(e, p.String()+" said "+quote(content.CQ()))
-	return e.Msg().MessageID
-}
+func (h *Harness) Friend(user onebot.UserID) *Person { return friend(h, user) }
 
 func (h *Harness) report() report {
 	h.run.mu.Lock()

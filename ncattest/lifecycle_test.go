@@ -230,9 +230,10 @@ func TestRefusalsAreReachable(t *testing.T) {
 func TestActs(t *testing.T) {
 	ncattest.Run(t, ncat.New(), func(h *ncattest.Harness) {
 		ctx, b := h.Context(), h.Bot()
+		id := h.Group(100).From(5).Says("x")
 		for _, err := range []error{
-			b.Recall(ctx, 7), b.React(ctx, 7, "76", true), b.Kick(ctx, 100, 5, true),
-			b.Ban(ctx, 100, 5, 10*time.Minute), b.Ban(ctx, 100, 5, 0),
+			b.React(ctx, id, "76", true), b.Recall(ctx, id),
+			b.Ban(ctx, 100, 5, 10*time.Minute), b.Ban(ctx, 100, 5, 0), b.Kick(ctx, 100, 5, true),
 		} {
 			if err != nil {
 				t.Error(err)
@@ -243,11 +244,11 @@ func TestActs(t *testing.T) {
 			got = append(got, c.Action+" "+string(c.Params))
 		}
 		want := []string{
-			`delete_msg {"message_id":7}`,
-			`set_msg_emoji_like {"message_id":7,"emoji_id":"76","set":true}`,
-			`set_group_kick {"group_id":"100","user_id":"5","reject_add_request":true}`,
+			fmt.Sprintf(`set_msg_emoji_like {"message_id":%d,"emoji_id":"76","set":true}`, id),
+			fmt.Sprintf(`delete_msg {"message_id":%d}`, id),
 			`set_group_ban {"group_id":"100","user_id":"5","duration":600}`,
 			`set_group_ban {"group_id":"100","user_id":"5","duration":0}`,
+			`set_group_kick {"group_id":"100","user_id":"5","reject_add_request":true}`,
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -12,12 +12,32 @@ import (
 // stage is where people act: a Harness or a Server.
 type stage interface {
 	tb() testing.TB
-	// say lets a person say something and returns the message's id.
-	say(p *Person, content onebot.Message) onebot.MessageID
-	// happen lets an event happen; what says it in words.
-	happen(e onebot.Event, what string)
-	// present makes sure that a group and a person in it exist.
-	present(p *Person)
+	place() *site
+	// before is called before something is done there, after when it was done,
+	// with what it was in words.
+	before()
+	after(what string)
+}
+
+// happen lets an event happen on a stage.
+func happen(st stage, e onebot.Event, what string) {
+	st.tb().Helper()
+	st.before()
+	if err := st.place().happen(e); err != nil {
+		st.tb().Fatalf("%s: %v", what, err)
+	}
+	st.after(what)
+}
+
+func group(st stage, id onebot.GroupID) *Group {
+	st.place().ensureGroup(id)
+	return &Group{ID: id, st: st}
+}
+
+func friend(st stage, user onebot.UserID) *Person {
+	p := &Person{ID: user, st: st, chat: ncat.Private(user)}
+	st.place().present(p)
+	return p
 }
 
 // Group is a group of a [Harness] or a [Server].
@@ -28,7 +48,9 @@ type Group struct {
 
 // From returns a member of the group.
 func (g *Group) From(user onebot.UserID) *Person {
-	return &Person{ID: user, st: g.st, chat: ncat.Group(g.ID)}
+	p := &Person{ID: user, st: g.st, chat: ncat.Group(g.ID)}
+	g.st.place().present(p)
+	return p
 }
 
 // Admin returns a member of the group who is one of its administrators.
@@ -43,7 +65,7 @@ func (g *Group) Owner(user onebot.UserID) *Person { return g.From(user).As(onebo
 type Person struct {
 	ID   onebot.UserID
 	Name string      // nickname; one is made up if empty
-	Role onebot.Role // in a group; member if empty
+	Role onebot.Role // in a group; the one he had, or member, if empty
 
 	st   stage
 	chat ncat.Chat
@@ -53,15 +75,25 @@ type Person struct {
 func (p *Person) Named(name string) *Person { p.Name = name; return p }
 
 // As gives the person a role in the group and returns it.
-func (p *Person) As(role onebot.Role) *Person { p.Role = role; return p }
+func (p *Person) As(role onebot.Role) *Person {
+	p.Role = role
+	p.st.place().present(p)
+	return p
+}
 
 // Says lets the person write a message, any mix of strings, [onebot.Segment] and
 // [onebot.Message], and returns the message's id. Media with content, such as
 // *onebot.ImageSegment{File: onebot.Base64(b)}, can be downloaded by the bot.
 func (p *Person) Says(content ...any) onebot.MessageID {
-	p.st.tb().Helper()
-	p.st.present(p)
-	return p.st.say(p, Content(content...))
+	t, m := p.st.tb(), Content(content...)
+	t.Helper()
+	p.st.before()
+	id, err := p.st.place().say(p, m)
+	if err != nil {
+		t.Fatalf("%s cannot say %s: %v", p, quote(m.CQ()), err)
+	}
+	p.st.after(p.String() + " said " + quote(m.CQ()))
+	return id
 }
 
 // Mentions is Says with the bot mentioned first.
@@ -128,7 +160,7 @@ func (p *Person) Asks(comment string) {
 
 func (p *Person) does(e onebot.Event, what string) {
 	p.st.tb().Helper()
-	p.st.happen(e, p.String()+" "+what)
+	happen(p.st, e, p.String()+" "+what)
 }
 
 // String names the person and the chat.
@@ -141,22 +173,4 @@ func (p *Person) String() string {
 		return s + " in group " + p.chat.Group.String()
 	}
 	return s
-}
-
-// event returns a message of the person.
-func (p *Person) event(content onebot.Message) onebot.MessageEvent {
-	var e onebot.MessageEvent
-	if p.chat.IsGroup() {
-		e = GroupMessage(p.chat.Group, p.ID, content)
-	} else {
-		e = PrivateMessage(p.ID, content)
-	}
-	m := e.Msg()
-	if p.Role != "" {
-		m.Sender.Role = p.Role
-	}
-	if p.Name != "" {
-		m.Sender.Nickname = p.Name
-	}
-	return e
 }

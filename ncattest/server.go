@@ -13,7 +13,6 @@ import (
 
 	"github.com/ncatd/ncatd/internal/napcatsim/action"
 	"github.com/ncatd/ncatd/internal/napcatsim/adapter"
-	"github.com/ncatd/ncatd/internal/napcatsim/cqcode"
 	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
 	"github.com/ncatd/ncatd/ncat"
@@ -38,11 +37,9 @@ type Server struct {
 	// T is the test.
 	T testing.TB
 
-	o     ServerOptions
-	world *world.World
-	net   *adapter.Network
-	// strict keeps users that a call names from existing because of that.
-	strict bool
+	o   ServerOptions
+	at  *site
+	net *adapter.Network
 
 	mu        sync.Mutex // guards the fields below
 	last      string
@@ -75,27 +72,41 @@ func NewServer(t testing.TB, o ServerOptions) *Server {
 	if o.Self == 0 {
 		o.Self = Self
 	}
+	return newServer(t, o, world.New(world.Options{UIN: int64(o.Self), Nickname: "bot", Empty: true, FirstSeq: firstSeq()}))
+}
+
+// Account returns a Server of another account in the same QQ: what is said in a
+// group that both name, they both hear. o.Self must be set.
+func (s *Server) Account(o ServerOptions) *Server {
+	s.T.Helper()
+	if o.Self == 0 || o.Self == s.o.Self {
+		s.T.Fatalf("Account: %d is no other account", o.Self)
+	}
+	return newServer(s.T, o, s.at.world.Account(world.Options{UIN: int64(o.Self), Nickname: "bot"}))
+}
+
+func newServer(t testing.TB, o ServerOptions, w *world.World) *Server {
+	t.Helper()
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 30 * time.Second
 	}
 	s := &Server{T: t, o: o, connected: make(chan struct{})}
-	s.world = world.New(world.Options{UIN: int64(o.Self), Nickname: "bot", Empty: true})
 	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding a loopback port does not wait
 	if err != nil {
 		t.Fatalf("ncattest: %v", err)
 	}
-	host := action.New(action.Options{World: s.world, FileURL: "http://" + ln.Addr().String(), Before: s.before})
+	s.at = newSite(&s.Recorder, w, action.Options{FileURL: "http://" + ln.Addr().String(), Before: s.answers})
+	s.at.tell = s.tell
+	host := s.at.host
 	files := &http.Server{Handler: host, ReadHeaderTimeout: patience}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
 		_ = files.Serve(ln) // ends with Close
 	}()
-	unsubscribe := s.world.Subscribe(s.hear)
-	s.net = adapter.New(adapter.Options{World: s.world, Host: host, Ephemeral: true, Connected: s.greeted})
+	s.net = adapter.New(adapter.Options{World: w, Host: host, Ephemeral: true, Connected: s.greeted})
 	s.net.Start(s.config())
 	t.Cleanup(func() {
-		unsubscribe()
 		_ = s.net.Close()
 		_ = files.Close()
 		<-served
@@ -154,13 +165,11 @@ func (s *Server) HTTP() string { return "http://" + s.net.Addr("http") }
 // Token returns the token that clients must give.
 func (s *Server) Token() string { return s.o.Token }
 
-// before records a call and says how it is answered if the test decides that.
-func (s *Server) before(c action.Call) func() *action.Result {
+// answers records a call and says how it is answered if the test decides that.
+func (s *Server) answers(c action.Call) func() *action.Result {
 	params := json.RawMessage(jsval.Stringify(c.Params))
 	call, answer := s.record(c.Name, params)
-	if !s.strict {
-		s.admit(params)
-	}
+	s.at.admit(params)
 	if answer == nil {
 		return nil
 	}
@@ -199,55 +208,6 @@ func value(data any) (any, error) {
 		return nil, err
 	}
 	return jsval.Parse(string(b))
-}
-
-// admit makes the users exist that a call names: the bot may write first.
-func (s *Server) admit(params json.RawMessage) {
-	var p struct {
-		GroupID onebot.GroupID `json:"group_id"`
-		UserID  onebot.UserID  `json:"user_id"`
-	}
-	if json.Unmarshal(params, &p) != nil {
-		return
-	}
-	if p.GroupID != 0 {
-		s.ensureGroup(p.GroupID)
-	}
-	if p.UserID != 0 {
-		s.ensureUser(p.UserID, "", p.GroupID == 0)
-	}
-}
-
-// hear records what the bot sent. It is called within a change of the world.
-func (s *Server) hear(e world.Event) {
-	m := e.Message
-	if m == nil || !m.Self {
-		return
-	}
-	sent := Sent{ID: onebot.MessageID(m.ID), Chat: ncat.Private(onebot.UserID(m.Chat.Peer)), Message: message(cqcode.Array(m.Segments))}
-	if m.Chat.Type == world.InGroup {
-		sent.Chat = ncat.Group(onebot.GroupID(m.Chat.Peer))
-	}
-	if len(m.Nodes) > 0 {
-		sent.Message = nil
-		for _, n := range m.Nodes {
-			sent.Message = append(sent.Message, onebot.Node(onebot.UserID(n.Sender), n.Nickname, message(cqcode.Array(n.Segments))...))
-		}
-	}
-	s.recordSent(sent)
-}
-
-func message(segs []any) onebot.Message {
-	var m onebot.Message
-	if err := json.Unmarshal([]byte(jsval.Stringify(segs)), &m); err != nil {
-		panic(fmt.Sprintf("ncattest: %v", err)) // it was written just now
-	}
-	for i, seg := range m {
-		if f, ok := seg.(*onebot.FaceSegment); ok { // without QQ's own element, which nobody wants to read
-			m[i] = &onebot.FaceSegment{ID: f.ID, ResultID: f.ResultID, ChainCount: f.ChainCount}
-		}
-	}
-	return m
 }
 
 // greeted notes that a client gets events now.

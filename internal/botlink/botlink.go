@@ -9,6 +9,7 @@ package botlink
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -22,6 +23,9 @@ type Runtime[B any] interface {
 	// Session returns the session of the account that the bot acts for, nil if there
 	// is none.
 	Session() Session[B]
+	// SetWeb puts a web in the place of the network for what the bot fetches: by its
+	// HTTP client, unless an option gave it another, and in downloads.
+	SetWeb(http.RoundTripper)
 	// ChoosePlugins sets which plugins run as long as they were not switched in the
 	// chat or by the control API; before it all do.
 	ChoosePlugins(enabled func(id string) bool)

@@ -40,6 +40,9 @@ type Host struct {
 	HTTP string
 	// Caller makes calls where there is no URL, such as a harness in memory.
 	Caller onebot.Caller
+	// Hear hands the frames of all events from now on to take, one at a time, until
+	// stop is called, where there is no URL; nil: events cannot be heard.
+	Hear func(take func(frame []byte)) (stop func())
 	// Heartbeat is the configured interval; 0 leaves out what takes a beat.
 	Heartbeat time.Duration
 	// Act lets somebody in the host's QQ do something; nil: nobody can. It must
@@ -123,11 +126,17 @@ func Run(t *testing.T, h Host) {
 	}
 }
 
+// Tries reports whether Run tries an expectation on h rather than to leave it out
+// for want of something.
+func (h Host) Tries(e Expectation) bool { return h.lacks(e) == "" }
+
 // lacks says what an expectation needs that the host does not have.
 func (h *Host) lacks(e Expectation) string {
 	switch {
-	case (e.wire || e.people) && h.URL == "":
+	case e.wire && h.URL == "":
 		return "it takes a WebSocket"
+	case e.people && h.URL == "" && h.Hear == nil:
+		return "it takes events"
 	case e.http && h.HTTP == "":
 		return "it takes an HTTP server"
 	case e.people && h.Act == nil:

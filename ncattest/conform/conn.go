@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// conn is a connection to the host, of one goroutine's.
+// conn is a connection to the host, of one goroutine's; without ws it only hears.
 type conn struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -50,6 +50,21 @@ func dial(ctx context.Context, url, suffix string, header http.Header) (*conn, e
 	return c, nil
 }
 
+// heard is how many events a conn without ws keeps until they are asked for.
+const heard = 1000
+
+// listen returns a conn that only hears.
+func listen(hear func(take func(frame []byte)) (stop func())) *conn {
+	c := &conn{frames: make(chan []byte, heard)}
+	c.cancel = hear(func(frame []byte) {
+		select {
+		case c.frames <- frame:
+		default: // nobody asked for that many
+		}
+	})
+	return c
+}
+
 // read hands over frames until the connection ends; close ends it.
 func (c *conn) read() {
 	defer close(c.frames)
@@ -69,6 +84,9 @@ func (c *conn) read() {
 
 func (c *conn) close() {
 	c.cancel()
+	if c.ws == nil {
+		return
+	}
 	_ = c.ws.CloseNow()
 	for range c.frames { // until read has ended
 	}

@@ -218,6 +218,10 @@ func (v *visit) connect() (*conn, error) {
 	if v.conn != nil {
 		return v.conn, nil
 	}
+	if v.h.URL == "" {
+		v.conn = listen(v.h.Hear)
+		return v.conn, nil
+	}
 	c, err := dial(v.ctx, v.h.URL, "", bearer(v.h.Token))
 	if err != nil {
 		return nil, err

@@ -37,6 +37,9 @@ type Options struct {
 	// a slash at its end. "": files get addresses that look like QQ's and lead
 	// nowhere.
 	FileURL string
+	// Fetch gets what is at a web address that a message names; nil content
+	// without an error takes the address for content enough. nil: over the network.
+	Fetch func(ctx context.Context, url string) ([]byte, error)
 	// Restart is what set_restart does; it must return at once. nil: the action
 	// fails as it does in a single process.
 	Restart func() error

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -58,14 +59,14 @@ func (h *Host) open(ctx context.Context, kind, src, name string) (world.File, er
 	case strings.HasPrefix(src, "base64://"):
 		return h.decode(kind, src[len("base64://"):], name)
 	case strings.HasPrefix(src, "file:///"): // a host's name is no form of it
-		path, err := url.PathUnescape(strings.TrimPrefix(src, "file://"))
+		at, err := url.PathUnescape(strings.TrimPrefix(src, "file://"))
 		if err != nil {
 			return world.File{}, failf("文件处理失败: %v", err)
 		}
-		if _, err := os.Stat(path); err != nil {
-			return world.File{}, failf("文件处理失败: ENOENT: no such file or directory, open '%s'", path)
+		if _, err := os.Stat(at); err != nil {
+			return world.File{}, failf("文件处理失败: ENOENT: no such file or directory, open '%s'", at)
 		}
-		return h.local(kind, path, name)
+		return h.local(kind, at, name)
 	case strings.HasPrefix(src, "data:"):
 		if _, b64, ok := strings.Cut(src, ";base64,"); ok {
 			return h.decode(kind, b64, name)
@@ -104,6 +105,23 @@ func (h *Host) local(kind, path, name string) (world.File, error) {
 }
 
 func (h *Host) fetch(ctx context.Context, kind, src, name string) (world.File, error) {
+	if h.o.Fetch == nil {
+		return h.fetchWeb(ctx, kind, src, name)
+	}
+	b, err := h.o.Fetch(ctx, src)
+	switch {
+	case err != nil:
+		return world.File{}, failf("文件处理失败: fetch failed: %v", err)
+	case b != nil:
+		return h.store(kind, b, name)
+	}
+	if u, err := url.Parse(src); err == nil && name == "" {
+		name = path.Base(u.Path)
+	}
+	return world.File{Kind: kind, Name: name, URL: src}, nil
+}
+
+func (h *Host) fetchWeb(ctx context.Context, kind, src, name string) (world.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, src, nil)
@@ -193,17 +211,25 @@ func (h *Host) fileURL(f world.File) string {
 // ServeHTTP serves the bytes of files under the paths that segments carry when
 // [Options.FileURL] is set: the id, a slash, any name.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	f, ok := h.fileAt(r.URL.Path)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeFile(w, r, f.Path)
+}
+
+// Holds reports whether ServeHTTP has something at path.
+func (h *Host) Holds(path string) bool { _, ok := h.fileAt(path); return ok }
+
+func (h *Host) fileAt(path string) (world.File, bool) {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
 	id := parts[0]
 	if len(parts) > 1 {
 		id = parts[len(parts)-2]
 	}
 	f, ok := h.w.File("/" + id)
-	if !ok || f.Path == "" {
-		http.NotFound(w, r)
-		return
-	}
-	http.ServeFile(w, r, f.Path)
+	return f, ok && f.Path != ""
 }
 
 // imageSize returns the width and height of a picture, zeros if it is none.

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
+	"strings"
 
 	"github.com/ncatd/ncatd/internal/napcatsim/jsval"
 	"github.com/ncatd/ncatd/internal/napcatsim/world"
@@ -168,13 +170,14 @@ func (b *builder) media(typ string, d *jsval.Object) error {
 // Receive returns segs as the bot receives them when somebody else sends them:
 // pictures, recordings, videos and files that name their source as a sender
 // would (a path, a URL, base64) become known files with a size and an address.
-// All other segments stay what they are.
+// All other segments stay what they are: also media in received form, which have
+// a size, an address, or nothing but a name.
 func (h *Host) Receive(sender int64, segs []world.Segment) ([]world.Segment, error) {
 	out := make([]world.Segment, 0, len(segs))
 	for _, s := range segs {
 		switch s.Type {
 		case "image", "record", "video", "file":
-			if s.Data.Has("file_size") { // it is in received form already
+			if h.isReceived(s.Data) {
 				break
 			}
 			f, err := h.load(s.Type, s.Data)
@@ -187,6 +190,19 @@ func (h *Host) Receive(sender int64, segs []world.Segment) ([]world.Segment, err
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+func (h *Host) isReceived(d *jsval.Object) bool {
+	if d.Has("file_size") || d.Has("file") && d.Has("url") {
+		return true
+	}
+	name, ok := d.Get("file").(string)
+	if !ok || strings.ContainsAny(name, `/\:`) {
+		return false
+	}
+	_, known := h.known(name)
+	_, err := os.Stat(name)
+	return !known && err != nil
 }
 
 // mediaSegment is how others receive a medium.

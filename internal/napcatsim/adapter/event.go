@@ -36,22 +36,31 @@ func (e *event) encode(c Entry) []byte {
 	if b, ok := e.forms[key]; ok {
 		return b
 	}
-	var b []byte
-	if e.Message != nil {
-		o := action.MessageObject(e.Message, action.MessageForm{Self: e.self, String: key[0], Forwards: e.parse, Event: true})
-		if c.Debug {
-			o.Set("raw", rawMessage(e.Message))
-		}
-		b = jsval.Append(nil, o)
-	} else {
-		o := jsval.Obj("time", e.Time, "self_id", e.self, "post_type", e.PostType)
-		b = jsval.Append(nil, o.With(members(e.Body)...))
-	}
+	b := e.frame(key[0], c.Debug)
 	if e.forms == nil {
 		e.forms = make(map[[2]bool][]byte)
 	}
 	e.forms[key] = b
 	return b
+}
+
+// Frame returns an event of the account self as a connection carries it that
+// wants messages as arrays and merged forwards without their content.
+func Frame(self int64, e world.Event) []byte {
+	ev := &event{Event: e, self: self}
+	return ev.frame(false, false)
+}
+
+func (e *event) frame(text, debug bool) []byte {
+	if e.Message != nil {
+		o := action.MessageObject(e.Message, action.MessageForm{Self: e.self, String: text, Forwards: e.parse, Event: true})
+		if debug {
+			o.Set("raw", rawMessage(e.Message))
+		}
+		return jsval.Append(nil, o)
+	}
+	o := jsval.Obj("time", e.Time, "self_id", e.self, "post_type", e.PostType)
+	return jsval.Append(nil, o.With(members(e.Body)...))
 }
 
 func members(o *jsval.Object) []any {

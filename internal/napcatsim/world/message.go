@@ -108,6 +108,11 @@ type Say struct {
 	// Nodes makes the message a merged forward of these messages.
 	Nodes []*Message
 	Time  time.Time // zero: now
+	// ID is the message's id; 0: as NapCat makes them.
+	ID int32
+	// Quiet leaves the event away, for one who tells of it in another way: nothing
+	// keeps such a speaker from speaking.
+	Quiet bool
 }
 
 // Say lets a person say something to the bot or in a group. In private a
@@ -126,7 +131,7 @@ func (w *World) Say(s Say) (Message, error) {
 	if u == nil {
 		return Message{}, fmt.Errorf("user %d: %w", s.User, ErrNoUser)
 	}
-	m := &Message{Sender: s.User, Segments: s.Segments, Nodes: s.Nodes, Self: s.User == w.self.UIN}
+	m := &Message{ID: s.ID, Sender: s.User, Segments: s.Segments, Nodes: s.Nodes, Self: s.User == w.self.UIN}
 	if len(m.Segments) == 0 && len(s.Nodes) == 0 {
 		m.Segments = []Segment{Text(s.Text)}
 	}
@@ -135,7 +140,7 @@ func (w *World) Say(s Say) (Message, error) {
 		if g == nil {
 			return Message{}, fmt.Errorf("group %d: %w", s.Group, ErrNoGroup)
 		}
-		if err := w.maySpeakLocked(g, s.User); err != nil {
+		if err := w.maySpeakLocked(g, s.User); err != nil && !s.Quiet {
 			return Message{}, err
 		}
 		m.Chat = Chat{InGroup, s.Group}
@@ -156,6 +161,12 @@ func (w *World) Say(s Say) (Message, error) {
 	}
 	if !s.Time.IsZero() {
 		m.Time = s.Time.Unix()
+	}
+	if s.Quiet {
+		w.completeLocked(m)
+		w.appendLocked(m)
+		w.registerLocked(m)
+		return w.asSeen(m), nil
 	}
 	w.deliverLocked(m)
 	return w.asSeen(m), nil
@@ -229,7 +240,7 @@ func (w *World) passOnLocked(m *Message) {
 		}
 		v.userLocked(m.Sender).Friend = true
 		c := *m
-		c.Chat, c.MsgID, c.Self = Chat{Private, m.Sender}, "", false
+		c.ID, c.Chat, c.MsgID, c.Self = 0, Chat{Private, m.Sender}, "", false
 		v.completeLocked(&c)
 		v.appendLocked(&c)
 		v.hearLocked(&c)
@@ -249,7 +260,9 @@ func (w *World) completeLocked(m *Message) {
 	if m.Chat.Type != InGroup {
 		peer = UID(m.Chat.Peer)
 	}
-	m.ID = MessageID(m.MsgID, m.Chat.Type, peer)
+	if m.ID == 0 {
+		m.ID = MessageID(m.MsgID, m.Chat.Type, peer)
+	}
 	if u := w.userLocked(m.Sender); u != nil && m.Nickname == "" {
 		m.Nickname = u.Nickname
 	}
@@ -301,7 +314,7 @@ func (w *World) allLogs() iter.Seq2[Chat, *chatLog] {
 func (w *World) appendLocked(m *Message) {
 	c := w.logs(m.Chat)[m.Chat]
 	if c == nil {
-		c = &chatLog{seq: 1000}
+		c = &chatLog{seq: w.seq}
 		w.logs(m.Chat)[m.Chat] = c
 	}
 	w.changes++

@@ -34,7 +34,8 @@ type Request struct {
 }
 
 // Ask puts a request to the bot and emits its event. A user or, for an
-// invitation, a group that the world does not know is made.
+// invitation, a group that the world does not know is made. The flag is QQ's
+// unless r has one that no other request has.
 func (w *World) Ask(r Request) (Request, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,16 +53,8 @@ func (w *World) Ask(r Request) (Request, error) {
 	}
 	w.reqN++
 	r.Time = w.now().Unix()
-	r.Flag = strconv.FormatInt(w.reqN, 10)
-	switch r.Kind {
-	case FriendRequest:
-		// QQ names friend requests by their time; two in one second must differ here.
-		for r.Flag = strconv.FormatInt(r.Time, 10); w.requestLocked(r.Flag) != nil; {
-			n, _ := strconv.ParseInt(r.Flag, 10, 64)
-			r.Flag = strconv.FormatInt(n+1, 10)
-		}
-	case DoubtRequest:
-		r.Flag = UID(r.User)
+	if r.Flag == "" || w.requestLocked(r.Flag) != nil {
+		r.Flag = w.newFlagLocked(r)
 	}
 	w.changes++
 	for _, v := range w.views { // a group's administrators are all asked
@@ -89,6 +82,22 @@ func (w *World) askedLocked(r *Request) {
 		w.emitLocked(Event{PostType: "request", Body: jsval.Obj("request_type", "group", "group_id", r.Group,
 			"user_id", r.User, "comment", r.Comment, "flag", r.Flag, "sub_type", string(r.Kind))})
 	}
+}
+
+// newFlagLocked names a request as QQ does: a friend's by its time, of which two in
+// one second must differ here.
+func (w *World) newFlagLocked(r Request) string {
+	switch r.Kind {
+	case FriendRequest:
+		n := r.Time
+		for w.requestLocked(strconv.FormatInt(n, 10)) != nil {
+			n++
+		}
+		return strconv.FormatInt(n, 10)
+	case DoubtRequest:
+		return UID(r.User)
+	}
+	return strconv.FormatInt(w.reqN, 10)
 }
 
 func (w *World) requestLocked(flag string) *Request {

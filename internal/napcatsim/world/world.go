@@ -15,6 +15,7 @@
 package world
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
@@ -75,6 +76,7 @@ type Options struct {
 	Nickname string           // "": "ncatd 模拟号"
 	Now      func() time.Time // nil: time.Now
 	Empty    bool             // no friends and groups but the account itself
+	FirstSeq int64            // the sequence before the first message of each chat; 0: 1000
 }
 
 // World is the little QQ. All methods are safe for concurrent use.
@@ -88,6 +90,7 @@ type World struct {
 	chats   map[Chat]*chatLog  // but for those of groups
 	ids     map[int32]*Message // what get_msg can find
 	idq     []int32            // ids, oldest first
+	seq     int64              // before the first message of a chat
 	reqs    []*Request
 	faces   []string // favourite emoji, by URL
 	likes   []Vote
@@ -205,6 +208,7 @@ func view(o Options, s *shared) *World {
 		subs:   make(map[int]func(Event)),
 		online: true,
 		status: Status{Status: 10},
+		seq:    cmp.Or(o.FirstSeq, 1000),
 	}
 	w.users, w.sentC = make(map[int64]*User), make(chan struct{})
 	w.self = w.addUserLocked(User{UIN: o.UIN, Nickname: o.Nickname, Sex: "unknown", Age: 18, Level: 32})

@@ -266,3 +266,58 @@ func TestSaveWhileTheWorldGoesOn(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+// TestTwoAccountsShareGroups: what is said and done in a group is heard by each
+// account that is in it, and by no other.
+func TestTwoAccountsShareGroups(t *testing.T) {
+	const g, alice = 100, 1
+	a := New(Options{UIN: 10, Empty: true})
+	b := a.Account(Options{UIN: 20})
+	a.AddUser(User{UIN: alice, Nickname: "Alice", Friend: true})
+	a.AddGroup(g, "g", map[int64]Role{10: Owner, 20: Plain, alice: Plain})
+	seenA, seenB := record(a), record(b)
+	said, err := a.Say(Say{Group: g, User: alice, Text: "hi"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, ok := b.Lookup(said.ID); !ok || m.Seq != said.Seq || m.Nickname != "Alice" {
+		t.Errorf("the other account knows %+v", m)
+	}
+	sent, err := b.Send(Chat{InGroup, g}, 0, []Segment{Text("re")}, nil)
+	if err != nil || !sent.Self {
+		t.Fatal(sent, err)
+	}
+	if m, _ := a.Lookup(sent.ID); m.Self || m.Sender != 20 {
+		t.Errorf("the first account takes %+v for its own", m)
+	}
+	if len(a.Sent(0)) != 0 || len(b.Sent(0)) != 1 {
+		t.Error("what was sent counts for the wrong account")
+	}
+	if err := a.Ban(g, 20, 10, 60); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Send(Chat{InGroup, g}, 0, []Segment{Text("x")}, nil); !errors.Is(err, ErrMuted) {
+		t.Errorf("muted by the other account: %v", err)
+	}
+	if err := a.Leave(g, 20, 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Say(Say{Group: g, User: alice, Text: "alone"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(*seenA, ", "), "message, message, group_ban ban, group_decrease kick, message"; got != want {
+		t.Errorf("the first account saw %s, want %s", got, want)
+	}
+	if got, want := strings.Join(*seenB, ", "), "message, message, group_ban ban, group_decrease kick_me"; got != want {
+		t.Errorf("the other account saw %s, want %s", got, want)
+	}
+	if u, _ := b.User(alice); u.Friend || u.Nickname != "Alice" {
+		t.Errorf("a friend of the one account is to the other %+v", u)
+	}
+	if _, err := b.Send(Chat{Private, 10}, 0, []Segment{Text("psst")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if h := a.History(Chat{Private, 20}, "", 1, false); len(h) != 1 || h[0].PlainText() != "psst" {
+		t.Errorf("what one account wrote to the other: %+v", h)
+	}
+}
