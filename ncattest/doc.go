@@ -41,7 +41,8 @@
 //
 //	h.WantCall("set_group_kick", "group_id", 100, "user_id", 6)
 //
-// Calls are answered as by a host on which all goes well. [Recorder.On] decides
+// Calls are carried out in a little QQ, the one that the simulator has: who was
+// removed is no member, what NapCat refuses is refused. [Recorder.On] decides
 // otherwise:
 //
 //	h.On("get_group_member_info", ncattest.Result(map[string]any{"user_id": 6, "role": "admin"}))
@@ -58,6 +59,13 @@
 //
 // [Harness.Stop] and [Harness.Start] start the bot again with what its stores
 // remember; [Harness.Account] adds accounts to it.
+//
+// # The web
+//
+// There is no network. [Harness.Web] says what is at the addresses that the bot
+// asks:
+//
+//	h.Web("GET example.com/weather", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "晴") })
 //
 // # Real sockets
 //

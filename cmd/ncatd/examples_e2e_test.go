@@ -70,7 +70,7 @@ var scenes = map[string]scene{
 		[]example{{line: "ncatd start -d", then: "online"}},
 		plain("ncatd status", "ncatd status --json", "ncatd login", "ncatd login --list", "ncatd logs", "ncatd logs --level warn --since 1h",
 			"ncatd call get_login_info", "ncatd call send_group_msg group_id=700000001 message=hello", `ncatd call get_group_list --params '{"no_cache":true}'`,
-			"ncatd send --user 3001000001 hello", "ncatd send --group 700000001 '[CQ:face,id=14] good morning'", "ncatd send --group 700000001 --image cat.png look",
+			"ncatd send --user 3001000001 hello", "ncatd send --group 700000001 '[CQ:face,id=14] good morning'", "ncatd send --group 700000001 --image cat.png look", "+ seq 3000 >notes.txt", `ncatd send --group 700000001 --forward "$(cat notes.txt)"`,
 			"ncatd console", "ncatd console --viewer", "ncatd console sessions", "ncatd console revoke all",
 			"echo a long password | ncatd console password", "ncatd console password --off",
 			"ncatd plugin list", "ncatd plugin list --json", "ncatd plugin disable demo", "ncatd plugin enable demo",

@@ -240,6 +240,30 @@ func sendable(msg string, private bool) []string {
 	return out
 }
 
+// forward is a message as one merged forward of the account's own: QQ shows it as a
+// card to open, with text of any length in portions.
+func (a *app) forward(ctx context.Context, account, msg string, private bool, timeout time.Duration) (onebot.Message, error) {
+	r, err := a.callAccount(ctx, account, "get_login_info", json.RawMessage("{}"), timeout)
+	if err == nil {
+		err = a.refused("get_login_info", r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var self struct {
+		UserID   onebot.UserID `json:"user_id"`
+		Nickname string        `json:"nickname"`
+	}
+	if err := json.Unmarshal(r.Data, &self); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	var nodes onebot.Message
+	for _, part := range sendable(msg, private) {
+		nodes = append(nodes, onebot.Node(self.UserID, self.Nickname, onebot.ParseCQ(part)...))
+	}
+	return nodes, nil
+}
+
 // send makes one call that sends a message and prints the id of that.
 func (a *app) send(ctx context.Context, account, action string, body []byte, timeout time.Duration, asJSON bool) error {
 	r, err := a.callAccount(ctx, account, action, body, timeout)
@@ -268,7 +292,7 @@ func (a *app) send(ctx context.Context, account, action string, body []byte, tim
 func newSend(a *app) *cobra.Command {
 	var account, group, user string
 	var images []string
-	var asJSON bool
+	var asJSON, forward bool
 	var timeout time.Duration
 	c := a.command("send", "send (--group ID | --user ID) [TEXT...]", nil, func(c *cobra.Command, args []string) error {
 		if (group == "") == (user == "") {
@@ -292,8 +316,20 @@ func newSend(a *app) *cobra.Command {
 		if strings.TrimSpace(msg) == "" {
 			return usagef(a, "err.send_empty")
 		}
-		for _, part := range sendable(msg, user != "") {
-			body, err := json.Marshal(map[string]string{key: id, "message": part})
+		var messages []any
+		if forward {
+			m, err := a.forward(c.Context(), account, msg, user != "", timeout)
+			if err != nil {
+				return err
+			}
+			messages = []any{m}
+		} else {
+			for _, part := range sendable(msg, user != "") {
+				messages = append(messages, part)
+			}
+		}
+		for _, m := range messages {
+			body, err := json.Marshal(map[string]any{key: id, "message": m})
 			if err != nil {
 				return err
 			}
@@ -307,6 +343,7 @@ func newSend(a *app) *cobra.Command {
 	f.StringVarP(&group, "group", "g", "", a.t("flag.group"))
 	f.StringVarP(&user, "user", "u", "", a.t("flag.user"))
 	f.StringArrayVar(&images, "image", nil, a.t("flag.image"))
+	f.BoolVar(&forward, "forward", false, a.t("flag.forward"))
 	f.BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	f.DurationVar(&timeout, "timeout", callTimeout, a.t("flag.timeout"))
 	a.accountFlag(c, &account)

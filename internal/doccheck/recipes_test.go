@@ -46,3 +46,10 @@ func TestRecipeLines(t *testing.T) {
 		}
 	}
 }
+
+// TestHelloIsShort holds how little a first bot takes, imports included.
+func TestHelloIsShort(t *testing.T) {
+	if n := linesOf(t, filepath.Join(root, "examples", "hello", "main.go")); n > 15 {
+		t.Errorf("hello has %d lines", n)
+	}
+}

@@ -54,6 +54,7 @@ var helpEN = map[string]string{
 	"flag.uin":             "QQ `number` of the account (default: whoever logs in)",
 	"flag.no_start":        "do not start it now",
 	"flag.run_as":          "the system service runs as this `user`, made if need be",
+	"flag.forward":         "send it as one merged forward, a card to open, however long it is",
 
 	"cmd.ncatd.short":   "Install, run and watch over NapCat, and run bots on it",
 	"cmd.ncatd.long":    "ncatd installs NapCat (a QQ protocol host), keeps it running, gets it logged in, and runs bots against it.",
@@ -113,8 +114,8 @@ var helpEN = map[string]string{
 	"cmd.call.example": "ncatd call get_login_info\nncatd call send_group_msg group_id=700000001 message=hello\nncatd call get_group_list --params '{\"no_cache\":true}'",
 
 	"cmd.send.short":   "Send a message",
-	"cmd.send.long":    "Send a message to a group or a friend. TEXT may hold CQ codes such as [CQ:at,qq=10001]. What does not fit into one message, such as text of more than 4500 characters, is sent as several, cut where paragraphs, lines or sentences end. Prints the id of each message.",
-	"cmd.send.example": "ncatd send --user 3001000001 hello\nncatd send --group 700000001 '[CQ:face,id=14] good morning'\nncatd send --group 700000001 --image cat.png look",
+	"cmd.send.long":    "Send a message to a group or a friend. TEXT may hold CQ codes such as [CQ:at,qq=10001]. What does not fit into one message, such as text of more than 4500 characters, is sent as several, cut where paragraphs, lines or sentences end, or with --forward as one merged forward. Prints the id of each message.",
+	"cmd.send.example": "ncatd send --user 3001000001 hello\nncatd send --group 700000001 '[CQ:face,id=14] good morning'\nncatd send --group 700000001 --image cat.png look\nncatd send --group 700000001 --forward \"$(cat notes.txt)\"",
 
 	"cmd.events.short":   "Show the events of an account as they come",
 	"cmd.events.example": "ncatd events\nncatd events --type message --json",
@@ -256,6 +257,7 @@ var helpZH = map[string]string{
 	"flag.uin":             "账号的 `QQ号`（默认：谁登录就是谁）",
 	"flag.no_start":        "现在不启动",
 	"flag.run_as":          "系统服务以这个`用户`运行，没有就创建",
+	"flag.forward":         "作为一条合并转发（点开看的卡片）发送，多长都行",
 
 	"cmd.ncatd.short":   "安装、运行、照看 NapCat，并在上面运行机器人",
 	"cmd.ncatd.long":    "ncatd 安装 NapCat（QQ 协议端），保持它运行，帮它登录，并在上面运行机器人。",
@@ -315,8 +317,8 @@ var helpZH = map[string]string{
 	"cmd.call.example": "ncatd call get_login_info\nncatd call send_group_msg group_id=700000001 message=hello\nncatd call get_group_list --params '{\"no_cache\":true}'",
 
 	"cmd.send.short":   "发一条消息",
-	"cmd.send.long":    "给群或好友发一条消息。文字里可以有 [CQ:at,qq=10001] 这样的 CQ 码。一条消息放不下的内容（例如超过 4500 字的文字）会在段落、行或句子的结尾断开，分成几条发送。输出每条消息的 id。",
-	"cmd.send.example": "ncatd send --user 3001000001 hello\nncatd send --group 700000001 '[CQ:face,id=14] good morning'\nncatd send --group 700000001 --image cat.png look",
+	"cmd.send.long":    "给群或好友发一条消息。文字里可以有 [CQ:at,qq=10001] 这样的 CQ 码。一条消息放不下的内容（例如超过 4500 字的文字）会在段落、行或句子的结尾断开，分成几条发送，加 --forward 则合并成一条转发。输出每条消息的 id。",
+	"cmd.send.example": "ncatd send --user 3001000001 hello\nncatd send --group 700000001 '[CQ:face,id=14] good morning'\nncatd send --group 700000001 --image cat.png look\nncatd send --group 700000001 --forward \"$(cat notes.txt)\"",
 
 	"cmd.events.short":   "实时查看账号的事件",
 	"cmd.events.example": "ncatd events\nncatd events --type message --json",
