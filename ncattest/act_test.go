@@ -21,8 +21,8 @@ func TestForwardOfThreeIsOneMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := h.One()
-		if len(h.Calls()) != 1 || m.Chat != ncat.Group(100) || len(m.Message) != 3 {
-			t.Fatalf("%d calls, sent %v", len(h.Calls()), m)
+		if n := len(h.Calls("send_group_forward_msg")); n != 1 || m.Chat != ncat.Group(100) || len(m.Message) != 3 {
+			t.Fatalf("%d calls, sent %v", n, m)
 		}
 		for i, s := range m.Message {
 			if n, ok := s.(*onebot.NodeSegment); !ok || n.Nickname != "Alice" || n.Content.Text() != []string{"a", "b", "c"}[i] {

@@ -37,7 +37,7 @@ var _ onebot.Streamer = (*Caller)(nil)
 func (c *Caller) place() *site {
 	c.once.Do(func() {
 		if c.at == nil {
-			c.settle(world.New(world.Options{UIN: int64(Self), Nickname: "bot", Empty: true, FirstSeq: firstSeq()}), "", (&web{}).fetch)
+			c.settle(world.New(world.Options{UIN: int64(Self), Nickname: "bot", Empty: true, NextSeq: nextSeq}), "", (&web{}).fetch)
 		}
 	})
 	return c.at

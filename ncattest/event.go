@@ -24,15 +24,9 @@ func messageID(n int64) onebot.MessageID {
 	return onebot.MessageID(n*7919%1_000_000_007 + 1_000_000)
 }
 
-// numbered reports whether nobody changed the numbers that fill gave a message.
-func numbered(m *onebot.MessageBase) bool {
-	n, err := strconv.ParseInt(m.RealSeq, 10, 64)
-	return err == nil && messageID(n) == m.MessageID
-}
-
-// firstSeq returns what the sequences of a new world's chats begin after. They go
-// on where those of other tests ended, as QQ's do: a store may have outlived those.
-func firstSeq() int64 { return messageIDs.Add(1) * 10_000 }
+// nextSeq numbers messages of all worlds, as fill does those that tests make, so
+// that they grow in each chat: a store may outlive its world.
+func nextSeq() int64 { return messageIDs.Add(1) }
 
 // Content returns the message made of strings, segments and messages.
 func Content(content ...any) onebot.Message {

@@ -91,7 +91,7 @@ func Run(t *testing.T, b *ncat.Bot, f func(h *Harness)) {
 
 func (r *run) account(name string, id onebot.UserID) *Harness {
 	h := &Harness{Caller: &Caller{}, T: r.t, Self: id, name: name, run: r, inlet: newInlet()}
-	o := world.Options{UIN: int64(id), Nickname: "bot", Empty: true, FirstSeq: firstSeq()}
+	o := world.Options{UIN: int64(id), Nickname: "bot", Empty: true, NextSeq: nextSeq}
 	w := world.New(o)
 	if len(r.accounts) > 0 {
 		w = r.accounts[0].at.world.Account(o)

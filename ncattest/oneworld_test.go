@@ -41,6 +41,7 @@ func TestTwoAccountsHear(t *testing.T) {
 		if _, err := other.Bot().SendGroup(h.Context(), 100, "/who"); err != nil {
 			t.Fatal(err)
 		}
+		h.Settle()
 		h.Want("main") // it heard the other account
 		if m, err := other.Bot().API().GetMsg(h.Context(), onebot.GetMsgParams{MessageID: id}); err != nil || m.Message.Text() != "/who" {
 			t.Errorf("%v, %v", m, err)
@@ -97,7 +98,8 @@ func TestStrictWorld(t *testing.T) {
 		if err := h.Bot().Recall(ctx, 12345); !onebot.IsRefused(err) {
 			t.Errorf("recall of nothing: %v", err)
 		}
-		if _, err := h.Bot().SendGroup(ctx, 100, strings.Repeat("字", onebot.MaxText+1)); !onebot.IsRefused(err) {
+		long := onebot.Message{onebot.Text(strings.Repeat("字", onebot.MaxText+1))}
+		if _, err := api.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: 100, Message: long}); !onebot.IsRefused(err) {
 			t.Errorf("a text too long: %v", err)
 		}
 		if _, err := api.SendGroupMsg(ctx, onebot.SendGroupMsgParams{GroupID: 100, Message: onebot.Message{
@@ -183,7 +185,9 @@ func TestWebOfATest(t *testing.T) {
 func TestMissedWhileStopped(t *testing.T) {
 	newBot := func() *ncat.Bot {
 		b := ncat.New()
-		b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error { return b.Reply(ctx, m, "re: "+m.Text()) })
+		b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+			return b.Reply(ctx, m, "re: "+m.Text())
+		})
 		return b
 	}
 	ncattest.Run(t, newBot(), func(h *ncattest.Harness) {

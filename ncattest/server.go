@@ -72,7 +72,7 @@ func NewServer(t testing.TB, o ServerOptions) *Server {
 	if o.Self == 0 {
 		o.Self = Self
 	}
-	return newServer(t, o, world.New(world.Options{UIN: int64(o.Self), Nickname: "bot", Empty: true, FirstSeq: firstSeq()}))
+	return newServer(t, o, world.New(world.Options{UIN: int64(o.Self), Nickname: "bot", Empty: true, NextSeq: nextSeq}))
 }
 
 // Account returns a Server of another account in the same QQ: what is said in a
@@ -82,7 +82,7 @@ func (s *Server) Account(o ServerOptions) *Server {
 	if o.Self == 0 || o.Self == s.o.Self {
 		s.T.Fatalf("Account: %d is no other account", o.Self)
 	}
-	return newServer(s.T, o, s.at.world.Account(world.Options{UIN: int64(o.Self), Nickname: "bot"}))
+	return newServer(s.T, o, s.at.world.Account(world.Options{UIN: int64(o.Self), Nickname: "bot", NextSeq: nextSeq}))
 }
 
 func newServer(t testing.TB, o ServerOptions, w *world.World) *Server {

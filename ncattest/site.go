@@ -324,12 +324,9 @@ func (q *site) letter(e onebot.MessageEvent) error {
 	if said.Segments, err = q.received(m.UserID, m.Message); err != nil {
 		return err
 	}
-	kept, err := q.world.Say(said)
-	if err != nil {
+	said.Seq, _ = strconv.ParseInt(m.RealSeq, 10, 64) // without one QQ gives it one
+	if _, err := q.world.Say(said); err != nil {
 		return err
-	}
-	if numbered(m) {
-		m.RealSeq = strconv.FormatInt(kept.Seq, 10)
 	}
 	return q.tell(e)
 }

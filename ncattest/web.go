@@ -76,8 +76,8 @@ func (w *web) page(r *http.Request) http.Handler {
 	in := r.Clone(r.Context())
 	in.Host = r.URL.Host
 	if w.mux != nil {
-		if page, pattern := w.mux.Handler(in); pattern != "" {
-			return page
+		if _, pattern := w.mux.Handler(in); pattern != "" {
+			return w.mux // which fills in what the pattern names
 		}
 	}
 	if r.URL.Host == fileHost {

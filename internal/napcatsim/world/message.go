@@ -108,8 +108,9 @@ type Say struct {
 	// Nodes makes the message a merged forward of these messages.
 	Nodes []*Message
 	Time  time.Time // zero: now
-	// ID is the message's id; 0: as NapCat makes them.
-	ID int32
+	// ID and Seq are the message's; 0: as NapCat and QQ make them.
+	ID  int32
+	Seq int64
 	// Quiet leaves the event away, for one who tells of it in another way: nothing
 	// keeps such a speaker from speaking.
 	Quiet bool
@@ -131,7 +132,7 @@ func (w *World) Say(s Say) (Message, error) {
 	if u == nil {
 		return Message{}, fmt.Errorf("user %d: %w", s.User, ErrNoUser)
 	}
-	m := &Message{ID: s.ID, Sender: s.User, Segments: s.Segments, Nodes: s.Nodes, Self: s.User == w.self.UIN}
+	m := &Message{ID: s.ID, Seq: s.Seq, Sender: s.User, Segments: s.Segments, Nodes: s.Nodes, Self: s.User == w.self.UIN}
 	if len(m.Segments) == 0 && len(s.Nodes) == 0 {
 		m.Segments = []Segment{Text(s.Text)}
 	}
@@ -240,7 +241,7 @@ func (w *World) passOnLocked(m *Message) {
 		}
 		v.userLocked(m.Sender).Friend = true
 		c := *m
-		c.ID, c.Chat, c.MsgID, c.Self = 0, Chat{Private, m.Sender}, "", false
+		c.ID, c.Seq, c.Chat, c.MsgID, c.Self = 0, 0, Chat{Private, m.Sender}, "", false
 		v.completeLocked(&c)
 		v.appendLocked(&c)
 		v.hearLocked(&c)
@@ -314,12 +315,17 @@ func (w *World) allLogs() iter.Seq2[Chat, *chatLog] {
 func (w *World) appendLocked(m *Message) {
 	c := w.logs(m.Chat)[m.Chat]
 	if c == nil {
-		c = &chatLog{seq: w.seq}
+		c = &chatLog{seq: 1000}
 		w.logs(m.Chat)[m.Chat] = c
 	}
 	w.changes++
-	c.seq++
-	m.Seq = c.seq
+	if m.Seq == 0 && w.nextSeq != nil {
+		m.Seq = w.nextSeq()
+	}
+	c.seq = max(c.seq+1, m.Seq)
+	if m.Seq == 0 {
+		m.Seq = c.seq
+	}
 	c.msgs = append(c.msgs, m)
 	w.byMsgID[m.MsgID] = m
 	if len(c.msgs) > historyLimit+historyLimit/4 {

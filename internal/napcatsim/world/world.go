@@ -15,7 +15,6 @@
 package world
 
 import (
-	"cmp"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
@@ -76,7 +75,7 @@ type Options struct {
 	Nickname string           // "": "ncatd 模拟号"
 	Now      func() time.Time // nil: time.Now
 	Empty    bool             // no friends and groups but the account itself
-	FirstSeq int64            // the sequence before the first message of each chat; 0: 1000
+	NextSeq  func() int64     // the sequence of the next message, which must grow; nil: 1001 and on in each chat
 }
 
 // World is the little QQ. All methods are safe for concurrent use.
@@ -90,7 +89,7 @@ type World struct {
 	chats   map[Chat]*chatLog  // but for those of groups
 	ids     map[int32]*Message // what get_msg can find
 	idq     []int32            // ids, oldest first
-	seq     int64              // before the first message of a chat
+	nextSeq func() int64       // nil: one more than the last
 	reqs    []*Request
 	faces   []string // favourite emoji, by URL
 	likes   []Vote
@@ -208,8 +207,8 @@ func view(o Options, s *shared) *World {
 		subs:   make(map[int]func(Event)),
 		online: true,
 		status: Status{Status: 10},
-		seq:    cmp.Or(o.FirstSeq, 1000),
 	}
+	w.nextSeq = o.NextSeq
 	w.users, w.sentC = make(map[int64]*User), make(chan struct{})
 	w.self = w.addUserLocked(User{UIN: o.UIN, Nickname: o.Nickname, Sex: "unknown", Age: 18, Level: 32})
 	s.views = append(s.views, w)
