@@ -241,22 +241,30 @@ func (q *site) leave(e *onebot.GroupDecrease) error {
 	if op == 0 && e.UserID == q.self {
 		op = founder
 	}
-	if op != 0 && op != e.UserID {
-		q.ensureUser(op, "", false)
-		q.enter(e.GroupID, op, world.Admin)
-		if g, _ := q.world.Group(int64(e.GroupID)); g.Members[int64(e.UserID)].Role != world.Plain {
-			q.setRole(e.GroupID, op, world.Owner)
-		} else if g.Members[int64(op)].Role == world.Plain {
-			q.setRole(e.GroupID, op, world.Admin)
-		}
-	}
+	q.outrank(e.GroupID, op, e.UserID)
 	return q.world.Leave(int64(e.GroupID), int64(e.UserID), int64(op))
+}
+
+// outrank gives op the role that it takes to do something to user; 0 is nobody.
+func (q *site) outrank(group onebot.GroupID, op, user onebot.UserID) {
+	if op == 0 || op == user {
+		return
+	}
+	q.ensureUser(op, "", false)
+	q.enter(group, op, world.Admin)
+	g, _ := q.world.Group(int64(group))
+	if m := g.Members[int64(user)]; m != nil && m.Role != world.Plain {
+		q.setRole(group, op, world.Owner)
+	} else if g.Members[int64(op)].Role == world.Plain {
+		q.setRole(group, op, world.Admin)
+	}
 }
 
 // changeMessage lets something happen to a message; done is false for all else.
 func (q *site) changeMessage(e onebot.Event) (done bool, err error) {
 	switch e := e.(type) {
 	case *onebot.GroupRecall:
+		q.outrank(e.GroupID, e.OperatorID, e.UserID)
 		return true, q.world.Recall(int32(e.MessageID), int64(e.OperatorID))
 	case *onebot.FriendRecall:
 		return true, q.world.Recall(int32(e.MessageID), int64(e.UserID))
