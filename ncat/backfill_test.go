@@ -169,6 +169,7 @@ func TestGap(t *testing.T) {
 	chats := []ncat.Chat{ncat.Group(groupA), ncat.Group(groupB), ncat.Private(alice)}
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		p.attach(h)
+		h.Pass(time.Minute) // the histories are read again shortly after a link came up
 		self := ncattest.Base(onebot.PostMessage).SelfID
 		for _, c := range chats {
 			p.write(c, alice, "before the bot knew the chat")
@@ -412,6 +413,7 @@ func TestGapLimits(t *testing.T) {
 	a, other := ncat.Group(groupA), ncat.Group(groupB)
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		p.attach(h)
+		h.Pass(time.Minute) // the histories are read again shortly after a link came up
 		h.Event(p.write(other, alice, "live"))
 		h.Event(p.write(a, alice, "live"))
 		p.write(other, alice, "in too many chats")

@@ -21,7 +21,7 @@ func TestDigest(t *testing.T) {
 		h.WantLike("请引用")
 
 		g.From(1).Says("/精华")
-		wantForward(t, h.One(), first, second)
+		wantForward(t, h.One(), "1 好句", "2 更好的句")
 		h.Group(200).From(1).Says("/精华")
 		h.WantLike("今天还没有收藏")
 
@@ -29,20 +29,20 @@ func TestDigest(t *testing.T) {
 		h.PassUntil("21:00")
 		h.WantNothing() // it failed, and is kept
 		h.PassUntil("21:00")
-		wantForward(t, h.One(), first, second)
+		wantForward(t, h.One(), "1 好句", "2 更好的句")
 		h.PassUntil("21:00")
 		h.WantNothing()
 	})
 }
 
-// wantForward wants one merged forward of these messages, each named by its id.
-func wantForward(t *testing.T, m ncattest.Sent, ids ...onebot.MessageID) {
+// wantForward wants one merged forward of these messages, each with its author.
+func wantForward(t *testing.T, m ncattest.Sent, messages ...string) {
 	t.Helper()
-	var got []onebot.MessageID
+	var got []string
 	for _, n := range onebot.All[*onebot.NodeSegment](m.Message) {
-		got = append(got, n.ID)
+		got = append(got, n.UserID.String()+" "+n.Content.Text())
 	}
-	if !slices.Equal(got, ids) || len(m.Message) != len(ids) {
-		t.Errorf("forwarded %v, want %v", got, ids)
+	if !slices.Equal(got, messages) || len(m.Message) != len(messages) {
+		t.Errorf("forwarded %q, want %q", got, messages)
 	}
 }

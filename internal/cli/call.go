@@ -240,22 +240,41 @@ func sendable(msg string, private bool) []string {
 	return out
 }
 
+// ask is an account's [onebot.Caller] by way of the daemon.
+type ask struct {
+	a       *app
+	account string
+	timeout time.Duration
+}
+
+// Call implements [onebot.Caller].
+func (k ask) Call(ctx context.Context, action string, params, result any) error {
+	body := json.RawMessage("{}")
+	if params != nil {
+		var err error
+		if body, err = json.Marshal(params); err != nil {
+			return err
+		}
+	}
+	r, err := k.a.callAccount(ctx, k.account, action, body, k.timeout)
+	if err == nil {
+		err = k.a.refused(action, r)
+	}
+	if err != nil || result == nil {
+		return err
+	}
+	if err := json.Unmarshal(r.Data, result); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}
+
 // forward is a message as one merged forward of the account's own: QQ shows it as a
 // card to open, with text of any length in portions.
 func (a *app) forward(ctx context.Context, account, msg string, private bool, timeout time.Duration) (onebot.Message, error) {
-	r, err := a.callAccount(ctx, account, "get_login_info", json.RawMessage("{}"), timeout)
-	if err == nil {
-		err = a.refused("get_login_info", r)
-	}
+	self, err := onebot.NewClient(ask{a, account, timeout}).GetLoginInfo(ctx)
 	if err != nil {
 		return nil, err
-	}
-	var self struct {
-		UserID   onebot.UserID `json:"user_id"`
-		Nickname string        `json:"nickname"`
-	}
-	if err := json.Unmarshal(r.Data, &self); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	var nodes onebot.Message
 	for _, part := range sendable(msg, private) {

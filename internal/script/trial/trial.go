@@ -123,6 +123,9 @@ func one(suite *script.Suite, file, name string) Result {
 			if len(r.Failed) == 0 {
 				r.Failed = suite.Play(name, &stage{h: h, bot: bot, claimed: map[int]bool{}})
 			}
+			for _, err := range h.Errors() { // those that the test did not ask for
+				r.Failed = append(r.Failed, "a handler failed: "+err.Error())
+			}
 		})
 	}
 	r.OK = inTest(name, run)

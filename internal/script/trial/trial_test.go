@@ -50,12 +50,13 @@ test("fails: something", () => { friend(1).says("hi"); wantNothing(); });
 test("fails: no call", () => { wantCall("set_group_ban"); });
 test("fails: not equal", () => equal({ a: [1] }, { a: [2] }));
 test("fails: waits", () => new Promise(() => {}));
+test("fails: throws", () => { friend(1).says("/throw"); });
 `)
 	results, err := Run(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) != 15 {
+	if len(results) != 16 {
 		t.Errorf("%d results", len(results))
 	}
 	for _, r := range results {
@@ -64,6 +65,9 @@ test("fails: waits", () => new Promise(() => {}));
 		}
 	}
 	if wrong := results[9]; len(wrong.Failed) != 1 || !strings.Contains(wrong.Failed[0], `the bot sent ["hello"], want ["good bye"]`) || !strings.Contains(wrong.Failed[0], "main.test.ts:13:3") {
+		t.Errorf("%q", wrong.Failed)
+	}
+	if wrong := results[15]; !strings.Contains(strings.Join(wrong.Failed, ""), "thrown") {
 		t.Errorf("%q", wrong.Failed)
 	}
 	if some, err := Run(t.Context(), dir, "asks"); err != nil || len(some) != 1 {
