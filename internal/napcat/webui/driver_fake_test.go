@@ -19,9 +19,11 @@ type napcat struct {
 	logined  bool // loginStatus: QQ accepted
 	info     LoginInfo
 	tickets  []QuickAccount
+	list     error // in place of the tickets
 	down     error
 	issued   int
 	calls    []string
+	called   func(string) // told of each call; nil: nothing is
 	quick    func(uin int64) error
 	password func(md5 string) (Challenge, error)
 	captcha  func(ticket, randStr, sid string) (Challenge, error)
@@ -32,7 +34,11 @@ type napcat struct {
 }
 
 func (n *napcat) call(format string, args ...any) error {
-	n.calls = append(n.calls, fmt.Sprintf(format, args...))
+	s := fmt.Sprintf(format, args...)
+	n.calls = append(n.calls, s)
+	if n.called != nil {
+		n.called(s)
+	}
 	return n.down
 }
 
@@ -122,6 +128,9 @@ func (n *napcat) RefreshQRcode(context.Context) error {
 func (n *napcat) GetQuickLoginListNew(context.Context) ([]QuickAccount, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.list != nil {
+		return nil, n.list
+	}
 	return n.tickets, n.down
 }
 
