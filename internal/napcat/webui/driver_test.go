@@ -48,6 +48,13 @@ func TestMemory(t *testing.T) {
 		if m.QuickRefused(10001) {
 			t.Error("a success did not empty the memory")
 		}
+		n = refuse()
+		n.after(time.Second, func() { n.st.LoginError = "refused" })
+		own := cfg
+		own.QuickStarted = true
+		if login(t, n, own, 5*time.Second, nil); !m.QuickRefused(10001) || n.count("quick") != 0 {
+			t.Errorf("NapCat's own login was refused: %q", n.calls)
+		}
 	})
 }
 

@@ -184,6 +184,7 @@ func TestTimesOfALogin(t *testing.T) {
 			n.issue()
 			n.password = func(string) (Challenge, error) { return Challenge{}, notReady }
 		}, order(MethodQR), 5 * time.Second, command(at(2), password)},
+		{"a typed password needs a captcha", func(n *napcat) { n.issue(); n.password = func(string) (Challenge, error) { return captcha, nil } }, order(MethodQR), 5 * time.Second, command(at(2), password)},
 		{"a captcha's answer is lost, then QQ has accepted", func(n *napcat) {
 			tries := 0
 			n.password = func(string) (Challenge, error) { return captcha, nil }

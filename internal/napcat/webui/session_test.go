@@ -31,6 +31,7 @@ type hall struct {
 	inside  int // of the window
 	down    bool
 	revoked string // message for unknown credentials
+	met     func(credential string, good bool)
 }
 
 func newHall() *hall {
@@ -85,7 +86,11 @@ func (h *hall) RoundTrip(r *http.Request) (*http.Response, error) {
 		h.good[cred] = now
 		return answer(`{"code":0,"data":{"Credential":"` + cred + `"},"message":"success"}`)
 	}
-	at, ok := h.good[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	cred := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	at, ok := h.good[cred]
+	if h.met != nil {
+		h.met(cred, ok)
+	}
 	if !ok || time.Since(at) > time.Hour {
 		return answer(`{"code":-1,"message":"` + h.revoked + `"}`)
 	}
