@@ -23,6 +23,8 @@ var imports = map[string]string{
 	"http": "net/http", "io": "io", "json": "encoding/json", "log": "log", "maps": "maps", "net": "net", "os": "os", "rand": "math/rand/v2",
 	"regexp": "regexp", "signal": "os/signal", "slices": "slices", "slog": "log/slog", "strconv": "strconv", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "testing": "testing", "time": "time", "tls": "crypto/tls",
+	"fixed": "golang.org/x/image/math/fixed", "font": "golang.org/x/image/font", "goregular": "golang.org/x/image/font/gofont/goregular",
+	"image": "image", "opentype": "golang.org/x/image/font/opentype", "png": "image/png", "sfnt": "golang.org/x/image/font/sfnt",
 	"ncatd": "github.com/ncatd/ncatd", "ncat": "github.com/ncatd/ncatd/ncat", "natsbot": "github.com/ncatd/ncatd/ncat/natsbot", "sqlite": "github.com/ncatd/ncatd/ncat/sqlite", "ncattest": "github.com/ncatd/ncatd/ncattest", "onebot": "github.com/ncatd/ncatd/onebot",
 }
 
