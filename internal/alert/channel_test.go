@@ -288,26 +288,52 @@ func TestPictures(t *testing.T) {
 	})
 }
 
+// TestLongTextsAreCut: what each service is sent of a text that is longer than it
+// takes is as much as it takes, whole characters, and escaped.
 func TestLongTextsAreCut(t *testing.T) {
-	t.Setenv("TOK", "k")
-	long := strings.Repeat("喵\"😀", 10_000)
-	for kind, limit := range map[string]int{"wecom": 2048, "discord": 2000, "telegram": 4096} {
-		base, requests := service(t, says(200, `{"ok":true,"errcode":0}`))
-		t.Setenv("URL", base)
-		if err := channel(t, kind, map[string]string{"base": base, "token": "env:TOK", "key": "env:TOK", "url": "env:URL", "chat_id": "1"}).Send(t.Context(), Text{Title: long, Body: long}); err != nil {
-			t.Fatal(err)
-		}
-		var m map[string]any
-		if err := json.Unmarshal((*requests)[0].body, &m); err != nil {
-			t.Fatal(err)
-		}
-		s := at(m, map[string]string{"wecom": "text.content", "discord": "content", "telegram": "text"}[kind])
-		n := utf8.RuneCountInString(s)
-		if kind == "wecom" {
-			n = len(s)
-		}
-		if n > limit || n < limit-8 || !utf8.ValidString(s) {
-			t.Errorf("%s got %d of %d", kind, n, limit)
+	for kind, c := range map[string]struct {
+		limit, bytes int // of the text, of the whole request
+		length       func(string) int
+		text         string // where it stands
+	}{
+		"telegram":   {4096, 20_000, lengths["utf16"], "text"},
+		"bark":       {2800, 4096, lengths["bytes"], "title+body"},
+		"serverchan": {8000, 32_000, lengths[""], "title+desp"},
+		"pushplus":   {8000, 1 << 20, lengths[""], "title+content"},
+		"ntfy":       {4000, 1 << 20, lengths["bytes"], "title+message"},
+		"gotify":     {8000, 1 << 20, lengths[""], "title+message"},
+		"wecom":      {2048, 4096, lengths["bytes"], "text.content"},
+		"feishu":     {8000, 20 << 10, lengths["bytes"], "content.text"},
+		"dingtalk":   {8000, 20_000, lengths["bytes"], "text.content"},
+		"discord":    {2000, 1 << 20, lengths["utf16"], "content"},
+		"slack":      {8000, 1 << 20, lengths[""], "text"},
+		"webhook":    {100_000, 1 << 20, lengths[""], "title+text"},
+	} {
+		for name, long := range map[string]string{
+			"of all kinds": strings.Repeat("喵\"😀\n", 30_000),
+			"of quotes":    strings.Repeat("\"", 120_000),
+		} {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				base, requests := service(t, says(200, presetCases[kind].answer))
+				if err := ready(t, kind, base).Send(t.Context(), Text{Title: "登录", Body: long, Message: Message{Time: t0}}); err != nil {
+					t.Fatal(err)
+				}
+				var m map[string]any
+				if err := json.Unmarshal((*requests)[0].body, &m); err != nil {
+					t.Fatal(err)
+				}
+				n, sent := 0, ""
+				for part := range strings.SplitSeq(c.text, "+") {
+					sent += at(m, part)
+					n += c.length(at(m, part))
+				}
+				if n > c.limit || n < c.limit-8 || !strings.HasPrefix(sent, "登录") || !strings.HasSuffix(sent, "…") || strings.ContainsRune(sent, utf8.RuneError) {
+					t.Errorf("%d of %d", n, c.limit)
+				}
+				if name == "of all kinds" && len((*requests)[0].body) > c.bytes {
+					t.Errorf("%d bytes, at most %d", len((*requests)[0].body), c.bytes)
+				}
+			})
 		}
 	}
 }

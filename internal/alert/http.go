@@ -25,13 +25,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/ncatd/ncatd/internal/alert/preset"
 )
 
-// maxAnswer bounds what is read of a service's answer.
-const maxAnswer = 64 << 10
+const (
+	// maxAnswer bounds what is read of a service's answer.
+	maxAnswer = 64 << 10
+	// longestAsked is the longest that a service is left alone because it asks
+	// for that.
+	longestAsked = 24 * time.Hour
+)
 
 // httpChannel tells things by a preset.
 type httpChannel struct {
@@ -115,10 +121,7 @@ func (c *httpChannel) fill(v map[string]string, t Text, limit int) error {
 		esc := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 		title, body = esc.Replace(title), esc.Replace(body)
 	}
-	length := utf8.RuneCountInString
-	if c.p.LimitBytes {
-		length = func(s string) int { return len(s) }
-	}
+	length := lengths[c.p.LimitIn]
 	if c.p.TitleLimit > 0 {
 		title = shorten(title, c.p.TitleLimit, length)
 	}
@@ -151,6 +154,18 @@ func sign(key, text string) string {
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
+// lengths are what services count texts in; see [preset.Preset].
+var lengths = map[string]func(string) int{
+	"":      utf8.RuneCountInString,
+	"bytes": func(s string) int { return len(s) },
+	"utf16": func(s string) (n int) {
+		for _, r := range s {
+			n += utf16.RuneLen(r)
+		}
+		return n
+	},
+}
+
 // shorten cuts s to at most n, counted by length, at a character's end.
 func shorten(s string, n int, length func(string) int) string {
 	if length(s) <= n {
@@ -158,15 +173,12 @@ func shorten(s string, n int, length func(string) int) string {
 	}
 	n -= length("…")
 	cut := 0
-	for i, r := range s {
-		end := i + utf8.RuneLen(r)
-		if r == utf8.RuneError {
-			end = i + 1
-		}
-		if length(s[:end]) > n {
+	for cut < len(s) {
+		_, size := utf8.DecodeRuneInString(s[cut:])
+		if n -= length(s[cut : cut+size]); n < 0 {
 			break
 		}
-		cut = end
+		cut += size
 	}
 	return s[:cut] + "…"
 }
@@ -362,60 +374,104 @@ func network(err error) error {
 // judge says whether an answer is a yes.
 func (c *httpChannel) judge(resp *http.Response, answer []byte) error {
 	var tree any
+	text := strings.Join(strings.Fields(string(answer)), " ")
 	isJSON := json.Unmarshal(answer, &tree) == nil
-	words := at(tree, c.p.Words)
+	words, own := first(tree, c.p.Words), first(tree, c.p.Code)
 	if words == "" {
 		words = resp.Status
-		if !isJSON && len(answer) > 0 && utf8.Valid(answer) {
-			words += ": " + shorten(strings.Join(strings.Fields(string(answer)), " "), 200, utf8.RuneCountInString)
+		if text != "" && utf8.ValidString(text) {
+			words += ": " + shorten(text, 200, utf8.RuneCountInString)
 		}
 	}
-	own := at(tree, c.p.Code)
+	if !isJSON {
+		own = text
+	}
+	no := func(p Problem) error { return &Error{Problem: p, Detail: words, After: c.after(resp, tree)} }
 	for problem, numbers := range c.p.Means {
 		if slices.Contains(numbers, own) {
-			return &Error{Problem: Problem(problem), Detail: words, After: c.after(resp, tree)}
+			return no(Problem(problem))
 		}
 	}
-	switch code := resp.StatusCode; {
+	code := resp.StatusCode
+	if n, err := strconv.Atoi(own); err == nil && code == http.StatusOK && n >= 400 && n < 600 {
+		code = n // many tell by HTTP only that they were reached
+	}
+	switch {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return &Error{Problem: ProblemToken, Detail: words}
+		return no(ProblemToken)
 	case code == http.StatusNotFound, code == http.StatusGone:
-		return &Error{Problem: ProblemAddress, Detail: words}
+		return no(ProblemAddress)
 	case code == http.StatusTooManyRequests:
-		return &Error{Problem: ProblemBusy, Detail: words, After: c.after(resp, tree)}
+		return no(ProblemBusy)
 	case code >= 500:
-		return &Error{Problem: ProblemServer, Detail: words, After: c.after(resp, tree)}
+		return no(ProblemServer)
 	case code < 200 || code >= 300:
-		return &Error{Problem: ProblemRefused, Detail: words}
-	}
-	for path, want := range c.p.OK {
-		if !isJSON {
-			return &Error{Problem: ProblemAnswer, Detail: words}
-		}
-		if at(tree, path) != want {
-			return &Error{Problem: ProblemRefused, Detail: words}
-		}
+		return no(ProblemRefused)
+	case !isJSON && c.strange(text):
+		return no(ProblemAnswer)
+	case isJSON && !c.taken(tree):
+		return no(ProblemRefused)
 	}
 	return nil
 }
 
+// strange reports whether a text that is no JSON is not the service's either.
+func (c *httpChannel) strange(text string) bool {
+	switch {
+	case c.p.Yes != "":
+		return text != c.p.Yes
+	case len(c.p.OK) > 0:
+		return true
+	}
+	return len(c.p.No) > 0 && text != ""
+}
+
+// taken reports whether an answer in JSON says that the message was taken.
+func (c *httpChannel) taken(tree any) bool {
+	for paths, want := range c.p.OK {
+		some := false
+		for path := range strings.SplitSeq(paths, "|") {
+			got := at(tree, path)
+			if got != "" && got != want {
+				return false
+			}
+			some = some || got != ""
+		}
+		if !some {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.p.No, func(path string) bool {
+		got := at(tree, path)
+		return got != "" && got != "0" && got != "false"
+	})
+}
+
 func (c *httpChannel) after(resp *http.Response, tree any) time.Duration {
 	for _, s := range []string{resp.Header.Get("Retry-After"), at(tree, c.p.Retry)} {
-		if n, err := strconv.ParseFloat(s, 64); err == nil && n > 0 && n < 86400 {
-			return time.Duration(n * float64(time.Second))
+		if n, err := strconv.ParseFloat(s, 64); err == nil && n > 0 {
+			return time.Duration(min(n, longestAsked.Seconds()) * float64(time.Second))
 		}
 		if t, err := http.ParseTime(s); err == nil {
-			return min(max(0, t.Sub(c.now())), 24*time.Hour)
+			return min(max(0, t.Sub(c.now())), longestAsked)
 		}
 	}
 	return 0
 }
 
+// first returns the first that says something of what stands at paths with |
+// between them; one that says "0" says nothing.
+func first(tree any, paths string) string {
+	for path := range strings.SplitSeq(paths, "|") {
+		if s := at(tree, path); s != "" && s != "0" {
+			return s
+		}
+	}
+	return ""
+}
+
 // at returns what stands at a path of keys with dots, as text.
 func at(tree any, path string) string {
-	if path == "" {
-		return ""
-	}
 	for key := range strings.SplitSeq(path, ".") {
 		m, ok := tree.(map[string]any)
 		if !ok {

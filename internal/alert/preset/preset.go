@@ -26,16 +26,21 @@ type Preset struct {
 	// "optional" may be, "secret" and "optional secret" are references to secrets,
 	// anything else is the default.
 	Fields     map[string]string `yaml:"fields"`
-	Limit      int               `yaml:"limit"` // characters of title and body
-	LimitBytes bool              `yaml:"limit_bytes"`
+	Limit      int               `yaml:"limit"`    // characters of title and body
+	LimitIn    string            `yaml:"limit_in"` // bytes or utf16 in place of characters
 	TitleLimit int               `yaml:"title_limit"`
 	Sign       string            `yaml:"sign"`   // feishu, dingtalk, hmac
 	Escape     string            `yaml:"escape"` // slack
 	Text       Request           `yaml:"text"`
 	Image      *Request          `yaml:"image"`
-	OK         map[string]string `yaml:"ok"`    // what a yes has in its JSON
-	Words      string            `yaml:"words"` // where a no has its reason
-	Retry      string            `yaml:"retry"` // where a no has the seconds to wait
+	// OK is what a yes has in its JSON, by where; of places with | between them
+	// one must be there. No are the places where only a no has something. Yes is
+	// what a yes is if it is no JSON.
+	OK    map[string]string `yaml:"ok"`
+	No    []string          `yaml:"no"`
+	Yes   string            `yaml:"yes"`
+	Words string            `yaml:"words"` // where a no has its reason
+	Retry string            `yaml:"retry"` // where a no has the seconds to wait
 	// Code is where a no has the service's own number, and Means what is known of
 	// some: many say with HTTP 200 that a token is wrong.
 	Code  string              `yaml:"code"`
