@@ -38,7 +38,7 @@ e2e-peers: build ## other authors' clients and frameworks against the simulator 
 e2e-console: build ## the web console in Chromium: every page, keyboard, accessibility, sizes, times, TLS, a proxy (needs chromium, node, npm, zbarimg, nginx). SHOTS=docs/img renews the pictures
 	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts
 	node internal/e2e/console/run.mjs bin/ncatd $(SHOTS)
-	$(GO) test -count=1 -run 'Attacks|Viewers|OldLinks|Revocation|Cookie|Pages|Browsers|Proxies' ./internal/control ./internal/console
+	$(GO) test -count=1 -run 'Attack|Viewers|OldLinks|Revocation|Cookie|Pages|Browsers|Proxies' ./internal/control ./internal/console
 
 e2e-console-smoke: build ## the short pass of e2e-console, as CI runs it: one login by the code, every page once on a phone, times, roles, keyboard
 	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts

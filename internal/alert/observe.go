@@ -91,7 +91,7 @@ func degraded(c api.Code) Kind {
 		return KindDisk
 	case slices.Contains([]api.Code{api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten, api.CodeStoreLocked, api.CodeStoreWrite, api.CodeJournalWrite}, c):
 		return KindStore
-	case slices.Contains([]api.Code{api.CodeCertUnread, api.CodeCertEnds, api.CodeCertEnded}, c):
+	case slices.Contains([]api.Code{api.CodeCertNone, api.CodeCertUnread, api.CodeCertEnds, api.CodeCertEnded}, c):
 		return KindCert
 	default:
 		return KindPart

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -136,6 +137,30 @@ func every() []route {
 
 func pathOf(rt route) string {
 	return strings.NewReplacer("{name}", "main", "{id}", "demo", "{host}", "other", "{rest...}", "v0/stop").Replace(rt.Path)
+}
+
+// TestEveryRouteIsAttacked: what the server registers is what the tests of attacks
+// go through.
+func TestEveryRouteIsAttacked(t *testing.T) {
+	r := serve(t, true)
+	s, err := New(Options{Backend: r.backend, Hub: r.hub, Log: slog.New(slog.DiscardHandler), Socket: r.socket, Console: r.console, Listen: "x", Token: testToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"/": true} // that there is no such path
+	for _, rt := range every() {
+		known[rt.Path], known[rt.Method+" "+rt.Path] = true, true
+	}
+	n := 0
+	s.register(func(pattern string, _ func(http.ResponseWriter, *http.Request)) {
+		n++
+		if !known[pattern] {
+			t.Errorf("%s is attacked by no test", pattern)
+		}
+	})
+	if n < len(handlers()) {
+		t.Errorf("only %d patterns are registered", n)
+	}
 }
 
 // TestViewers tries every route with a viewer's cookie: none may change

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -143,6 +144,11 @@ func (s *Server) link(ctx context.Context, role api.Role) (api.ConsoleLink, erro
 	if !s.browsers(e) {
 		return api.ConsoleLink{}, &api.Error{Code: CodeConflict, Message: "control.listen is reachable from other machines without TLS, where the console is not served",
 			Hint: "set control.tls to self, or name the proxy before it in control.proxies"}
+	}
+	if e.tls {
+		if _, err := s.o.TLS.GetCertificate(&tls.ClientHelloInfo{}); err != nil {
+			return api.ConsoleLink{}, &api.Error{Code: CodeConflict, Message: err.Error(), Hint: "ncatd status says why, and what helps"}
+		}
 	}
 	secret, expires, err := s.o.Console.Link(role)
 	if err != nil {

@@ -228,10 +228,16 @@ func baseRoutes() []route {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	s.register(mux.HandleFunc)
+	return mux
+}
+
+// register gives every pattern that is served to handle.
+func (s *Server) register(handle func(pattern string, h func(http.ResponseWriter, *http.Request))) {
 	paths := map[string][]string{}
 	for _, rt := range s.table {
 		paths[rt.Path] = append(paths[rt.Path], rt.Method)
-		mux.HandleFunc(rt.Method+" "+rt.Path, func(w http.ResponseWriter, r *http.Request) {
+		handle(rt.Method+" "+rt.Path, func(w http.ResponseWriter, r *http.Request) {
 			if rt.stream {
 				_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 				if s.streams.Add(1) > maxStreams {
@@ -260,19 +266,18 @@ func (s *Server) routes() http.Handler {
 	}
 	for p, methods := range paths {
 		allow := strings.Join(methods, ", ")
-		mux.HandleFunc(p, func(w http.ResponseWriter, r *http.Request) {
+		handle(p, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", allow)
 			writeError(w, &api.Error{Code: CodeBadMethod, Message: r.Method + " is not possible here; try " + allow})
 		})
 	}
 	for pattern, h := range s.handedOn() {
-		mux.HandleFunc(pattern, h)
+		handle(pattern, h)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	handle("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &api.Error{Code: CodeNotFound, Message: "no such path: " + r.URL.Path,
 			Hint: "GET /v0/openapi.json lists them"})
 	})
-	return mux
 }
 
 // handedOn are the paths that another host answers, by any method.

@@ -2,7 +2,7 @@ package daemon
 
 import (
 	"crypto/tls"
-	"fmt"
+	"errors"
 	"os"
 	"sync/atomic"
 	"time"
@@ -27,6 +27,8 @@ type certificate struct {
 	read [2]stamp // of the files that were read last; only look uses it after the start
 }
 
+var errNoCertificate = errors.New("the certificate of control.listen could not be read yet")
+
 // stamp tells whether a file changed.
 type stamp struct {
 	at   time.Time
@@ -34,20 +36,17 @@ type stamp struct {
 }
 
 // newCertificate reads or makes the certificate that the config asks for; nil for
-// none.
-func newCertificate(c config.Control, dir string) (*certificate, error) {
+// none. One that cannot be read stops no bot: control.listen serves nobody until
+// it can, and [certificate.look] tells that.
+func newCertificate(c config.Control, dir string) *certificate {
 	if c.TLS != "files" && (c.TLS != "self" || c.Listen == "") {
-		return nil, nil
+		return nil
 	}
 	x := &certificate{c: c, dir: dir}
-	stamps, err := x.stamps()
-	if err == nil {
-		err = x.load(stamps)
+	if stamps, err := x.stamps(); err == nil {
+		_ = x.load(stamps) // look tries again at once, and tells why it fails
 	}
-	if err != nil {
-		return nil, fmt.Errorf("control.cert: %w", err)
-	}
-	return x, nil
+	return x
 }
 
 func (x *certificate) stamps() (s [2]stamp, err error) {
@@ -82,13 +81,18 @@ func (x *certificate) load(stamps [2]stamp) error {
 
 // config returns what a listener uses.
 func (x *certificate) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return x.now.Load(), nil }}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if cert := x.now.Load(); cert != nil {
+			return cert, nil
+		}
+		return nil, errNoCertificate
+	}}
 }
 
 // fingerprint is what a browser must show for a certificate that nobody vouches
 // for, "" for one of files.
 func (x *certificate) fingerprint() string {
-	if x == nil || x.c.TLS != "self" {
+	if x == nil || x.c.TLS != "self" || x.now.Load() == nil {
 		return ""
 	}
 	return console.Fingerprint(*x.now.Load())
@@ -97,23 +101,25 @@ func (x *certificate) fingerprint() string {
 // look takes a renewed certificate into use and returns what is wrong with it. Not
 // for concurrent use.
 func (x *certificate) look(now time.Time) (trouble api.Fault) {
-	leaf := x.now.Load().Leaf
-	path := x.c.Cert
+	path, was := x.c.Cert, x.now.Load()
 	stamps, err := x.stamps()
 	switch {
 	case x.c.TLS == "self":
 		path = x.dir
-		if leaf.NotAfter.Sub(now) < console.CertRenew {
+		if was == nil || was.Leaf.NotAfter.Sub(now) < console.CertRenew {
 			err = x.load(stamps)
 		}
 	case err == nil && stamps != x.read:
 		// The new key may be written a moment after the new certificate.
 		err = x.load(stamps)
 	}
-	if err != nil {
+	switch {
+	case err != nil && was == nil:
+		return api.Fault{Code: api.CodeCertNone, Args: []string{path, err.Error()}}
+	case err != nil:
 		return api.Fault{Code: api.CodeCertUnread, Args: []string{path, err.Error()}}
 	}
-	leaf = x.now.Load().Leaf
+	leaf := x.now.Load().Leaf
 	left := leaf.NotAfter.Sub(now)
 	switch {
 	case left <= 0:
@@ -130,7 +136,7 @@ func (d *Daemon) lookAtCertificate(cert *certificate, now time.Time) {
 		return
 	}
 	trouble := cert.look(now)
-	for _, code := range []api.Code{api.CodeCertUnread, api.CodeCertEnded, api.CodeCertEnds} {
+	for _, code := range []api.Code{api.CodeCertNone, api.CodeCertUnread, api.CodeCertEnded, api.CodeCertEnds} {
 		if code == trouble.Code {
 			d.health.Set("", code, trouble.Args...)
 		} else {

@@ -26,14 +26,12 @@ func (d *Daemon) newServer(listening func()) (*control.Server, *certificate, err
 		o.Proxies = append(o.Proxies, n)
 	}
 	dir := d.o.Home.Join("console")
-	cert, err := newCertificate(c, dir)
-	if err != nil {
-		return nil, nil, err
-	}
+	cert := newCertificate(c, dir)
 	if cert != nil {
 		o.TLS, o.Fingerprint = cert.config(), cert.fingerprint
 	}
 	if c.Console {
+		var err error
 		if o.Console, err = console.New(console.Options{Dir: dir, Log: d.log}); err != nil {
 			return nil, nil, err
 		}

@@ -221,6 +221,7 @@ const (
 	CodeBusAway        Code = "bus_away"        // events that wait on disk
 	CodeBusLost        Code = "bus_lost"        // events that had no room
 	CodeConfigRejected Code = "config_rejected" // error of the last reload
+	CodeCertNone       Code = "cert_none"       // file or folder, error
 	CodeCertUnread     Code = "cert_unread"     // file or folder, error
 	CodeCertEnds       Code = "cert_ends"       // file or folder, when
 	CodeCertEnded      Code = "cert_ended"      // file or folder, when

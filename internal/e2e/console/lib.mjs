@@ -46,11 +46,17 @@ export class Daemon {
 
   async main() { return (await this.status()).accounts[0]; }
 
-  // online scans the code if need be.
+  // online scans the code if need be, each one once: a second scan waits for
+  // another code.
   async online() {
+    let scanned = '';
     await until('online', async () => {
       const a = await this.main();
-      if (a?.login?.url && a.state === 'login_required') await this.ncatd('sim', 'scan').catch(() => {}); // it may be under way
+      const code = a?.state === 'login_required' && a.login?.url;
+      if (code && code !== scanned) {
+        scanned = code;
+        await this.ncatd('sim', 'scan').catch(() => { scanned = ''; }); // it may just have expired
+      }
       return a?.state === 'online';
     }, 40000);
   }

@@ -301,6 +301,26 @@ export async function givenFiles(browser, bin) {
   } finally { await daemon.close(); }
 }
 
+// noCertificate starts with files that are not there yet: the bot runs, and the
+// console is there as soon as they are.
+export async function noCertificate(browser, bin) {
+  const port = await freePort();
+  const daemon = new Daemon(bin);
+  const dir = join(daemon.home, 'pki');
+  writeFileSync(join(daemon.home, 'ncatd.yaml'), `control: {listen: "127.0.0.1:${port}", tls: files, cert: "${dir}/cert.pem", key: "${dir}/key.pem", hosts: [localhost]}\n`);
+  try {
+    await daemon.start();
+    await daemon.online();
+    await until('it is told', async () => (await daemon.main()).degraded?.some((d) => d.code === 'cert_none'));
+    const refused = await daemon.link().then(() => '', (e) => e.stderr);
+    check(refused.includes('could not be read'), `a link that leads nowhere: ${refused}`);
+    const made = pair(dir, 'localhost');
+    await until('the certificate', () => shown(port).then((f) => f === made, () => false));
+    await until('all is well', async () => !(await daemon.main()).degraded?.length);
+    await works(browser, daemon, await daemon.link());
+  } finally { await daemon.close(); }
+}
+
 // behindProxy is nginx, which speaks TLS for it.
 export async function behindProxy(_, bin) {
   const [inner, outer] = [await freePort(), await freePort()];
