@@ -81,7 +81,12 @@ export class Visitor {
     Visitor.last = v;
     v.wrong = [];
     v.down = false; // the daemon is, so that requests may fail
-    v.page.on('request', (r) => { if (new URL(r.url()).origin !== v.origin) v.wrong.push(`request to ${r.url()}`); });
+    v.asked = new Set(); // what has no answer yet; a stream has its head
+    for (const end of ['requestfinished', 'requestfailed']) v.page.on(end, (r) => v.asked.delete(r));
+    v.page.on('response', (r) => { if ((r.headers()['content-type'] || '').includes('ndjson')) v.asked.delete(r.request()); });
+    v.page.on('request', (r) => {
+      v.asked.add(r); if (new URL(r.url()).origin !== v.origin) v.wrong.push(`request to ${r.url()}`);
+    });
     v.page.on('console', (m) => { if (m.type() === 'error' && !(v.down && /Failed to load|ERR_/.test(m.text()))) v.wrong.push(`console: ${m.text()}`); });
     v.page.on('pageerror', (e) => v.wrong.push(`error: ${e.stack || e}`));
     await v.page.goto(link);
@@ -92,6 +97,12 @@ export class Visitor {
   async go(page) {
     await this.page.evaluate((p) => { location.hash = '#/' + p; }, page);
     await this.page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('main[aria-busy]'));
+  }
+
+  // calm waits until every request of the page has its answer and that is drawn.
+  async calm() {
+    await until('answers to all requests', () => !this.asked.size);
+    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   }
 
   // clean fails if anything was noted, or axe finds something.
