@@ -395,7 +395,7 @@ func TestSecrets(t *testing.T) {
 	}
 	good, open, empty := write("good", "k3y\n", 0o600), write("open", "k3y", 0o644), write("empty", "", 0o600)
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
-	t.Setenv("K", "k3y")
+	t.Setenv("K", " k3y\n")
 	for from, want := range map[string]string{
 		"env:K": "k3y", "file:" + good: "k3y", "credential:good": "k3y", "credential:../" + filepath.Base(dir) + "/good": "k3y",
 		"env:NONE": "", "file:" + open: "", "file:" + empty: "", "file:/dev/zero": "", "k3y": "",

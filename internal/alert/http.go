@@ -34,6 +34,8 @@ import (
 const (
 	// maxAnswer bounds what is read of a service's answer.
 	maxAnswer = 64 << 10
+	// maxWords is how much of a service's words is kept.
+	maxWords = 300
 	// longestAsked is the longest that a service is left alone because it asks
 	// for that.
 	longestAsked = 24 * time.Hour
@@ -93,25 +95,35 @@ func (c *httpChannel) Send(ctx context.Context, t Text) error {
 	if err := c.fill(v, t, limit); err != nil {
 		return err
 	}
-	if err := c.do(ctx, req, v, t); err != nil {
-		return c.hide(problem(err), v)
+	err := c.do(ctx, req, v, t)
+	if img := c.p.Image; err == nil && img != nil && t.Image != nil && img.Besides {
+		err = c.do(ctx, img, v, t)
 	}
-	if img := c.p.Image; img != nil && t.Image != nil && img.Besides {
-		if err := c.do(ctx, img, v, t); err != nil {
-			return c.hide(problem(err), v)
-		}
+	if err != nil {
+		e := problem(err)
+		e.Detail = c.hide(e.Detail, v)
+		return e
 	}
 	return nil
 }
 
-// hide takes the secrets out of what a service or the network said.
-func (c *httpChannel) hide(e *Error, v map[string]string) error {
+// hide takes the secrets out of what a service or the network said, also as they
+// stand in addresses, and keeps no more of it than a person reads.
+func (c *httpChannel) hide(said string, v map[string]string) string {
+	var forms []string
 	for _, name := range c.secrets {
-		if v[name] != "" {
-			e.Detail = strings.ReplaceAll(e.Detail, v[name], "***")
+		s := v[name]
+		if s == "" {
+			continue
+		}
+		for _, form := range []string{s, url.PathEscape(s), url.QueryEscape(s)} {
+			forms = append(forms, form, "***")
+		}
+		if u, err := url.Parse(s); err == nil && u.Host != "" && len(u.RequestURI()) > 1 {
+			forms = append(forms, u.RequestURI(), "/***")
 		}
 	}
-	return e
+	return shorten(strings.NewReplacer(forms...).Replace(said), maxWords, utf8.RuneCountInString)
 }
 
 // fill puts the message's own fields beside the channel's.
@@ -380,7 +392,7 @@ func (c *httpChannel) judge(resp *http.Response, answer []byte) error {
 	if words == "" {
 		words = resp.Status
 		if text != "" && utf8.ValidString(text) {
-			words += ": " + shorten(text, 200, utf8.RuneCountInString)
+			words += ": " + text
 		}
 	}
 	if !isJSON {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"strconv"
 	"strings"
 
@@ -80,10 +81,13 @@ func mailProblem(ctx context.Context, err error) *Error {
 	}
 	var sent *mail.SendError
 	var e *Error
+	var dial *net.OpError
 	network := network(err)
 	switch {
 	case errors.As(network, &e) && e.Problem == ProblemCertificate:
 		return e
+	case errors.As(err, &dial):
+		return problem(network) // before its words: a port may be 5353
 	case strings.Contains(err.Error(), "535"), strings.Contains(err.Error(), "AUTH failed"):
 		return &Error{Problem: ProblemToken, Detail: err.Error()}
 	case errors.As(err, &sent):

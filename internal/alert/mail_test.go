@@ -138,12 +138,13 @@ func TestMailTrouble(t *testing.T) {
 		fields map[string]string
 		want   Problem
 	}{
-		"wrong password":                {fields(), ProblemToken},
-		"certificate of another name":   {fields("host", "localhost", "password", "env:RIGHT"), ProblemCertificate},
-		"nobody there":                  {fields("port", "1"), ProblemUnreachable},
-		"mailbox full":                  {fields("password", "env:RIGHT", "to", "full@example.org"), ProblemBusy},
-		"no password":                   {fields("password", "env:NONE"), ProblemConfig},
-		"an address that is no address": {fields("to", "nobody at all"), ProblemConfig},
+		"wrong password":                  {fields(), ProblemToken},
+		"certificate of another name":     {fields("host", "localhost", "password", "env:RIGHT"), ProblemCertificate},
+		"nobody there":                    {fields("port", "1"), ProblemUnreachable},
+		"nobody at a port like an answer": {fields("port", "5350"), ProblemUnreachable},
+		"mailbox full":                    {fields("password", "env:RIGHT", "to", "full@example.org"), ProblemBusy},
+		"no password":                     {fields("password", "env:NONE"), ProblemConfig},
+		"an address that is no address":   {fields("to", "nobody at all"), ProblemConfig},
 	} {
 		err := (&mailChannel{c.fields}).Send(t.Context(), Text{Title: "x", Body: "y"})
 		var e *Error

@@ -18,7 +18,7 @@ func secret(from string) (string, error) {
 	kind, name, _ := strings.Cut(from, ":")
 	switch kind {
 	case "env":
-		if v := os.Getenv(name); v != "" {
+		if v := strings.TrimSpace(os.Getenv(name)); v != "" {
 			return v, nil
 		}
 		return "", &Error{Problem: ProblemConfig, Detail: "the environment variable " + name + " is not set"}

@@ -3,7 +3,10 @@ package alert
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +165,34 @@ func TestNoInA200(t *testing.T) {
 				t.Errorf("%v, want %s after %s with %q", err, c.want, c.after, c.words)
 			}
 		})
+	}
+}
+
+// TestEchoedSecretsAreHidden: pages that say no often show what was asked for, and
+// with it the secret.
+func TestEchoedSecretsAreHidden(t *testing.T) {
+	for _, kind := range preset.Kinds() {
+		if preset.Builtin(kind) {
+			continue
+		}
+		for _, before := range []string{"", strings.Repeat("x", maxWords-8)} {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = fmt.Fprintf(w, "%s%s %s %s", before, r.RequestURI, r.Header.Get("Authorization"), r.Header.Get("X-Gotify-Key")) // the other side tells
+			}))
+			defer srv.Close()
+			c := ready(t, kind, srv.URL)
+			for _, name := range c.secrets {
+				if name != "url" && name != "secret" {
+					t.Setenv("TOK", "s3cret:x/ä &")
+				}
+			}
+			err := c.Send(t.Context(), Text{Title: "x", Message: Message{Time: t0}})
+			var e *Error
+			if !errors.As(err, &e) || e.Problem != ProblemAddress || strings.Contains(e.Detail, "s3") || slices.Contains(c.secrets, "url") && strings.Contains(e.Detail, "hook") {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
 	}
 }
 
