@@ -177,13 +177,14 @@ mutants: ## break the code in small places and see which tests notice; MUTANTS=N
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
 
-lint: ## gofmt, go vet, staticcheck and what it lacks (tools/lint)
+lint: ## gofmt, go vet, staticcheck, what it lacks (tools/lint), actionlint of the workflows
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
 	$(GO) vet ./...
 	@mkdir -p bin
-	cd tools && $(GO) build -o ../bin/ ./lint honnef.co/go/tools/cmd/staticcheck
+	cd tools && $(GO) build -o ../bin/ ./lint honnef.co/go/tools/cmd/staticcheck github.com/rhysd/actionlint/cmd/actionlint
 	bin/staticcheck ./...
 	bin/lint -test=false -errorlint.comparison=false -errcheck.exclude tools/lint/errcheck.txt ./...
+	bin/actionlint
 
 generate: ## regenerate the OneBot client
 	$(GO) generate ./...
