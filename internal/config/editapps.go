@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -37,6 +38,9 @@ func editEntries(path string, edit func([]byte) ([]byte, error)) error {
 			return err
 		}
 		if _, err := Parse(path, edited); err != nil {
+			if _, p := parse(path, edited); p != nil {
+				return ErrEdit // no error of the user's
+			}
 			return err
 		}
 		return writeAtomic(path, edited, mode)
@@ -65,79 +69,99 @@ func addEntry(src []byte, list, section string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := strings.SplitAfter(string(src), "\n")
-	indent := "  "
-	var at int // before which line the entry goes
+	e := newEditor(src)
+	nl, indent := e.newline(), "  "
+	entry := func() string {
+		var b strings.Builder
+		mark := "- "
+		for l := range strings.SplitSeq(strings.TrimRight(section, "\n"), "\n") {
+			b.WriteString(indent + mark + l + nl)
+			mark = "  "
+		}
+		return b.String()
+	}
 	switch {
 	case key == nil:
-		if n := len(lines); lines[n-1] != "" && !strings.HasSuffix(lines[n-1], "\n") {
-			lines[n-1] += "\n"
+		s := ""
+		if len(src) > 0 && src[len(src)-1] != '\n' {
+			s = nl
 		}
-		lines = append(lines, "\n"+list+":\n")
-		at = len(lines)
-	case len(val.Content) == 0 && val.Line == key.Line || isNull(val):
-		line := lines[key.Line-1]
-		i := strings.Index(line, list+":") + len(list+":")
-		rest := strings.TrimPrefix(strings.TrimSpace(line[i:]), "[]")
-		lines[key.Line-1] = strings.TrimRight(line[:i]+rest, " \r\n") + "\n"
-		at = key.Line
+		return e.splice(len(src), len(src), s+nl+list+":"+nl+entry()), nil
+	case val.Anchor != "" || val.Style&yaml.TaggedStyle != 0:
+		return nil, ErrEdit
+	case isNull(val), val.Kind == yaml.SequenceNode && len(val.Content) == 0:
+		from, err := e.afterColon(key)
+		if err != nil {
+			return nil, err
+		}
+		to := from
+		if val.Value != "" || !isNull(val) {
+			if to, err = e.valueEnd(val, e.offset(val.Line, val.Column)); err != nil {
+				return nil, err
+			}
+		}
+		e = newEditor(e.splice(from, to, ""))
+		return e.behind(e.lineOf(from), entry()), nil
 	case val.Kind == yaml.SequenceNode && val.Style&yaml.FlowStyle == 0:
 		indent = strings.Repeat(" ", max(val.Column-1, 0))
-		at = lastLine(val)
-	default:
-		return nil, ErrEdit
+		return e.behind(e.lastLine(0, val.Line, val), entry()), nil
 	}
-	if at <= len(lines) && at > 0 && !strings.HasSuffix(lines[at-1], "\n") {
-		lines[at-1] += "\n"
+	return nil, ErrEdit
+}
+
+// behind returns the text with whole lines behind line n, of which nothing but a
+// comment follows what stands there already.
+func (e *editor) behind(n int, lines string) []byte {
+	end := e.lineEnd(e.starts[n-1])
+	kept := strings.TrimRight(string(e.src[:end]), " \r")
+	if end < len(e.src) {
+		end++
 	}
-	var entry []string
-	for i, l := range strings.Split(strings.TrimRight(section, "\n"), "\n") {
-		mark := "  "
-		if i == 0 {
-			mark = "- "
-		}
-		entry = append(entry, indent+mark+l+"\n")
-	}
-	return []byte(strings.Join(slices.Insert(lines, at, entry...), "")), nil
+	return append([]byte(kept+e.newline()+lines), e.src[end:]...)
 }
 
 func removeApp(src []byte, name string) ([]byte, error) {
-	_, val, err := entriesNode(src, "apps")
+	key, val, err := entriesNode(src, "apps")
 	if err != nil {
 		return nil, err
 	}
-	if val == nil || val.Kind != yaml.SequenceNode || val.Style&yaml.FlowStyle != 0 {
+	if val == nil || val.Kind != yaml.SequenceNode || val.Style&yaml.FlowStyle != 0 || val.Anchor != "" {
 		return nil, ErrEdit
 	}
+	e := newEditor(src)
 	for _, item := range val.Content {
 		if n := mapValue(item, "name"); n == nil || n.Value != name {
 			continue
 		}
-		lines := strings.SplitAfter(string(src), "\n")
-		if first := strings.TrimSpace(lines[item.Line-1]); !strings.HasPrefix(first, "-") {
+		first := item.Line // the dash may stand above
+		for first > key.Line && !strings.HasPrefix(strings.TrimSpace(e.line(first)), "-") {
+			first--
+		}
+		if first == key.Line {
 			return nil, ErrEdit
 		}
-		lines = slices.Delete(lines, item.Line-1, lastLine(item))
+		end := min(e.lineEnd(e.starts[e.lastLine(val.Column-1, item.Line, item)-1])+1, len(src))
+		out := e.splice(e.starts[first-1], end, "")
 		if len(val.Content) == 1 {
-			for i, l := range lines {
-				if strings.HasPrefix(l, "apps:") {
-					lines[i] = "apps: []" + strings.TrimPrefix(l, "apps:")
-				}
+			colon, err := e.afterColon(key)
+			if err != nil {
+				return nil, err
 			}
+			out = newEditor(out).splice(colon, colon, " []")
 		}
-		return []byte(strings.Join(lines, "")), nil
+		return out, goneOnly(src, out, name)
 	}
 	return nil, &Error{Problems: []Problem{{Place: Place{Source: name}, Code: "unknown_app", Args: []any{name}}}}
 }
 
-// lastLine is the last line of a node.
-func lastLine(n *yaml.Node) int {
-	last := n.Line
-	if n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		last += strings.Count(n.Value, "\n") + 1
+// goneOnly returns [ErrEdit] if a text lacks more than the app that was removed.
+func goneOnly(src, out []byte, name string) error {
+	want, got := Default(), Default()
+	newDecoder("").document(src, want)
+	newDecoder("").document(out, got)
+	want.Apps = slices.DeleteFunc(want.Apps, func(a App) bool { return a.Name == name })
+	if !reflect.DeepEqual(want, got) {
+		return ErrEdit
 	}
-	for _, c := range n.Content {
-		last = max(last, lastLine(c))
-	}
-	return last
+	return nil
 }

@@ -19,14 +19,19 @@ type editor struct {
 	starts []int // offset of each line
 }
 
-// editBytes replaces or inserts the value at path and touches nothing else.
-func editBytes(src []byte, path []string, text string) ([]byte, error) {
+func newEditor(src []byte) *editor {
 	e := &editor{src: src, starts: []int{0}}
 	for i, b := range src {
 		if b == '\n' {
 			e.starts = append(e.starts, i+1)
 		}
 	}
+	return e
+}
+
+// editBytes replaces or inserts the value at path and touches nothing else.
+func editBytes(src []byte, path []string, text string) ([]byte, error) {
+	e := newEditor(src)
 	root, p := parse("", src)
 	if p != nil {
 		return nil, ErrEdit
@@ -152,7 +157,7 @@ func (e *editor) replace(key, val *yaml.Node, text string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := e.lineEnd(e.starts[e.lastLine(key, val)-1])
+	end := e.lineEnd(e.starts[e.lastLine(key.Column-1, key.Line, val)-1])
 	comment := ""
 	if rest := strings.TrimSpace(string(e.src[after:e.lineEnd(after)])); strings.HasPrefix(rest, "#") {
 		comment = " " + rest
@@ -240,42 +245,55 @@ func (e *editor) quoteEnd(off int) (int, error) {
 	return 0, ErrEdit
 }
 
-// lastLine is the last line of a value in a block mapping.
-func (e *editor) lastLine(key, val *yaml.Node) int {
+// lastLine is the last line of a value that begins at line (its key's or its own).
+// Lines indented deeper than indent belong to a text without quotes.
+func (e *editor) lastLine(indent, line int, val *yaml.Node) int {
 	switch {
 	case val.Kind == yaml.ScalarNode && val.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		// All that is indented deeper than the key, less blank lines at the end.
-		last := key.Line
-		for l := key.Line + 1; l <= len(e.starts); l++ {
-			text := string(e.src[e.starts[l-1]:e.lineEnd(e.starts[l-1])])
-			if strings.TrimSpace(text) == "" {
-				continue
-			}
-			if indentOf(text) < key.Column {
-				break
-			}
-			last = l
-		}
-		return last
+		return e.lastDeeper(indent, line, false)
 	case val.Kind == yaml.ScalarNode || val.Style&yaml.FlowStyle != 0:
 		if isNull(val) && val.Value == "" {
-			return key.Line
+			return line
 		}
 		end, err := e.valueEnd(val, e.offset(val.Line, val.Column))
-		if err != nil {
-			return val.Line // a plain scalar over several lines; the caller's check finds it
+		if err != nil { // a text over several lines
+			return e.lastDeeper(indent, val.Line, true)
 		}
 		return e.lineOf(end - 1)
 	}
 	last := val.Line
 	for i, c := range val.Content {
-		k := c
-		if val.Kind == yaml.MappingNode && i%2 == 1 {
-			k = val.Content[i-1]
+		switch {
+		case val.Kind == yaml.SequenceNode:
+			last = max(last, e.lastLine(val.Column-1, c.Line, c))
+		case i%2 == 1:
+			k := val.Content[i-1]
+			last = max(last, e.lastLine(k.Column-1, k.Line, c))
 		}
-		last = max(last, e.lastLine(k, c))
 	}
 	return last
+}
+
+// lastDeeper is the last line behind line that is indented deeper than indent, less
+// blank lines at the end. A plain text ends before a comment; a block has none.
+func (e *editor) lastDeeper(indent, line int, plain bool) int {
+	last := line
+	for l := line + 1; l <= len(e.starts); l++ {
+		text := e.line(l)
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		if indentOf(text) <= indent || plain && strings.HasPrefix(strings.TrimSpace(text), "#") {
+			break
+		}
+		last = l
+	}
+	return last
+}
+
+// line returns a line of the text, from 1, without its newline.
+func (e *editor) line(n int) string {
+	return string(e.src[e.starts[n-1]:e.lineEnd(e.starts[n-1])])
 }
 
 func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
@@ -283,30 +301,10 @@ func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
 // insert adds a new key (with new levels under it) to a mapping.
 func (e *editor) insert(m *yaml.Node, path []string, text string) ([]byte, error) {
 	if m.Style&yaml.FlowStyle != 0 || len(m.Content) == 0 {
-		off := e.offset(m.Line, m.Column)
-		end, err := e.valueEnd(m, off)
-		if err != nil {
-			return nil, err
-		}
-		at := end - 1
-		for at > off+1 && (e.src[at-1] == ' ' || e.src[at-1] == '\n' || e.src[at-1] == '\t') {
-			at--
-		}
-		s := path[len(path)-1] + ": " + text
-		for i := len(path) - 2; i >= 0; i-- {
-			s = path[i] + ": {" + s + "}"
-		}
-		switch {
-		case len(m.Content) == 0:
-		case e.src[at-1] == ',':
-			s = " " + s
-		default:
-			s = ", " + s
-		}
-		return e.splice(at, at, s), nil
+		return e.insertFlow(m, path, text)
 	}
 	lastKey, lastVal := m.Content[len(m.Content)-2], m.Content[len(m.Content)-1]
-	end := e.lineEnd(e.starts[e.lastLine(lastKey, lastVal)-1])
+	end := e.lineEnd(e.starts[e.lastLine(lastKey.Column-1, lastKey.Line, lastVal)-1])
 	indent := m.Content[0].Column - 1
 	nl := e.newline()
 	s := e.block(indent, path, text)
@@ -317,6 +315,26 @@ func (e *editor) insert(m *yaml.Node, path []string, text string) ([]byte, error
 		return e.splice(end, end, nl+strings.TrimSuffix(s, nl)), nil
 	}
 	return e.splice(end+1, end+1, s), nil
+}
+
+// insertFlow adds a new key behind the last one of a mapping in braces, before
+// the comma and the comment that may follow there.
+func (e *editor) insertFlow(m *yaml.Node, path []string, text string) ([]byte, error) {
+	s := path[len(path)-1] + ": " + text
+	for i := len(path) - 2; i >= 0; i-- {
+		s = path[i] + ": {" + s + "}"
+	}
+	if len(m.Content) == 0 {
+		at := e.offset(m.Line, m.Column) + 1
+		return e.splice(at, at, s), nil
+	}
+	key, val := m.Content[len(m.Content)-2], m.Content[len(m.Content)-1]
+	if isNull(val) && val.Value == "" {
+		at, err := e.afterColon(key)
+		return e.splice(at, at, " , "+s), err // a comma right behind a colon is part of a text
+	}
+	at, err := e.valueEnd(val, e.offset(val.Line, val.Column))
+	return e.splice(at, at, ", "+s), err
 }
 
 // fill puts new levels under a key that has no value yet.
