@@ -27,6 +27,7 @@ type life struct {
 	running  int        // accounts
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
+	watching *sync.WaitGroup // what looks at stores for changes of others
 	starts   []hook
 	stops    []hook
 
@@ -103,14 +104,32 @@ func (l *life) begin(ctx context.Context) {
 	l.hooks(l.core.bot, l.starts, setupTimeout, "start hook failed")
 	l.startPlugins()
 	self.open(l.core)
+	l.watching = new(sync.WaitGroup)
+	l.watch(permissionSpace, l.core.perms.refresh)
+	l.watch(pluginSpace, l.followSwitches)
+}
+
+// watch has changed called after each change of a store that others change too.
+func (l *life) watch(space string, changed func(ctx context.Context) error) {
+	ctx := l.ctx
+	if w, ok := l.core.stores.space(space).(Watcher); ok {
+		l.watching.Go(func() { w.Watch(ctx, func() error { return changed(ctx) }) })
+	}
 }
 
 // end counts an account out and stops everything with the last.
 func (l *life) end() {
+	if watching := l.endLocked(); watching != nil {
+		watching.Wait()
+	}
+}
+
+// endLocked is end, but for what waits for the lock: that is returned.
+func (l *life) endLocked() (watching *sync.WaitGroup) {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if l.running--; l.running > 0 {
-		return
+		return nil
 	}
 	l.stopPlugins(errBotEnds)
 	self := l.core.registry.self
@@ -121,6 +140,7 @@ func (l *life) end() {
 	l.hooks(l.core.bot, l.stops, stopTimeout, "stop hook failed")
 	l.cancel(errBotEnds)
 	l.core.perms.loading.Wait()
+	return l.watching
 }
 
 func (l *life) hooks(b *Bot, hooks []hook, d time.Duration, failed string) {

@@ -222,18 +222,33 @@ func (p *permissions) loadLocked(ctx context.Context) error {
 	if loaded {
 		return nil
 	}
+	return p.readLocked(ctx)
+}
+
+// refresh reads the rules anew, which another process has changed.
+func (p *permissions) refresh(ctx context.Context) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	return p.readLocked(ctx)
+}
+
+func (p *permissions) readLocked(ctx context.Context) error {
 	entries, err := Scan[Rule](ctx, p.core.stores.space(permissionSpace), "")
 	if err != nil {
 		return fmt.Errorf("permissions: %w", err)
 	}
+	rules, denies := make(map[Rule]bool, len(entries)), int64(0)
+	for _, e := range entries {
+		rules[e.Value] = true
+		if e.Value.Kind == "deny" {
+			denies++
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.loaded = true
+	p.loaded, p.rules = true, rules
+	p.denies.Store(denies)
 	p.unread.Store(false)
-	p.rules = map[Rule]bool{}
-	for _, e := range entries {
-		p.putLocked(e.Value, true)
-	}
 	return nil
 }
 

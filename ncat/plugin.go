@@ -296,13 +296,9 @@ func (l *life) startPlugins() {
 	if len(l.slots) == 0 {
 		return
 	}
-	switches := map[string]bool{}
-	entries, err := Scan[bool](l.ctx, l.core.stores.space(pluginSpace), "")
+	switches, err := l.switches(l.ctx)
 	if err != nil {
 		l.core.log.Error("the switches of the plugins cannot be read", "error", err)
-	}
-	for _, e := range entries {
-		switches[e.Key] = e.Value
 	}
 	for _, s := range l.slots {
 		on, switched := switches[s.p.ID()]
@@ -312,6 +308,46 @@ func (l *life) startPlugins() {
 		l.set(s, func() { s.on, s.switched = on, switched })
 	}
 	l.startAll()
+}
+
+// switches reads from the store which plugins were switched on or off.
+func (l *life) switches(ctx context.Context) (map[string]bool, error) {
+	entries, err := Scan[bool](ctx, l.core.stores.space(pluginSpace), "")
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		m[e.Key] = e.Value
+	}
+	return m, nil
+}
+
+// followSwitches starts and stops what another process switched on and off.
+func (l *life) followSwitches(ctx context.Context) error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	switches, err := l.switches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range l.slots {
+		id := s.p.ID()
+		on, switched := switches[id]
+		if !switched || on == s.on {
+			continue
+		}
+		l.core.log.Info("plugin switched elsewhere", "plugin", id, "on", on)
+		l.set(s, func() { s.on, s.switched = on, true })
+		if !on {
+			_ = l.switchOff(s, fmt.Errorf("plugin %s was switched off", id)) // logged there
+		}
+	}
+	l.startAll()
+	return nil
 }
 
 // startAll starts every plugin that is on and does not run, those first that

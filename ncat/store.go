@@ -23,6 +23,14 @@ type Store interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 }
 
+// Watcher is implemented by a [Store] that other processes change as well, so that
+// permissions and plugin switches that were changed there hold here too.
+type Watcher interface {
+	// Watch calls changed soon after each change of the store, one's own included,
+	// until ctx ends, and again if it returns an error.
+	Watch(ctx context.Context, changed func() error)
+}
+
 // Tx is one transaction of a [Store]. It must not be used after the function it
 // was handed to has returned, nor by several goroutines at once.
 type Tx interface {

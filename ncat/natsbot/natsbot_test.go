@@ -346,3 +346,42 @@ func (s *store) taken(t *testing.T, keys []string) (n int, err error) {
 	})
 	return n, err
 }
+
+type quiet struct{ id string }
+
+func (q quiet) ID() string                              { return q.id }
+func (q quiet) Version() string                         { return "1" }
+func (q quiet) Setup(context.Context, *ncat.Host) error { return nil }
+
+// What is granted and switched at one worker holds at the others within seconds.
+func TestPermissionsAndSwitchesHoldAtAllWorkers(t *testing.T) {
+	s := natstest.Start(t, 1)
+	f := host(t, s.URL(), &group{sent: map[string]int{}})
+	var bots []*ncat.Bot
+	for _, name := range []string{"a", "b"} {
+		b := ncat.New(ncat.WithLogger(logger(t)))
+		ncat.On(b, func(context.Context, *ncat.Bot, *onebot.GroupMessage) error { return nil })
+		b.AddPlugin(quiet{"game"})
+		run(t, s.URL(), name, b)
+		bots = append(bots, b)
+	}
+	n := 0
+	state := func(b *ncat.Bot) string { return string(b.Plugins()[0].State) }
+	eventually(t, "the bots do not run", func() bool {
+		n++
+		say(f, n%50, n) // sessions begin with an account's first event
+		return state(bots[0]) == "running" && state(bots[1]) == "running"
+	})
+	if err := bots[0].Permissions().Grant(t.Context(), "editor", ncat.Scope{User: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bots[1].SetPlugin(t.Context(), "game", false); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other worker was not told of the grant", func() bool { return len(bots[1].Permissions().Rules()) == 1 })
+	eventually(t, "the other worker was not told of the switch", func() bool { return state(bots[0]) == "disabled" })
+	if err := bots[1].Permissions().Revoke(t.Context(), "editor", ncat.Scope{User: 1}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other worker was not told of the end of the grant", func() bool { return len(bots[0].Permissions().Rules()) == 0 })
+}

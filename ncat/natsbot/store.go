@@ -32,7 +32,10 @@ func newStore(b *bus.Bus, space string) *store {
 	return &store{bus: b, space: space, again: make(chan struct{}, 1)}
 }
 
-var _ ncat.Store = (*store)(nil)
+var (
+	_ ncat.Store   = (*store)(nil)
+	_ ncat.Watcher = (*store)(nil)
+)
 
 const (
 	maxKey   = 512
@@ -56,6 +59,34 @@ const (
 	headerTTL      = "Nats-TTL"
 	headerGone     = "Ncatd-Deleted"
 )
+
+// watchEvery is how often a store is looked at for changes of other workers.
+const watchEvery = time.Second
+
+// Watch implements [ncat.Watcher].
+func (s *store) Watch(ctx context.Context, changed func() error) {
+	t := time.NewTicker(watchEvery)
+	defer t.Stop()
+	var st jetstream.Stream
+	for seen := uint64(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		var err error
+		if st == nil {
+			if st, err = s.bus.JS.Stream(ctx, bus.Spaces); err != nil {
+				st = nil // the bus is away
+				continue
+			}
+		}
+		tx := &tx{ctx: ctx, store: s, stream: st}
+		if now, err := tx.version(); err == nil && now != seen && changed() == nil {
+			seen = now
+		}
+	}
+}
 
 // View implements [ncat.Store].
 func (s *store) View(ctx context.Context, fn func(ncat.Tx) error) error {
