@@ -28,8 +28,34 @@ var imports = map[string]string{
 	"ncatd": "github.com/ncatd/ncatd", "ncat": "github.com/ncatd/ncatd/ncat", "natsbot": "github.com/ncatd/ncatd/ncat/natsbot", "sqlite": "github.com/ncatd/ncatd/ncat/sqlite", "ncattest": "github.com/ncatd/ncatd/ncattest", "onebot": "github.com/ncatd/ncatd/onebot",
 }
 
-// handler is what stands around statements: the inside of a handler.
-const handler = "func _(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {"
+// handler is what stands around statements, the inside of a handler; %d is the
+// block's place among those of Go in its page.
+const handler = "func block%d(ctx context.Context, b *ncat.Bot, m *onebot.GroupMessage) error {"
+
+func isProgram(src string) bool { return strings.Contains("\n"+src, "\npackage ") }
+
+// sources are the blocks of a page that are one package together, without its
+// clause and imports: declarations, and statements in a function of their own.
+func sources(p *Page) []string {
+	var out []string
+	n := 0
+	for _, b := range p.Blocks {
+		if b.Lang != "go" {
+			continue
+		}
+		n++
+		line := fmt.Sprintf("\n//line %s:%d\n", p.Path, b.Line)
+		if isProgram(b.Text) {
+			continue
+		}
+		if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+b.Text, 0); err == nil {
+			out = append(out, line+b.Text)
+			continue
+		}
+		out = append(out, "\n"+fmt.Sprintf(handler, n)+line+b.Text+"\nreturn nil\n}\n")
+	}
+	return out
+}
 
 // names is what code within a line may use besides.
 const names = `
@@ -77,22 +103,12 @@ type settings struct{ Reward int }
 func TestGo(t *testing.T) {
 	imp := newImporter(t)
 	for _, p := range sortedPages(t) {
-		var shared []string
 		for _, b := range p.Blocks {
-			if b.Lang != "go" {
-				continue
+			if b.Lang == "go" && isProgram(b.Text) {
+				check(t, imp, fmt.Sprintf("\n//line %s:%d\n%s", p.Path, b.Line, b.Text))
 			}
-			line := fmt.Sprintf("\n//line %s:%d\n", p.Path, b.Line)
-			if strings.HasPrefix(b.Text, "package ") || strings.Contains(b.Text, "\npackage ") {
-				check(t, imp, line+b.Text)
-				continue
-			}
-			if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+b.Text, 0); err == nil {
-				shared = append(shared, line+b.Text)
-				continue
-			}
-			shared = append(shared, "\n"+handler+line+b.Text+"\nreturn nil\n}\n")
 		}
+		shared := sources(p)
 		for i, s := range shared {
 			shared[i] = "package p\n" + importsOf(t, s) + s
 		}

@@ -3,6 +3,7 @@ package doccheck
 import (
 	"encoding/json"
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
@@ -12,68 +13,86 @@ import (
 	"testing"
 )
 
-// declarations are the blocks of a page that are one package together.
-func declarations(p *Page) []string {
-	var out []string
-	for _, b := range p.Blocks {
-		if b.Lang != "go" || strings.Contains("\n"+b.Text, "\npackage ") {
-			continue
-		}
-		if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+b.Text, 0); err == nil {
-			out = append(out, fmt.Sprintf("\n//line %s:%d\n%s", p.Path, b.Line, b.Text))
-		}
-	}
-	return out
-}
-
-// TestTestsInPages runs the tests that the pages show, each page as a package of
-// its own: what they promise is so.
-func TestTestsInPages(t *testing.T) {
+// TestPages runs the code of the pages, each page as a package of its own, all in
+// one program: the tests that the page shows, and those of testdata/pages, which
+// assert what the page promises of its other blocks.
+func TestPages(t *testing.T) {
 	top, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, n := t.TempDir(), 0
-	overlay, pages := map[string]string{}, []string{}
+	dir, inside := t.TempDir(), filepath.Join(top, "internal", "doccheck", "inpages")
+	overlay, n, pages := map[string]string{}, 0, 0
+	add := func(name, src string) {
+		file := filepath.Join(dir, fmt.Sprintf("%d.go", n))
+		n++
+		if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		overlay[filepath.Join(inside, name)] = file
+	}
+	imports, calls := "", ""
 	for _, p := range sortedPages(t) {
-		blocks := declarations(p)
-		if !strings.Contains(strings.Join(blocks, ""), "func Test") {
+		name := strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(p.Path)
+		var files []string
+		for _, src := range sources(p) {
+			files = append(files, "package p\n"+importsOf(t, src)+src)
+		}
+		if checks, err := os.ReadFile(filepath.Join("testdata", "pages", name+".go")); err == nil {
+			files = append(files, string(checks))
+		}
+		tests := testsIn(t, files)
+		if len(tests) == 0 {
 			continue
 		}
-		name := strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(p.Path)
-		for _, src := range blocks {
-			file := filepath.Join(dir, fmt.Sprintf("%d.go", n))
-			n++
-			if err := os.WriteFile(file, []byte("package p\n"+importsOf(t, src)+src), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			overlay[filepath.Join(top, "internal", "doccheck", "inpages", name, fmt.Sprintf("b%d_test.go", n))] = file
+		pages++
+		imports += fmt.Sprintf("import %s %q\n", name, "github.com/ncatd/ncatd/internal/doccheck/inpages/"+name)
+		for _, f := range tests {
+			calls += fmt.Sprintf("t.Run(%q, %s.%s)\n", name+"/"+f, name, f)
 		}
-		pages = append(pages, name)
+		for i, src := range files {
+			add(filepath.Join(name, fmt.Sprintf("b%d.go", i)), src)
+		}
 	}
-	if len(pages) < 4 {
-		t.Fatalf("tests in only %d pages", len(pages))
+	if pages < 14 {
+		t.Fatalf("tests of only %d pages", pages)
 	}
+	add("all_test.go", "package inpages\nimport \"testing\"\n"+imports+"func TestAll(t *testing.T) {\n"+calls+"}\n")
 	b, err := json.Marshal(map[string]any{"Replace": overlay})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "overlay.json")
+	file, bin := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "pages.test")
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range pages { // the folder is not there: built first, run elsewhere
-		bin := filepath.Join(dir, name)
-		build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", file, "-o", bin, "./internal/doccheck/inpages/"+name)
-		build.Dir = top
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, out)
-			continue
+	// The folder is not there: built first, run elsewhere.
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", file, "-o", bin, "./internal/doccheck/inpages")
+	build.Dir = top
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	run := exec.CommandContext(t.Context(), bin)
+	run.Dir = dir
+	if out, err := run.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// testsIn are the names of the tests that files have.
+func testsIn(t *testing.T, files []string) []string {
+	t.Helper()
+	var out []string
+	for _, src := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
 		}
-		run := exec.CommandContext(t.Context(), bin)
-		run.Dir = dir
-		if out, err := run.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, out)
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Test") {
+				out = append(out, fn.Name.Name)
+			}
 		}
 	}
+	return out
 }

@@ -188,6 +188,7 @@ func TestExamples(t *testing.T) {
 		{name: "imagerelay", talk: []said{
 			{group: group, user: alice, text: "看 [CQ:image,file=base64://R0lGODlhAQABAAAAACw=]"},
 		}, sent: []string{"group " + second, "Alice 发的图", "[CQ:image,", "file_size=14"}},
+		{name: "textimage", talk: []said{{text: "/图 春眠不觉晓", want: []string{"[CQ:image,"}}}}, // fonts-noto-cjk is there
 		{name: "lottery", talk: []said{
 			{group: group, user: alice, text: "/抽奖 1s 1 一本书", want: []string{"抽 一本书"}},
 			{group: group, user: alice, text: "/添加 早 早上好", want: []string{"记住了"}},
