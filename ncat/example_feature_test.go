@@ -321,3 +321,72 @@ func ExampleBot_WaitFor() {
 	}
 	_ = wait
 }
+
+// A form asks for each field in turn.
+func ExampleAskStruct() {
+	type order struct {
+		Drink string `ask:"What shall it be?" enum:"tea|coffee"`
+		Cups  int    `ask:"How many cups?"`
+	}
+	b := ncat.New(ncat.WithLanguage("en"))
+	b.OnCommand("order", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		o, err := ncat.AskStruct[order](ctx, b, m)
+		if err != nil {
+			return err
+		}
+		return b.Reply(ctx, m, o.Cups, " ", o.Drink)
+	})
+	perform(b, "/order", "tea", "2")
+	// Output:
+	// you: /order
+	// bot: What shall it be? (tea / coffee)
+	// you: tea
+	// bot: How many cups?
+	// you: 2
+	// bot: 2 tea
+}
+
+// Update changes a value in one transaction: two messages at once lose none.
+func ExampleUpdate() {
+	b := ncat.New()
+	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		n, err := ncat.Update(ctx, b.Store(), "points/"+m.Msg().UserID.String(), func(n int, _ bool) (int, error) { return n + 10, nil })
+		if err != nil {
+			return err
+		}
+		return b.Reply(ctx, m, n)
+	})
+	perform(b, "me", "again")
+	// Output:
+	// you: me
+	// bot: 10
+	// you: again
+	// bot: 20
+}
+
+// What a model says word by word is sent in portions that can be read.
+func ExampleBot_ReplyParts() {
+	b := ncat.New()
+	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		return b.ReplyParts(ctx, m, ncat.FromReader(strings.NewReader("I think, therefore I am.")))
+	})
+	perform(b, "speak")
+	// Output:
+	// you: speak
+	// bot: I think, therefore I am.
+}
+
+// A schedule runs once for all accounts.
+func ExampleBot_Schedule() {
+	b := ncat.New()
+	_, err := b.Schedule("tea", "daily 16:00", func(ctx context.Context, b *ncat.Bot) error {
+		_, err := b.SendGroup(ctx, 700000001, "tea!")
+		return err
+	})
+	fmt.Println(err)
+	_, err = b.Schedule("cake", "daily 25:00", func(context.Context, *ncat.Bot) error { return nil })
+	fmt.Println(err != nil)
+	// Output:
+	// <nil>
+	// true
+}

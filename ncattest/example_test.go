@@ -3,6 +3,8 @@ package ncattest_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -91,4 +93,40 @@ func ExampleCaller() {
 	// Output:
 	// gophers <nil>
 	// get_group_info {"group_id":"100"}
+}
+
+func ExampleHarness_Web() {
+	b := ncat.New()
+	b.OnText("weather", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
+		resp, err := b.HTTP().Get("https://example.com/weather")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		return b.Reply(ctx, m, string(text))
+	})
+	TestWeather := func(t *testing.T) {
+		ncattest.Run(t, b, func(h *ncattest.Harness) {
+			h.Web("GET example.com/weather", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "sunny") })
+			h.Friend(1).Says("weather")
+			h.Want("sunny")
+		})
+	}
+	_ = TestWeather
+}
+
+func ExampleHarness_Account() {
+	TestTwoAccounts := func(t *testing.T) {
+		ncattest.Run(t, newBot(), func(h *ncattest.Harness) {
+			second := h.Account("second", 10002)
+			second.Group(200).From(1).Says("/ping")
+			second.Want("pong")
+			h.WantNothing()
+		})
+	}
+	_ = TestTwoAccounts
 }
