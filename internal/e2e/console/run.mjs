@@ -42,6 +42,14 @@ async function fromLinkToOnline(lang, size) {
   } finally { await daemon.close(); }
 }
 
+// chat has somebody write to the bot; the page listens already.
+async function chat(daemon, v, lang) {
+  for (const text of lang === 'zh' ? ['在吗？今晚的活动几点开始', '收到，谢谢'] : ['hi, when does it begin tonight?', 'thanks, got it']) {
+    await daemon.ncatd('sim', 'say', '--user', '3001000001', text, '--wait', '0s');
+    await v.page.locator('.said').getByText(text).waitFor();
+  }
+}
+
 async function linkToOnline(daemon, lang, size) {
   const v = await Visitor.enter(browser, await daemon.link(), { lang, ...size });
   try {
@@ -62,6 +70,7 @@ async function linkToOnline(daemon, lang, size) {
     for (const page of pages) {
       await v.go(page);
       await v.calm();
+      if (page === 'events') await chat(daemon, v, lang);
       await v.clean(page);
       await shot(v, `${page}-${size.name}.${lang}`);
       await v.keyboard(page);
@@ -78,7 +87,11 @@ async function narrow(lang, scheme) {
       const small = await v.page.evaluate(() => [...document.querySelectorAll('button, nav a, .button, select')].filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML.slice(0, 80)));
       check(!small.length, `${page}: too small for a thumb: ${small.join(' ')}`);
     }
-    if (scheme === 'dark') await shot(v, `accounts-dark.${lang}`);
+    if (scheme === 'dark') {
+      await v.go('accounts');
+      await v.calm();
+      await shot(v, `accounts-dark.${lang}`);
+    }
   } finally { await v.close(); }
 }
 
