@@ -21,7 +21,7 @@ import (
 
 // File names that Pack writes.
 const (
-	QQPackageName     = "linuxqq_sim_amd64.deb"
+	QQPackageName     = "linuxqq_sim_all.deb"
 	NapCatPackageName = "NapCat.Shell.zip"
 )
 
@@ -156,7 +156,7 @@ func packQQ(o PackOptions) ([]byte, error) {
 	var control bytes.Buffer
 	zw := gzip.NewWriter(&control)
 	err := writeTar(zw, []member{{name: "control", mode: 0o644, body: text("Package: linuxqq\nVersion: " + o.QQVersion +
-		"\nArchitecture: amd64\nMaintainer: ncatd simulator <maintainers@users.noreply.ncatd.example>\n" +
+		"\nArchitecture: all\nMaintainer: ncatd simulator <maintainers@users.noreply.ncatd.example>\n" +
 		"Section: misc\nPriority: optional\nDescription: simulated QQ\n")}})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -409,10 +410,15 @@ func debFiles(t *testing.T, path string, each func(h *tar.Header, r io.Reader)) 
 		}
 		name := strings.TrimRight(h.Name, "/")
 		names = append(names, name)
-		if name != "data.tar.xz" {
+		var x io.Reader
+		switch name {
+		case "control.tar.gz":
+			x, err = gzip.NewReader(rd)
+		case "data.tar.xz":
+			x, err = xz.NewReader(rd)
+		default:
 			continue
 		}
-		x, err := xz.NewReader(rd)
 		if err != nil {
 			t.Fatal(err)
 		}
