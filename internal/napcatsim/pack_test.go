@@ -38,7 +38,7 @@ func TestPack(t *testing.T) {
 	if !slices.Equal(names, []string{"debian-binary", "control.tar.gz", "data.tar.xz"}) {
 		t.Errorf("members %v", names)
 	}
-	if c := files["control"]; !strings.Contains(c, "\nArchitecture: all\n") { // it is a script
+	if c := files["./control"]; !strings.Contains(c, "\nArchitecture: all\n") { // it is a script
 		t.Errorf("control %q", c)
 	}
 	if qq := files["./opt/QQ/qq"]; modes["./opt/QQ/qq"] != 0o755 || !strings.HasPrefix(qq, "#!/bin/sh\n") ||
