@@ -3,6 +3,8 @@ package ncattest_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +17,7 @@ import (
 type sharedStore struct {
 	ncat.Store
 	told   chan struct{}
-	broken error
+	broken atomic.Bool // cannot be read
 }
 
 func (s *sharedStore) Update(ctx context.Context, fn func(ncat.Tx) error) error {
@@ -29,8 +31,8 @@ func (s *sharedStore) Update(ctx context.Context, fn func(ncat.Tx) error) error 
 }
 
 func (s *sharedStore) View(ctx context.Context, fn func(ncat.Tx) error) error {
-	if s.broken != nil {
-		return s.broken
+	if s.broken.Load() {
+		return errors.New("away")
 	}
 	return s.Store.View(ctx, fn)
 }
@@ -55,8 +57,11 @@ func (s *sharedStore) Watch(ctx context.Context, changed func() error) {
 // What another process of the same bot writes into the store they share holds
 // here: grants, denials and switches of plugins.
 func TestChangesOfOtherProcesses(t *testing.T) {
+	var mu sync.Mutex
 	stores := map[string]*sharedStore{}
 	space := func(id string) ncat.Store {
+		mu.Lock()
+		defer mu.Unlock()
 		if stores[id] == nil {
 			stores[id] = &sharedStore{Store: ncat.NewMemoryStore(), told: make(chan struct{}, 1)}
 		}
@@ -100,13 +105,13 @@ func TestChangesOfOtherProcesses(t *testing.T) {
 		h.WantNothing()
 		// A store that cannot be read at that moment is looked at again, and what held
 		// goes on.
-		switches := stores["ncat.plugins"]
-		switches.broken = errors.New("away")
+		switches := space("ncat.plugins").(*sharedStore)
+		switches.broken.Store(true)
 		do(other.SetPlugin(ctx, "points", true))
 		synctest.Wait()
 		alice.Says("/points")
 		h.WantNothing()
-		switches.broken = nil
+		switches.broken.Store(false)
 		h.Pass(time.Second)
 		can("/points", denied)
 	})
