@@ -31,6 +31,10 @@ func TestPages(t *testing.T) {
 		}
 		overlay[filepath.Join(inside, name)] = file
 	}
+	shared, err := os.ReadFile(filepath.Join("testdata", "pages", "bot.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	imports, calls := "", ""
 	for _, p := range sortedPages(t) {
 		name := strings.NewReplacer("/", "_", ".", "_", "-", "_").Replace(p.Path)
@@ -39,7 +43,7 @@ func TestPages(t *testing.T) {
 			files = append(files, "package p\n"+importsOf(t, src)+src)
 		}
 		if checks, err := os.ReadFile(filepath.Join("testdata", "pages", name+".go")); err == nil {
-			files = append(files, string(checks))
+			files = append(files, string(shared), string(checks))
 		}
 		tests := testsIn(t, files)
 		if len(tests) == 0 {

@@ -10,17 +10,6 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-func bot(t *testing.T, blocks ...func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
-	t.Helper()
-	b := ncat.New()
-	for _, f := range blocks {
-		if err := f(t.Context(), b, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return b
-}
-
 func TestConversations(t *testing.T) {
 	b := bot(t, block1, block4)
 	b.OnCommand("choose", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {

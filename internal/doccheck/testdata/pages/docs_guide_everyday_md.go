@@ -1,24 +1,12 @@
 package p
 
 import (
-	"context"
 	"testing"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
 )
-
-func bot(t *testing.T, blocks ...func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
-	t.Helper()
-	b := ncat.New()
-	for _, f := range blocks {
-		if err := f(t.Context(), b, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return b
-}
 
 func TestEveryday(t *testing.T) {
 	ncattest.Run(t, bot(t, block1, block4), func(h *ncattest.Harness) {

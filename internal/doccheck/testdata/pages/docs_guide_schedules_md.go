@@ -10,17 +10,6 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-func bot(t *testing.T, blocks ...func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
-	t.Helper()
-	b := ncat.New()
-	for _, f := range blocks {
-		if err := f(t.Context(), b, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return b
-}
-
 // within returns a bot that does in a handler what a block says.
 func within(block func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
 	b := ncat.New()
