@@ -73,6 +73,8 @@ func host(t *testing.T, rawURL string) string {
 func TestAStrangerIsToldNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "main", quickSim())
+	// A master found stopped twice would be ended, as one that hangs is.
+	r.c.Supervisor.Health.ProbeInterval = ms(10000)
 	made := []tokens{{"webui-2-2-2-2-2-2", "onebot-2-2-2-2-2-2"}, {"webui-3-3-3-3-3-3", "onebot-3-3-3-3-3-3"}}
 	var mu sync.Mutex
 	r.d.NewTokens = func() (tokens, error) {
