@@ -39,7 +39,13 @@ func (s stage) Call(_ context.Context, action string, params, result any) error 
 
 // perform runs the bot while a friend writes the lines to it, each once the one
 // before is answered.
-func perform(b *ncat.Bot, lines ...string) {
+func perform(b *ncat.Bot, lines ...string) { run(b, true, lines) }
+
+// performAtOnce is perform without waiting for answers, of which there is one for
+// each line.
+func performAtOnce(b *ncat.Bot, lines ...string) { run(b, false, lines) }
+
+func run(b *ncat.Bot, inTurn bool, lines []string) {
 	st := stage{make(chan struct{}, 1)}
 	s := botlink.Of(b).NewSession("", st, botlink.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,7 +56,14 @@ func perform(b *ncat.Bot, lines ...string) {
 		text, _ := json.Marshal(line)
 		s.Feed(fmt.Appendf(nil, `{"time":1,"self_id":10001,"post_type":"message","message_type":"private","sub_type":"friend","user_id":20002,`+
 			`"message_id":%d,"sender":{"user_id":20002,"nickname":"阿明"},"message":[{"type":"text","data":{"text":%s}}]}`, i+1, text))
-		<-st.sent
+		if inTurn {
+			<-st.sent
+		}
+	}
+	for range lines {
+		if !inTurn {
+			<-st.sent
+		}
 	}
 	cancel()
 	<-ended

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -35,6 +36,8 @@ func Content(content ...any) onebot.Message {
 		switch c := c.(type) {
 		case string:
 			m = append(m, onebot.Text(c))
+		case *ncat.Media:
+			panic("ncattest: ncat.Image and its kin are what a bot sends; what a person sends is a segment such as &onebot.ImageSegment{File: onebot.Base64(b)}")
 		case onebot.Segment:
 			m = append(m, c)
 		case onebot.Message:

@@ -104,19 +104,19 @@ func (w *web) page(r *http.Request) http.Handler {
 // avatar returns the picture of the user or group whose address u is, nil if it is
 // no such address: one colour, which the number decides.
 func avatar(u *url.URL) []byte {
-	var number string
+	var number, pixels string
 	switch parts := strings.Split(strings.Trim(u.Path, "/"), "/"); {
 	case strings.HasSuffix(u.Host, ".qlogo.cn") && parts[0] == "g":
-		number = u.Query().Get("nk")
+		number, pixels = u.Query().Get("nk"), u.Query().Get("s")
 	case u.Host == "p.qlogo.cn" && parts[0] == "gh" && len(parts) > 2:
-		number = parts[1]
+		number, pixels = parts[1], parts[len(parts)-1]
 	}
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		return nil
 	}
 	size := 100
-	if s, err := strconv.Atoi(u.Query().Get("s")); err == nil && s > 0 && s <= 640 {
+	if s, err := strconv.Atoi(pixels); err == nil && s > 0 && s <= 640 {
 		size = s
 	}
 	img := image.NewRGBA(image.Rect(0, 0, size, size))

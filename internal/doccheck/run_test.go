@@ -58,7 +58,7 @@ func TestPages(t *testing.T) {
 			add(filepath.Join(name, fmt.Sprintf("b%d.go", i)), src)
 		}
 	}
-	if pages < 14 {
+	if pages < 19 {
 		t.Fatalf("tests of only %d pages", pages)
 	}
 	add("all_test.go", "package inpages\nimport \"testing\"\n"+imports+"func TestAll(t *testing.T) {\n"+calls+"}\n")

@@ -4,13 +4,15 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
+
+	_ "modernc.org/sqlite" // the driver
 
 	"github.com/ncatd/ncatd/internal/control/api"
 )
@@ -82,11 +84,8 @@ func has(st api.Status, codes ...api.Code) bool {
 	return true
 }
 
-// Kinds of damage that are told apart, of four.
-const (
-	header  = 2
-	deleted = 3
-)
+// deleted is the kind of damage, of four, that is told apart.
+const deleted = 3
 
 // damage spoils the database while it is in use.
 func (t *trial) damage(ctx context.Context) {
@@ -114,7 +113,7 @@ func (t *trial) damage(ctx context.Context) {
 		err = overwrite(path, make([]byte, st.Size()))
 	case 1:
 		err = os.Truncate(path, st.Size()/2)
-	case header:
+	case 2:
 		err = overwrite(path, []byte("this is not a database, and was never meant to be one"))
 	case deleted:
 		err = os.Remove(path)
@@ -130,25 +129,27 @@ func (t *trial) damage(ctx context.Context) {
 		}
 		return
 	}
-	if _, err := t.await(context.WithoutCancel(ctx), "a damaged store shows", shown, func(s api.Status) bool { return count(s) > count(was) }); err != nil && !(kind == header && whole(path, st)) {
+	if _, err := t.await(context.WithoutCancel(ctx), "a damaged store shows", shown, func(s api.Status) bool { return count(s) > count(was) }); err != nil && !whole(ctx, path, st) {
 		t.blame("%v", err)
 	}
 }
 
-// whole reports whether the database is the file that it was, and begins as one
-// does. SQLite writes the first page anew when it brings its log into the file, and
-// with it mends a spoilt header.
-func whole(path string, was os.FileInfo) bool {
-	f, err := os.Open(path)
+// whole reports whether the database is the file that it was, and sound. SQLite
+// mends it by itself when all that was spoilt stands in its log too, which the next
+// checkpoint writes over it.
+func whole(ctx context.Context, path string, was os.FileInfo) bool {
+	is, err := os.Stat(path)
+	if err != nil || !os.SameFile(was, is) {
+		return false
+	}
+	db, err := sql.Open("sqlite", path+"?_pragma=query_only(1)")
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	const magic = "SQLite format 3\x00"
-	b := make([]byte, len(magic))
-	_, err = io.ReadFull(f, b)
-	is, statErr := f.Stat()
-	return err == nil && statErr == nil && os.SameFile(was, is) && string(b) == magic
+	defer db.Close()
+	var verdict string
+	err = db.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA integrity_check(1)").Scan(&verdict)
+	return err == nil && verdict == "ok"
 }
 
 func overwrite(path string, b []byte) error {

@@ -20,3 +20,10 @@ func bot(t *testing.T, blocks ...func(context.Context, *ncat.Bot, *onebot.GroupM
 	}
 	return b
 }
+
+// within returns a bot that does in a handler what a block says.
+func within(block func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
+	b := ncat.New()
+	b.OnGroup(block, ncat.Where(ncat.Keyword("go")))
+	return b
+}

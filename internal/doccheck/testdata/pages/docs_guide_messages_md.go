@@ -10,13 +10,6 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// within returns a bot that does in a handler what a block says.
-func within(block func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
-	b := ncat.New()
-	b.OnGroup(block, ncat.Where(ncat.Keyword("go")))
-	return b
-}
-
 func TestMessages(t *testing.T) {
 	for name, c := range map[string]struct {
 		block func(context.Context, *ncat.Bot, *onebot.GroupMessage) error

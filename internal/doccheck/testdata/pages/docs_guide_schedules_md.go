@@ -1,21 +1,12 @@
 package p
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
-	"github.com/ncatd/ncatd/onebot"
 )
-
-// within returns a bot that does in a handler what a block says.
-func within(block func(context.Context, *ncat.Bot, *onebot.GroupMessage) error) *ncat.Bot {
-	b := ncat.New()
-	b.OnGroup(block, ncat.Where(ncat.Keyword("go")))
-	return b
-}
 
 func TestSchedules(t *testing.T) {
 	b := bot(t, block1)
