@@ -254,7 +254,7 @@ func (a *Alerter) Test(ctx context.Context, channel string) *Error {
 	}
 	now := time.Now()
 	m := Message{Channel: channel, Time: now, Items: []Item{{Phase: Firing, Condition: Condition{Kind: KindTest, Since: now}}}}
-	return problem(a.senders[i].send(ctx, m))
+	return problem(a.senders[i].send(ctx, row{Message: m}))
 }
 
 // ChannelStatus is how a channel does.

@@ -133,6 +133,30 @@ func TestToldWithinASecondWithTheCode(t *testing.T) {
 	})
 }
 
+// TestToldStaysToldOverARestart: that the words of a message were taken is known to
+// the next ncatd.
+func TestToldStaysToldOverARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := ncat.NewMemoryStore()
+		rules := []Rule{{Kinds: []Kind{KindLogin}, Channels: []string{"p"}}}
+		p := &phone{broken: &Error{Problem: ProblemServer, Told: true}}
+		r := run(t, store, rules, map[string]*phone{"p": p})
+		r.set(waits)
+		time.Sleep(time.Minute)
+		r.stop()
+		p = &phone{}
+		r = run(t, store, rules, map[string]*phone{"p": p})
+		defer r.stop()
+		r.set(waits)
+		time.Sleep(time.Hour)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.told) != 1 || !p.told[0].Told || p.told[0].Image == nil {
+			t.Errorf("told %+v", p.told)
+		}
+	})
+}
+
 func TestNothingIsLostWhenAChannelFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &phone{}, &phone{}

@@ -20,6 +20,9 @@ type Text struct {
 	Image []byte
 	// Message is what Title and Body say.
 	Message Message
+	// Told says that the words were taken by an earlier try, and only the image was
+	// not; see [Error.Told].
+	Told bool
 }
 
 // Channel tells a message. It returns nil when the other side has taken it, an
@@ -53,6 +56,8 @@ type Error struct {
 	Detail  string  `json:"detail"`
 	// After is how long the service asks to wait; 0 is nothing said.
 	After time.Duration `json:"after_ns,omitempty"`
+	// Told says that a service that takes the image by itself has the words.
+	Told bool `json:"told,omitempty"`
 }
 
 // Fault returns e for the catalogue.

@@ -23,6 +23,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -286,6 +287,41 @@ func TestPictures(t *testing.T) {
 			t.Errorf("%d requests", len(*requests))
 		}
 	})
+}
+
+// TestWordsAreToldOnce: where the picture is a message of its own and not taken, the
+// next try is of the picture alone.
+func TestWordsAreToldOnce(t *testing.T) {
+	t.Setenv("TOK", "s3cret")
+	yes, no := says(200, `{"errcode":0}`), says(502, "")
+	base, requests := service(t, yes, no, no, yes)
+	c := channel(t, "wecom", map[string]string{"base": base, "key": "env:TOK"})
+	told := Text{Title: "title", Body: "body"}
+	told.Image = png
+	var e *Error
+	if err := c.Send(t.Context(), told); !errors.As(err, &e) || !e.Told || e.Problem != ProblemServer {
+		t.Fatalf("%+v", e)
+	}
+	told.Told = e.Told
+	if err := c.Send(t.Context(), told); !errors.As(err, &e) || !e.Told {
+		t.Fatalf("%+v", e)
+	}
+	if err := c.Send(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, r := range *requests {
+		var m struct {
+			Type string `json:"msgtype"`
+		}
+		if err := json.Unmarshal(r.body, &m); err != nil {
+			t.Fatal(err)
+		}
+		kinds = append(kinds, m.Type)
+	}
+	if !slices.Equal(kinds, []string{"text", "image", "image", "image"}) {
+		t.Errorf("%v", kinds)
+	}
 }
 
 // TestLongTextsAreCut: what each service is sent of a text that is longer than it

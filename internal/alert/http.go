@@ -95,12 +95,18 @@ func (c *httpChannel) Send(ctx context.Context, t Text) error {
 	if err := c.fill(v, t, limit); err != nil {
 		return err
 	}
-	err := c.do(ctx, req, v, t)
+	var err error
+	told := t.Told
+	if !told {
+		err = c.do(ctx, req, v, t)
+	}
 	if img := c.p.Image; err == nil && img != nil && t.Image != nil && img.Besides {
+		told = true
 		err = c.do(ctx, img, v, t)
 	}
 	if err != nil {
 		e := problem(err)
+		e.Told = told
 		e.Detail = c.hide(e.Detail, v)
 		return e
 	}

@@ -19,9 +19,13 @@ import (
 // maxQQ is how long a message of QQ may be, in characters, with room to spare.
 const maxQQ = 3000
 
+// maxExecJSON is how many bytes NCATD_ALERT_JSON has at most: Linux takes 128 KiB of
+// one variable.
+const maxExecJSON = 96 << 10
+
 // execChannel tells things to a program: its standard input is the text, and
-// NCATD_ALERT_TITLE and NCATD_ALERT_JSON are in its environment. It is run
-// directly, not by a shell.
+// NCATD_ALERT_TITLE and NCATD_ALERT_JSON, with as many of the items as there is room
+// for, are in its environment. It is run directly, not by a shell.
 type execChannel struct{ command []string }
 
 // Send implements [Channel].
@@ -31,7 +35,12 @@ func (c *execChannel) Send(ctx context.Context, t Text) error {
 	if len(c.command) == 0 {
 		return &Error{Problem: ProblemConfig, Detail: "there is no command"}
 	}
-	items, err := json.Marshal(t.Message)
+	m := t.Message
+	items, err := json.Marshal(m)
+	for err == nil && len(items) > maxExecJSON {
+		m.Items = m.Items[:len(m.Items)/2]
+		items, err = json.Marshal(m)
+	}
 	if err != nil {
 		return problem(err)
 	}

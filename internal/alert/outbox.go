@@ -27,6 +27,7 @@ type row struct {
 	Message Message   `json:"message"`
 	Tries   int       `json:"tries,omitempty"`
 	Next    time.Time `json:"next,omitzero"` // not before
+	Told    bool      `json:"told,omitempty"`
 }
 
 // LogEntry is a message that was told, or a try that was refused.

@@ -79,7 +79,7 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 	if wait := r.Next.Sub(s.now()); wait > 0 {
 		return wait, nil
 	}
-	sendErr := problem(s.send(ctx, r.Message))
+	sendErr := problem(s.send(ctx, r))
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
@@ -87,6 +87,7 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 	e := LogEntry{Time: s.now(), Channel: s.name, Items: r.Message.Items, Tries: r.Tries}
 	if sendErr != nil {
 		e.Failed = sendErr
+		r.Told = r.Told || sendErr.Told
 		pause := min(firstPause<<min(r.Tries-1, 16), longestPause)
 		r.Next = e.Time.Add(max(pause, sendErr.After))
 		s.log.Warn("an alert was not taken, trying again", "err", sendErr, "try", r.Tries, "next", r.Next)
@@ -99,8 +100,10 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 }
 
 // send renders and sends one message.
-func (s *sender) send(ctx context.Context, m Message) error {
+func (s *sender) send(ctx context.Context, r row) error {
+	m := r.Message
 	t := render(s.words, m)
+	t.Told = r.Told
 	login := func(it Item) bool { return it.Kind == KindLogin && it.Phase != Resolved }
 	if s.link != nil && slices.ContainsFunc(m.Items, login) {
 		if link := s.link(ctx); link != "" {
