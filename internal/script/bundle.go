@@ -119,11 +119,7 @@ func (b *bundler) setup(p api.PluginBuild) {
 	})
 	// A URL would be left for the engine, which fetches nothing.
 	p.OnResolve(api.OnResolveOptions{Filter: `^([A-Za-z][A-Za-z0-9+.-]*:|//)`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-		hint := "put the file into the plugin's folder; data is read with fetch"
-		if strings.HasPrefix(a.Path, "node:") {
-			hint = "a plugin does not run in Node; what there is instead is in docs/guide/scripts"
-		}
-		return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf("Could not resolve %q: a plugin imports files of its own folder only", a.Path), Detail: hint}}}, nil
+		return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf("Could not resolve %q: a plugin imports files of its own folder only", a.Path), Detail: importHint(a.Path)}}}, nil
 	})
 	p.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "ncat"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 		code := moduleJS
@@ -226,7 +222,8 @@ func (b *bundler) problems(errs []api.Message) error {
 		case ours:
 			p.Hint = hint
 		case strings.HasPrefix(e.Text, "Could not resolve "):
-			p.Hint = `a plugin imports "ncat", its own files by "./name", and what lies in its own node_modules`
+			name, _, _ := strings.Cut(strings.TrimPrefix(e.Text, `Could not resolve "`), `"`)
+			p.Hint = importHint(name)
 		case len(e.Notes) > 0:
 			p.Hint, _, _ = strings.Cut(e.Notes[0].Text, "\n")
 		}

@@ -77,7 +77,7 @@ func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc) (*qu
 		if src, ok := q.loaded[name]; ok {
 			return src, nil
 		}
-		return "", fmt.Errorf("no module %q: what a plugin imports must be named by a literal", name)
+		return "", errors.New(noModule(name))
 	}, func(_ *quickjs.VM, _, name string) (string, error) { return name, nil })
 	if err = vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
 		q.entry, err = vm.EvalBytecodeValue(code)
@@ -147,8 +147,9 @@ func (q *quickEngine) enter(budget time.Duration, due bool, args []any) (result 
 	return result, 0, nil
 }
 
-// engineError tells what ends a machine from what a script throws. Where there
-// is no memory left for an error, null is thrown.
+// engineError tells what ends a machine from what a script throws. The prelude
+// catches what a script throws, so that null is the engine's own: it throws that
+// where there is no memory left for an error.
 func engineError(err error) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "out of memory") || text == "null":

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -14,12 +15,16 @@ type thrown struct {
 	Name    string `json:"name"`
 	Message string `json:"message"`
 	Stack   string `json:"stack"`
+	Null    bool   `json:"null"` // it was null, which the engine throws where there is no memory left for an error
 }
 
 func (e *thrown) Error() string {
 	text := e.Name + ": " + e.Message
 	if e.Name == "thrown" {
 		text = "threw " + e.Message
+		if e.Stack != "" {
+			text += ", which is no Error and knows no place; its handler is"
+		}
 	}
 	if e.Stack != "" {
 		text += "\n" + e.Stack
@@ -27,10 +32,17 @@ func (e *thrown) Error() string {
 	return text
 }
 
-// outOfMemory reports whether the engine threw it for want of memory: where there is
-// none left for an error, it throws null.
-func (e *thrown) outOfMemory() bool {
-	return e.Name == "InternalError" && strings.Contains(e.Message, "out of memory") || e.Name == "thrown" && e.Message == "null"
+// fillRate is faster than a script fills its memory with objects, in bytes a second.
+const fillRate = 512 << 20
+
+// outOfMemory reports whether the engine threw it for want of memory, having run
+// for so long with at most limit bytes. Where there is no memory left for an error
+// it throws null, but not before the memory can have been filled.
+func (e *thrown) outOfMemory(ran time.Duration, limit int64) bool {
+	if e.Null {
+		return ran.Seconds() >= float64(limit)/fillRate
+	}
+	return e.Name == "InternalError" && strings.Contains(e.Message, "out of memory")
 }
 
 // fault is an error on its way into a script: the name of its class there and

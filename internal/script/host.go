@@ -35,7 +35,13 @@ func (m *machine) host(args []any) (any, error) {
 		m.loaded = true
 		if text := a.text(1); text != "" {
 			m.loadErr = m.thrown(text)
+			var th *thrown
+			if errors.As(m.loadErr, &th) && th.Name == "thrown" {
+				m.loadErr = fmt.Errorf("the plugin's top level: %w", m.loadErr)
+			}
 		}
+	case "failed":
+		m.fail(m.now, m.thrown(a.text(1)))
 	case "log":
 		m.logLine(a.text(1), a.text(2))
 	case "unhandled":
@@ -220,12 +226,16 @@ func (m *machine) settled(id int, status, text string) {
 		err := m.thrown(text)
 		t := m.turns[id]
 		var th *thrown
-		if t != nil && errors.As(err, &th) && th.outOfMemory() {
+		if t != nil && errors.As(err, &th) && th.outOfMemory(time.Since(m.entered), m.limits.Memory) {
 			m.settle(id, "", m.outOfMemory(t))
 			m.end(m.outOfMemory(t))
 			return
 		}
 		m.settle(id, "", err)
+		if t != nil && t.alone {
+			m.fail(t, err)
+			return
+		}
 		m.outer.failed(m, err, scoreFailed)
 	}
 }
@@ -296,7 +306,7 @@ func (m *machine) timer(id int, ms float64, every bool) any {
 				delete(m.timers, id)
 			}
 			turn := m.newTurn("a timer", m.ctx)
-			turn.b = m.outer.bot()
+			turn.b, turn.alone = m.outer.bot(), true
 			m.slice(job{turn: turn, args: []any{"timer", id, turn.id}})
 		}})
 	}

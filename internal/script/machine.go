@@ -45,7 +45,8 @@ type loop struct {
 	eng      engine
 	turns    map[int]*turn
 	lastTurn int
-	now      *turn // on whose account the engine runs
+	now      *turn     // on whose account the engine runs
+	entered  time.Time // when it began to
 	timers   map[int]*time.Timer
 	specs    []spec // registered while it was loaded
 	loaded   bool
@@ -89,6 +90,7 @@ type turn struct {
 	done    chan struct{} // closed when it settled and nothing is pending
 	counts  bool          // against the depth of the queue
 	over    bool          // it ran into a limit, which is counted once
+	alone   bool          // nobody waits for it, so that its error is logged
 }
 
 func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *sourceMap, o outside) *machine {
@@ -261,6 +263,7 @@ const stuckGrace = 2 * time.Second
 // guard watches a slice from outside: a built-in function that loops without
 // running any code of the script sees no interrupt.
 func (m *machine) guard(budget time.Duration) {
+	m.entered = time.Now()
 	if m.watchdog == nil {
 		m.watchdog = time.AfterFunc(budget+stuckGrace, func() {
 			m.stuck.Store(true)

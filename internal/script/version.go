@@ -40,7 +40,12 @@ func (v *version) lifecycle(ctx context.Context, d time.Duration, name, state st
 	if !ok {
 		return "", errGone
 	}
-	return m.wait(ctx, t)
+	result, err := m.wait(ctx, t)
+	var th *thrown
+	if errors.As(err, &th) {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return result, err
 }
 
 // begin lets a turn begin, on the loop.

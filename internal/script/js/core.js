@@ -35,24 +35,30 @@ const makeError = (f) => {
 const stop = Symbol("stop");
 
 // describe makes of whatever was thrown what Go is told. It may be an object
-// whose getters throw.
-function describe(e) {
+// whose getters throw. What is no error has no stack: it is told by its value and
+// the place of the handler.
+function describe(e, where = place) {
   const out = { name: "Error", message: "", stack: "" };
   try {
-    if (e === null || (typeof e !== "object" && typeof e !== "function")) {
+    if (!isError(e)) {
       out.name = "thrown";
-      out.message = typeof e === "symbol" ? "a symbol" : e === null ? "null" : `${e}`;
+      out.null = e === null;
+      out.stack = where;
+      out.message = clip(show(e, 1));
       return out;
     }
-    out.name = `${e.name}`;
-    out.message = `${e.message}`;
+    out.name = clip(`${e.name}`);
+    out.message = clip(`${e.message}`);
     out.stack = `${e.stack ?? ""}`;
     if (e.callStack) out.stack += e.callStack;
   } catch {
     out.message ||= "an error that cannot be read";
+    out.stack ||= where;
   }
   return out;
 }
+const isError = (e) => e instanceof Error || (e !== null && typeof e === "object" && typeof e.message === "string" && typeof e.stack === "string");
+const clip = (s) => (s.length > 1000 ? s.slice(0, 1000) + "…" : s);
 
 // A call returns a promise that knows its call. Whoever waits for a promise asks
 // for its constructor first, by which one is told that fails although nobody
@@ -124,17 +130,18 @@ function settle(turn, v) {
     c.settles = turn;
     return;
   }
+  const where = place;
   const fail = (e) => {
-    host("settle", turn, "error", stringify(describe(e)));
+    host("settle", turn, "error", stringify(describe(e, where)));
   };
   const end = (r) => { host("settle", turn, r === stop ? "stop" : "ok", ""); };
   if (v !== null && typeof v === "object" && typeof v.then === "function") Promise.prototype.then.call(Promise.resolve(v), end, fail);
   else if (v === stop) end(v);
   else return turn;
 }
-function run(turn, f) {
+function run(turn, f, where = "") {
   now = turn;
-  place = "";
+  place = where;
   let v;
   try {
     v = f();
@@ -329,7 +336,7 @@ const storeOf = {
   scan: (prefix = "") => call("store_scan", { prefix }),
   transaction(f) {
     const id = ++lastID;
-    const r = {};
+    const r = { failed: false, value: undefined };
     const turn = now, where = place;
     callbacks.set(id, () => {
       now = turn;
@@ -339,11 +346,12 @@ const storeOf = {
         if (v !== null && typeof v === "object" && typeof v.then === "function") throw new errors.ArgumentError("a transaction must not wait: its function returns no promise");
         r.value = v;
       } catch (e) {
-        r.thrown = e;
+        r.failed = true;
+        r.value = e;
         throw e;
       }
     });
-    return call("store_tx", { id }).then(() => r.value, (e) => { throw r.thrown ?? e; }).finally(() => callbacks.delete(id));
+    return call("store_tx", { id }).then(() => r.value, (e) => { throw r.failed ? r.value : e; }).finally(() => callbacks.delete(id));
   },
   update(key, f) {
     return storeOf.transaction((tx) => {
@@ -370,7 +378,7 @@ function timer(f, ms, every, args) {
   if (typeof f !== "function") throw new TypeError("a timer needs a function");
   const id = ++lastID;
   sync("timer", id, Number(ms) || 0, every);
-  timers.set(id, { f, args, every });
+  timers.set(id, { f, args, every, place: place || new Error().stack });
   return id;
 }
 globalThis.setTimeout = (f, ms, ...args) => timer(f, ms, false, args);
@@ -381,7 +389,7 @@ function fire(id, turn) {
   const t = timers.get(id);
   if (t === undefined) return host("settle", turn, "ok", "");
   if (!t.every) timers.delete(id);
-  return run(turn, () => t.f(...t.args));
+  return run(turn, () => t.f(...t.args), t.place);
 }
 
 // The log.
@@ -408,6 +416,7 @@ function lifecycle(turn, name, state) {
   const f = exported[name];
   if (f === undefined) return host("settle", turn, "ok", "");
   now = turn;
+  place = "";
   if (name !== "onReload") return run(turn, () => f(state === "" ? undefined : parse(state)));
   let v;
   try {
@@ -423,6 +432,14 @@ function transaction(id) {
     return stringify(describe(e));
   }
 }
+function packet(c, text) {
+  if (!c?.packet) return;
+  now = c.turn;
+  place = c.place;
+  try {
+    c.packet(parse(text));
+  } catch (e) { host("failed", stringify(describe(e))); }
+}
 function load(name) {
   import(name).then((ns) => {
     for (const n of ["onLoad", "onReload", "onUnload"]) {
@@ -437,8 +454,8 @@ function entry(kind, a, b, c, d) {
     case "event": return event(a, b, c, d);
     case "done": return done(a, b, c);
     case "timer": return fire(a, b);
-    case "run": return run(b, () => handlers.get(a).f(bot));
-    case "packet": { const c = calls.get(a); if (c?.packet) { now = c.turn; place = c.place; c.packet(parse(b)); } return; }
+    case "run": { const h = handlers.get(a); return run(b, () => h.f(bot), h.place); }
+    case "packet": return packet(calls.get(a), b);
     case "tx": return transaction(a);
     case "lifecycle": return lifecycle(a, b, c);
     case "load": return load(a);

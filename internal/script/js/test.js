@@ -37,7 +37,7 @@
   Object.defineProperty(globalThis, Symbol.for("ncat/test"), { value: Object.freeze(all) });
   const log = (...args) => { host("log", "info", args.map((a) => (typeof a === "string" ? a : show(a))).join(" ")); };
   globalThis.console = { log, info: log, debug: log, warn: log, error: log };
-  const tell = (e) => `${e?.name}: ${e?.message}\n${e?.stack}`;
+  const tell = (e) => (e instanceof Error ? `${e.name}: ${e.message}\n${e.stack}` : `threw ${show(e)}, which is no Error and knows no place`);
   return (kind, a) => {
     switch (kind) {
       case "load": return void import(a).then(() => host("loaded", ""), (e) => host("loaded", tell(e)));
