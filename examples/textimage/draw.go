@@ -19,7 +19,7 @@ import (
 var fonts = []string{
 	"usr/share/fonts/*/noto*/NotoSansCJK-Regular.ttc",                    // Debian, Ubuntu, Arch
 	"usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc", // Fedora
-	"usr/share/fonts/*/wqy/wqy-*.ttc",
+	"usr/share/fonts/*/wqy/wqy-zenhei.ttc",
 	"usr/share/fonts/*/*/DroidSansFallback*.ttf",
 	"System/Library/Fonts/Hiragino Sans GB.ttc", // macOS
 	"System/Library/Fonts/STHeiti Light.ttc",
