@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,10 +13,21 @@ import (
 )
 
 // site serves pages without a network, so that time stays virtual.
-type site map[string]string
+type site struct {
+	mu    sync.Mutex // the bot fetches in goroutines of its own
+	pages map[string]string
+}
 
-func (s site) RoundTrip(r *http.Request) (*http.Response, error) {
-	page, ok := s[r.URL.String()]
+func (s *site) put(url, page string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[url] = page
+}
+
+func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	page, ok := s.pages[r.URL.String()]
+	s.mu.Unlock()
 	status := http.StatusOK
 	if !ok {
 		status = http.StatusNotFound
@@ -34,7 +46,7 @@ func rss(titles ...string) string {
 
 func TestFeed(t *testing.T) {
 	const url = "https://example.com/feed"
-	web := site{url: rss("b", "a")}
+	web := &site{pages: map[string]string{url: rss("b", "a")}}
 	ncattest.Run(t, newBot(&http.Client{Transport: web}), func(h *ncattest.Harness) {
 		boss := h.Group(100).Admin(9)
 		h.Group(100).From(1).Says("/订阅 " + url)
@@ -46,14 +58,14 @@ func TestFeed(t *testing.T) {
 
 		h.Pass(11 * time.Minute)
 		h.WantNothing() // what was there before is not news
-		web[url] = rss("d", "c", "b", "a")
+		web.put(url, rss("d", "c", "b", "a"))
 		h.Pass(10 * time.Minute)
 		h.Want("新闻\nc\nhttps://example.com/c", "新闻\nd\nhttps://example.com/d")
 		h.Pass(time.Hour)
 		h.WantNothing()
 
 		h.Stop()
-		web[url] = `<feed><title>Atom</title><entry><title>e</title><id>e1</id><link href="https://example.com/e"/></entry></feed>`
+		web.put(url, `<feed><title>Atom</title><entry><title>e</title><id>e1</id><link href="https://example.com/e"/></entry></feed>`)
 		h.Start(newBot(&http.Client{Transport: web}))
 		h.Pass(11 * time.Minute)
 		h.Want("Atom\ne\nhttps://example.com/e")
@@ -62,7 +74,7 @@ func TestFeed(t *testing.T) {
 		h.Want("订阅列表\n" + url)
 		boss.Says("/退订 " + url)
 		h.Want("已退订")
-		web[url] = rss("z")
+		web.put(url, rss("z"))
 		h.Pass(time.Hour)
 		h.WantNothing()
 	})
