@@ -8,13 +8,15 @@
 # compiles everything anew unless TWICE_CACHE=shared.
 set -eu
 release=$(realpath "$1") key=$(realpath "$2") version=$3 platforms=${4:-}
+commit=$(git rev-parse HEAD) # whatever is committed meanwhile
 work=$(mktemp -d "${TMPDIR:-/tmp}/ncatd-twice.XXXXXX")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 make_one() { # make_one FOLDER OUT
 	mkdir -p "$(dirname "$1")"
-	git clone -q --no-hardlinks . "$1"
+	git clone -q --no-hardlinks --no-checkout . "$1"
+	git -C "$1" checkout -q --detach "$commit"
 	(cd "$1" && NCATD_SIGNING_KEY=$key "$release" build -version "$version" ${platforms:+-platforms "$platforms"} -out "$2")
 	(cd "$2" && sha256sum -- *) >"$2.sums"
 }
