@@ -89,7 +89,7 @@ func (p *Pane) capture(history bool, args ...string) string {
 // Send types text, as it is.
 func (p *Pane) Send(text string) {
 	p.t.Helper()
-	if out, err := p.tmux("send-keys", "-l", text); err != nil {
+	if out, err := p.tmux("send-keys", "-l", "--", text); err != nil {
 		p.t.Fatalf("tmux send-keys: %v\n%s", err, out)
 	}
 }
