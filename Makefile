@@ -158,6 +158,9 @@ manifests: ## configs/kubernetes decoded strictly into the types of Kubernetes
 e2e-login: build ## every way to log in, on real terminals (needs tmux and zbarimg)
 	$(GO) test -tags e2e_login -count=1 -timeout 8m -parallel 3 -run 'Login|Screen|Tools' ./cmd/ncatd ./internal/cli
 
+session: ## the session that README shows, typed into a real shell and drawn anew into docs/img (needs tmux)
+	E2E_SESSION=$(CURDIR)/docs/img $(GO) test -tags e2e -count=1 -timeout 8m -run '^TestSession$$' ./cmd/ncatd
+
 e2e-systemd: build ## the service under a real systemd, booted in a container (root; debootstrap, systemd-container)
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/soak ./internal/soak
 	internal/e2e/systemd/run.sh bin/ncatd bin/soak || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
@@ -219,7 +222,7 @@ bin/keys:
 	$(GO) build -ldflags "-X github.com/ncatd/ncatd/internal/selfupgrade/signed.testKeys=$$(sed -n 2p bin/keys/root.pub)" -o bin/release ./internal/release
 bin/releases: bin/keys
 	for v in 0.9.0 0.9.1; do NCATD_SIGNING_KEY=bin/keys/signing.key bin/release build -version $$v -platforms $(PLATFORM) -out bin/release-$$v || exit 1; done
-.PHONY: bin/keys bin/releases release-twice e2e-packages e2e-install e2e-self
+.PHONY: session bin/keys bin/releases release-twice e2e-packages e2e-install e2e-self
 
 release-twice: bin/keys ## the release of this commit made twice, in different folders: every file the same; a .deb at most 12 MB. PLATFORMS picks; TWICE_CACHE=shared compiles once
 	internal/release/twice.sh bin/release bin/keys/signing.key 0.9.0 "$(PLATFORMS)"
