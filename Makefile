@@ -161,6 +161,12 @@ e2e-login: build ## every way to log in, on real terminals (needs tmux and zbari
 session: ## the session that README shows, typed into a real shell and drawn anew into docs/img (needs tmux)
 	E2E_SESSION=$(CURDIR)/docs/img $(GO) test -tags e2e -count=1 -timeout 8m -run '^TestSession$$' ./cmd/ncatd
 
+e2e-platforms: ## the programs for arm64, armv7, riscv64 under qemu and for Windows under wine, as far as they run there (qemu-user, qemu-user-binfmt, wine, gcc-mingw-w64-x86-64-win32)
+	@mkdir -p bin/platforms
+	for a in arm64 arm riscv64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$a GOARM=7 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/platforms/ncatd-linux-$$a ./cmd/ncatd || exit 1; done
+	GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/platforms/ncatd-windows-amd64.exe ./cmd/ncatd
+	internal/e2e/platforms/run.sh bin/platforms || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
 e2e-systemd: build ## the service under a real systemd, booted in a container (root; debootstrap, systemd-container)
 	$(GO) build -trimpath -ldflags "-s -w" -o bin/soak ./internal/soak
 	internal/e2e/systemd/run.sh bin/ncatd bin/soak || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
@@ -222,7 +228,7 @@ bin/keys:
 	$(GO) build -ldflags "-X github.com/ncatd/ncatd/internal/selfupgrade/signed.testKeys=$$(sed -n 2p bin/keys/root.pub)" -o bin/release ./internal/release
 bin/releases: bin/keys
 	for v in 0.9.0 0.9.1; do NCATD_SIGNING_KEY=bin/keys/signing.key bin/release build -version $$v -platforms $(PLATFORM) -out bin/release-$$v || exit 1; done
-.PHONY: session bin/keys bin/releases release-twice e2e-packages e2e-install e2e-self
+.PHONY: session e2e-platforms bin/keys bin/releases release-twice e2e-packages e2e-install e2e-self
 
 release-twice: bin/keys ## the release of this commit made twice, in different folders: every file the same; a .deb at most 12 MB. PLATFORMS picks; TWICE_CACHE=shared compiles once
 	internal/release/twice.sh bin/release bin/keys/signing.key 0.9.0 "$(PLATFORMS)"
