@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
@@ -26,7 +27,8 @@ type importOptions struct {
 // importLine is what `import --json` prints.
 type importLine struct {
 	importer.Plan
-	Running  []int `json:"running,omitempty"` // pids of the old one
+	Running  []int `json:"running,omitempty"`     // pids of the old one
+	Taken    []int `json:"ports_taken,omitempty"` // its ports that somebody listens at
 	Imported bool  `json:"imported"`
 }
 
@@ -61,9 +63,12 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 	if err != nil {
 		return err
 	}
-	line := importLine{Plan: *plan, Running: plan.Running(string(h))}
+	line := importLine{Plan: *plan, Running: plan.Running(string(h)), Taken: plan.PortsTaken()}
 	if !o.json {
 		a.showImport(plan)
+		if len(line.Taken) > 0 {
+			a.out.print("%s", a.t("import.ports", words(line.Taken)))
+		}
 	}
 	if o.dryRun {
 		if o.json {
@@ -81,6 +86,12 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 	}
 	if err := a.stopOld(ctx, plan, line.Running, o); err != nil {
 		return err
+	}
+	if taken := plan.PortsTaken(); len(taken) > 0 && !o.noStart {
+		return fail(exitFailure, errString(a.t("err.import_ports", words(taken))), a.t("hint.import_ports"))
+	}
+	if _, err := config.Parse("ncatd.yaml", plan.Config()); err != nil {
+		return fmt.Errorf("%s: %w", plan.Path, err) // before anything is copied
 	}
 	undo, err := plan.Apply(ctx, string(h))
 	if errors.Is(err, importer.ErrOccupied) {
@@ -140,6 +151,15 @@ func orDash(s string) string {
 	return printable(s)
 }
 
+// words are numbers on a line.
+func words(numbers []int) string {
+	all := make([]string, len(numbers))
+	for i, n := range numbers {
+		all[i] = fmt.Sprint(n)
+	}
+	return strings.Join(all, " ")
+}
+
 // oldStops is how long an old QQ may take to end.
 const oldStops = 15 * time.Second
 
@@ -149,23 +169,20 @@ func (a *app) stopOld(ctx context.Context, p *importer.Plan, pids []int, o impor
 	if len(pids) == 0 {
 		return nil
 	}
-	words := make([]string, len(pids))
-	for i, pid := range pids {
-		words[i] = fmt.Sprint(pid)
-	}
-	how := "kill " + strings.Join(words, " ")
+	those := words(pids)
+	how := "kill " + those
 	if p.Container != "" {
 		how = "docker stop " + p.Container
 	}
 	stop := o.stop
 	if !stop && !o.yes && isTerminal(a.Stdin) && a.out.errTTY && p.Container == "" {
 		var err error
-		if stop, err = a.ask(ctx, "import.ask_stop", strings.Join(words, " ")); err != nil {
+		if stop, err = a.ask(ctx, "import.ask_stop", those); err != nil {
 			return err
 		}
 	}
 	if !stop || p.Container != "" {
-		return fail(exitFailure, errString(a.t("err.import_running", strings.Join(words, " "))), a.t("hint.import_stop", how))
+		return fail(exitFailure, errString(a.t("err.import_running", those)), a.t("hint.import_stop", how))
 	}
 	for _, pid := range pids {
 		if proc, err := os.FindProcess(pid); err == nil {
@@ -179,7 +196,7 @@ func (a *app) stopOld(ctx context.Context, p *importer.Plan, pids []int, o impor
 	for len(p.Running("")) > 0 {
 		select {
 		case <-ctx.Done():
-			return fail(exitFailure, errString(a.t("err.import_running", strings.Join(words, " "))), a.t("hint.import_stop", how))
+			return fail(exitFailure, errString(a.t("err.import_running", those)), a.t("hint.import_stop", how))
 		case <-tick.C:
 		}
 	}

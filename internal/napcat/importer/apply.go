@@ -55,7 +55,7 @@ func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err e
 				return nil, err
 			}
 		}
-		if err := os.MkdirAll(base, 0o700); err != nil {
+		if err := p.settings(ctx, a, filepath.Join(base, "napcat", "config")); err != nil {
 			return nil, err
 		}
 	}
@@ -94,9 +94,46 @@ func unneeded(name string) bool {
 	}, name)
 }
 
-// copyTree copies files and folders. Links are not followed, and they, sockets
-// and devices are left out: none is part of a login.
+// settings copies what NapCat's own files say besides the adapters: how it logs
+// and hooks, of music and media, and its plugins' settings.
+func (p *Plan) settings(ctx context.Context, a Account, to string) error {
+	if err := os.MkdirAll(to, 0o700); err != nil || p.ConfigDir == "" {
+		return err
+	}
+	uin := fmt.Sprint(a.UIN)
+	for _, name := range []string{"napcat.json", "napcat_" + uin + ".json", "napcat_protocol.json", "napcat_protocol_" + uin + ".json", "plugins.json"} {
+		b, err := readSmall(filepath.Join(p.ConfigDir, name))
+		if err != nil {
+			continue // NapCat makes one
+		}
+		if err := writeSynced(filepath.Join(to, name), b); err != nil {
+			return err
+		}
+	}
+	if d := filepath.Join(p.ConfigDir, "plugins"); isDir(d) {
+		if err := copyTree(ctx, d, filepath.Join(to, "plugins")); err != nil {
+			return err
+		}
+	}
+	if len(a.rest) == 0 {
+		return nil
+	}
+	return writeSynced(filepath.Join(to, "onebot11_"+uin+".json"), []byte(flow(a.rest)))
+}
+
+// copyTree copies files and folders, and those that a link leads to if they
+// belong to the same user as the link: a large folder is often moved to another
+// disk. Other links, sockets and devices are left out.
 func copyTree(ctx context.Context, from, to string) error {
+	return copyFolder(ctx, map[string]bool{}, from, to)
+}
+
+// copyFolder is for a folder and those that links lead to; been has those, so
+// that links do not lead in circles.
+func copyFolder(ctx context.Context, been map[string]bool, from, to string) error {
+	if seen(been, from) {
+		return nil
+	}
 	root, err := os.OpenRoot(from)
 	if err != nil {
 		return err
@@ -106,8 +143,9 @@ func copyTree(ctx context.Context, from, to string) error {
 		if err == nil && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
+		src := filepath.Join(from, filepath.FromSlash(name))
 		if err != nil {
-			return fmt.Errorf("copy %s: %w", filepath.Join(from, name), err)
+			return fmt.Errorf("copy %s: %w", src, err)
 		}
 		dst := filepath.Join(to, filepath.FromSlash(name))
 		if name != "." && unneeded(d.Name()) {
@@ -116,14 +154,23 @@ func copyTree(ctx context.Context, from, to string) error {
 			}
 			return nil
 		}
-		if d.IsDir() {
+		switch {
+		case d.IsDir():
 			return os.MkdirAll(dst, 0o700)
+		case d.Type()&fs.ModeSymlink != 0 && ownLink(src):
+			return copyFolder(ctx, been, src, dst)
+		case d.Type().IsRegular():
+			return copyFile(root, filepath.FromSlash(name), dst)
 		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		return copyFile(root, filepath.FromSlash(name), dst)
+		return nil
 	})
+}
+
+// ownLink reports whether a link leads to a folder of the link's own user.
+func ownLink(path string) bool {
+	link, err1 := os.Lstat(path)
+	to, err2 := os.Stat(path)
+	return err1 == nil && err2 == nil && to.IsDir() && sameOwner(link, to)
 }
 
 func copyFile(root *os.Root, name, dst string) error {

@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -14,7 +16,8 @@ import (
 	"github.com/titanous/json5"
 )
 
-var perAccount = regexp.MustCompile(`^onebot11_([1-9][0-9]{4,11})\.json$`)
+// perAccount are NapCat's files for one account, made at its first login.
+var perAccount = regexp.MustCompile(`^(onebot11|napcat|napcat_protocol)_([1-9][0-9]{4,10})\.json$`)
 
 // kinds are NapCat's adapters that ncatd's config passes on.
 var kinds = []string{"httpServers", "httpSseServers", "httpClients", "websocketServers", "websocketClients"}
@@ -30,52 +33,85 @@ func (p *Plan) napcat() error {
 		p.miss("unreadable", "%s", p.ConfigDir)
 		return nil
 	}
+	own := map[int64]string{}
 	for _, e := range entries {
 		m := perAccount.FindStringSubmatch(e.Name())
 		if m == nil {
 			continue
 		}
-		uin, err := strconv.ParseInt(m[1], 10, 64)
+		uin, err := strconv.ParseInt(m[2], 10, 64)
 		if err != nil {
 			continue
 		}
-		p.oneBot(filepath.Join(p.ConfigDir, e.Name()), p.account(uin))
+		p.account(uin)
+		if m[1] == "onebot11" {
+			own[uin] = filepath.Join(p.ConfigDir, e.Name())
+		}
 	}
 	p.webUI(filepath.Join(p.ConfigDir, "webui.json"))
+	template := filepath.Join(p.ConfigDir, "onebot11.json")
+	for i := range p.Accounts {
+		a := &p.Accounts[i]
+		if path := own[a.UIN]; path != "" {
+			p.oneBot(path, a)
+		} else if _, err := os.Stat(template); err == nil {
+			p.oneBot(template, a) // of which NapCat would make the account's own
+		}
+	}
 	return nil
 }
 
-// oneBot reads the adapters of one account.
+// oneBot reads the adapters of one account, and what else its file says.
 func (p *Plan) oneBot(path string, a *Account) {
 	b, err := readSmall(path)
 	if err != nil {
 		p.miss("unreadable", "%s", path)
 		return
 	}
-	var doc struct {
-		Network map[string]any `json:"network"`
-	}
-	if err := json5.Unmarshal(b, &doc); err != nil || doc.Network == nil {
+	doc, err := object(b)
+	network, ok := doc["network"].(map[string]any)
+	if err != nil || !ok {
 		p.miss("half_config", "%s", path)
 		return
 	}
 	for _, kind := range kinds {
-		list, _ := doc.Network[kind].([]any)
+		list, _ := network[kind].([]any)
 		for _, item := range list {
-			entry, ok := item.(map[string]any)
+			raw, ok := item.(map[string]any)
 			if !ok {
 				p.miss("half_config", "%s: network.%s", path, kind)
+				continue
+			}
+			entry, unknown, err := convert(kind, raw)
+			name := fmt.Sprintf("%s: network.%s %v", path, kind, raw["name"])
+			if err != nil {
+				p.miss("half_config", "%s: %v", name, err)
 				continue
 			}
 			if entry["enable"] != true {
 				continue // NapCat opens none of these
 			}
-			if n, ok := number(entry["port"]); ok {
-				entry["port"] = n
+			for _, key := range unknown {
+				p.miss("unknown_key", "%s: %s", name, key)
 			}
 			a.add(kind, entry)
 		}
 	}
+	delete(doc, "network")
+	a.rest = doc
+}
+
+// object reads a JSON or JSON5 object. The decoder of the latter panics on some
+// texts.
+func object(b []byte) (doc map[string]any, err error) {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) // editors on Windows write it
+	defer func() {
+		if r := recover(); r != nil {
+			doc, err = nil, fmt.Errorf("no JSON: %v", r)
+		}
+	}()
+	err = json5.Unmarshal(b, &doc)
+	return doc, err
 }
 
 func (p *Plan) webUI(path string) {
@@ -83,38 +119,22 @@ func (p *Plan) webUI(path string) {
 	if err != nil {
 		return
 	}
-	var w struct {
-		Port             any    `json:"port"`
-		Token            string `json:"token"`
-		Host             string `json:"host"`
-		AutoLoginAccount string `json:"autoLoginAccount"`
-	}
-	if err := json.Unmarshal(b, &w); err != nil {
+	w, err := object(b)
+	if err != nil {
 		p.miss("half_config", "%s", path)
 		return
 	}
-	p.WebUIPort, _ = number(w.Port)
-	p.WebUIToken = w.Token
-	if host := net.ParseIP(w.Host); w.Host == "" || host != nil && !host.IsLoopback() {
-		p.miss("webui_host", "%s", w.Host)
+	if n, ok := number(w["port"]); ok && portOK(n) {
+		p.WebUIPort = n
 	}
-	if uin, err := strconv.ParseInt(w.AutoLoginAccount, 10, 64); err == nil && uin > 9999 {
+	p.WebUIToken, _ = w["token"].(string)
+	host, _ := w["host"].(string)
+	if ip := net.ParseIP(host); host == "" || ip != nil && !ip.IsLoopback() {
+		p.miss("webui_host", "%s", host)
+	}
+	if uin := uinOf(w["autoLoginAccount"]); uin != 0 {
 		p.account(uin)
 	}
-}
-
-// number reads a whole number as NapCat does: 3001, 3001.0 or "3001".
-func number(v any) (int, bool) {
-	switch x := v.(type) {
-	case int:
-		return x, true
-	case float64:
-		return int(x), x == float64(int(x))
-	case string:
-		n, err := strconv.Atoi(strings.TrimSpace(x))
-		return n, err == nil
-	}
-	return 0, false
 }
 
 // versions reads which NapCat and QQ ran.

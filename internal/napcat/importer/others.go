@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -42,7 +44,7 @@ func text(v any) string {
 
 func uinOf(v any) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(text(v)), 10, 64)
-	if err != nil || n < 10000 {
+	if err != nil || n < 10000 || n > 99999999999 {
 		return 0
 	}
 	return n
@@ -217,30 +219,36 @@ func (p *Plan) compose(path string, s surveyed) error {
 	if err != nil {
 		return err
 	}
-	var service map[string]any
-	for name := range sub(mapping(b), "services") {
-		x := sub(sub(mapping(b), "services"), name)
-		if strings.Contains(text(x["image"]), "napcat") {
-			service = x
-			p.Container = name
+	dir := filepath.Dir(path)
+	doc, _ := interpolate(mapping(b), variables(dir)).(map[string]any)
+	services := sub(doc, "services")
+	var names []string
+	for name := range services {
+		if strings.Contains(text(sub(services, name)["image"]), "napcat") {
+			names = append(names, name)
 		}
 	}
-	if service == nil {
+	sort.Strings(names)
+	if len(names) == 0 {
 		return fmt.Errorf("%s: %w", path, ErrNothing)
 	}
+	for _, name := range names[1:] {
+		p.miss("other_service", "%s", name)
+	}
+	service := sub(services, names[0])
+	p.Container = names[0]
 	if n := text(service["container_name"]); n != "" {
 		p.Container = n
 	}
-	dir := filepath.Dir(path)
 	list, _ := service["volumes"].([]any)
 	for _, item := range list {
 		from, to := volume(item)
-		p.bind(dir, from, to)
+		p.bind(dir, volumeOf(doc, dir, from), to)
 	}
-	if p.ConfigDir == "" {
+	if len(names) == 1 && p.ConfigDir == "" {
 		p.ConfigDir = s.config
 	}
-	if p.QQDir == "" {
+	if len(names) == 1 && p.QQDir == "" {
 		p.QQDir = s.qq
 	}
 	env := environment(service["environment"])
@@ -277,6 +285,96 @@ func volume(v any) (from, to string) {
 	return parts[0], parts[1]
 }
 
+// volumeOf is the name that Docker has for a volume of a compose file: a folder
+// stays as it is.
+func volumeOf(doc map[string]any, dir, from string) string {
+	if from == "" || strings.ContainsAny(from[:1], "./~") {
+		return from
+	}
+	v := sub(sub(doc, "volumes"), from)
+	switch name := text(v["name"]); {
+	case name != "":
+		return name
+	case v["external"] == true:
+		return from
+	}
+	project := text(doc["name"])
+	if project == "" {
+		project = strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+				return r
+			}
+			return -1
+		}, strings.ToLower(filepath.Base(dir)))
+	}
+	return project + "_" + from
+}
+
+// variables are those of the file .env beside a compose file; the environment's
+// own come first, as for Docker.
+func variables(dir string) func(string) (string, bool) {
+	file := map[string]string{}
+	b, err := readSmall(filepath.Join(dir, ".env"))
+	if err == nil {
+		for _, line := range strings.Split(strings.TrimPrefix(string(b), "\ufeff"), "\n") {
+			k, v, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+			if ok && !strings.HasPrefix(k, "#") {
+				file[strings.TrimSpace(k)] = unquote(strings.TrimSpace(v))
+			}
+		}
+	}
+	return func(name string) (string, bool) {
+		if v, ok := os.LookupEnv(name); ok {
+			return v, true
+		}
+		v, ok := file[name]
+		return v, ok
+	}
+}
+
+func unquote(s string) string {
+	if n := len(s); n > 1 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') {
+		return s[1 : n-1]
+	}
+	return s
+}
+
+var variable = regexp.MustCompile(`\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([^}]*))?\})`)
+
+// interpolate puts variables into the texts of a compose file: $A, ${A},
+// ${A-B}, ${A:-B}, ${A+B}, ${A:+B}, and $$ for a dollar sign.
+func interpolate(v any, get func(string) (string, bool)) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for k := range x {
+			x[k] = interpolate(x[k], get)
+		}
+	case []any:
+		for i := range x {
+			x[i] = interpolate(x[i], get)
+		}
+	case string:
+		return variable.ReplaceAllStringFunc(x, func(m string) string {
+			if m == "$$" {
+				return "$"
+			}
+			g := variable.FindStringSubmatch(m)
+			is, set := get(g[1] + g[2])
+			if strings.HasPrefix(g[3], ":") {
+				set = set && is != ""
+			}
+			switch {
+			case strings.HasSuffix(g[3], "-") && !set, strings.HasSuffix(g[3], "+") && set:
+				return g[4]
+			case strings.HasSuffix(g[3], "+"):
+				return ""
+			}
+			return is
+		})
+	}
+	return v
+}
+
 // bind notes which of NapCat's folders a volume is.
 func (p *Plan) bind(dir, from, to string) {
 	if from == "" {
@@ -288,7 +386,7 @@ func (p *Plan) bind(dir, from, to string) {
 	case strings.HasPrefix(from, "."):
 		from = filepath.Join(dir, from)
 	case !filepath.IsAbs(from):
-		named := filepath.Join("/var/lib/docker/volumes", filepath.Base(dir)+"_"+from, "_data")
+		named := filepath.Join("/var/lib/docker/volumes", from, "_data")
 		if !isDir(named) {
 			p.miss("named_volume", "%s", from)
 			return
@@ -349,11 +447,24 @@ func published(v any) map[int]hostPort {
 				host = strings.Trim(strings.Join(parts[:len(parts)-2], ":"), "[]")
 			}
 		}
-		a, err1 := strconv.Atoi(inner)
-		b, err2 := strconv.Atoi(outer)
-		if err1 == nil && err2 == nil {
-			ports[a] = hostPort{host, b}
+		a, lastA, ok1 := span(inner)
+		b, lastB, ok2 := span(outer)
+		if ok1 && ok2 && lastA-a == lastB-b {
+			for i := range lastA - a + 1 {
+				ports[a+i] = hostPort{host, b + i}
+			}
 		}
 	}
 	return ports
+}
+
+// span reads "3001" or "3000-3001".
+func span(s string) (from, to int, ok bool) {
+	first, last, ranged := strings.Cut(s, "-")
+	if !ranged {
+		last = first
+	}
+	from, err1 := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	return from, to, err1 == nil && err2 == nil && portOK(from) && portOK(to) && from <= to
 }

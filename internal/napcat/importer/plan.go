@@ -58,6 +58,8 @@ type Account struct {
 	// Networks are its OneBot adapters by NapCat's kinds.
 	Networks map[string][]map[string]any `json:"-"`
 	Adapters []Adapter                   `json:"adapters,omitempty"`
+
+	rest map[string]any // of its OneBot file, but for the adapters
 }
 
 // Adapter tells of one adapter what may be shown: not its token.
@@ -71,7 +73,8 @@ type Adapter struct {
 // Missing is something that is not taken.
 type Missing struct {
 	// Code is a word: no_ticket, no_accounts, half_config, unreadable, no_plugins,
-	// container_url, unpublished_port, named_volume, foreign_ticket, webui_host.
+	// container_url, unpublished_port, named_volume, foreign_ticket, webui_host,
+	// same_port, unknown_key, other_service, env_file.
 	Code string `json:"code"`
 	What string `json:"what"` // a path, an adapter, an account
 }
@@ -129,30 +132,30 @@ func examine(root, home string) (*Plan, error) {
 		root = filepath.Dir(root)
 		p.Path = root
 	}
-	seen, err := survey(root)
+	found, err := survey(root)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case seen.compose != "":
+	case found.compose != "":
 		p.Layout = Docker
-		err = p.compose(seen.compose, seen)
-	case seen.ncatbot != "":
+		err = p.compose(found.compose, found)
+	case found.ncatbot != "":
 		p.Layout = NcatBot
-		err = p.ncatbot(seen.ncatbot, seen, home)
-	case seen.gocqhttp != "":
+		err = p.ncatbot(found.ncatbot, found, home)
+	case found.gocqhttp != "":
 		p.Layout = GoCQHTTP
-		err = p.gocqhttp(seen.gocqhttp)
-	case seen.config != "":
-		p.ConfigDir, p.QQDir = seen.config, seen.qq
-		p.Layout = seen.layout(root)
+		err = p.gocqhttp(found.gocqhttp)
+	case found.config != "":
+		p.ConfigDir, p.QQDir = found.config, found.qq
+		p.Layout = found.layout(root)
 	default:
 		return nil, fmt.Errorf("%s: %w", root, ErrNothing)
 	}
 	if err != nil {
 		return nil, err
 	}
-	p.versions(seen)
+	p.versions(found)
 	if p.QQDir == "" && p.Layout != GoCQHTTP && p.Layout != Docker {
 		// QQ keeps its data in the home of who runs it.
 		if d := filepath.Join(home, ".config", "QQ"); isDir(filepath.Join(d, "nt_qq")) {
@@ -161,6 +164,9 @@ func examine(root, home string) (*Plan, error) {
 	}
 	if err := p.napcat(); err != nil {
 		return nil, err
+	}
+	for _, dir := range found.unreadable {
+		p.miss("unreadable", "%s", dir)
 	}
 	p.finish()
 	return p, nil
@@ -183,8 +189,14 @@ func (p *Plan) finish() {
 			p.miss("no_ticket", "%d", a.UIN)
 		}
 	}
+	p.prune()
 	if len(p.Accounts) == 0 {
 		p.miss("no_accounts", "%s", p.Path)
+	}
+	if p.ConfigDir != "" {
+		if env := filepath.Join(p.ConfigDir, ".env"); !missing(env) {
+			p.miss("env_file", "%s", env)
+		}
 	}
 	if p.ConfigDir != "" && p.PluginsDir == "" {
 		if d := filepath.Join(filepath.Dir(p.ConfigDir), "plugins"); isDir(d) {
@@ -216,7 +228,7 @@ func (p *Plan) account(uin int64) *Account {
 // add gives an adapter to an account, under a name that no other has.
 func (a *Account) add(kind string, entry map[string]any) {
 	name, _ := entry["name"].(string)
-	if name == "" || name == "ncatd" {
+	if name == "" || slices.Contains([]string{"ncatd", "plugin_manager", "debug-primary"}, name) {
 		name = strings.TrimSuffix(kind, "s")
 	}
 	taken := func(n string) bool {
@@ -236,6 +248,14 @@ func (a *Account) add(kind string, entry map[string]any) {
 	a.Adapters = append(a.Adapters, Adapter{Kind: kind, Name: unique, Where: where, Token: token != ""})
 }
 
+// without takes adapters away.
+func (a *Account) without(names []string) {
+	for kind := range a.Networks {
+		a.Networks[kind] = slices.DeleteFunc(a.Networks[kind], func(e map[string]any) bool { return slices.Contains(names, text(e["name"])) })
+	}
+	a.Adapters = slices.DeleteFunc(a.Adapters, func(x Adapter) bool { return slices.Contains(names, x.Name) })
+}
+
 func isDir(p string) bool {
 	fi, err := os.Stat(p)
 	return err == nil && fi.IsDir()
@@ -252,6 +272,8 @@ type surveyed struct {
 	config, qq, mjs, app       string
 	compose, ncatbot, gocqhttp string
 	appImage                   string
+
+	unreadable []string
 }
 
 // survey looks around below root, folders nearer to it first.
@@ -261,7 +283,7 @@ func survey(root string) (surveyed, error) {
 		path  string
 		depth int
 	}
-	queue, looked := []dir{{root, 0}}, 0
+	queue, looked, been := []dir{{root, 0}}, 0, map[string]bool{}
 	for len(queue) > 0 && looked < maxSurvey {
 		d := queue[0]
 		queue = queue[1:]
@@ -270,14 +292,17 @@ func survey(root string) (surveyed, error) {
 			if d.depth == 0 {
 				return s, err
 			}
+			if errors.Is(err, fs.ErrPermission) {
+				s.unreadable = append(s.unreadable, d.path)
+			}
 			continue
 		}
 		looked++
 		for _, e := range entries {
 			p := filepath.Join(d.path, e.Name())
-			if e.IsDir() {
+			if e.IsDir() || e.Type()&fs.ModeSymlink != 0 && isDir(p) {
 				s.folder(d.path, e.Name())
-				if d.depth < maxDepth && !skipped(e.Name()) {
+				if d.depth < maxDepth && !skipped(e.Name()) && !seen(been, p) {
 					queue = append(queue, dir{p, d.depth + 1})
 				}
 				continue
@@ -286,6 +311,17 @@ func survey(root string) (surveyed, error) {
 		}
 	}
 	return s, nil
+}
+
+// seen reports whether a folder was seen before, and notes it: links may lead in
+// circles.
+func seen(been map[string]bool, path string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || been[real] {
+		return true
+	}
+	been[real] = true
+	return false
 }
 
 // skipped are folders in which nothing is looked for.
