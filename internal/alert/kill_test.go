@@ -72,6 +72,7 @@ type world struct {
 	told     map[string]int
 	doubled  []int // by the number of kills so far
 	finished int
+	asked    chan struct{} // holds a token once a child has asked how all is
 }
 
 var inMessage = regexp.MustCompile(`alert\.(firing|resolved) (a\d+)`)
@@ -80,6 +81,10 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.URL.Path == "/status" {
+		select {
+		case w.asked <- struct{}{}:
+		default:
+		}
 		var st api.Status
 		for len(w.failed) < 8 && !w.enough {
 			w.next++
@@ -129,7 +134,7 @@ func TestKilledAlerterLosesNothing(t *testing.T) {
 		}
 		kills = n
 	}
-	w := &world{failed: map[string]bool{}, told: map[string]int{}, doubled: []int{0}}
+	w := &world{failed: map[string]bool{}, told: map[string]int{}, doubled: []int{0}, asked: make(chan struct{}, 1)}
 	srv := httptest.NewServer(w)
 	defer srv.Close()
 	path := filepath.Join(t.TempDir(), "alerts.db")
@@ -142,11 +147,22 @@ func TestKilledAlerterLosesNothing(t *testing.T) {
 		}
 		return cmd
 	}
-	for range kills {
+	for i := range kills {
 		cmd := start()
+		if i%4 < 3 { // the others are killed while they start, if that takes long
+			select {
+			case <-w.asked:
+			case <-time.After(30 * time.Second):
+				t.Fatal("the child does not begin")
+			}
+		}
 		<-time.After(time.Duration(100+rand.IntN(900)) * time.Millisecond) // any moment of its life
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
+		select {
+		case <-w.asked:
+		default:
+		}
 		w.mu.Lock()
 		w.doubled = append(w.doubled, 0)
 		w.mu.Unlock()
