@@ -20,7 +20,6 @@ const maxSource = 4 << 20
 type bundle struct {
 	code   string
 	source *sourceMap
-	files  []string // that went in, absolute
 }
 
 // buildError is what is wrong with a plugin's source, with the place.
@@ -66,29 +65,32 @@ func (e *buildError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// build bundles the plugin whose entry is main, a path in the folder root, out
-// of which no import leads; with alone it consists of that file only.
-func build(root, main string, alone bool) (*bundle, error) {
-	b := &bundler{root: root}
-	if alone {
-		b.only = main
-	}
-	entry := filepath.Join(root, main)
+// bundler makes one module of a plugin's source, or of a file of its tests.
+type bundler struct {
+	root   string          // the folder out of which no import leads
+	main   string          // the entry, in root
+	alone  bool            // it may read no other file
+	plugin bool            // async functions are run by the prelude, see lower.go
+	awaits map[string][]at // by file, where it awaits at its top level
+}
+
+func (b *bundler) build() (*bundle, error) {
+	entry := filepath.Join(b.root, b.main)
 	if _, err := b.read(entry); err != nil {
 		return nil, err
 	}
-	r := api.Build(api.BuildOptions{
-		EntryPoints: []string{entry}, AbsWorkingDir: root, Outdir: root, Bundle: true, Write: false, Metafile: false,
-		Format: api.FormatESModule, Platform: api.PlatformNeutral, Target: api.ES2023, Charset: api.CharsetUTF8,
-		MainFields: []string{"module", "main"}, Conditions: []string{"import", "default"},
-		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent,
-		LogLimit: 20, TsconfigRaw: `{"compilerOptions":{"target":"ES2023","verbatimModuleSyntax":false}}`,
-		Plugins: []api.Plugin{{Name: "ncat", Setup: b.setup}},
-	})
+	r := b.run(entry)
+	if b.plugin && b.findAwaits(r.Errors) {
+		r = b.run(entry)
+	}
+	if b.plugin && len(r.Errors) > 0 { // what is wrong is told of the source as it stands
+		b.plugin = false
+		r = b.run(entry)
+	}
 	if len(r.Errors) > 0 {
 		return nil, b.problems(r.Errors)
 	}
-	out := &bundle{files: b.files}
+	out := &bundle{}
 	var mapping []byte
 	for _, f := range r.OutputFiles {
 		switch {
@@ -99,18 +101,31 @@ func build(root, main string, alone bool) (*bundle, error) {
 		}
 	}
 	if len(out.code) > maxSource {
-		return nil, &buildError{[]Problem{{File: main, Text: fmt.Sprintf("the plugin comes to %d bytes with all it imports, at most %d MiB are allowed", len(out.code), maxSource>>20),
+		return nil, &buildError{[]Problem{{File: b.main, Text: fmt.Sprintf("the plugin comes to %d bytes with all it imports, at most %d MiB are allowed", len(out.code), maxSource>>20),
 			Hint: "leave out what it does not need"}}}
 	}
 	var err error
 	out.source, err = parseSourceMap(mapping)
+	if err == nil && b.plugin {
+		out.code = restoreAwaits(runByPrelude(out.code), out.source)
+	}
 	return out, err
 }
 
-type bundler struct {
-	root  string
-	only  string // the one file it may read, if not empty
-	files []string
+// run runs esbuild.
+func (b *bundler) run(entry string) api.BuildResult {
+	o := api.BuildOptions{
+		EntryPoints: []string{entry}, AbsWorkingDir: b.root, Outdir: b.root, Bundle: true, Write: false, Metafile: false,
+		Format: api.FormatESModule, Platform: api.PlatformNeutral, Target: api.ES2023, Charset: api.CharsetUTF8,
+		MainFields: []string{"module", "main"}, Conditions: []string{"import", "default"},
+		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent,
+		TsconfigRaw: `{"compilerOptions":{"target":"ES2023","verbatimModuleSyntax":false}}`,
+		Plugins:     []api.Plugin{{Name: "ncat", Setup: b.setup}},
+	}
+	if b.plugin {
+		o.Supported = map[string]bool{"async-await": false, "async-generator": false, "for-await": false}
+	}
+	return api.Build(o)
 }
 
 func (b *bundler) setup(p api.PluginBuild) {
@@ -136,6 +151,9 @@ func (b *bundler) setup(p api.PluginBuild) {
 				return api.OnLoadResult{Errors: []api.Message{{Text: bad.list[0].Text, Detail: bad.list[0].Hint, Location: &api.Location{File: bad.list[0].File, Line: 1}}}}, nil
 			}
 			return api.OnLoadResult{}, err
+		}
+		if b.plugin {
+			text = b.lowered(b.name(a.Path), text)
 		}
 		loader, ok := loaders()[strings.ToLower(filepath.Ext(a.Path))]
 		if !ok {
@@ -171,7 +189,7 @@ func (b *bundler) read(path string) (string, error) {
 	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return "", bad("put what it needs into its folder", "the file lies outside of the plugin's folder")
 	}
-	if b.only != "" && name != b.only {
+	if b.alone && name != b.main {
 		return "", bad("make it a folder with main.ts to use several files", "a plugin of one file imports \"ncat\" only")
 	}
 	info, err := os.Stat(real)
@@ -194,7 +212,6 @@ func (b *bundler) read(path string) (string, error) {
 	if bytes.IndexByte(text, 0) >= 0 {
 		return "", bad("save it as UTF-8", "the file holds a NUL byte and is no text")
 	}
-	b.files = append(b.files, real)
 	return string(text), nil
 }
 

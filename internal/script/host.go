@@ -44,6 +44,10 @@ func (m *machine) host(args []any) (any, error) {
 		m.fail(m.now, m.thrown(a.text(1)))
 	case "log":
 		m.logLine(a.text(1), a.text(2))
+	case "lost":
+		m.lost = true
+	case "unawaited":
+		m.unawaited(a.int(1), m.thrown(a.text(2)))
 	case "unhandled":
 		m.unhandled(a.text(1), m.thrown(a.text(2)))
 	case "timer":
@@ -284,6 +288,22 @@ func (m *machine) logLine(level, text string) {
 func (m *machine) unhandled(op string, err error) {
 	if _, ok := m.lines.take(); ok && m.ctx.Err() == nil {
 		m.log.Error("a call that nobody awaits failed", "plugin", m.info.ID, "call", op, "error", err)
+	}
+}
+
+// unawaited logs why a promise failed for which the script does not wait.
+func (m *machine) unawaited(id int, err error) {
+	var th *thrown
+	if errors.As(err, &th) && th.outOfMemory(time.Since(m.entered), m.limits.Memory) {
+		m.end(m.outOfMemory(m.now))
+		return
+	}
+	t := m.turns[id]
+	if t == nil {
+		t = m.now
+	}
+	if _, ok := m.lines.take(); ok && m.ctx.Err() == nil {
+		m.log.Error("a promise that nobody awaits failed", "plugin", m.info.ID, "in", t.what, "error", err)
 	}
 }
 

@@ -144,5 +144,5 @@ func (l location) build(m Manifest) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return build(l.root, main, l.dir == "")
+	return (&bundler{root: l.root, main: main, alone: l.dir == "", plugin: true}).build()
 }

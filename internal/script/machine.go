@@ -47,6 +47,7 @@ type loop struct {
 	lastTurn int
 	now      *turn     // on whose account the engine runs
 	entered  time.Time // when it began to
+	lost     bool      // promises failed for which nobody may wait
 	timers   map[int]*time.Timer
 	specs    []spec // registered while it was loaded
 	loaded   bool
@@ -138,6 +139,9 @@ func (m *machine) run(module string, ready chan<- error) {
 		m.now = load
 		m.guard(m.limits.CPU)
 		spent, err := m.eng.Load(m.info.file, module, m.limits.CPU)
+		if err == nil {
+			err = m.tellLost(m.limits.CPU - spent)
+		}
 		load.spent += spent
 		m.unguard()
 		m.after(load, err)
@@ -226,6 +230,9 @@ func (m *machine) slice(j job) {
 	left := m.limits.CPU - t.spent
 	m.guard(left)
 	ended, spent, err := m.eng.Enter(left, j.args...)
+	if err == nil {
+		err = m.tellLost(left - spent)
+	}
 	m.unguard()
 	t.spent += spent
 	m.after(t, err)
@@ -233,6 +240,17 @@ func (m *machine) slice(j job) {
 		m.settle(id, "", nil)
 	}
 	m.now = nil
+}
+
+// tellLost lets the script tell of promises that failed and for which nobody waits,
+// when all that was due has run.
+func (m *machine) tellLost(left time.Duration) error {
+	if !m.lost {
+		return nil
+	}
+	m.lost = false
+	_, _, err := m.eng.Call(left, "lost")
+	return err
 }
 
 // after deals with how a slice ended.

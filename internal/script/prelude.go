@@ -9,6 +9,9 @@ import (
 //go:embed js/core.js
 var coreJS string
 
+//go:embed js/promises.js
+var promisesJS string
+
 //go:embed js/web.js
 var webJS string
 
@@ -28,7 +31,7 @@ var moduleJS string
 // through which Go enters. testPrelude is that of tests.
 var (
 	prelude = sync.OnceValues(func() ([]byte, error) {
-		return compile(strings.Join([]string{"(() => {\n\"use strict\";", coreJS, webJS, guardJS, "return entry;\n})()"}, "\n"))
+		return compile(strings.Join([]string{"(() => {\n\"use strict\";", coreJS, promisesJS, webJS, guardJS, "return entry;\n})()"}, "\n"))
 	})
 	testPrelude = sync.OnceValues(func() ([]byte, error) { return compile(testJS) })
 )

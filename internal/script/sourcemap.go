@@ -89,12 +89,27 @@ func (m *sourceMap) find(line, column int) (file string, sourceLine, sourceColum
 var frame = regexp.MustCompile(`^\s*at (?:(.*?) \()?([^()\s]+?):(\d+)(?::(\d+))?\)?$`)
 
 // stack rewrites a stack: frames of the bundle, whose name is bundle, get their
-// places in the source, those of the prelude are left out.
+// places in the source, those of the prelude are left out. An async function has
+// two frames, of the generator that it was made and of what has its name: they
+// become one.
 func (m *sourceMap) stack(bundle, stack string) string {
 	var out []string
+	wrapped := false // the next frame is that of an async function, whose generator was the one before
 	for line := range strings.SplitSeq(stack, "\n") {
 		f := frame.FindStringSubmatch(line)
 		if f == nil || f[2] != bundle {
+			wrapped = wrapped || f != nil && f[1] == "runAsync"
+			continue
+		}
+		name := ""
+		if f[1] != "" && f[1] != "<anonymous>" && f[1] != "<eval>" {
+			name = " in " + f[1]
+		}
+		if last := len(out) - 1; wrapped && last >= 0 {
+			wrapped = false
+			if !strings.Contains(out[last], " in ") {
+				out[last] += name
+			}
 			continue
 		}
 		n, _ := strconv.Atoi(f[3])
@@ -103,10 +118,7 @@ func (m *sourceMap) stack(bundle, stack string) string {
 		if file, l, c, ok := m.find(n, max(col, 1)); ok {
 			place = fmt.Sprintf("%s:%d:%d", file, l, c)
 		}
-		if name := f[1]; name != "" && name != "<anonymous>" && name != "<eval>" {
-			place += " in " + name
-		}
-		if at := "    at " + place; !slices.Contains(out, at) {
+		if at := "    at " + place + name; !slices.Contains(out, at) {
 			out = append(out, at)
 		}
 	}

@@ -38,7 +38,7 @@ func OpenSuite(path, file string) (*Suite, error) {
 		return nil, ErrNoPlugin
 	}
 	s := &Suite{where: l, file: filepath.Base(file) + ".js"}
-	s.tests, err = build(l.root, filepath.Base(file), l.dir == "")
+	s.tests, err = (&bundler{root: l.root, main: filepath.Base(file), alone: l.dir == ""}).build()
 	return s, err
 }
 

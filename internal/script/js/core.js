@@ -64,9 +64,10 @@ const clip = (s) => (s.length > 1000 ? s.slice(0, 1000) + "…" : s);
 // for its constructor first, by which one is told that fails although nobody
 // waits: it is logged. A class of its own would do the same, but the engine makes
 // two more promises for each await of one that is not Promise's own.
-const Native = Promise, CALL = Symbol("call"), construct = Reflect.construct;
+const Native = Promise, nativeThen = Native.prototype.then, nativeResolve = Native.resolve, CALL = Symbol("call"), construct = Reflect.construct;
 function Call() {}
 Call.prototype = Object.create(Native.prototype, { constructor: { get() { if (this[CALL] !== undefined) this[CALL].awaited = true; return Native; } } });
+const settled = (v, ok, fail) => { nativeThen.call(nativeResolve.call(Native, v), ok, fail); };
 // whence is the stack of a call, which is worth a fifth of an answer's time. When
 // they come by the hundred it is the place of the handler.
 const clock = Date.now, EXACT = 100;
@@ -135,7 +136,7 @@ function settle(turn, v) {
     host("settle", turn, "error", stringify(describe(e, where)));
   };
   const end = (r) => { host("settle", turn, r === stop ? "stop" : "ok", ""); };
-  if (v !== null && typeof v === "object" && typeof v.then === "function") Promise.prototype.then.call(Promise.resolve(v), end, fail);
+  if (v !== null && typeof v === "object" && typeof v.then === "function") settled(v, end, fail);
   else if (v === stop) end(v);
   else return turn;
 }
@@ -422,7 +423,14 @@ function lifecycle(turn, name, state) {
   try {
     v = f();
   } catch (e) { return host("settle", turn, "error", stringify(describe(e))); }
-  Promise.resolve(v).then((s) => host("settle", turn, "ok", s === undefined ? "" : stringify(s)), (e) => host("settle", turn, "error", stringify(describe(e))));
+  const fail = (e) => { host("settle", turn, "error", stringify(describe(e))); };
+  settled(v, (s) => {
+    let text = "";
+    try {
+      if (s !== undefined) text = stringify(s) ?? "";
+    } catch (e) { return fail(e); }
+    host("settle", turn, "ok", text);
+  }, fail);
 }
 function transaction(id) {
   try {
@@ -460,6 +468,7 @@ function entry(kind, a, b, c, d) {
     case "lifecycle": return lifecycle(a, b, c);
     case "load": return load(a);
     case "setup": return setup(parse(a));
+    case "lost": return tellLost();
   }
 }
 // virtualTime makes Date follow the clock of a test.

@@ -180,10 +180,12 @@ globalThis.Response = class Response {
     this.url = r.url;
     this.headers = new Headers(r.headers);
   }
-  async text() { return this.#text ?? new TextDecoder().decode(await this.bytes()); }
-  async json() { return parse(await this.text()); }
-  async bytes() { return this.#base64 === undefined ? encodeUTF8(this.#text) : fromBase64(this.#base64); }
-  async arrayBuffer() { return (await this.bytes()).buffer; }
+  #bytes() { return this.#base64 === undefined ? encodeUTF8(this.#text) : fromBase64(this.#base64); }
+  #decoded() { return this.#text ?? new TextDecoder().decode(this.#bytes()); }
+  text() { return Promise.resolve(this.#decoded()); }
+  json() { return new Promise((ok) => ok(parse(this.#decoded()))); }
+  bytes() { return Promise.resolve(this.#bytes()); }
+  arrayBuffer() { return Promise.resolve(this.#bytes().buffer); }
 };
 globalThis.fetch = (url, o = {}) => {
   const headers = {};
