@@ -15,6 +15,8 @@ ROOT_KEYS=''
 # The release that this script came with; an older one is taken only by --version.
 NEWEST=''
 BASE=https://github.com/ncatd/ncatd/releases
+PATIENCE=30 # seconds without an answer
+WHOLE=3600 # seconds for the program, on the slowest line
 MIRRORS='https://ghfast.top https://gh-proxy.com https://gh-proxy.net'
 
 zh=
@@ -74,19 +76,37 @@ platform() {
 	esac
 }
 
-# get URL FILE: by the first program that brings it. One that is there may still
-# break down: the wget of a statically linked busybox does where names are looked up.
+# get URL FILE BYTES SECONDS: by the first program that brings it, at most so much
+# and for so long. One that is there may still break down: the wget of a statically
+# linked busybox does where names are looked up.
 get() {
 	tools=
+	limit=
+	! command -v timeout >/dev/null 2>&1 || limit="timeout $4"
+	why='cannot be reached' why_zh='连接不上'
 	for tool in curl wget /usr/lib/apt/apt-helper; do
 		command -v "$tool" >/dev/null 2>&1 || continue
 		tools="$tools $tool"
 		rm -f "$2"
-		case $tool in
-		curl) curl -fsSL --connect-timeout 10 --speed-limit 1000 --speed-time 30 -o "$2" "$1" ;;
-		wget) wget -q -T 30 -O "$2" "$1" ;;
-		*) "$tool" download-file "$1" "$2" >/dev/null ;;
-		esac 2>"$tmp/err" && [ -s "$2" ] && return
+		if (
+			ulimit -f $(($3 / 512 + 8)) # in 512 bytes
+			case $tool in
+			curl) exec $limit curl -fsSL --max-redirs 10 --connect-timeout 10 --speed-limit 1000 --speed-time "$PATIENCE" --max-time "$4" -o "$2" "$1" ;;
+			wget) exec $limit wget -q -T "$PATIENCE" -O "$2" "$1" ;;
+			*) exec $limit "$tool" download-file "$1" "$2" >/dev/null ;;
+			esac
+		) 2>"$tmp/err"; then
+			[ ! -s "$2" ] || return 0
+			why='sent an empty file' why_zh='返回了空文件'
+			return 1
+		fi
+		if [ -e "$2" ] && [ $(($(wc -c <"$2"))) -gt "$3" ]; then
+			why="sent more than $3 bytes" why_zh="返回的内容超过 $3 字节"
+			return 1
+		fi
+		# What the first one says is worth telling, not that the last one is none.
+		cause=$(tail -n 1 "$tmp/err" | cut -c 1-200)
+		case $why in *:*) ;; *) [ -z "$cause" ] || why="$why: $cause" why_zh="$why_zh：$cause" ;; esac
 	done
 	[ -n "$tools" ] || die 'install curl or wget first' '请先安装 curl 或 wget'
 	return 1
@@ -239,13 +259,12 @@ older() {
 	}' </dev/null
 }
 
-page() { case "$(head -c 1 "$1")" in '<') return 0 ;; esac; return 1; }
+page() { case "$(head -c 64 "$1" | LC_ALL=C tr -d ' \t\r\n' | head -c 1)" in '<') return 0 ;; esac; return 1; }
 
 # release URL: fetches what describes the release there and checks it.
 release() {
-	why='cannot be reached' why_zh='连接不上'
 	for f in ncatd-release.txt ncatd-release.txt.minisig ncatd-signing.pub ncatd-signing.pub.minisig; do
-		get "$1/$f" "$tmp/$f" || return 1
+		get "$1/$f" "$tmp/$f" 1048576 $((PATIENCE * 2)) || return 1
 		if page "$tmp/$f"; then
 			why='sent an HTML page' why_zh='返回了网页'
 			return 1
@@ -277,8 +296,7 @@ release() {
 program() {
 	name=ncatd_${version}_${os}_$arch.tar.gz
 	line=$(grep " $os/$arch $name\$" "$tmp/ncatd-release.txt") || die "release $version has no program for $os/$arch" "版本 $version 没有 $os/$arch 的程序"
-	why="cannot be reached or broke off" why_zh='连接不上或中断'
-	get "$1/$name" "$tmp/$name" || return 1
+	get "$1/$name" "$tmp/$name" "$(printf '%s' "$line" | cut -d ' ' -f 3)" "$WHOLE" || return 1
 	if page "$tmp/$name"; then
 		why='sent an HTML page' why_zh='返回了网页'
 		return 1
@@ -303,7 +321,9 @@ done
 [ -n "$done" ] || die 'nothing was installed' '没有安装任何东西'
 
 mkdir "$tmp/new"
-tar -xzf "$tmp/$name" -C "$tmp/new" ncatd
+if ! (ulimit -f 262144 && tar -xzf "$tmp/$name" -C "$tmp/new" ncatd) 2>/dev/null || [ -L "$tmp/new/ncatd" ] || [ ! -f "$tmp/new/ncatd" ]; then
+	die 'there is no program in the archive, or a far too large one; nothing was installed' '包里没有程序，或者程序大得离谱，没有安装任何东西'
+fi
 "$tmp/new/ncatd" version >/dev/null || die 'the program does not run here; nothing was installed' '程序在这台机器上运行不了，没有安装任何东西'
 if [ -z "$dir" ]; then
 	dir=$HOME/.local/bin

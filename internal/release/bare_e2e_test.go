@@ -23,6 +23,7 @@ import (
 type liar struct {
 	files map[string][]byte
 	lies  map[string]map[string]func([]byte) []byte
+	odd   map[string]http.HandlerFunc // in the place of the program
 }
 
 func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,6 +32,10 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, ok := l.files[name]
 	if !ok {
 		http.NotFound(w, r)
+		return
+	}
+	if odd := l.odd[lie]; odd != nil && strings.HasSuffix(name, ".tar.gz") {
+		odd(w, r)
 		return
 	}
 	if change := l.lies[lie][name]; change != nil {
@@ -82,6 +87,17 @@ func TestBareDebian(t *testing.T) {
 		"signature": tell(signed.ManifestName+signed.Suffix, func([]byte) []byte { return l.files["SHA256SUMS"+signed.Suffix] }),
 		"certified": tell(signed.KeyName+signed.Suffix, func([]byte) []byte { return l.files[signed.ManifestName+signed.Suffix] }),
 		"newer":     tell(signed.ManifestName, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(man.Version), []byte("9.9.9")) }),
+	}
+	l.odd = map[string]http.HandlerFunc{
+		"empty":   func(http.ResponseWriter, *http.Request) {},
+		"loop":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+		"endless": endless,
+		"silence": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"part": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-9/%d", len(l.files[archive])))
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(l.files[archive][:10]) // a client that goes away
+		},
 	}
 	srv := httptest.NewUnstartedServer(l)
 	if srv.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {

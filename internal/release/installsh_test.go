@@ -1,9 +1,12 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,10 +26,16 @@ import (
 // shop is a server of one release, which may lie.
 type shop struct {
 	files map[string][]byte
-	root  string // public key in base64
+	odd   map[string]http.HandlerFunc // in the place of a file
+	root  string                      // public key in base64
+	key   minisign.PrivateKey         // that signs
 }
 
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := s.odd[filepath.Base(r.URL.Path)]; h != nil {
+		h(w, r)
+		return
+	}
 	b, ok := s.files[filepath.Base(r.URL.Path)]
 	if !ok {
 		http.NotFound(w, r)
@@ -57,16 +66,22 @@ func newShop(t *testing.T, version string) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := signed.KeyText(pub, 1)
+	s := &shop{root: rootPub.String(), key: key, odd: map[string]http.HandlerFunc{}, files: map[string][]byte{
+		signed.KeyName: text, signed.KeyName + signed.Suffix: minisign.Sign(root, text),
+	}}
+	s.sell(version, b)
+	return s
+}
+
+// sell signs an archive as the release of a version.
+func (s *shop) sell(version string, b []byte) {
 	sum := sha256.Sum256(b)
 	name := fmt.Sprintf("ncatd_%s_linux_%s.tar.gz", version, runtime.GOARCH)
 	man := signed.Manifest{Version: version, Channel: "stable", Date: "2026-11-28", Files: []signed.File{
 		{Name: name, Platform: "linux/" + runtime.GOARCH, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(b))},
 	}}.Text()
-	text := signed.KeyText(pub, 1)
-	return &shop{root: rootPub.String(), files: map[string][]byte{
-		name: b, signed.ManifestName: man, signed.ManifestName + signed.Suffix: minisign.Sign(key, man),
-		signed.KeyName: text, signed.KeyName + signed.Suffix: minisign.Sign(root, text),
-	}}
+	s.files[name], s.files[signed.ManifestName], s.files[signed.ManifestName+signed.Suffix] = b, man, minisign.Sign(s.key, man)
 }
 
 // installSh runs the script against the shop and returns what it said.
@@ -78,6 +93,7 @@ func installSh(t *testing.T, shell []string, s *shop, newest string, args ...str
 	}
 	script = bytes.Replace(script, []byte("ROOT_KEYS=''"), []byte("ROOT_KEYS='RWRD/Xl4kO5s67rpHDy+dYk2/LZnhycA5EfO1b4P4qDeKA5vqk8B0UVi "+s.root+"'"), 1)
 	script = bytes.Replace(script, []byte("NEWEST=''"), []byte("NEWEST='"+newest+"'"), 1)
+	script = bytes.Replace(script, []byte("PATIENCE=30"), []byte("PATIENCE=2"), 1)
 	home = t.TempDir()
 	path := filepath.Join(home, "install.sh")
 	if err := os.WriteFile(path, script, 0o644); err != nil {
@@ -162,6 +178,113 @@ func TestInstallScriptRefuses(t *testing.T) {
 		}
 		if _, err := os.Lstat(filepath.Join(home, "bin")); err == nil {
 			t.Errorf("%s: something was installed", what)
+		}
+	}
+}
+
+// tarOf is an archive of entries that each have a name, perhaps a link, and as many
+// zeros as said.
+func tarOf(t *testing.T, entries ...tar.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for _, h := range entries {
+		h.Mode = 0o755
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		for left := h.Size; left > 0; left -= min(left, 1<<20) {
+			if _, err := w.Write(make([]byte, min(left, 1<<20))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// endless sends more than anybody wants.
+func endless(w http.ResponseWriter, _ *http.Request) {
+	for {
+		if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+			return
+		}
+	}
+}
+
+// TestInstallScriptBoundsServers: one that answers oddly, for ever or never gets
+// nothing installed, in bounded time, and its fault is told.
+func TestInstallScriptBoundsServers(t *testing.T) {
+	unixTools(t)
+	name := fmt.Sprintf("ncatd_1.2.3_linux_%s.tar.gz", runtime.GOARCH)
+	loop := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
+	hang := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+	perShell := map[string]bool{"silence": true, "an endless archive": true, "a bomb": true} // where limits are the shell's
+	for what, tt := range map[string]struct {
+		lie   func(*shop)
+		cause string
+	}{
+		"a redirect loop":       {func(s *shop) { s.odd[signed.ManifestName] = loop }, "cannot be reached"},
+		"a loop at the archive": {func(s *shop) { s.odd[name] = loop }, "cannot be reached"},
+		"an empty list":         {func(s *shop) { s.files[signed.ManifestName] = nil }, "empty file"},
+		"an empty archive":      {func(s *shop) { s.files[name] = nil }, "empty file"},
+		"silence":               {func(s *shop) { s.odd[signed.KeyName] = hang }, "cannot be reached"},
+		"an endless list":       {func(s *shop) { s.odd[signed.ManifestName] = endless }, "more than 1048576 bytes"},
+		"an endless archive":    {func(s *shop) { s.odd[name] = endless }, "more than"},
+		"a length that is too great": {func(s *shop) {
+			s.odd[name] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", fmt.Sprint(len(s.files[name])+1))
+				_, _ = w.Write(s.files[name]) // it ends too soon
+			}
+		}, "cannot be reached"},
+		"a length that is too small": {func(s *shop) {
+			s.odd[name] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", fmt.Sprint(len(s.files[name])-1))
+				_, _ = w.Write(s.files[name][:len(s.files[name])-1]) // no more is let through
+			}
+		}, "wrong digest"},
+		"a part that was not asked for": {func(s *shop) {
+			s.odd[name] = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-9/%d", len(s.files[name])))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write(s.files[name][:10]) // a client that goes away
+			}
+		}, "wrong digest"},
+		"a page after blanks":      {func(s *shop) { s.files[name] = []byte("\r\n\n <html>") }, "HTML page"},
+		"another version's digest": {func(s *shop) { b := s.files[name]; s.sell("1.2.3", []byte("another")); s.files[name] = b }, "wrong digest"},
+		"paths that lead out": {func(s *shop) {
+			s.sell("1.2.3", tarOf(t, tar.Header{Name: "../ncatd"}, tar.Header{Name: "../bin/ncatd"}))
+		}, "no program in the archive"},
+		"a link as program": {func(s *shop) {
+			s.sell("1.2.3", tarOf(t, tar.Header{Name: "ncatd", Typeflag: tar.TypeSymlink, Linkname: "/bin/true"}))
+		}, "no program in the archive"},
+		"a bomb": {func(s *shop) { s.sell("1.2.3", tarOf(t, tar.Header{Name: "ncatd", Size: 300 << 20})) }, "far too large"},
+	} {
+		for _, shell := range [][]string{{"sh"}, {"bash", "--posix"}, {"busybox", "sh"}} {
+			if _, err := exec.LookPath(shell[0]); err != nil || shell[0] != "sh" && !perShell[what] {
+				continue
+			}
+			t.Run(what+" "+shell[0], func(t *testing.T) {
+				t.Parallel()
+				s := newShop(t, "1.2.3")
+				tt.lie(s)
+				home, out, err := installSh(t, shell, s, "")
+				if err == nil || !strings.Contains(out, tt.cause) || !strings.Contains(out, "nothing was installed") {
+					t.Errorf("%v\n%s", err, out)
+				}
+				left, err := filepath.Glob(filepath.Join(home, "*"))
+				if err != nil || len(left) != 1 {
+					t.Errorf("left %v, %v", left, err)
+				}
+			})
 		}
 	}
 }

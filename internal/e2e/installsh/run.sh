@@ -53,6 +53,12 @@ for shell in "${shells[@]}"; do
 	refused "$shell" signature "a signature is wrong"
 	refused "$shell" certified "a signature is wrong"
 	refused "$shell" newer "a signature is wrong"
+	refused "$shell" empty "nothing was installed" # apt's own helper takes it for a failure
+	refused "$shell" loop "cannot be reached"
+	refused "$shell" part "nothing was installed"
+	sed -i "s/^PATIENCE=30/PATIENCE=5/; s/^WHOLE=3600/WHOLE=20/" "$root/srv/install.sh"
+	refused "$shell" silence "cannot be reached"
+	refused "$shell" endless "more than"
 	refused "$shell" truth "has $version, not 0.1.0" --version 0.1.0
 	# To a script that came with a newer release, this one is a replay.
 	sed "s/^NEWEST=.*/NEWEST='9.9.9'/" "$script" >"$root/srv/install.sh"
