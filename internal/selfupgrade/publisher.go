@@ -3,6 +3,7 @@ package selfupgrade
 import (
 	"archive/tar"
 	"archive/zip"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -242,7 +243,9 @@ func (p *Publisher) read(ctx context.Context, base, path, name string) ([]byte, 
 		return nil, err
 	case len(b) > signed.MaxBytes:
 		return nil, fmt.Errorf("%s is too large", name)
-	case len(b) > 0 && b[0] == '<':
+	case len(b) == 0:
+		return nil, fmt.Errorf("%s is empty", name)
+	case bytes.HasPrefix(bytes.TrimSpace(b), []byte("<")):
 		return nil, fmt.Errorf("%s is an HTML page", name)
 	}
 	return b, nil
@@ -320,7 +323,7 @@ func unpack(archive, to string) error {
 	if err != nil {
 		return err
 	}
-	for t := tar.NewReader(z); ; {
+	for t := tar.NewReader(io.LimitReader(z, 2*maxProgram)); ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return errors.New("there is no program in it")

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aead.dev/minisign"
@@ -51,17 +53,42 @@ func (s *shop) sign(path, name string, text []byte) {
 	s.files[path+"/"+name], s.files[path+"/"+name+signed.Suffix] = text, minisign.Sign(s.key, text)
 }
 
+// entry is what an archive has: a text, or as many zeros.
+type entry struct {
+	name, text, link string
+	zeros            int64
+}
+
 // release puts a release under some paths.
 func (s *shop) release(version, program string, paths ...string) {
+	s.t.Helper()
+	s.archive(version, []entry{{name: "ncatd", text: program}}, paths...)
+}
+
+// archive puts a release of an archive under some paths.
+func (s *shop) archive(version string, entries []entry, paths ...string) {
 	s.t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "ncatd", Mode: 0o755, Size: int64(len(program))}); err != nil {
-		s.t.Fatal(err)
+	for _, e := range entries {
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: e.name, Mode: 0o755, Size: int64(len(e.text)) + e.zeros}
+		if e.link != "" {
+			h.Typeflag, h.Linkname = tar.TypeSymlink, e.link
+		}
+		if err := w.WriteHeader(h); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(e.text)); err != nil {
+			s.t.Fatal(err)
+		}
+		for left := e.zeros; left > 0; left -= 1 << 20 {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				s.t.Fatal(err)
+			}
+		}
 	}
-	_, err := w.Write([]byte(program))
-	if err = errors.Join(err, w.Close(), z.Close()); err != nil {
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
 		s.t.Fatal(err)
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -125,6 +152,146 @@ func TestFindTakesTheNewest(t *testing.T) {
 	var older *OlderError
 	if !errors.As(err, &older) || !errors.Is(err, signed.ErrSignature) || !strings.Contains(err.Error(), "direct") {
 		t.Errorf("only an older one, a lie and nobody: %v", err)
+	}
+}
+
+// TestOddServers: a place that answers oddly, for ever or never is named with its
+// cause, in bounded time, and stands in no other's way.
+func TestOddServers(t *testing.T) {
+	s := newShop(t)
+	s.release("1.2.0", "new", "latest/download", "download/v1.2.0")
+	good := s.serve()
+	manifest := s.files["latest/download/"+signed.ManifestName]
+	for what, tt := range map[string]struct {
+		odd   http.HandlerFunc
+		cause string
+	}{
+		"a redirect loop": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, "redirects"},
+		"an empty file":   {func(http.ResponseWriter, *http.Request) {}, "is empty"},
+		"a page":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "\r\n <html>") }, "HTML page"},
+		"silence":         {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline exceeded"},
+		"an endless file": {func(w http.ResponseWriter, _ *http.Request) {
+			for {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					return
+				}
+			}
+		}, "too large"},
+		"a bomb": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			for range 64 {
+				_, _ = z.Write(make([]byte, 1<<20)) // the client goes away
+			}
+			_ = z.Close()
+		}, "too large"},
+		"a length that is too great": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(manifest)+1))
+			_, _ = w.Write(manifest)
+		}, "unexpected EOF"},
+		"a length that is too small": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(manifest)-1))
+			_, _ = w.Write(manifest[:len(manifest)-1])
+		}, "signature"},
+		"a part that was not asked for": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(manifest)
+		}, "206"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+				if name == signed.ManifestName {
+					tt.odd(w, r)
+					return
+				}
+				_, _ = w.Write(s.files["latest/download/"+name])
+			}))
+			t.Cleanup(srv.Close)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			_, err := s.publisher(srv.URL).Find(ctx, Wish{Channel: Stable, Than: "1.0.0"})
+			if err == nil || !strings.Contains(err.Error(), tt.cause) || !strings.HasPrefix(err.Error(), "direct: ") {
+				t.Errorf("alone: %v", err)
+			}
+			if r, err := s.publisher(srv.URL, good).Find(t.Context(), Wish{Channel: Stable, Than: "1.0.0"}); err != nil || r.Via != good {
+				t.Errorf("beside a good one: %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// TestSilenceEnds: without any answer it is over after the limit.
+func TestSilenceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Publisher{Base: "http://silent.invalid", Mirrors: []string{"http://too.invalid"}, Client: &http.Client{Transport: silent{}}}
+		began := time.Now()
+		if _, err := p.Find(t.Context(), Wish{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != placeTimeout {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, context.Cause(r.Context())
+}
+
+// TestOddArchives: only a file that is called ncatd is the program, of a sensible
+// size; nothing else of an archive is unpacked.
+func TestOddArchives(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the archive is Linux's")
+	}
+	for what, tt := range map[string]struct {
+		entries []entry
+		cause   string // empty: taken
+	}{
+		"paths that lead out":    {[]entry{{name: "../ncatd", text: "x"}, {name: "/ncatd", text: "x"}, {name: "../../evil", text: "x"}}, "no program"},
+		"others beside it":       {[]entry{{name: "../evil", text: "x"}, {name: "ncatd", text: "good"}}, ""},
+		"a link as program":      {[]entry{{name: "ncatd", link: "/bin/sh"}}, "no program"},
+		"a bomb as program":      {[]entry{{name: "ncatd", zeros: maxProgram + 1<<20}}, "too large"},
+		"a bomb before it":       {[]entry{{name: "README", zeros: 2*maxProgram + 1<<20}, {name: "ncatd", text: "x"}}, "unexpected EOF"},
+		"nothing":                {nil, "no program"},
+		"another version's list": {[]entry{{name: "ncatd", text: "x"}}, "wrong_digest"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.archive("1.2.0", tt.entries, "latest/download", "download/v1.2.0")
+			if tt.cause == "wrong_digest" {
+				other := newShop(t)
+				other.release("1.2.0", "y", "latest/download", "download/v1.2.0")
+				for name, b := range other.files {
+					if strings.HasSuffix(name, ".tar.gz") {
+						s.files[name] = b
+					}
+				}
+			}
+			p := s.publisher(s.serve())
+			r, err := p.Find(t.Context(), Wish{Channel: Stable, Than: "1.0.0"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			work := t.TempDir()
+			dir := filepath.Join(work, "a", "b")
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path, err := p.Program(t.Context(), r, dir, nil)
+			if b, e := os.ReadFile(path); tt.cause == "" && (err != nil || e != nil || string(b) != "good") {
+				t.Errorf("%q, %v, %v", b, err, e)
+			}
+			if tt.cause != "" && (err == nil || !strings.Contains(err.Error(), tt.cause)) {
+				t.Errorf("%v", err)
+			}
+			if left, err := filepath.Glob(filepath.Join(work, "*")); err != nil || len(left) != 1 {
+				t.Errorf("left %v, %v", left, err)
+			}
+		})
 	}
 }
 
