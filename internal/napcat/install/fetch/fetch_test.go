@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,6 +60,83 @@ func TestEveryFaultIsNamedAndTheGoodOneUsed(t *testing.T) {
 			}
 			if left, _ := filepath.Glob(filepath.Join(f.dir, "*.part*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// TestOddAnswers: a server whose answer is at odds with itself is given up with
+// its cause and leaves nothing; beside a good one it does no harm.
+func TestOddAnswers(t *testing.T) {
+	content := archive(512<<10, 15)
+	whole := func(length int, b []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(length))
+			w.Write(b)
+		}
+	}
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	for range 16 {
+		z.Write(make([]byte, 1<<20))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		serve http.HandlerFunc
+		cause Cause
+	}{
+		"empty":              {func(http.ResponseWriter, *http.Request) {}, CauseSize},
+		"empty of no length": {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() }, CauseDigest},
+		"a length too great": {whole(len(content)+1, content), CauseTruncated},
+		"a length too small": {whole(len(content)-1, content[:len(content)-1]), CauseSize},
+		"another version":    {whole(len(content), archive(len(content), 16)), CauseDigest},
+		"a part, always": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-99/%d", len(content)))
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(content[:100])
+		}, CauseTruncated},
+		"another part": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 100-%d/%d", len(content)-1, len(content)))
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(content[100:])
+		}, CauseFormat},
+		"a part of nothing": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(content)
+		}, CauseOther},
+		"a bomb": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Write(bomb.Bytes())
+		}, CauseFormat},
+		"endless": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Write(content)
+			for {
+				if _, err := w.Write(content); err != nil {
+					return
+				}
+			}
+		}, CauseSize},
+		"silence": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, CauseStalled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			odd := place("odd", serve(t, tt.serve))
+			file := File{Name: "a.zip", SHA256: digest(content), DigestFrom: "test", Size: int64(len(content)), Sniff: sniff}
+			f, _ := newFetcher(t, quick)
+			file.Places = [][]Place{{odd}}
+			_, err := f.Fetch(t.Context(), file, nil)
+			var all *Error
+			if !errors.As(err, &all) || !all.Has(tt.cause) {
+				t.Errorf("alone: %v, want %s", err, tt.cause)
+			}
+			if left, err := filepath.Glob(filepath.Join(f.dir, "*")); err != nil || tt.cause != CauseTruncated && len(left) > 0 {
+				t.Errorf("left %v, %v", left, err)
+			}
+			file.Places = [][]Place{{odd, place("good", serve(t, good(content, 0)))}}
+			if got, err := f.Fetch(t.Context(), file, nil); err != nil || got.Place.Via != "good" {
+				t.Errorf("beside a good one: %+v, %v", got, err)
 			}
 		})
 	}
