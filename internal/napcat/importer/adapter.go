@@ -167,8 +167,9 @@ func (p *Plan) prune() {
 	}
 }
 
-// PortsTaken are the ports of the plan that somebody listens at, such as the old
-// installation where nothing else tells that it runs.
+// PortsTaken are the ports of the plan's adapters that somebody listens at, such as
+// the old installation where nothing else tells that it runs. The WebUI's is not
+// among them: NapCat takes the next one by itself.
 func (p *Plan) PortsTaken() []int {
 	var taken []int
 	try := func(host string, port int) {
@@ -179,9 +180,6 @@ func (p *Plan) PortsTaken() []int {
 		case inUse(err):
 			taken = append(taken, port)
 		}
-	}
-	if p.WebUIPort > 0 {
-		try("127.0.0.1", p.WebUIPort)
 	}
 	for _, a := range p.Accounts {
 		for _, kind := range kinds {
