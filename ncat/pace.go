@@ -116,10 +116,12 @@ func (c *core) pacer() *pacer {
 // off reports whether nothing is held to a rate.
 func (p *pacer) off() bool { return p.account == nil && p.chat.n == 0 }
 
-// sendsMessage reports whether an action sends a message (contract F.2).
+// sendsMessage reports whether an action sends a message, or may (contract E.7,
+// F.2).
 func sendsMessage(action string) bool {
 	return strings.HasPrefix(action, "send_") && strings.Contains(action, "msg") ||
-		strings.HasPrefix(action, "forward_") && strings.Contains(action, "_single_msg")
+		strings.HasPrefix(action, "forward_") && strings.Contains(action, "_single_msg") ||
+		strings.Contains(action, "_quick_operation")
 }
 
 // CallFrom implements [botlink.Session].
@@ -184,7 +186,10 @@ func (p *pacer) call(ctx context.Context, c onebot.Caller, action string, params
 	if p.off() || !sendsMessage(action) {
 		return c.Call(ctx, action, params, result)
 	}
-	chat, msg := target(params)
+	chat, msg, sends := target(params)
+	if !sends {
+		return c.Call(ctx, action, params, result)
+	}
 	if p.policy == SendMerge && mergeable(*msg) {
 		if r, ok := result.(*onebot.SendResult); ok {
 			return p.merge(ctx, c, action, params, r, chat, msg)
@@ -337,30 +342,41 @@ func (p *pacer) merge(ctx context.Context, c onebot.Caller, action string, param
 }
 
 // target returns the chat that a message goes to, and the message within params,
-// which is empty if it is of no kind that this package knows.
-func target(params any) (Chat, *onebot.Message) {
+// which is empty if it is of no kind that this package knows. sends is false for a
+// quick operation that replies nothing.
+func target(params any) (c Chat, msg *onebot.Message, sends bool) {
 	switch p := params.(type) {
 	case *onebot.SendGroupMsgParams:
-		return Chat{Group: p.GroupID}, &p.Message
+		return Chat{Group: p.GroupID}, &p.Message, true
 	case *onebot.SendPrivateMsgParams:
-		return Chat{Group: p.GroupID, User: p.UserID}, &p.Message
+		return Chat{Group: p.GroupID, User: p.UserID}, &p.Message, true
 	}
-	var q struct {
+	type place struct {
 		Group json.RawMessage `json:"group_id"`
 		User  json.RawMessage `json:"user_id"`
+	}
+	var q struct {
+		place
+		Context   place
+		Operation *struct{ Reply any }
 	}
 	none := new(onebot.Message)
 	b, err := json.Marshal(params)
 	if err != nil || json.Unmarshal(b, &q) != nil {
-		return Chat{}, none
+		return Chat{}, none, true
 	}
-	var c Chat
+	if q.Operation != nil { // a quick operation, which answers a request or a message
+		if q.Operation.Reply == nil || q.Operation.Reply == "" {
+			return Chat{}, none, false
+		}
+		q.place = q.Context
+	}
 	if g := number(q.Group); g != 0 {
 		c.Group = onebot.GroupID(g) // it wins over the user (contract F.2)
 	} else {
 		c.User = onebot.UserID(number(q.User))
 	}
-	return c, none
+	return c, none, true
 }
 
 // number reads an id as NapCat does: a number or digits.

@@ -2,6 +2,7 @@ package ncat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -96,5 +97,29 @@ func TestSourcesShareTheRateFairly(t *testing.T) {
 		time.Sleep(time.Minute)
 		cancel()
 		wg.Wait()
+	})
+}
+
+// A quick operation that replies is a message, and costs one; one that answers a
+// request costs nothing.
+func TestQuickRepliesArePaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bot := ncat.New(ncat.WithSendRate(1, time.Minute), ncat.WithSendPolicy(ncat.SendRefuse))
+		s := botlink.Of(bot).NewSession("", instant{}, botlink.Options{Delivered: func(onebot.Event, bool) {}})
+		quick := func(operation string) error {
+			params := json.RawMessage(`{"context":{"group_id":1},"operation":` + operation + `}`)
+			return s.CallFrom(t.Context(), "app/hook", ".handle_quick_operation", params, nil)
+		}
+		for i, c := range []struct {
+			operation string
+			refused   bool
+		}{
+			{`{"approve":true}`, false}, {`{"approve":true,"reply":null}`, false}, {`{"reply":""}`, false},
+			{`{"reply":"one"}`, false}, {`{"reply":[{"type":"text","data":{"text":"two"}}]}`, true}, {`{"approve":true}`, false},
+		} {
+			if err := quick(c.operation); errors.Is(err, ncat.ErrTooFast) != c.refused {
+				t.Errorf("%d: %s: %v", i, c.operation, err)
+			}
+		}
 	})
 }

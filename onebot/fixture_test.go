@@ -6,8 +6,11 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ncatd/ncatd/onebot/schema"
 )
 
 // lines returns the lines of a file in testdata.
@@ -281,5 +284,19 @@ func TestSegmentValues(t *testing.T) {
 	}
 	if j, _ := First[*JSONSegment](m); j.Data != `{"app":"x"}` {
 		t.Errorf("json %q", j.Data)
+	}
+}
+
+// What a filter can name is what this package decodes.
+func TestEventTypes(t *testing.T) {
+	want := []string{"message.group", "message.private", "message_sent.group", "message_sent.private", "request.friend", "request.group"}
+	for _, m := range []map[string]func() Event{notices, notifies} {
+		for kind := range m {
+			want = append(want, "notice."+kind)
+		}
+	}
+	slices.Sort(want)
+	if got := schema.EventTypes(); !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
 	}
 }

@@ -40,6 +40,7 @@ func recipes() []recipe {
 		{name: "zerobot"},
 		{name: "karin", url: "ws://127.0.0.1:7777/onebot/v11/ws"},
 		{name: "sealdice"},
+		{name: "alemonjs"},
 		{name: "generic"},
 	}
 }

@@ -257,6 +257,42 @@ func (d *decoder) appEvents(key string, e AppEvents) {
 	}
 }
 
+// AppWarnings returns what is legal but unwise in the apps of c: types of events
+// that nobody knows, which NapCat may have all the same, and a token by which one
+// app comes to another's rights.
+func AppWarnings(c *Config) []Warning {
+	var out []Warning
+	known := schema.EventTypes()
+	for i, a := range c.Apps {
+		key := "apps." + a.Name + ".events.types"
+		for _, t := range a.Events.Types {
+			if !strings.Contains(t, ".") || slices.Contains(known, t) {
+				continue
+			}
+			post, kind, _ := strings.Cut(t, ".")
+			var kinds []string
+			for _, k := range known {
+				if of, name, _ := strings.Cut(k, "."); of == post {
+					kinds = append(kinds, name)
+				}
+			}
+			if near := Nearest(strings.TrimPrefix(kind, "notify."), kinds); near != "" {
+				out = append(out, Warning{key, "event_type_nearest", []any{key, t, post + "." + near}})
+			} else {
+				out = append(out, Warning{key, "event_type", []any{key, t, post, strings.Join(kinds, ", ")}})
+			}
+		}
+		for _, other := range c.Apps[:i] {
+			if a.Token != "" && a.Token == other.Token && a.Listens() && other.Listens() {
+				key := "apps." + a.Name + ".token"
+				out = append(out, Warning{key, "shared_token", []any{key, other.Name}})
+				break
+			}
+		}
+	}
+	return out
+}
+
 func (d *decoder) companion(key string, a App) {
 	r := a.Run
 	if len(r.Command) == 0 {

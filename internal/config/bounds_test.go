@@ -179,6 +179,10 @@ func TestWarnings(t *testing.T) {
 		{"a server that is off", "accounts: [{name: a, networks: {httpServers: [{name: n, host: \"\", port: 1, enable: false}]}}]\n", 0o600, nil},
 		{"a server for this machine", "accounts: [{name: a, networks: {httpServers: [{name: n, host: 127.0.0.1, port: 1}]}}]\n", 0o600, nil},
 		{"a server with a token", "accounts: [{name: a, networks: {httpServers: [{name: n, host: \"\", port: 1, token: " + long + "}]}}]\n", 0o600, nil},
+		{"known types of events", "apps: [{name: x, events: {types: [message, message.group, notice.poke, request.friend, message_sent.private]}}]\n", 0o600, nil},
+		{"types that nobody knows", "apps: [{name: x, events: {types: [message.foo, notice.group_bann, notice.notify.poke]}}]\n", 0o600, []string{"apps.x.events.types event_type", "apps.x.events.types event_type_nearest", "apps.x.events.types event_type_nearest"}},
+		{"one token for two apps", "apps: [{name: x, token: " + long + "}, {name: y, token: " + long + "}]\n", 0o600, []string{"apps.y.token shared_token"}},
+		{"one token for what another app waits with", "apps: [{name: x, token: " + long + "}, {name: y, token: " + long + ", transports: [webhook], webhook: {url: \"http://x/\"}}]\n", 0o600, nil},
 		{"a client", "accounts: [{name: a, networks: {httpClients: [{name: n, url: \"http://x/\"}]}}]\n", 0o600, nil},
 	} {
 		path := filepath.Join(dir, "c.yaml")

@@ -52,6 +52,7 @@ func Warnings(path string, c *Config) []Warning {
 		}
 		out = append(out, networkWarnings(key+".networks", a.Networks)...)
 	}
+	out = append(out, AppWarnings(c)...)
 	if z := os.Getenv("TZ"); !ZoneKnown(z) {
 		add("", "timezone", "$TZ", z)
 	}

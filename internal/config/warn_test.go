@@ -35,3 +35,23 @@ func TestZoneKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestNearestTypeOfEventIsNamed(t *testing.T) {
+	for typ, want := range map[string]string{
+		"notice.group_bann": "notice.group_ban", "notice.notify.poke": "notice.poke", "message.groups": "message.group", "message.Group": "message.group",
+		"request.freind": "request.friend", "notice.notify": "", "notice.nonsense": "", "message.foo": "",
+	} {
+		c := Default()
+		c.Apps = []App{DefaultApp("x")}
+		c.Apps[0].Events.Types = []string{typ}
+		got := ""
+		for _, w := range AppWarnings(c) {
+			if w.Code == "event_type_nearest" {
+				got = w.Args[2].(string)
+			}
+		}
+		if got != want || len(AppWarnings(c)) != 1 {
+			t.Errorf("%s: nearest is %q, want %q", typ, got, want)
+		}
+	}
+}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/atomicfile"
 	"github.com/ncatd/ncatd/internal/bot"
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/companion"
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -79,6 +80,9 @@ func (a *apps) sent(app, account string, raw []byte) {
 // start runs the apps of a config beside those that run, and ends those that it
 // does not have or has otherwise. It returns which.
 func (a *apps) start(ctx context.Context, cfg *config.Config, secrets *config.Secrets) (changed []string) {
+	for _, w := range config.AppWarnings(cfg) {
+		a.d.log.Warn("unwise in the config", "problem", text.T(text.English, "warn."+w.Code, w.Args...))
+	}
 	for _, acc := range cfg.Accounts {
 		a.gw.Account(acc.Name).SetSelf(acc.UIN)
 	}
@@ -142,7 +146,7 @@ func (a *apps) newApp(cfg *config.Config, c config.App, token string) (*app, err
 		Name: c.Name, Accounts: c.Accounts, Token: token, Rights: gateway.NewRights(c.Allow),
 		Filter: gateway.Filter{Types: c.Events.Types, Groups: c.Events.Groups, Users: c.Events.Users, Prefixes: c.Events.Prefixes},
 		Replay: gateway.Replay{Age: c.Replay.Age.D(), Events: c.Replay.Events}, Heartbeat: c.Heartbeat.D(),
-		Files: slices.Clone(c.Files), Private: []string{string(a.d.o.Home)}, Logger: a.d.log,
+		Files: slices.Clone(c.Files), Private: []string{string(a.d.o.Home)}, Open: a.told(c), Logger: a.d.log,
 		Called: a.called(n), Linked: func(up bool) {
 			if n.comp != nil {
 				n.comp.Linked(up)
@@ -185,6 +189,16 @@ func (a *apps) newApp(cfg *config.Config, c config.App, token string) (*app, err
 	var err error
 	n.served, err = a.gw.App(g)
 	return n, err
+}
+
+// told returns the folders in which NapCat keeps what an app hears of: received
+// media, and what the app brought there itself by stream upload.
+func (a *apps) told(c config.App) (patterns []string) {
+	for _, name := range c.Accounts {
+		qq := filepath.Join(a.d.o.Home.Account(name), "home", ".config", "QQ")
+		patterns = append(patterns, filepath.Join(qq, "NapCat", "temp"), filepath.Join(qq, "nt_qq*", "nt_data"))
+	}
+	return patterns
 }
 
 // port returns where an app is waited for: the port of the config, else the one
@@ -452,7 +466,7 @@ func (a *apps) companion(cfg *config.Config, n *app) (*companion.Companion, erro
 	return companion.New(companion.Options{
 		Name: c.Name, Path: path, Args: args, Dir: dir, User: user, State: a.d.o.Home.Join("apps", c.Name, ".ncatd"),
 		Env: func() []string { return a.environ(n, home, hidden) },
-		Log: w, Secrets: []string{n.token}, Policy: policy, StopTimeout: s.StopTimeout.D(), MemoryLimit: uint64(max(0, c.Run.MemoryLimit)),
+		Log: w, Secrets: []string{n.token, url.QueryEscape(n.token), url.PathEscape(n.token)}, Policy: policy, StopTimeout: s.StopTimeout.D(), MemoryLimit: uint64(max(0, c.Run.MemoryLimit)),
 		Linkless: linkless, Sampler: a.d.sampler, Logger: a.d.log, Say: say,
 	})
 }

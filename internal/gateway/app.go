@@ -28,8 +28,9 @@ type Config struct {
 	Heartbeat time.Duration
 	// Files are the folders whose files it may send by path.
 	Files []string
-	// Private are folders whose files it may never send.
-	Private []string
+	// Private are folders whose files it may never send, but for those below Open,
+	// which are patterns of folders that NapCat reads and that it tells apps of.
+	Private, Open []string
 
 	// Listen is where it is waited for, "" if it is not: host:port. Of what it
 	// finds there say WebSocket, HTTP and SSE.
@@ -248,7 +249,7 @@ func (a *App) called(acc *Account, r *request, code int, took time.Duration) {
 // make makes a call as the app may: within its own send rate, and with files that
 // NapCat can read.
 func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (int, [][]byte) {
-	if a.c.Rate != nil && sends(r.action) {
+	if a.c.Rate != nil && sends(r) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		err := a.c.Rate.Wait(ctx)
 		cancel()
@@ -256,7 +257,7 @@ func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (
 			return failure(acc.name, r.echo, errors.Join(ErrTooMany, err))
 		}
 	}
-	params, err := a.place(ctx, acc, r.params)
+	params, err := a.place(ctx, acc, r)
 	if err != nil {
 		return RetNotAllowed, [][]byte{answer(RetNotAllowed, err.Error(), r.echo)}
 	}

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -50,7 +52,7 @@ func encode(op byte, body ...[]byte) frame {
 	for _, p := range body {
 		n += len(p)
 	}
-	head := header(make([]byte, 0, 10+min(n, small)), op, n)
+	head := rpc.AppendHead(make([]byte, 0, 10+min(n, small)), op, n)
 	if n > small {
 		return append(frame{head}, body...)
 	}
@@ -58,18 +60,6 @@ func encode(op byte, body ...[]byte) frame {
 		head = append(head, p...)
 	}
 	return frame{head}
-}
-
-// header appends the header of a frame with a body of n bytes.
-func header(b []byte, op byte, n int) []byte {
-	b = append(b, 0x80|op)
-	switch {
-	case n < 126:
-		return append(b, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	}
-	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 }
 
 // masked returns a copy of f as a client has to send it (RFC 6455, 5.3).
@@ -159,8 +149,35 @@ type request struct {
 	echo   []byte
 }
 
-// parse reads a request. It reports false if the frame holds none.
-func parse(b []byte) (r request, ok bool) {
+// What a frame may be instead of a request (contract E.2).
+var (
+	errNotJSON = errors.New("no JSON")
+	errUnheard = errors.New("a text or a number") // which NapCat does not answer
+)
+
+// parse reads a request, as JSON or JSON5.
+func parse(b []byte) (request, error) {
+	r, ok := read(b)
+	if ok {
+		return r, nil
+	}
+	if b = bytes.TrimSpace(b); !jsonscan.Valid(b) {
+		b = loose(b)
+		if r, ok := read(b); ok {
+			return r, nil
+		}
+	}
+	switch {
+	case len(b) == 0 || b[0] == 'n':
+		return r, errNotJSON
+	case b[0] == '[': // an object without an action to NapCat
+		return request{}, nil
+	}
+	return r, errUnheard
+}
+
+// read reads the members of a request.
+func read(b []byte) (r request, ok bool) {
 	ok = jsonscan.Fields(b, func(key, val []byte) {
 		switch string(key) {
 		case "action":
@@ -174,11 +191,19 @@ func parse(b []byte) (r request, ok bool) {
 			r.echo = val
 		}
 	})
-	switch string(r.params) {
-	case "null", "false", "0", `""`: // what NapCat takes for none (contract E.2)
+	if none(r.params) {
 		r.params = nil
 	}
 	return r, ok
+}
+
+// none reports whether NapCat takes a value for none (contract E.2).
+func none(val []byte) bool {
+	switch string(val) {
+	case "", "null", "false", "0", `""`:
+		return true
+	}
+	return false
 }
 
 // rawParams are params that go out as they came.

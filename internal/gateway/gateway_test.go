@@ -52,7 +52,7 @@ func (u *upstream) Call(ctx context.Context, action string, params, result any) 
 		data, code = u.reply(action, []byte(p))
 	}
 	// rpc makes its answers itself: one connection of it is asked.
-	return answerOf(result, fmt.Sprintf(`{"status":"ok","retcode":%d,"data":%s,"message":"","wording":"","echo":"1","stream":"normal-action"}`, code, data))
+	return answerOf(result, fmt.Sprintf(`{"status":"ok","retcode":%d,"data":%s,"message":%[3]q,"wording":%[3]q,"echo":"1","stream":"normal-action"}`, code, data, map[bool]string{true: "no"}[code != 0]))
 }
 
 func (u *upstream) Stream(_ context.Context, _ string, _ any, packet func(json.RawMessage) error, result any) error {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,16 +16,32 @@ import (
 
 	"github.com/ncatd/ncatd/internal/jsonscan"
 	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // bodyTime is how long the body of a call may take.
 const bodyTime = 30 * time.Second
 
-// callHTTP answers a call over HTTP (contract E.5). Codes of answers are those of
-// a WebSocket.
-func (a *App) callHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request, acc *Account, path string) {
+// cross lets pages of other origins make calls, as NapCat does; the token keeps them
+// out. It reports whether the request only asked for that.
+func cross(w http.ResponseWriter, r *http.Request) (asked bool) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")
+	if wants := r.Header.Get("Access-Control-Request-Headers"); wants != "" {
+		h.Set("Access-Control-Allow-Headers", wants)
+		h.Set("Vary", "Access-Control-Request-Headers")
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// callHTTP answers a call over HTTP (contract E.5).
+func (a *App) callHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request, acc *Account, path string) {
+	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	action := strings.Trim(path, "/")
 	if action == "" {
@@ -34,20 +51,25 @@ func (a *App) callHTTP(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	params, release, err := a.params(w, r)
 	defer release()
 	if err != nil {
+		status := http.StatusBadRequest
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			status = http.StatusRequestEntityTooLarge
+		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, err.Error()) // the app has gone
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.Context(), cancel)()
-	req := &request{action: action, params: params}
+	req := &request{action: action, params: params, echo: echoOf(params)}
 	began := time.Now()
 	code, text := a.judge(action)
 	var body [][]byte
 	switch {
 	case code != 0:
-		body = [][]byte{answer(code, text, nil)}
+		body = [][]byte{answer(code, text, req.echo)}
 	case streams(action):
 		rc := http.NewResponseController(w)
 		code, body = acc.stream(ctx, a.c.Name, req, func(p [][]byte) error {
@@ -56,9 +78,45 @@ func (a *App) callHTTP(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		body = append(body, []byte("\r\n\r\n"))
 	default:
 		code, body = a.make(ctx, acc, req, func() {})
+		body = overHTTP(req, code, body)
 	}
 	a.called(acc, req, code, time.Since(began))
 	_ = writeAll(w, body) // the app has gone
+}
+
+// echoOf returns the echo of a call over HTTP, which is among its params, or one of
+// our own.
+func echoOf(params []byte) (echo []byte) {
+	jsonscan.Fields(params, func(key, val []byte) {
+		if string(key) == "echo" {
+			echo = val
+		}
+	})
+	if len(echo) == 0 || string(echo) == "null" {
+		echo = strconv.AppendQuote(nil, rand.Text())
+	}
+	return echo
+}
+
+// overHTTP returns a refusal as NapCat's HTTP has it, which knows two codes only
+// (contract E.5). Other answers stay as they are.
+func overHTTP(r *request, code int, body [][]byte) [][]byte {
+	if code != onebot.RetBadParams && code != onebot.RetFailed && code != onebot.RetUnsupported {
+		return body
+	}
+	text := ""
+	jsonscan.Fields(bytes.Join(body, nil), func(key, val []byte) {
+		if string(key) == "message" && len(val) > 1 && val[0] == '"' {
+			text = jsonscan.Unquote(string(val))
+		}
+	})
+	switch code {
+	case onebot.RetBadParams:
+		return [][]byte{answer(onebot.RetHTTPBad, text, nil)}
+	case onebot.RetUnsupported:
+		text = "不支持的Api " + r.action
+	}
+	return [][]byte{answer(onebot.RetHTTPFailed, text, r.echo)}
 }
 
 func writeAll(w io.Writer, parts [][]byte) error {
@@ -69,6 +127,8 @@ func writeAll(w io.Writer, parts [][]byte) error {
 	}
 	return nil
 }
+
+var errNoParams = errors.New("Invalid JSON") //nolint:staticcheck // NapCat's words
 
 // params reads what a call is given: the body, and the query, which wins.
 func (a *App) params(w http.ResponseWriter, r *http.Request) (params []byte, release func(), err error) {
@@ -101,12 +161,18 @@ func (a *App) params(w http.ResponseWriter, r *http.Request) (params []byte, rel
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, release, errors.New("Invalid JSON") //nolint:staticcheck // NapCat's words
+			return nil, release, errNoParams
 		}
 		maps.Copy(form, query)
 		return object(form, nil), release, nil
 	case !jsonscan.Valid(body):
-		return nil, release, errors.New("Invalid JSON") //nolint:staticcheck // NapCat's words
+		if body = loose(body); body == nil {
+			return nil, release, errNoParams
+		}
+	}
+	switch {
+	case body[0] != '{':
+		return object(query, nil), release, nil
 	case len(query) == 0:
 		return body, release, nil
 	}
@@ -138,22 +204,8 @@ func object(values url.Values, base []byte) []byte {
 // sse sends events (contract E.6). Each carries its number as an id, by which an
 // app that comes back says what it has.
 func (a *App) sse(ctx context.Context, w http.ResponseWriter, r *http.Request, acc *Account) {
-	a.mu.Lock()
-	a.other++
-	first := len(a.links)+a.other == 1
-	a.mu.Unlock()
-	if first {
-		a.linked(true)
-	}
-	defer func() {
-		a.mu.Lock()
-		a.other--
-		last := len(a.links)+a.other == 0
-		a.mu.Unlock()
-		if last {
-			a.linked(false)
-		}
-	}()
+	a.arrived()
+	defer a.away(nil)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache")

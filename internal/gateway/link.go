@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -248,13 +249,13 @@ func (l *link) readLarge(ctx context.Context, r io.Reader, head []byte) ([]byte,
 
 // handle deals with one frame.
 func (l *link) handle(ctx context.Context, b []byte, release func()) error {
-	r, ok := parse(b)
-	if !ok || l.role == roleEvent {
+	r, err := parse(b)
+	if err != nil {
 		release()
 		if l.garbage++; l.garbage > maxGarbage {
 			return errors.New("speaks garbage")
 		}
-		if !ok {
+		if errors.Is(err, errNotJSON) {
 			l.reply(encode(opText, answer(onebot.RetBadParams, "json解析失败,请检查数据格式", nil)))
 		}
 		return nil
@@ -273,7 +274,7 @@ func (l *link) handle(ctx context.Context, b []byte, release func()) error {
 		return nil
 	}
 	c := &l.others
-	if sends(r.action) {
+	if sends(&r) {
 		c = &l.sends
 	}
 	wait, next := c.turn()
@@ -331,11 +332,15 @@ func (l *link) reply(f frame) {
 	l.flush()
 }
 
-// sends reports whether an action sends a message (contract F.2).
-func sends(action string) bool {
-	return strings.HasPrefix(action, "send_") && strings.Contains(action, "msg") ||
-		strings.HasPrefix(action, "forward_") && strings.Contains(action, "_single_msg")
+// sends reports whether a call sends a message (contract E.7, F.2).
+func sends(r *request) bool {
+	return strings.HasPrefix(r.action, "send_") && strings.Contains(r.action, "msg") ||
+		strings.HasPrefix(r.action, "forward_") && strings.Contains(r.action, "_single_msg") ||
+		quickly(r.action) && bytes.Contains(r.params, []byte(`"reply"`))
 }
+
+// quickly reports whether an action is a quick operation (contract E.7).
+func quickly(action string) bool { return strings.HasSuffix(Base(action), "_quick_operation") }
 
 // streams reports whether an action is answered with many packets (contract E.3).
 func streams(action string) bool {

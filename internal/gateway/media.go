@@ -26,7 +26,8 @@ var errPrivate = errors.New("this file belongs to ncatd and is not sent")
 // them: those in the app's folders, by stream upload (contract E.3). Other paths
 // stay as they are, except that those of ncatd itself are refused. What names no
 // file passes untouched.
-func (a *App) place(ctx context.Context, acc *Account, params []byte) ([]byte, error) {
+func (a *App) place(ctx context.Context, acc *Account, r *request) ([]byte, error) {
+	params := r.params
 	if !slices.ContainsFunc([]string{"file:", `"/`, `\/`, "=/", "../", `\u`, `..\`}, func(s string) bool { return bytes.Contains(params, []byte(s)) }) {
 		return params, nil
 	}
@@ -37,7 +38,11 @@ func (a *App) place(ctx context.Context, acc *Account, params []byte) ([]byte, e
 		return params, nil // NapCat says what is wrong with it
 	}
 	p := placer{app: a, ctx: ctx, acc: acc}
-	v = p.walk("", v)
+	if op, ok := v.(map[string]any); ok && quickly(r.action) {
+		op["operation"] = p.walk("", op["operation"]) // beside it is what NapCat itself sent
+	} else {
+		v = p.walk("", v)
+	}
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -82,7 +87,7 @@ func (p *placer) walk(key string, v any) any {
 		switch key {
 		case "file", "url", "path", "thumb", "cover", "image":
 			return p.source(x)
-		case "message", "raw_message", "content":
+		case "message", "raw_message", "content", "reply":
 			return p.codes(x)
 		}
 	}
@@ -137,7 +142,7 @@ func (p *placer) source(s string) string {
 		path = real
 	}
 	for _, dir := range p.app.c.Private {
-		if within(path, dir) && !p.app.mine(path) {
+		if within(path, dir) && !p.app.mine(path) && !p.app.told(path) {
 			p.err = fmt.Errorf("%s: %w", s, errPrivate)
 			return s
 		}
@@ -172,6 +177,19 @@ func (a *App) mine(path string) bool {
 		}
 		if within(path, dir) {
 			return true
+		}
+	}
+	return false
+}
+
+// told reports whether a file lies in one of NapCat's folders that it tells apps of.
+func (a *App) told(path string) bool {
+	for _, pattern := range a.c.Open {
+		dirs, _ := filepath.Glob(pattern) // one that is not well formed matches nothing
+		for _, dir := range dirs {
+			if real, err := filepath.EvalSymlinks(dir); err == nil && within(path, real) {
+				return true
+			}
 		}
 	}
 	return false

@@ -87,6 +87,10 @@ func (o *outbox) Write(p []byte) (int, error) {
 	if o.err != nil { // what has come is still read, whatever its answers
 		return len(p), nil
 	}
+	if o.bytes > maxQueued || len(o.queue) > maxFrames { // pings whose answers it does not read
+		o.failLocked(errSlow)
+		return 0, o.err
+	}
 	o.queue = append(o.queue, append([]byte(nil), p...))
 	o.bytes += len(p)
 	o.total += int64(len(p))

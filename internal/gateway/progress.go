@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/rpc"
 )
 
 // How far an app has its events is known from the answers to pings. The ping with
@@ -281,15 +283,15 @@ func (e *outgoing) large() bool { return len(e.raw) > small }
 
 func (e *outgoing) plain() frame {
 	if e.text == nil {
-		e.text = frame{header(nil, opText, len(e.raw)), e.raw}
+		e.text = frame{rpc.AppendHead(nil, opText, len(e.raw)), e.raw}
 	}
 	return e.text
 }
 
 func (e *outgoing) asking() frame {
 	if e.both == nil {
-		head := binary.BigEndian.AppendUint64(header(make([]byte, 0, 24), opPing, 8), e.seq)
-		e.both = frame{header(head, opText, len(e.raw)), e.raw}
+		head := binary.BigEndian.AppendUint64(rpc.AppendHead(make([]byte, 0, 24), opPing, 8), e.seq)
+		e.both = frame{rpc.AppendHead(head, opText, len(e.raw)), e.raw}
 	}
 	return e.both
 }

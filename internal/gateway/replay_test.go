@@ -282,7 +282,7 @@ func TestGarbageAndFloodsAreBounded(t *testing.T) {
 	s := newStage(t, nil)
 	c := s.dial("/")
 	c.read()
-	for _, b := range []string{"", "x", "null", "5", `"str"`, "[]", "{", `{"action":`, "\x00\xff"} {
+	for _, b := range []string{"", "x", "null", "{", `{"action":`, "\x00\xff"} {
 		if got := c.call(b); !strings.Contains(got, `"retcode":1400`) || !strings.Contains(got, `"echo":null`) {
 			t.Errorf("%q: %s", b, got)
 		}

@@ -156,6 +156,9 @@ func (c *slotConn) Close() error {
 // answerHTTP answers one request to the app's endpoint.
 func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.ResponseWriter, r *http.Request) {
 	upgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	if !upgrade && (a.c.HTTP || a.c.SSE) && cross(w, r) {
+		return
+	}
 	if !a.admit(w, r, upgrade) {
 		return
 	}
@@ -171,7 +174,7 @@ func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.Resp
 		links.Add(1)
 		defer links.Done()
 		a.accept(ctx, w, r, acc, path)
-	case !upgrade && a.c.SSE && path == "/_events":
+	case !upgrade && a.c.SSE && strings.TrimSuffix(path, "/") == "/_events":
 		if !a.takePlace(w) {
 			return
 		}

@@ -99,7 +99,7 @@ func reached(err error) bool {
 	return !errors.As(err, &op) || op.Op != "dial"
 }
 
-// arrived and away count a webhook that takes posts as a link.
+// arrived and away count a webhook that takes posts, or a stream of events, as a link.
 func (a *App) arrived() {
 	a.mu.Lock()
 	a.other++
@@ -168,12 +168,20 @@ type operation struct {
 	Approve json.RawMessage `json:"approve"`
 }
 
+// replies and answers report whether it asks for a reply, and for an answer to a
+// request. What NapCat takes for none is none.
+func (o operation) replies() bool { return !none(o.Reply) }
+
+func (o operation) answers() bool { return o.Approve != nil && string(o.Approve) != "null" }
+
 // quick carries out what the answer to a post asks for, with the app's rights: a
 // reply needs those of sending, an approval those of answering requests.
 func (a *App) quick(ctx context.Context, acc *Account, event, reply []byte) {
-	reply = bytes.TrimSpace(reply)
+	if reply = bytes.TrimSpace(reply); !jsonscan.Valid(reply) {
+		reply = loose(reply)
+	}
 	var op operation
-	if len(reply) < 3 || !jsonscan.Valid(reply) || json.Unmarshal(reply, &op) != nil || op.Reply == nil && op.Approve == nil {
+	if len(reply) == 0 || json.Unmarshal(reply, &op) != nil || !op.replies() && !op.answers() {
 		return
 	}
 	var use use
@@ -189,7 +197,7 @@ func (a *App) quick(ctx context.Context, acc *Account, event, reply []byte) {
 	for _, need := range []struct {
 		asked  bool
 		action string
-	}{{op.Reply != nil, send}, {op.Approve != nil, approve}} {
+	}{{op.replies(), send}, {op.answers(), approve}} {
 		if !need.asked {
 			continue
 		}
@@ -198,7 +206,7 @@ func (a *App) quick(ctx context.Context, acc *Account, event, reply []byte) {
 			return
 		}
 	}
-	code, _ := acc.call(ctx, a.c.Name, r, func() {})
+	code, _ := a.make(ctx, acc, r, func() {})
 	a.called(acc, r, code, time.Since(began))
 }
 

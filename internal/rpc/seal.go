@@ -15,9 +15,9 @@ const (
 	headRoom = 14
 )
 
-// appendHead appends the header of a frame that is a whole message of n bytes, not
-// masked.
-func appendHead(b []byte, op byte, n int) []byte {
+// AppendHead appends the header of a frame that is a whole message of n bytes, or a
+// control frame, not masked.
+func AppendHead(b []byte, op byte, n int) []byte {
 	b = append(b, 0x80|op)
 	switch {
 	case n < 126:
@@ -32,7 +32,7 @@ func appendHead(b []byte, op byte, n int) []byte {
 // client's is masked.
 func seal(b []byte, client bool) []byte {
 	var buf [headRoom]byte
-	head := appendHead(buf[:0], opText, len(b)-headRoom)
+	head := AppendHead(buf[:0], opText, len(b)-headRoom)
 	if client {
 		key := rand.Uint32() // of the runtime's ChaCha8: nobody can foretell it
 		head[1] |= 0x80

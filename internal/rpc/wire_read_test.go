@@ -62,14 +62,14 @@ func appendMessage(b []byte, text string) []byte {
 	op := byte(opText)
 	for {
 		for rand.N(4) == 0 {
-			b = append(appendHead(b, opPing+rand.N(byte(2)), 3), "abc"...)
+			b = append(AppendHead(b, opPing+rand.N(byte(2)), 3), "abc"...)
 		}
 		n := len(text)
 		if rand.N(3) == 0 {
 			n = rand.N(n + 1)
 		}
 		at := len(b)
-		if b = append(appendHead(b, op, n), text[:n]...); n == len(text) {
+		if b = append(AppendHead(b, op, n), text[:n]...); n == len(text) {
 			return b
 		}
 		b[at] &^= last

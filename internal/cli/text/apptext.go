@@ -6,7 +6,7 @@ var appEN = map[string]string{
 	"cmd.app.short":          "Connect programs of other frameworks, and see how they stand",
 	"cmd.app.example":        "ncatd app list",
 	"cmd.app_add.short":      "Add a program to the config, and print what its own config needs",
-	"cmd.app_add.long":       "Add a program to the config, and print what its own config needs. FRAMEWORK is nonebot, koishi, astrbot, ncatbot, maibot, zerobot, karin, sealdice or generic; NAME is what it is called here. A running daemon takes it at once.",
+	"cmd.app_add.long":       "Add a program to the config, and print what its own config needs. FRAMEWORK is nonebot, koishi, astrbot, ncatbot, maibot, zerobot, karin, sealdice, alemonjs or generic; NAME is what it is called here. A running daemon takes it at once.",
 	"cmd.app_add.example":    "ncatd app add koishi mybot\nncatd app add nonebot nb --url ws://127.0.0.1:8080/onebot/v11/ws\nncatd app add generic runs --run 'sleep 1000'",
 	"cmd.app_list.short":     "List the programs that use the accounts",
 	"cmd.app_list.example":   "ncatd app list\nncatd app list --json",
@@ -54,6 +54,7 @@ var appEN = map[string]string{
 	"app.recipe.zerobot":  "// ZeroBot, in main.go\ndriver.NewWebSocketClient(\"{url}\", \"{token}\")",
 	"app.recipe.karin":    "# Karin waits at {url}; config/config/.env\nHTTP_PORT=7777\nWS_SERVER_AUTH_KEY={token}",
 	"app.recipe.sealdice": "# SealDice: accounts, add, OneBot 11 forward WebSocket\naddress: {url}\ntoken: {token}",
+	"app.recipe.alemonjs": "# alemon.config.yaml of AlemonJS, with @alemonjs/onebot\nlogin: onebot\nonebot:\n  url: {url}\n  token: {token}",
 	"app.recipe.generic":  "address: {url}\ntoken: {token}",
 
 	"err.no_recipe":  "no framework is called %q; these are known: %s",
@@ -67,7 +68,7 @@ var appZH = map[string]string{
 	"cmd.app.short":          "接入其他框架的程序，查看它们的状态",
 	"cmd.app.example":        "ncatd app list",
 	"cmd.app_add.short":      "把一个程序写进配置，并给出它自己的配置要怎么写",
-	"cmd.app_add.long":       "把一个程序写进配置，并给出它自己的配置要怎么写。FRAMEWORK 是 nonebot、koishi、astrbot、ncatbot、maibot、zerobot、karin、sealdice 或 generic；NAME 是它在这里的名字。正在运行的 ncatd 会立即接入它。",
+	"cmd.app_add.long":       "把一个程序写进配置，并给出它自己的配置要怎么写。FRAMEWORK 是 nonebot、koishi、astrbot、ncatbot、maibot、zerobot、karin、sealdice、alemonjs 或 generic；NAME 是它在这里的名字。正在运行的 ncatd 会立即接入它。",
 	"cmd.app_add.example":    "ncatd app add koishi mybot\nncatd app add nonebot nb --url ws://127.0.0.1:8080/onebot/v11/ws\nncatd app add generic runs --run 'sleep 1000'",
 	"cmd.app_list.short":     "列出使用账号的程序",
 	"cmd.app_list.example":   "ncatd app list\nncatd app list --json",
@@ -115,6 +116,7 @@ var appZH = map[string]string{
 	"app.recipe.zerobot":  "// ZeroBot，写在 main.go 里\ndriver.NewWebSocketClient(\"{url}\", \"{token}\")",
 	"app.recipe.karin":    "# Karin 在 {url} 等待连接；config/config/.env\nHTTP_PORT=7777\nWS_SERVER_AUTH_KEY={token}",
 	"app.recipe.sealdice": "# 海豹：账号设置里添加 OneBot 11 正向 WebSocket\n地址: {url}\ntoken: {token}",
+	"app.recipe.alemonjs": "# AlemonJS 的 alemon.config.yaml，需要 @alemonjs/onebot\nlogin: onebot\nonebot:\n  url: {url}\n  token: {token}",
 	"app.recipe.generic":  "地址: {url}\ntoken: {token}",
 
 	"err.no_recipe":  "没有名为 %q 的框架；已知的有：%s",

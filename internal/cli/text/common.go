@@ -284,6 +284,10 @@ var commonEN = map[string]string{
 	"warn.network_token":  "%s: %s listens on %s without a token of %d characters",
 	"warn.file_mode":      "%s holds a token and can be read by others: chmod 600 it",
 	"warn.memory":         "supervisor.memory_limit %s is little for QQ, which needs some 500MiB",
+
+	"warn.event_type":         "%s: no event of the type %s is known; those of %s are %s",
+	"warn.event_type_nearest": "%s: no event of the type %s is known; did you mean %s?",
+	"warn.shared_token":       "%s is the same as that of %s: each of the two apps can use the rights of the other",
 }
 
 var commonZH = map[string]string{
@@ -569,4 +573,8 @@ var commonZH = map[string]string{
 	"warn.network_token":  "%s：%s 监听 %s，却没有 %d 个字符的令牌",
 	"warn.file_mode":      "%s 里有令牌，却能被其他用户读取：请 chmod 600",
 	"warn.memory":         "supervisor.memory_limit %s 对 QQ 来说太小，它大约需要 500MiB",
+
+	"warn.event_type":         "%s：没有 %s 这种事件；%s 的有 %s",
+	"warn.event_type_nearest": "%s：没有 %s 这种事件，是不是 %s？",
+	"warn.shared_token":       "%s 和 %s 的相同：这两个应用可以互相使用对方的权限",
 }

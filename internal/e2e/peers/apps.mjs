@@ -1,19 +1,19 @@
 // Runs bots on other authors' frameworks (Koishi with adapter-onebot, node-napcat-ts,
-// ZeroBot) and a bot behind nginx as apps of one ncatd on the simulator: each hears
+// ZeroBot, AlemonJS) and a bot behind nginx as apps of one ncatd on the simulator: each hears
 // what it asked for and answers once, and none is restarted when NapCat dies or when
 // ncatd itself is killed.
 //
 //	node apps.mjs PATH-OF-NCATD PATH-OF-ZEROBOT-APP
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { cpSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { allUp, freePort, here, newStage } from './stage.mjs'
 
 const GROUP = '700000001'
 const { base, home, run, until } = newStage(resolve(process.argv[2]))
 
-const frameworks = ['koishi', 'napcat-ts', 'zerobot', 'reverse']
+const frameworks = ['koishi', 'napcat-ts', 'zerobot', 'alemon', 'reverse']
 
 // ask says one line and wants one answer of the one app that is meant.
 function ask(name, text) {
@@ -50,6 +50,13 @@ http {
       `    transports: [reverse]\n    reverse: {url: "ws://127.0.0.1:${outside}/bot/ws", interval: 500ms}\n`,
     { mode: 0o600 },
   )
+  // AlemonJS reads a file in its folder, which is as ncatd prints it, and gives each of
+  // its parts a process.
+  const alemon = join(home, 'apps', 'alemon')
+  cpSync(join(here, 'alemon'), alemon, { recursive: true })
+  symlinkSync(join(here, 'node_modules'), join(alemon, 'node_modules'))
+  const printed = run('app', 'add', 'alemonjs', 'alemon', '--run', 'node node_modules/alemonjs/bin/alemonc.js start')
+  writeFileSync(join(alemon, 'alemon.config.yaml'), printed + `port: ${await freePort()}\nprocessor: {repeated_user_time: 0}\n`)
   try {
     run('start', '--sim', '--yes', '-d')
     const first = await until('all apps', allUp)
@@ -83,7 +90,7 @@ http {
 main()
   .then(() => {
     rmSync(base, { recursive: true, force: true })
-    console.log('apps: Koishi, node-napcat-ts, ZeroBot and a bot behind nginx hear, answer once and outlive NapCat and ncatd: ok')
+    console.log('apps: Koishi, node-napcat-ts, ZeroBot, AlemonJS and a bot behind nginx hear, answer once and outlive NapCat and ncatd: ok')
     process.exit(0)
   })
   .catch((err) => {

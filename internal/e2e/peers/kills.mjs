@@ -75,6 +75,7 @@ apps:
   for (let i = 0; i < 3; i++) await say()
   const want = Array.from({ length: n }, (_, i) => `m ${i + 1}`)
   const twice = {}
+  const marks = {}
   for (const name of names) {
     const deadline = Date.now() + 60_000
     while (want.some((w) => !lines(heard(name)).includes(w)) && Date.now() < deadline) await pause(500)
@@ -85,13 +86,16 @@ apps:
     // Whether an event had arrived that was on its way when ncatd died, nobody can tell.
     const unsure = new Set(lastBefore.flatMap((l) => [`m ${l - 1}`, `m ${l}`]))
     assert.deepEqual(again.filter((w) => !unsure.has(w)), [], `${name} heard messages again`)
+    const replayed = lines(heard(name) + '.replayed')
+    assert.deepEqual(again.filter((w) => !replayed.includes(w)), [], `${name} heard messages again without the mark`)
+    marks[name] = replayed.length
     assert(again.length <= 1 + kills / 10, `${name} heard ${again} again`)
     if (name === 'napcat-ts') assert.deepEqual([...new Set(got)], want, `${name}: the order`) // ZeroBot handles events side by side
   }
   const { displaced } = await sim('state', null)
   assert.equal(displaced, 0, 'NapCat ran twice')
   assert.equal(most, 1)
-  console.log(`kills: ncatd killed ${kills} times, ${n} messages: no second copy, nothing lost, again ${JSON.stringify(twice)}: ok`)
+  console.log(`kills: ncatd killed ${kills} times, ${n} messages: no second copy, nothing lost, later with the mark ${JSON.stringify(marks)}, of it twice ${JSON.stringify(twice)}: ok`)
 }
 
 main()

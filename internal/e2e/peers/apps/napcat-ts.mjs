@@ -8,7 +8,7 @@ const bot = new NCWebsocket({
   reconnection: { enable: true, attempts: 1000, delay: 200 },
 })
 bot.on('message.group', (m) => {
-  note(m.raw_message)
+  note(m.raw_message, m.replayed)
   const found = /^\/napcat-ts (.*)/.exec(m.raw_message)
   if (found) bot.send_group_msg({ group_id: m.group_id, message: [Structs.text('napcat-ts: ' + found[1])] })
 })

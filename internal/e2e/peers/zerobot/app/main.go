@@ -1,6 +1,7 @@
 // Command app is a bot on ZeroBot, as ncatd runs it: it finds its account in the
 // environment, and answers /zerobot. With WAITS it waits for a reverse WebSocket
-// there. What it heard goes into the file that HEARD names.
+// there. What it heard goes into the file that HEARD names, and what of that came with
+// the mark into one beside it.
 package main
 
 import (
@@ -15,11 +16,18 @@ import (
 func main() {
 	var mu sync.Mutex
 	heard, err := os.OpenFile(os.Getenv("HEARD"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	var again *os.File
+	if err == nil {
+		again, err = os.OpenFile(heard.Name()+".replayed", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	}
 	if err == nil {
 		zero.OnMessage().SetBlock(false).Handle(func(ctx *zero.Ctx) {
 			mu.Lock()
 			defer mu.Unlock()
 			fmt.Fprintln(heard, ctx.Event.RawMessage)
+			if ctx.Event.RawEvent.Get("replayed").Bool() {
+				fmt.Fprintln(again, ctx.Event.RawMessage)
+			}
 		})
 	}
 	zero.OnCommand("zerobot").Handle(func(ctx *zero.Ctx) {
