@@ -2,6 +2,9 @@ module github.com/ncatd/ncatd
 
 go 1.26.8
 
+// What npm installs there has Go in it.
+ignore ./internal/e2e/peers/node_modules
+
 require (
 	aead.dev/minisign v0.3.0
 	filippo.io/age v1.2.1
