@@ -146,7 +146,7 @@ func (a *apps) newApp(cfg *config.Config, c config.App, token string) (*app, err
 		Name: c.Name, Accounts: c.Accounts, Token: token, Rights: gateway.NewRights(c.Allow),
 		Filter: gateway.Filter{Types: c.Events.Types, Groups: c.Events.Groups, Users: c.Events.Users, Prefixes: c.Events.Prefixes},
 		Replay: gateway.Replay{Age: c.Replay.Age.D(), Events: c.Replay.Events}, Heartbeat: c.Heartbeat.D(),
-		Files: slices.Clone(c.Files), Private: []string{string(a.d.o.Home)}, Open: a.told(c), Logger: a.d.log,
+		Folders: gateway.Folders{Own: slices.Clone(c.Files), Private: []string{string(a.d.o.Home)}, Open: a.told(c)}, Logger: a.d.log,
 		Called: a.called(n), Linked: func(up bool) {
 			if n.comp != nil {
 				n.comp.Linked(up)
@@ -180,7 +180,7 @@ func (a *apps) newApp(cfg *config.Config, c config.App, token string) (*app, err
 	where := endpointOf(c, g.Listen)
 	n.url.Store(&where)
 	if len(c.Run.Command) > 0 {
-		g.Files = append(g.Files, a.dir(c))
+		g.Folders.Own = append(g.Folders.Own, a.dir(c))
 		var err error
 		if n.comp, err = a.companion(cfg, n); err != nil {
 			return nil, err

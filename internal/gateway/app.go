@@ -26,11 +26,7 @@ type Config struct {
 	// Rate is the app's own send rate, nil for none.
 	Rate      *rate.Limiter
 	Heartbeat time.Duration
-	// Files are the folders whose files it may send by path.
-	Files []string
-	// Private are folders whose files it may never send, but for those below Open,
-	// which are patterns of folders that NapCat reads and that it tells apps of.
-	Private, Open []string
+	Folders   Folders
 
 	// Listen is where it is waited for, "" if it is not: host:port. Of what it
 	// finds there say WebSocket, HTTP and SSE.
@@ -46,6 +42,13 @@ type Config struct {
 	Linked func(up bool)
 	// Listening is told at which address the app is waited for. It may be nil.
 	Listening func(addr string)
+}
+
+// Folders say which files an app may send by path.
+type Folders struct {
+	Own     []string // those in these
+	Private []string // never those in these, but for those in Open
+	Open    []string // patterns of folders that NapCat reads and tells apps of
 }
 
 // Replay bounds what an app gets of what it missed.

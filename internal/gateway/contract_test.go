@@ -317,7 +317,7 @@ func TestRepliesByWebhookAreMessages(t *testing.T) {
 	}
 	codes := make(chan int, 64)
 	h, s := newHooks(t, func(c *Config) {
-		c.Files, c.Private = []string{dir}, []string{private}
+		c.Folders = Folders{Own: []string{dir}, Private: []string{private}}
 		c.Rate = rate.NewLimiter(rate.Every(time.Hour), 2)
 		c.Called = func(_, _ string, code int, _ time.Duration, _ []byte) { codes <- code }
 	})
@@ -357,8 +357,7 @@ func TestFilesThatNapCatTellsOfMayBeSent(t *testing.T) {
 		}
 	}
 	s := newStage(t, func(c *Config) {
-		c.Private = []string{home}
-		c.Open = []string{filepath.Join(qq, "NapCat", "temp"), filepath.Join(qq, "nt_qq*", "nt_data")}
+		c.Folders = Folders{Private: []string{home}, Open: []string{filepath.Join(qq, "NapCat", "temp"), filepath.Join(qq, "nt_qq*", "nt_data")}}
 	})
 	c := s.dial("/api")
 	for f, want := range map[string]string{

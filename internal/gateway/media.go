@@ -141,7 +141,7 @@ func (p *placer) source(s string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	for _, dir := range p.app.c.Private {
+	for _, dir := range p.app.c.Folders.Private {
 		if within(path, dir) && !p.app.mine(path) && !p.app.told(path) {
 			p.err = fmt.Errorf("%s: %w", s, errPrivate)
 			return s
@@ -171,7 +171,7 @@ func (p *placer) source(s string) string {
 
 // mine reports whether a file lies in one of the app's folders.
 func (a *App) mine(path string) bool {
-	for _, dir := range a.c.Files {
+	for _, dir := range a.c.Folders.Own {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			dir = real
 		}
@@ -184,7 +184,7 @@ func (a *App) mine(path string) bool {
 
 // told reports whether a file lies in one of NapCat's folders that it tells apps of.
 func (a *App) told(path string) bool {
-	for _, pattern := range a.c.Open {
+	for _, pattern := range a.c.Folders.Open {
 		dirs, _ := filepath.Glob(pattern) // one that is not well formed matches nothing
 		for _, dir := range dirs {
 			if real, err := filepath.EvalSymlinks(dir); err == nil && within(path, real) {

@@ -248,7 +248,7 @@ func TestFilesArePlaced(t *testing.T) {
 	if err := os.Symlink(filepath.Join(private, "secrets.json"), filepath.Join(dir, "link.png")); err != nil {
 		t.Fatal(err)
 	}
-	s := newStage(t, func(c *Config) { c.Files, c.Private = []string{dir}, []string{private} })
+	s := newStage(t, func(c *Config) { c.Folders = Folders{Own: []string{dir}, Private: []string{private}} })
 	s.up.reply = func(action string, p []byte) (string, int) {
 		if strings.Contains(string(p), "is_complete") {
 			return `{"type":"response","status":"file_complete","file_path":"/napcat/temp/x.png","file_size":5}`, 0
