@@ -53,9 +53,9 @@ for shell in "${shells[@]}"; do
 	refused "$shell" signature "a signature is wrong"
 	refused "$shell" certified "a signature is wrong"
 	refused "$shell" newer "a signature is wrong"
-	refused "$shell" empty "nothing was installed" # apt's own helper takes it for a failure
+	refused "$shell" empty "empty file"
 	refused "$shell" loop "cannot be reached"
-	refused "$shell" part "nothing was installed"
+	refused "$shell" part "wrong digest"
 	sed -i "s/^PATIENCE=30/PATIENCE=5/; s/^WHOLE=3600/WHOLE=20/" "$root/srv/install.sh"
 	refused "$shell" silence "cannot be reached"
 	refused "$shell" endless "more than"
