@@ -104,6 +104,8 @@ else
 	tried=$((tried + 1))
 	check "version" 'windows/amd64' 0 wine "$exe" version --json
 	check "doctor" '"findings"' "0 1" wine "$exe" doctor --json
+	check "start --sim says where it runs" '' 1 wine "$exe" start --sim --yes
+	grep -q 'runs on Linux only' "$work/stderr" || { echo "FAIL: $(tail -3 "$work/stderr")" && bad=1; }
 	printf 'accounts:\n  - name: main\n' >"$work/ncatd.yaml"
 	check "config check" '' 0 wine "$exe" config check --config "$work/ncatd.yaml"
 fi
