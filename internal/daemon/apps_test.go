@@ -220,6 +220,15 @@ func TestAnUnchangedAppKeepsItsLink(t *testing.T) {
 	for _, more := range []string{"{name: two}", "{name: two, events: {types: [notice]}}", "{name: three}"} {
 		r.reload("log: {level: debug}\n" + appsYAML(more, one))
 	}
+	load := r.d.o.LoadSecrets
+	r.d.o.LoadSecrets = func(c *config.Config) (*config.Secrets, error) { // a token of ncatd's own that is another
+		s, err := load(c)
+		s.Apps["three"] = "another-token-of-enough-letters"
+		return s, err
+	}
+	if got := r.reload("log: {level: debug}\n" + appsYAML("{name: three}", one)); !slices.Equal(got, []string{"apps.three"}) {
+		t.Errorf("applied %v", got)
+	}
 	select {
 	case <-closed:
 		t.Error("the link was cut")

@@ -242,6 +242,7 @@ func TestStreamsOfEventsAreSeen(t *testing.T) {
 type hooks struct {
 	mu     sync.Mutex
 	answer string
+	text   string // of the events
 	came   chan string
 }
 
@@ -269,7 +270,7 @@ func (h *hooks) say(s *stage, answer string) {
 	h.mu.Lock()
 	h.answer = answer
 	h.mu.Unlock()
-	s.say("x")
+	s.say(h.text)
 	<-h.came
 }
 
@@ -324,6 +325,7 @@ func TestRepliesByWebhookAreMessages(t *testing.T) {
 	s.up.reply = func(_ string, p []byte) (string, int) {
 		return `{"type":"response","status":"file_complete","file_path":"/napcat/temp/x.png","file_size":5}`, 0
 	}
+	h.text = "[CQ:record,file=file://" + private + "/secrets.json]" // it may name what it likes
 	h.say(s, fmt.Sprintf(`{"reply":"[CQ:image,file=file://%s/a.png]"}`, dir))
 	if code := <-codes; code != 0 {
 		t.Errorf("retcode %d", code)
