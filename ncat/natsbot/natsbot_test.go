@@ -73,7 +73,7 @@ func host(t *testing.T, url string, link onebot.Caller) *fleet.Fleet {
 	ctx, cancel := context.WithCancel(t.Context())
 	f, err := fleet.Open(ctx, fleet.Options{
 		Bus: bus.Options{URL: url, Name: "host", Logger: logger(t)}, Host: "host", Home: "home", Boot: "boot",
-		Spool: filepath.Join(t.TempDir(), "spool.db"), Status: func() api.Status { return api.Status{} }, API: http.NotFoundHandler(),
+		Spool: filepath.Join(t.TempDir(), "spool.db"), Known: filepath.Join(t.TempDir(), "fleet.json"), Status: func() api.Status { return api.Status{} }, API: http.NotFoundHandler(),
 		Link: func(onebot.UserID) onebot.Caller { return link }, Logger: logger(t),
 	})
 	if err != nil {
@@ -271,6 +271,61 @@ func testStore(t *testing.T, servers int) {
 	if err := a.View(ctx, func(tx ncat.Tx) error { return tx.Put("x", nil, 0) }); err == nil {
 		t.Fatal("a View writes")
 	}
+}
+
+// Updates of keys that nobody else writes go on while the servers elect another leader,
+// each takes effect once, and none fails.
+func TestStoreOutlivesALeader(t *testing.T) {
+	srv := natstest.Start(t, 3)
+	c, err := bus.Connect(bus.Options{URL: srv.URL(), Name: "store", Logger: logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	eventually(t, "bus not prepared", func() bool { return c.Ensure(t.Context(), bus.Settings{Replicas: 3}) == nil })
+	s := newStore(c, "g/bot")
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	var did [4]int
+	for n := range did {
+		wg.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if _, err := ncat.Update(t.Context(), s, fmt.Sprint("n", n), func(n int, _ bool) (int, error) { return n + 1, nil }); err != nil {
+					t.Error(err)
+					return
+				}
+				did[n]++
+			}
+		})
+	}
+	for range 3 {
+		name := ""
+		eventually(t, "no leader", func() bool {
+			st, err := c.JS.Stream(t.Context(), bus.Spaces)
+			if err == nil && st.CachedInfo().Cluster != nil {
+				name = st.CachedInfo().Cluster.Leader
+			}
+			return name != ""
+		})
+		i := srv.Index(name)
+		srv.Kill(i)
+		<-time.After(2 * time.Second)
+		srv.Start(i)
+		srv.Wait()
+	}
+	close(over)
+	wg.Wait()
+	for n := range did {
+		if got, _, err := ncat.Get[int](t.Context(), s, fmt.Sprint("n", n)); err != nil || got != did[n] {
+			t.Errorf("%d updates make %d, %v", did[n], got, err)
+		}
+	}
+	t.Logf("updates: %v", did)
 }
 
 // apart holds that updates of different keys do not get into each other's way.

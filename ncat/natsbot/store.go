@@ -58,6 +58,16 @@ const (
 	headerExpected = "Nats-Expected-Last-Subject-Sequence"
 	headerTTL      = "Nats-TTL"
 	headerGone     = "Ncatd-Deleted"
+	headerUpdate   = "Ncatd-Update" // which update wrote it
+)
+
+// batchIncomplete is what servers say that forgot the beginning of an update.
+const batchIncomplete jetstream.ErrorCode = 10176
+
+const (
+	commitWait  = 5 * time.Second // until an update counts as not answered
+	settleTime  = time.Minute     // for an update whose servers go and come back meanwhile
+	settlePause = 200 * time.Millisecond
 )
 
 // watchEvery is how often a store is looked at for changes of other workers.
@@ -110,7 +120,12 @@ func (s *store) View(ctx context.Context, fn func(ncat.Tx) error) error {
 
 // Update implements [ncat.Store].
 func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
+	end := time.Now().Add(settleTime)
 	st, err := s.bus.JS.Stream(ctx, bus.Spaces)
+	for err != nil && transient(err) && ctx.Err() == nil && time.Now().Before(end) {
+		<-time.After(settlePause)
+		st, err = s.bus.JS.Stream(ctx, bus.Spaces)
+	}
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
@@ -118,30 +133,24 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 		wide  bool // it looks at more than it writes, as a try has shown
 		first bool // no other update of this worker begins anew
 	)
-	for try := range maxTries {
-		tx := &tx{ctx: ctx, store: s, stream: st, written: map[string]write{}}
-		var seq uint64
-		if wide {
-			if seq, err = tx.version(); err != nil {
+	earlier := map[string]bool{} // tries that were not answered
+	for try := 0; try < maxTries; try++ {
+		tx := &tx{ctx: ctx, store: s, stream: st, id: nuid.Next(), earlier: earlier, written: map[string]write{}}
+		err := tx.try(fn, wide)
+		switch {
+		case err == nil:
+			return nil
+		case tx.broken != nil && ctx.Err() == nil && time.Now().Before(end):
+			if err := tx.pause(settlePause); err != nil {
 				return err
 			}
-		}
-		if err := fn(tx); err != nil {
-			return err
-		}
-		if len(tx.written) == 0 {
-			return nil
-		}
-		if !wide && tx.looksFurther() {
+			earlier[tx.id] = true
+			try-- // nobody was quicker
+			continue
+		case errors.Is(err, errWide):
 			wide = true
 			continue
-		}
-		if wide {
-			err = tx.commit(&seq)
-		} else {
-			err = tx.commit(nil)
-		}
-		if err == nil || !bus.Conflict(err) {
+		case !bus.Conflict(err):
 			return err
 		}
 		if !first {
@@ -154,13 +163,106 @@ func (s *store) Update(ctx context.Context, fn func(ncat.Tx) error) error {
 			first = true
 			continue
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(rand.N(time.Millisecond << min(try, 7))):
+		if err := tx.pause(rand.N(time.Millisecond << min(try, 7))); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("store: %s changes too often to be updated", s.space)
+}
+
+// errWide says that an update looked at more than it writes.
+var errWide = errors.New("store: more was looked at than is written")
+
+// try runs an update once. Where t.broken is set it had no effect because the servers
+// did not answer.
+func (t *tx) try(fn func(ncat.Tx) error, wide bool) error {
+	var before *uint64
+	if wide {
+		seq, err := t.version()
+		if err != nil {
+			return err
+		}
+		before = &seq
+	}
+	if err := fn(t); err != nil || len(t.written) == 0 {
+		return err
+	}
+	for key := range t.written {
+		if t.earlier[t.by[key]] {
+			return nil // that one took effect after all
+		}
+	}
+	if !wide && t.looksFurther() {
+		return errWide
+	}
+	err := t.commit(before)
+	if refused := (*jetstream.APIError)(nil); errors.As(err, &refused) && refused.ErrorCode == batchIncomplete {
+		t.broken = err
+		return err
+	}
+	if err == nil || bus.Conflict(err) || !transient(err) {
+		return err
+	}
+	done, known := t.landed()
+	if done {
+		return nil
+	}
+	if t.broken = nil; known {
+		t.broken = err
+		return err
+	}
+	return fmt.Errorf("store: whether the update took effect is not known: %w", err)
+}
+
+// landed reports whether an update that was not answered took effect, and whether that
+// is known: each key that it writes says which update was the last.
+func (t *tx) landed() (done, known bool) {
+	end := time.Now().Add(settleTime)
+	for t.ctx.Err() == nil && time.Now().Before(end) {
+		done, known, err := t.look()
+		if err == nil {
+			return done, known
+		}
+		if t.pause(settlePause) != nil {
+			break
+		}
+	}
+	return false, false
+}
+
+func (t *tx) look() (done, known bool, err error) {
+	for key := range t.written {
+		m, err := t.last(t.subject(key))
+		if err != nil {
+			return false, false, err
+		}
+		if m != nil && m.Header.Get(headerUpdate) == t.id {
+			return true, true, nil
+		}
+		var is uint64
+		if m != nil {
+			is = m.Sequence
+		}
+		if was, ok := t.read[key]; !ok || was != is {
+			return false, false, nil // another update may have come after this one
+		}
+	}
+	return false, true, nil
+}
+
+// transient reports whether an error says that the servers did not answer.
+func transient(err error) bool {
+	var refused *jetstream.APIError
+	return !errors.As(err, &refused) || refused.Code == 503
+}
+
+func (t *tx) pause(d time.Duration) error {
+	select {
+	case <-t.ctx.Done():
+		return context.Cause(t.ctx)
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // write is what an update does to a key.
@@ -174,6 +276,10 @@ type write struct {
 type tx struct {
 	ctx      context.Context // of the transaction, whose methods have none
 	store    *store
+	id       string // of this try of an update
+	earlier  map[string]bool
+	by       map[string]string // which update wrote a key that was read
+	broken   error             // the servers did not answer; nothing has happened
 	stream   jetstream.Stream
 	written  map[string]write
 	read     map[string]uint64 // the number of the message that was read; 0: there was none
@@ -199,6 +305,9 @@ func (t *tx) last(subject string) (*jetstream.RawStreamMsg, error) {
 		return nil, nil
 	}
 	if err != nil {
+		if transient(err) {
+			t.broken = err
+		}
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return m, nil
@@ -218,7 +327,10 @@ func (t *tx) Get(key string) ([]byte, bool, error) {
 		seq = m.Sequence
 	}
 	if t.read == nil {
-		t.read = map[string]uint64{}
+		t.read, t.by = map[string]uint64{}, map[string]string{}
+	}
+	if m != nil {
+		t.by[key] = m.Header.Get(headerUpdate)
 	}
 	if was, ok := t.read[key]; ok && was != seq {
 		t.wide = true // it changed between
@@ -307,6 +419,7 @@ func (t *tx) commit(before *uint64) error {
 	var msgs []*nats.Msg
 	for key, w := range t.written {
 		m := &nats.Msg{Subject: t.subject(key), Data: w.value, Header: nats.Header{}}
+		m.Header[headerUpdate] = []string{t.id}
 		if w.gone {
 			m.Header[headerGone], w.ttl = []string{"1"}, deletedFor
 		}
@@ -332,7 +445,7 @@ func (t *tx) commit(before *uint64) error {
 	}
 	last := msgs[len(msgs)-1]
 	last.Header[headerBatch], last.Header[headerNumber], last.Header[headerCommit] = []string{batch}, []string{strconv.Itoa(len(msgs))}, []string{"1"}
-	ctx, cancel := context.WithTimeout(t.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.ctx, commitWait)
 	defer cancel()
 	if _, err := t.store.bus.JS.PublishMsg(ctx, last); err != nil {
 		return fmt.Errorf("store: %w", err)
