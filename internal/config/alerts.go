@@ -54,7 +54,7 @@ type AlertQuiet struct {
 // AlertKinds returns the words that a rule's kinds may be.
 func AlertKinds() []string {
 	return []string{"login_needed", "kicked", "failed", "offline", "flapping", "disk_low", "store_broken",
-		"plugin_failed", "app_failed", "degraded", "release", "newer", "certificate", "channel_failed"}
+		"plugin_failed", "app_failed", "degraded", "release", "newer", "certificate", "host_silent", "channel_failed"}
 }
 
 // DefaultAlertRule returns what a rule is when the file gives it no times.

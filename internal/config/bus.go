@@ -26,26 +26,27 @@ func (d *decoder) checkBus(b *Bus) {
 		}
 		return
 	}
-	for _, one := range strings.Split(b.URL, ",") {
+	web := 0
+	urls := strings.Split(b.URL, ",")
+	for _, one := range urls {
 		u, err := url.Parse(strings.TrimSpace(one))
 		if err != nil || u.Hostname() == "" {
 			d.report("bus.url", "bad_bus_url", "bus.url", redact(one))
 			continue
 		}
 		switch u.Scheme {
-		case "nats", "tls", "ws", "wss":
+		case "nats", "tls":
+		case "ws", "wss":
+			web++
 		default:
 			d.report("bus.url", "bad_bus_url", "bus.url", redact(one))
 		}
 	}
-	for key, file := range map[string]string{"bus.creds": b.Creds, "bus.ca": b.CA} {
-		if file == "" {
-			continue
-		}
-		if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() {
-			d.report(key, "no_file", key, file)
-		}
+	if web > 0 && web < len(urls) {
+		d.report("bus.url", "mixed_bus_url", "bus.url")
 	}
+	d.checkBusFile("bus.creds", b.Creds, "bad_bus_creds", "BEGIN NATS USER JWT", "SU") // an nkey's seed
+	d.checkBusFile("bus.ca", b.CA, "bad_bus_ca", "BEGIN CERTIFICATE")
 	if b.Host != "" && (len(b.Host) > 64 || strings.Trim(b.Host, busName) != "") {
 		d.report("bus.host", "bad_bus_host", "bus.host", b.Host)
 	}
@@ -53,6 +54,28 @@ func (d *decoder) checkBus(b *Bus) {
 		d.report("bus.replicas", "bad_replicas", "bus.replicas", b.Replicas)
 	}
 	d.durationWithin("bus.retention", b.Retention, time.Minute, 365*24*time.Hour)
+}
+
+// checkBusFile reports a file that is none, or that holds nothing of what it must.
+func (d *decoder) checkBusFile(key, file, code string, one ...string) {
+	if file == "" {
+		return
+	}
+	if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() {
+		d.report(key, "no_file", key, file)
+		return
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		d.report(key, "unread_file", key, err)
+		return
+	}
+	for _, part := range one {
+		if strings.Contains(string(text), part) {
+			return
+		}
+	}
+	d.report(key, code, key, file)
 }
 
 const busName = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
