@@ -140,8 +140,8 @@ soak-limits: ## accounts on the simulator without descriptors, processes, memory
 e2e-fleet: ## hosts, workers and a real NATS server, each killed in turn
 	$(GO) test -tags e2e_fleet -count=1 -p 1 -timeout 15m ./internal/fleet/... ./ncat/natsbot ./internal/e2e/fleet
 
-fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSAGES (50000), KILLS (50) of each kind, a host cut off for 60 s, MOVES (20) of an account
-	NCATD_MESSAGES=$(or $(MESSAGES),50000) NCATD_KILLS=$(or $(KILLS),50) NCATD_PARTITION=60 NCATD_MOVES=$(or $(MOVES),20) $(GO) test -tags e2e_fleet -count=1 -timeout 3h -v -run 'TestFleet|TestKills|TestTakeover|TestMoveKills' ./internal/e2e/fleet
+fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSAGES (50000), KILLS (50) of each kind, a host and the bus cut off for 60 s, MOVES (20) of an account
+	NCATD_MESSAGES=$(or $(MESSAGES),50000) NCATD_KILLS=$(or $(KILLS),50) NCATD_PARTITION=60 NCATD_AWAY=60 NCATD_MOVES=$(or $(MOVES),20) $(GO) test -tags e2e_fleet -count=1 -timeout 3h -v -run 'TestFleet|TestKills|TestTakeover|TestMoveKills|TestBusAway|TestLongPartition' ./internal/e2e/fleet
 
 bench-fleet: ## a remote worker beside a local bot, a host's events beside nats.go alone, on three servers (nothing else may run)
 	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' ./ncat/natsbot

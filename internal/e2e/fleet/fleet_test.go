@@ -1,7 +1,5 @@
 //go:build e2e_fleet && linux
 
-// Package fleet runs several daemons on the simulator, a real NATS server and
-// workers of the example, and lets each of them die.
 package fleet
 
 import (
@@ -13,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +25,7 @@ import (
 	"github.com/ncatd/ncatd/internal/home"
 )
 
-var ncatd, worker string
+var ncatd, worker, traced string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -36,8 +35,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		ncatd, worker = filepath.Join(dir, "ncatd"), filepath.Join(dir, "worker")
-		for out, pkg := range map[string]string{ncatd: "github.com/ncatd/ncatd/cmd/ncatd", worker: "github.com/ncatd/ncatd/examples/worker"} {
+		ncatd, worker, traced = filepath.Join(dir, "ncatd"), filepath.Join(dir, "worker"), filepath.Join(dir, "traced")
+		for out, pkg := range map[string]string{
+			ncatd: "github.com/ncatd/ncatd/cmd/ncatd", worker: "github.com/ncatd/ncatd/examples/worker", traced: "github.com/ncatd/ncatd/internal/e2e/fleet/traced",
+		} {
 			cmd := exec.Command("go", "build", "-trimpath", "-o", out, pkg)
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 			if msg, err := cmd.CombinedOutput(); err != nil {
@@ -72,20 +73,32 @@ func newHost(t *testing.T, name, url string, more ...string) *host {
 	}
 	h.cl = client.New(h.home.Socket())
 	t.Cleanup(func() {
+		if out, err := os.ReadFile(h.home.Join("logs", "ncatd.log")); t.Failed() && err == nil {
+			t.Logf("host %s:\n%s", name, out[max(0, len(out)-16<<10):])
+		}
 		h.cl.Close()
 		if h.cmd == nil {
 			return
 		}
 		_ = h.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		_ = h.cmd.Wait()                          // its state is no matter here
+		// What it kept running when it was killed.
+		eachProcess([]*host{h}, func(pid int, _ *host, _ string) { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	})
 	return h
+}
+
+// environ is what a program of this host finds around it. What Makefile tells the tests
+// is no setting of ncatd.
+func (h *host) environ(more string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "NCATD_") })
+	return append(env, "HOME="+filepath.Dir(string(h.home)), more)
 }
 
 func (h *host) start() {
 	h.t.Helper()
 	h.cmd = exec.Command(ncatd, "start", "--sim", "--yes", "--home", string(h.home), "--scan-after", h.scan)
-	h.cmd.Env = append(os.Environ(), "HOME="+filepath.Dir(string(h.home)), "NCATD_LANG=en")
+	h.cmd.Env = h.environ("NCATD_LANG=en")
 	log, err := os.OpenFile(string(h.home)+".out", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		h.t.Fatal(err)
@@ -146,7 +159,7 @@ func (h *host) online() {
 // run runs a command of this host and returns what it prints.
 func (h *host) run(args ...string) (string, error) {
 	cmd := exec.Command(ncatd, append(args, "--home", string(h.home))...)
-	cmd.Env = append(os.Environ(), "HOME="+filepath.Dir(string(h.home)), "NCATD_LANG=en")
+	cmd.Env = h.environ("NCATD_LANG=en")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -191,7 +204,12 @@ func (h *host) sent() map[string]int {
 
 func startWorker(t *testing.T, url string, env ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(worker, url)
+	return begin(t, exec.Command(worker, url), env...)
+}
+
+// begin runs a worker until the test ends.
+func begin(t *testing.T, cmd *exec.Cmd, env ...string) *exec.Cmd {
+	t.Helper()
 	cmd.Env = append(os.Environ(), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -241,8 +259,8 @@ func TestOneAccountTwoHosts(t *testing.T) {
 		t.Fatalf("b moved the account of a:\n%s", out)
 	}
 	a.kill()
-	if _, err := b.run("restart", "main"); err != nil {
-		t.Fatal(err)
+	if out, err := b.run("restart", "main", "--host", "b"); err != nil { // else it goes to a, which runs it
+		t.Fatalf("%v\n%s", err, out)
 	}
 	if await.Poll(5*time.Second, func() bool { return b.account().PIDs.NapCat != 0 }) {
 		t.Fatal("b started an account whose NapCat lives on a")

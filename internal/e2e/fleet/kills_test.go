@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +44,10 @@ type rig struct {
 	links   []*link
 	workers []*exec.Cmd
 	phones  []*phone
+	// trace is the file in which the workers write down what they handle, "" for
+	// workers of examples/; deaths is when those that were killed were dead.
+	trace  string
+	deaths map[int]time.Time
 }
 
 // phone plays the people who write to one account.
@@ -50,9 +57,9 @@ type phone struct {
 	said    map[int64][]string // by group, in order
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, trace string) *rig {
 	t.Helper()
-	r := &rig{t: t, servers: natstest.Start(t, rigServers)}
+	r := &rig{t: t, servers: natstest.Start(t, rigServers), trace: trace, deaths: map[int]time.Time{}}
 	for h := range rigHosts {
 		accounts := "accounts:\n"
 		for a := range rigAccounts {
@@ -73,15 +80,24 @@ func newRig(t *testing.T) *rig {
 	}
 	r.online()
 	for range rigWorkers {
-		r.workers = append(r.workers, startWorker(t, r.servers.URL()))
+		r.workers = append(r.workers, r.worker())
 	}
 	// What is said before the group's first worker joined is not for it.
 	await.True(t, time.Minute, "workers answer", func() bool {
 		r.say(r.phones[0], rigGroups[0], "warm")
-		return await.Poll(time.Second, func() bool { return len(r.sent(r.phones[0])) > 0 })
+		return await.Poll(time.Second, func() bool {
+			return slices.ContainsFunc(r.sent(r.phones[0]), func(s napcatsim.Sent) bool { return strings.HasPrefix(s.Text, "warm：") })
+		})
 	})
 	r.phones[0].said[rigGroups[0]] = nil
 	return r
+}
+
+func (r *rig) worker() *exec.Cmd {
+	if r.trace == "" {
+		return startWorker(r.t, r.servers.URL())
+	}
+	return begin(r.t, exec.Command(traced, r.servers.URL(), r.trace))
 }
 
 // replicas asks for as many copies on the bus as there are servers.
@@ -219,7 +235,7 @@ func (r *rig) repeated() (n int) {
 // Three hosts, twelve accounts, four workers: the fleet shows all, and each message is
 // answered once, in order in its chat.
 func TestFleet(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, "")
 	stop := watchTwins(t, r.hosts)
 	out, err := r.hosts[0].run("status", "--fleet")
 	if err != nil {
@@ -251,7 +267,7 @@ var victims = [...]string{"worker", "host", "server", "leader"}
 // Whatever is killed while messages come: nothing is lost, order stays, and no account
 // ever runs twice. At the end a host is cut off for a while.
 func TestKills(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, filepath.Join(t.TempDir(), "trace"))
 	stop := watchTwins(t, r.hosts)
 	kills := count(t, "NCATD_KILLS", 1) * len(victims)
 	var over atomic.Bool
@@ -282,8 +298,21 @@ func TestKills(t *testing.T) {
 			total += len(p.said[g])
 		}
 	}
+	t.Logf("%d without an answer at first", left)
 	lost := r.lost()
 	again := r.repeated()
+	for _, w := range r.workers {
+		if err := w.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		_ = w.Wait() // its state is no matter here
+		r.deaths[w.Process.Pid] = time.Now()
+	}
+	handled := spells(t, r.trace, r.deaths)
+	if is := overlaps(handled); is != "" {
+		t.Errorf("two workers handled a chat at one time: %s", is)
+	}
+	t.Logf("handled %d times, by %d workers", len(handled), len(r.deaths))
 	t.Logf("%d messages, %d kills: %d handled without an answer, because its host or worker died on the way; %d answered again; %d lost", total, kills, left, again, lost)
 	if lost > 0 {
 		t.Errorf("%d messages were never handled", lost)
@@ -337,7 +366,9 @@ func (r *rig) kill(victim string) {
 		if err := r.workers[i].Process.Kill(); err != nil {
 			r.t.Fatal(err)
 		}
-		r.workers[i] = startWorker(r.t, r.servers.URL())
+		_ = r.workers[i].Wait() // killed is what it says
+		r.deaths[r.workers[i].Process.Pid] = time.Now()
+		r.workers[i] = r.worker()
 	case "host":
 		h := r.hosts[rand.N(len(r.hosts))]
 		r.t.Logf("ncatd of %s is killed", h.name)
@@ -384,7 +415,7 @@ func (r *rig) leader() int {
 
 // The chats of a dead worker go on within 2 s of its lease's end.
 func TestTakeover(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, "")
 	if err := r.workers[0].Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,22 @@ import (
 // an account by its folder.
 func accountsAlive(hosts []*host) map[string][]string {
 	out := map[string][]string{} // account name: hosts
+	seen := map[string]bool{}
+	eachProcess(hosts, func(_ int, h *host, name string) {
+		if !seen[h.name+"/"+name] {
+			seen[h.name+"/"+name] = true
+			out[name] = append(out[name], h.name)
+		}
+	})
+	return out
+}
+
+// eachProcess visits the processes of the accounts of hosts.
+func eachProcess(hosts []*host, visit func(pid int, h *host, account string)) {
 	procs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
-		return out
+		return
 	}
-	seen := map[string]bool{}
 	for _, p := range procs {
 		env, err := os.ReadFile(filepath.Join(p, "environ"))
 		if err != nil {
@@ -34,15 +45,13 @@ func accountsAlive(hosts []*host) map[string][]string {
 				continue
 			}
 			for _, h := range hosts {
-				name, ok := strings.CutPrefix(dir, h.home.Join("accounts")+"/")
-				if name = strings.TrimSuffix(name, "/home"); ok && !seen[h.name+"/"+name] {
-					seen[h.name+"/"+name] = true
-					out[name] = append(out[name], h.name)
+				if name, ok := strings.CutPrefix(dir, h.home.Join("accounts")+"/"); ok {
+					pid, _ := strconv.Atoi(filepath.Base(p)) // all digits
+					visit(pid, h, strings.TrimSuffix(name, "/home"))
 				}
 			}
 		}
 	}
-	return out
 }
 
 // watchTwins fails the test if an account ever has processes on two hosts, until the

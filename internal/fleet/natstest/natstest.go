@@ -4,6 +4,7 @@
 package natstest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +76,67 @@ func (s *Servers) Kill(i int) {
 	_ = v.cmd.Process.Kill() // it may have ended
 	_ = v.cmd.Wait()         // killed is what it says
 	v.cmd = nil
+}
+
+// Pause stops a server as it stands, so that it answers nothing and no connection ends,
+// until the function that it returns is called.
+func (s *Servers) Pause(i int) (resume func()) {
+	s.t.Helper()
+	p := s.list[i].cmd.Process
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() {
+		s.t.Helper()
+		if err := p.Signal(syscall.SIGCONT); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// Wipe ends a server, and removes what it has on its disk.
+func (s *Servers) Wipe(i int) {
+	s.t.Helper()
+	s.Kill(i)
+	if err := os.RemoveAll(filepath.Join(s.dir, s.list[i].name)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Bare runs one server with a configuration of its own until the test ends, and
+// returns its address.
+func Bare(t testing.TB, conf string) (addr string) {
+	t.Helper()
+	dir, bin := t.TempDir(), binary(t)
+	addr = fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
+	file := filepath.Join(dir, "nats.conf")
+	text := fmt.Sprintf("listen: %s\n%s\n", addr, strings.ReplaceAll(conf, "STORE", fmt.Sprintf("{store_dir: %q}", filepath.Join(dir, "js"))))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "-c", file)
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()         // killed is what it says
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	for end := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			return addr
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Alive reports whether a server was started and not killed since.
