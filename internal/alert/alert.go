@@ -30,13 +30,14 @@ const (
 	KindRelease  Kind = "release"     // a new release was left for the one before
 	KindNewer    Kind = "newer"       // a newer release is published; told once
 	KindCert     Kind = "certificate" // of control.listen: not readable, or about to end
+	KindHost     Kind = "host_silent" // another host of the fleet is not heard any more
 	KindChannel  Kind = "channel_failed"
 	KindTest     Kind = "test"
 )
 
 // Kinds are all kinds that a rule may name.
 func Kinds() []Kind {
-	return []Kind{KindLogin, KindKicked, KindFailed, KindOffline, KindFlapping, KindDisk, KindStore, KindPlugin, KindApp, KindPart, KindRelease, KindNewer, KindCert, KindChannel}
+	return []Kind{KindLogin, KindKicked, KindFailed, KindOffline, KindFlapping, KindDisk, KindStore, KindPlugin, KindApp, KindPart, KindRelease, KindNewer, KindCert, KindHost, KindChannel}
 }
 
 // Condition is something that is wrong now. Kind, Account and Subject together

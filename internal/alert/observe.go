@@ -37,6 +37,9 @@ func Observe(st api.Status) []Condition {
 			all = append(all, Condition{Kind: KindApp, Subject: a.Name, Since: a.Since, Code: string(a.Fault.Code), Args: a.Fault.Args})
 		}
 	}
+	for _, h := range st.SilentHosts {
+		all = append(all, Condition{Kind: KindHost, Subject: h.Name, Since: h.Heard, Code: string(api.CodeHostLost), Args: []string{h.Name}})
+	}
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(c Condition) bool {
 		again := seen[c.key()]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/control/client"
 )
@@ -208,7 +209,11 @@ func (a *app) followMove(ctx context.Context, cl *client.Client, account string,
 			case api.MoveReturned:
 				return failf(a, exitFailure, "move.returned", account, m.To)
 			case api.MoveFailed:
-				return failf(a, exitFailure, "move.failed", account, m.Error)
+				why := m.Error
+				if m.Fault.Code != "" {
+					why = text.Fault(a.lang, m.Fault)
+				}
+				return fail(exitFailure, errString(a.t("move.failed", account, printable(why))), text.FaultHint(a.lang, m.Fault))
 			}
 			a.out.say("%s", a.t("move."+m.Phase, account, m.To))
 		}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httputil"
 	"time"
@@ -61,7 +62,10 @@ func (s *Server) remote(w http.ResponseWriter, r *http.Request) {
 			p.Out.URL.Path, p.Out.URL.RawPath = "/"+r.PathValue("rest"), ""
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			writeError(w, &api.Error{Code: CodeNotSent, Message: err.Error(), Hint: "ncatd status --fleet"})
+			if worded := (*api.Error)(nil); !errors.As(err, &worded) {
+				err = &api.Error{Code: CodeNotSent, Message: err.Error(), Hint: "ncatd status --fleet"}
+			}
+			writeError(w, err)
 		},
 	}
 	proxy.ServeHTTP(w, r)

@@ -33,6 +33,9 @@ func (d *Daemon) Status() api.Status {
 	}
 	if d.fleet != nil {
 		st.Host = d.fleet.name
+		if silent := d.fleet.silent.Load(); silent != nil {
+			st.SilentHosts = *silent
+		}
 	}
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
 		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}

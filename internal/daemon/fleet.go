@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/account"
@@ -22,9 +23,13 @@ import (
 	"github.com/ncatd/ncatd/onebot"
 )
 
-// leaseRetry is the pause before an account is asked for again that another host
-// has.
-const leaseRetry = 30 * time.Second
+const (
+	// leaseRetry is the pause before an account is asked for again that another host
+	// has, busRetry that before it is if nobody could be asked.
+	leaseRetry = 30 * time.Second
+	busRetry   = 2 * time.Second
+	hostsEvery = 20 * time.Second // how often hosts that fell silent are looked for
+)
 
 // member is this host's part of a fleet.
 type member struct {
@@ -32,6 +37,7 @@ type member struct {
 	name   string          // of this host
 	server *control.Server // for requests of other hosts; set before it runs
 	moves  *moves
+	silent atomic.Pointer[[]api.SilentHost] // the other hosts that are, if this one tells it
 }
 
 // openFleet makes this host one of a fleet, if the config says so; nil if not.
@@ -56,7 +62,7 @@ func (d *Daemon) openFleet(ctx context.Context, c config.Bus) (*member, error) {
 		Bus:      bus.Options{URL: c.URL, Creds: c.Creds, CA: c.CA, Name: "ncatd " + host, Logger: d.log},
 		Settings: bus.Settings{Replicas: c.Replicas, Retention: c.Retention.D()},
 		Host:     host, Home: displayMarker(d.secrets.Control), Boot: me.BootID,
-		Spool:  d.o.Home.Join("data", "bus.db"),
+		Spool: d.o.Home.Join("data", "bus.db"), Known: d.o.Home.Join("data", "fleet.json"),
 		Status: d.Status,
 		API:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.server.Handler().ServeHTTP(w, r) }),
 		Link:   d.linkOf,
@@ -75,6 +81,7 @@ func (d *Daemon) runFleet() (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(d.run))
 	var wg sync.WaitGroup
 	wg.Go(func() { d.tendFleet(ctx) })
+	wg.Go(func() { d.watchHosts(ctx) })
 	d.wg.Go(func() { d.resumeIncoming(d.run) })
 	wg.Go(func() {
 		if err := d.fleet.Run(ctx); err != nil {
@@ -190,14 +197,10 @@ func (d *Daemon) publish(name string, e onebot.Event, backfilled bool) {
 func (d *Daemon) tendFleet(ctx context.Context) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
+	var told api.Code
 	for {
-		s := d.fleet.Stats()
-		if s.Away {
-			d.health.Set("", api.CodeBusAway, strconv.Itoa(s.Waiting))
-		} else {
-			d.health.Clear("", api.CodeBusAway)
-		}
-		if s.Lost > 0 {
+		told = d.showBus(told)
+		if s := d.fleet.Stats(); s.Lost > 0 {
 			d.health.Set("", api.CodeBusLost, strconv.FormatUint(s.Lost, 10))
 		}
 		select {
@@ -205,6 +208,28 @@ func (d *Daemon) tendFleet(ctx context.Context) {
 			return
 		case <-t.C:
 		}
+	}
+}
+
+// watchHosts looks for hosts that fall silent, until ctx ends. While the bus is away
+// nothing is known, and what was stays.
+func (d *Daemon) watchHosts(ctx context.Context) {
+	t := time.NewTicker(hostsEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		lctx, cancel := context.WithTimeout(ctx, hostsEvery)
+		silent, err := d.fleet.SilentHosts(lctx)
+		cancel()
+		if err != nil {
+			continue
+		}
+		d.fleet.silent.Store(&silent)
+		d.alerts.changed()
 	}
 }
 
@@ -253,12 +278,16 @@ func (l *leased) take(ctx context.Context, uin onebot.UserID) error {
 	case err == nil:
 		l.uin = uin
 		return nil
+	case errors.As(err, &held) && l.d.fleet.Mine(held.Owner):
+		return leasedTo(api.CodeLeaseCopy, leaseRetry)
 	case errors.As(err, &held):
 		l.d.movedOut(l.name, held.Owner)
 		return leasedTo(api.CodeLeaseHeld, leaseRetry, held.Owner.Host)
 	}
 	l.d.log.Warn("account waits for the bus", "account", l.name, "err", err)
-	return leasedTo(api.CodeLeaseUnheard, 2*time.Second)
+	f := leasedTo(api.CodeLeaseUnasked, busRetry)
+	f.Cause.Why = f.Cause.Why.With(l.d.fleet.busFault())
+	return f
 }
 
 // leasedTo is why an account does not run here.
@@ -296,7 +325,8 @@ func (d *Daemon) FleetHosts(ctx context.Context) ([]api.FleetHost, error) {
 	if d.fleet == nil {
 		return nil, errNoFleet
 	}
-	return d.fleet.Hosts(ctx)
+	hosts, err := d.fleet.Hosts(ctx)
+	return hosts, d.fleet.explain(err)
 }
 
 // FleetRemote implements [control.Backend].
@@ -312,7 +342,8 @@ func (d *Daemon) FleetDead(ctx context.Context) ([]api.DeadEvent, error) {
 	if d.fleet == nil {
 		return nil, errNoFleet
 	}
-	return d.fleet.Dead(ctx)
+	dead, err := d.fleet.Dead(ctx)
+	return dead, d.fleet.explain(err)
 }
 
 // FleetSettle implements [control.Backend].
@@ -320,7 +351,16 @@ func (d *Daemon) FleetSettle(ctx context.Context, r api.SettleRequest) error {
 	if d.fleet == nil {
 		return errNoFleet
 	}
-	return d.fleet.Settle(ctx, r)
+	for _, id := range r.IDs {
+		err := d.fleet.Settle(ctx, id, r.Retry)
+		if errors.Is(err, fleet.ErrNoDead) {
+			return refuse(control.CodeNotFound, api.Because(api.CodeNoDead, id))
+		}
+		if err != nil {
+			return d.fleet.explain(err)
+		}
+	}
+	return nil
 }
 
 // FleetTake implements [control.Backend].
@@ -334,14 +374,17 @@ func (d *Daemon) FleetTake(ctx context.Context, name string) error {
 	}
 	uin := s.acc.Snapshot().UIN
 	if uin == 0 {
-		return &api.Error{Code: control.CodeConflict, Message: "the number of account " + name + " is not known yet, so that nobody can have it"}
+		return refuse(control.CodeConflict, api.Because(api.CodeMoveNumber, name))
+	}
+	if o, err := d.fleet.Owner(ctx, onebot.UserID(uin)); err == nil && d.fleet.Mine(o) && s.acc.Snapshot().Reason != string(account.ReasonLeased) {
+		return refuse(control.CodeConflict, api.Because(api.CodeMoveHere, name, d.fleet.name))
 	}
 	if err := d.fleet.Seize(ctx, onebot.UserID(uin), name); err != nil {
 		var held *fleet.HeldError
 		if errors.As(err, &held) {
-			return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "a host that was heard within the last " + bus.AccountLease.String() + " is alive: use ncatd account move there"}
+			return refuse(control.CodeConflict, api.Because(api.CodeTakeAlive, held.Owner.Host, held.Ago.Round(time.Second)))
 		}
-		return err
+		return d.fleet.explain(err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -349,5 +392,3 @@ func (d *Daemon) FleetTake(ctx context.Context, name string) error {
 	s.acc.Restart()
 	return nil
 }
-
-var errNoFleet = &api.Error{Code: control.CodeNotFound, Message: "this host is not one of a fleet", Hint: "set bus.url in ncatd.yaml"}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -91,7 +90,7 @@ func (d *Daemon) nameFor(uin onebot.UserID, wanted string) (string, error) {
 			return "", err
 		}
 		if named {
-			return "", &api.Error{Code: control.CodeConflict, Message: fmt.Sprintf("host %s has another account named %s", d.fleet.name, wanted), Hint: "give it another name there: --as NAME"}
+			return "", refuse(control.CodeConflict, api.Because(api.CodeMoveName, d.fleet.name, wanted))
 		}
 	}
 	return wanted, nil

@@ -1,9 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -80,6 +80,9 @@ func (m *moves) phase(account, phase string, err error) {
 	if err != nil {
 		mv.Error = err.Error()
 	}
+	if worded := (*api.Error)(nil); errors.As(err, &worded) {
+		mv.Fault = worded.Fault
+	}
 }
 
 // FleetMoved implements [control.Backend].
@@ -93,7 +96,7 @@ func (d *Daemon) FleetMoved(_ context.Context, name string) (api.Move, error) {
 	if mv := m.last[name]; mv != nil {
 		return *mv, nil
 	}
-	return api.Move{}, &api.Error{Code: control.CodeNotFound, Message: "account " + name + " was not moved since ncatd started"}
+	return api.Move{}, refuse(control.CodeNotFound, api.Because(api.CodeMoveNone, name))
 }
 
 // departure is one move from here.
@@ -114,9 +117,6 @@ func (d *Daemon) FleetMove(ctx context.Context, name string, r api.MoveRequest) 
 	if d.fleet == nil {
 		return api.Move{}, errNoFleet
 	}
-	conflict := func(format string, args ...any) (api.Move, error) {
-		return api.Move{}, &api.Error{Code: control.CodeConflict, Message: fmt.Sprintf(format, args...)}
-	}
 	s, err := d.slotOf(name)
 	if err != nil {
 		return api.Move{}, err
@@ -126,20 +126,22 @@ func (d *Daemon) FleetMove(ctx context.Context, name string, r api.MoveRequest) 
 	case r.To == "":
 		return api.Move{}, &api.Error{Code: control.CodeBadRequest, Message: "to is empty"}
 	case r.To == d.fleet.name:
-		return conflict("account %s is on host %s already", name, r.To)
+		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveHere, name, r.To))
 	case uin == 0:
-		return conflict("the number of account %s is not known yet", name)
+		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveNumber, name))
 	}
 	owner, err := d.fleet.Owner(ctx, uin)
-	if err != nil {
-		return api.Move{}, fmt.Errorf("account's lease: %w", err)
-	}
-	if !d.fleet.Mine(owner) {
-		return conflict("account %s runs on host %s", name, owner.Host)
+	switch {
+	case errors.Is(err, fleet.ErrNobodys):
+		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveNever, name))
+	case err != nil:
+		return api.Move{}, d.fleet.explain(err)
+	case !d.fleet.Mine(owner):
+		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeLeaseHeld, owner.Host))
 	}
 	dep := &departure{d: d, s: s, uin: uin, id: nuid.Next(), host: client.Over(d.fleet.Remote(r.To))}
 	if dep.open = d.fleet.moves.shut(uin, r.To); dep.open == nil {
-		return conflict("account %s is being moved already", name)
+		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveBusy, name, d.fleet.moves.gate(uin)))
 	}
 	if r.As == "" {
 		r.As = name
@@ -198,7 +200,7 @@ func (m *departure) run(ctx context.Context) {
 		}
 		pause(ctx, askPause)
 	}
-	m.d.fleet.moves.phase(name, api.MoveFailed, errors.New("what became of the account at the other host is not known yet"))
+	m.d.fleet.moves.phase(name, api.MoveFailed, refuse(control.CodeInternal, api.Because(api.CodeMoveUnsure, m.to.Host)))
 }
 
 // again has the lease asked for at once.
@@ -226,14 +228,13 @@ func (m *departure) leave(ctx context.Context) error {
 	for {
 		st, err := m.host.FleetIncoming(rctx, api.Incoming{ID: m.id, UIN: int64(m.uin), Account: m.to.Account, Sent: true})
 		if err == nil && st.Error != "" {
-			err = errors.New(st.Error)
-			return fmt.Errorf("host %s: %w", m.to.Host, err)
+			return refuse(control.CodeInternal, api.Because(api.CodeMoveThere, m.to.Host, st.Error))
 		}
 		if err == nil && st.Ready {
 			break
 		}
 		if rctx.Err() != nil {
-			return fmt.Errorf("host %s did not fetch the account's files in time: %w", m.to.Host, errors.Join(err, rctx.Err()))
+			return refuse(control.CodeInternal, api.Because(api.CodeMoveLate, m.to.Host, cmp.Or(err, rctx.Err())))
 		}
 		pause(rctx, askPause)
 	}

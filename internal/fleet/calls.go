@@ -46,7 +46,7 @@ func newCalls(ctx context.Context, b *bus.Bus, log *slog.Logger, link func(onebo
 func (c *calls) run(ctx context.Context) error {
 	defer c.wg.Wait()
 	for ctx.Err() == nil {
-		if err := c.members.Follow(ctx, c.bus, ">"); err != nil && ctx.Err() == nil {
+		if err := c.members.Follow(ctx, c.bus, ">", false); err != nil && ctx.Err() == nil {
 			c.log.Debug("workers not known", "err", err)
 			select {
 			case <-ctx.Done():

@@ -42,31 +42,32 @@ func (f *Fleet) Dead(ctx context.Context) ([]api.DeadEvent, error) {
 	return out, nil
 }
 
-// Settle gives dead events again to the group that could not finish them, or drops them.
-func (f *Fleet) Settle(ctx context.Context, r api.SettleRequest) error {
+// ErrNoDead says that no dead event has the number.
+var ErrNoDead = errors.New("no dead event has the number")
+
+// Settle gives a dead event again to the group that could not finish it, or drops it.
+func (f *Fleet) Settle(ctx context.Context, id uint64, retry bool) error {
 	st, err := f.bus.JS.Stream(ctx, bus.Dead)
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
-	for _, id := range r.IDs {
-		m, err := st.GetMsg(ctx, id)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return &api.Error{Code: "not_found", Message: fmt.Sprintf("no dead event has the number %d", id), Hint: "ncatd fleet dead list"}
-		}
-		if err != nil {
+	m, err := st.GetMsg(ctx, id)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return ErrNoDead
+	}
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	if retry {
+		again := &nats.Msg{Subject: m.Header.Get(bus.HeaderSubject), Data: m.Data, Header: nats.Header{
+			bus.HeaderID: {nuid.Next()}, bus.HeaderAccount: {m.Header.Get(bus.HeaderAccount)}, bus.HeaderOnly: {m.Header.Get(bus.HeaderGroup)},
+		}}
+		if _, err := f.bus.JS.PublishMsg(ctx, again); err != nil {
 			return fmt.Errorf("bus: %w", err)
 		}
-		if r.Retry {
-			again := &nats.Msg{Subject: m.Header.Get(bus.HeaderSubject), Data: m.Data, Header: nats.Header{
-				bus.HeaderID: {nuid.Next()}, bus.HeaderAccount: {m.Header.Get(bus.HeaderAccount)}, bus.HeaderOnly: {m.Header.Get(bus.HeaderGroup)},
-			}}
-			if _, err := f.bus.JS.PublishMsg(ctx, again); err != nil {
-				return fmt.Errorf("bus: %w", err)
-			}
-		}
-		if err := st.DeleteMsg(ctx, id); err != nil {
-			return fmt.Errorf("bus: %w", err)
-		}
+	}
+	if err := st.DeleteMsg(ctx, id); err != nil {
+		return fmt.Errorf("bus: %w", err)
 	}
 	return nil
 }

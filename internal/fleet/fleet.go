@@ -14,11 +14,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sort"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"golang.org/x/sync/errgroup"
 
@@ -37,6 +35,9 @@ type Options struct {
 	Host, Home, Boot string
 	// Spool is the file in which events wait while the bus is away.
 	Spool string
+	// Known is the file that remembers which host has which account, for the case
+	// that the bus loses it.
+	Known string
 	// Status returns this host as it stands; it must be cheap.
 	Status func() api.Status
 	// API answers requests of the control API that other hosts make.
@@ -55,10 +56,13 @@ type Fleet struct {
 	calls  *calls
 	boot   string // distinguishes notices of this process
 	dirty  chan struct{}
+	look   chan struct{} // 1 slot: something may be missing on the bus
+	record *record
 
 	mu     sync.Mutex // guards the fields below
 	number uint64     // of notices
 	held   map[onebot.UserID][]Event
+	setup  error // why what the fleet needs could not be made on the bus
 }
 
 // Open returns this host's part of a fleet. Nothing is asked of the bus before Run.
@@ -70,16 +74,30 @@ func Open(ctx context.Context, o Options) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, err := readKnown(o.Known, o.Logger)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	f := &Fleet{o: o, boot: nuid.Next(), dirty: make(chan struct{}, 1), look: make(chan struct{}, 1)}
+	o.Bus.Up = f.lookAgain
 	b, err := bus.Connect(o.Bus)
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	return &Fleet{
-		o: o, bus: b, boot: nuid.Next(), dirty: make(chan struct{}, 1),
-		leases: &leases{bus: b, me: Owner{Host: o.Host, Home: o.Home, Boot: o.Boot}, log: o.Logger, held: map[onebot.UserID]*lease{}},
-		pub:    newPublisher(b, s, o.Logger),
-		calls:  newCalls(ctx, b, o.Logger, o.Link),
-	}, nil
+	f.bus = b
+	f.leases = &leases{bus: b, me: Owner{Host: o.Host, Home: o.Home, Boot: o.Boot}, log: o.Logger, known: known, ctx: context.WithoutCancel(ctx), held: map[onebot.UserID]*lease{}}
+	f.pub = newPublisher(b, s, o.Logger, f.lookAgain)
+	f.calls = newCalls(ctx, b, o.Logger, o.Link)
+	f.record = &record{bus: b, host: o.Host, home: o.Home}
+	return f, nil
+}
+
+// lookAgain has it looked at whether something is missing on the bus.
+func (f *Fleet) lookAgain() {
+	select {
+	case f.look <- struct{}{}:
+	default:
+	}
 }
 
 // Run takes part in the fleet until ctx ends. The accounts' leases stay.
@@ -88,37 +106,78 @@ func (f *Fleet) Run(ctx context.Context) error {
 	g.Go(func() error { return f.prepare(gctx) })
 	g.Go(func() error { return f.pub.run(gctx) })
 	g.Go(func() error { return f.calls.run(gctx) })
-	g.Go(func() error { return serveTunnel(gctx, f.bus, f.o.Host, f.o.API, f.o.Logger) })
+	g.Go(func() error { return serveTunnel(gctx, f.bus, f.o.Host, f.o.API, f.record.told.Load, f.o.Logger) })
 	g.Go(func() error { return f.tell(gctx) })
 	err := g.Wait()
 	f.bus.Close()
 	return errors.Join(err, f.pub.spool.close())
 }
 
-// prepare makes what the fleet needs on the bus, as soon as the bus is there.
+// prepare makes what the fleet needs on the bus, as soon as the bus is there, and
+// again when something of it is gone: servers may lose their disks.
 func (f *Fleet) prepare(ctx context.Context) error {
-	said := false
-	for {
-		err := error(nil)
+	for made := false; ; {
+		var again <-chan time.Time
 		if f.bus.NC.IsConnected() {
-			ectx, cancel := context.WithTimeout(ctx, 10*time.Second)
-			err = f.bus.Ensure(ectx, f.o.Settings)
-			cancel()
-			if err == nil {
+			err := f.prepareOnce(ctx, made)
+			if ctx.Err() != nil {
 				return nil
 			}
-			if !said && ctx.Err() == nil {
+			f.mu.Lock()
+			first := err != nil && f.setup == nil
+			f.setup = err
+			f.mu.Unlock()
+			if made = made || err == nil; err != nil {
+				again = time.After(retryBus)
+			}
+			if first {
 				f.o.Logger.Warn("bus not prepared; it is tried again", "err", err)
-				said = true
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(retryBus):
+		case <-f.look:
+		case <-again:
 		}
 	}
 }
+
+// prepareOnce makes what the fleet needs; where it was made before, only if something
+// of it is missing.
+func (f *Fleet) prepareOnce(ctx context.Context, made bool) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareTime)
+	defer cancel()
+	if made {
+		switch missing, err := f.bus.Missing(ctx); {
+		case err != nil:
+			return err
+		case !missing:
+			return nil
+		}
+		f.o.Logger.Warn("what the fleet keeps on the bus is gone; it is made anew")
+	}
+	return f.bus.Ensure(ctx, f.o.Settings)
+}
+
+// Trouble returns what keeps this host from taking part in the fleet, nil for nothing.
+// [bus.TroubleOf] says of which kind it is.
+func (f *Fleet) Trouble() error {
+	if err := f.bus.Trouble(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	err := f.setup
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.pub.trouble()
+}
+
+// Twin reports whether another host has this one's name and was there first: then this
+// one is not shown in the fleet, and the others cannot reach it.
+func (f *Fleet) Twin() bool { return f.record.twin.Load() }
 
 // Publish brings an event to the bus. chat is the one it belongs to, id the same
 // for the same message; both may be empty. It returns at once.
@@ -161,17 +220,14 @@ func (f *Fleet) Release(self onebot.UserID) {
 }
 
 // Stats returns what became of events.
-func (f *Fleet) Stats() PublishStats {
-	s := f.pub.Stats()
-	s.Away = s.Away || !f.bus.NC.IsConnected()
-	return s
-}
+func (f *Fleet) Stats() PublishStats { return f.pub.Stats() }
 
 // Take makes an account this host's, and carries out calls for it from then on. The
 // error is a [*HeldError] if it is another host's. lost is called, once, if the
 // account must stop because it is, or may soon be, another's.
 func (f *Fleet) Take(ctx context.Context, uin onebot.UserID, account string, lost func(error)) error {
 	if err := f.leases.take(ctx, uin, account, false, lost); err != nil {
+		f.lookAgain()
 		return err
 	}
 	return f.calls.accept(uin)
@@ -191,7 +247,7 @@ func (f *Fleet) Seize(ctx context.Context, uin onebot.UserID, account string) er
 // account stays this host's.
 func (f *Fleet) Rest(uin onebot.UserID) {
 	f.calls.refuse(uin)
-	f.leases.drop(uin)
+	f.leases.rest(uin)
 }
 
 // Give is Rest, and lets any other host take the account, which is stopped.
@@ -209,9 +265,10 @@ func (f *Fleet) Changed() {
 }
 
 const (
-	tellEvery  = 10 * time.Second       // unchanged
-	tellPause  = 250 * time.Millisecond // between two changes
-	silentFrom = 3 * tellEvery          // a host that was not heard for so long is silent
+	tellEvery   = 10 * time.Second       // unchanged
+	tellPause   = 250 * time.Millisecond // between two changes
+	silentFrom  = 3 * tellEvery          // a host that was not heard for so long is silent
+	prepareTime = 30 * time.Second       // for what the fleet needs on the bus
 )
 
 // tell says how this host is until ctx ends.
@@ -222,16 +279,17 @@ func (f *Fleet) tell(ctx context.Context) error {
 		err := f.tellOnce(ctx)
 		if err != nil && ctx.Err() == nil {
 			f.o.Logger.Debug("status not told to the fleet", "err", err)
+			f.lookAgain()
 			f.Changed()
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return f.record.withdraw(ctx)
 		case <-time.After(tellPause):
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return f.record.withdraw(ctx)
 		case <-t.C:
 		case <-f.dirty:
 		}
@@ -241,10 +299,6 @@ func (f *Fleet) tell(ctx context.Context) error {
 func (f *Fleet) tellOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tellEvery)
 	defer cancel()
-	kv, err := f.bus.JS.KeyValue(ctx, bus.Hosts)
-	if err != nil {
-		return err
-	}
 	st := f.o.Status()
 	for i := range st.Accounts {
 		st.Accounts[i].History = nil
@@ -254,43 +308,5 @@ func (f *Fleet) tellOnce(ctx context.Context) error {
 			st.Accounts[i].Login = &told
 		}
 	}
-	b, err := json.Marshal(st)
-	if err != nil {
-		return err
-	}
-	_, err = kv.Put(ctx, f.o.Host, b)
-	return err
+	return f.record.write(ctx, st)
 }
-
-// Hosts returns the fleet as far as its hosts were heard, sorted by name.
-func (f *Fleet) Hosts(ctx context.Context) ([]api.FleetHost, error) {
-	kv, err := f.bus.JS.KeyValue(ctx, bus.Hosts)
-	if err != nil {
-		return nil, fmt.Errorf("bus: %w", err)
-	}
-	keys, err := kv.ListKeys(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("bus: %w", err)
-	}
-	var out []api.FleetHost
-	for name := range keys.Keys() {
-		e, err := kv.Get(ctx, name)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("bus: %w", err)
-		}
-		h := api.FleetHost{Name: name, Heard: e.Created(), Here: name == f.o.Host}
-		h.Silent = time.Since(h.Heard) > silentFrom
-		if err := json.Unmarshal(e.Value(), &h.Status); err != nil {
-			return nil, fmt.Errorf("bus: host %s: %w", name, err)
-		}
-		out = append(out, h)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out, nil
-}
-
-// Remote returns the way to the control API of a host.
-func (f *Fleet) Remote(host string) http.RoundTripper { return &tunnel{f.bus, host} }

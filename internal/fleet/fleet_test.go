@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,10 +28,17 @@ import (
 // host runs a host of a fleet until the test ends.
 func host(t *testing.T, url, name string, change func(*Options)) *Fleet {
 	t.Helper()
+	f, _ := running(t, url, name, change)
+	return f
+}
+
+// running is host, for one that ends sooner.
+func running(t *testing.T, url, name string, change func(*Options)) (f *Fleet, stop func()) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	o := Options{
 		Bus:  bus.Options{URL: url, Name: name, Logger: log},
-		Host: name, Home: name + "-home", Boot: "boot", Spool: filepath.Join(t.TempDir(), "spool.db"),
+		Host: name, Home: name + "-home", Boot: "boot", Spool: filepath.Join(t.TempDir(), "spool.db"), Known: filepath.Join(t.TempDir(), "fleet.json"),
 		Status: func() api.Status { return api.Status{Version: "1", Home: name} },
 		API:    http.NotFoundHandler(),
 		Link:   func(onebot.UserID) onebot.Caller { return nil },
@@ -46,14 +54,21 @@ func host(t *testing.T, url, name string, change func(*Options)) *Fleet {
 	}
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(stop)
 	eventually(t, func() error { _, err := f.bus.JS.ObjectStore(ctx, bus.Files); return err })
-	return f
+	return f, stop
+}
+
+// isUnknown reports whether an error says that the fleet has no such host.
+func isUnknown(err error, host string) bool {
+	var silent *SilentError
+	return errors.As(err, &silent) && silent.Host == host && !silent.Known && len(silent.Others) > 0
 }
 
 // eventually waits until f returns nil.
@@ -146,12 +161,7 @@ func consume(t *testing.T, f *Fleet, n int) []jetstream.Msg {
 func TestEventsSurviveTheBus(t *testing.T) {
 	n := natstest.Start(t, 1)
 	a := host(t, n.URL(), "a", nil)
-	eventually(t, func() error {
-		if a.Stats().Away {
-			return errors.New("the bus is not there")
-		}
-		return nil
-	})
+	eventually(t, a.Trouble)
 	const chats, rounds = 7, 90
 	publish := func(from, to int) {
 		for i := from; i < to; i++ {
@@ -164,8 +174,8 @@ func TestEventsSurviveTheBus(t *testing.T) {
 	n.Kill(0)
 	publish(30, 60)
 	eventually(t, func() error {
-		if s := a.Stats(); !s.Away || s.Waiting == 0 {
-			return fmt.Errorf("nothing waits on disk: %+v", s)
+		if s := a.Stats(); bus.TroubleOf(a.Trouble()) != bus.Away || s.Waiting == 0 {
+			return fmt.Errorf("nothing waits on disk: %+v, %w", s, a.Trouble())
 		}
 		return nil
 	})
@@ -258,7 +268,7 @@ func TestHostsAndTunnel(t *testing.T) {
 	cancel()
 	r.Body.Close()
 	<-gone // else the test times out
-	if _, err := (&http.Client{Transport: a.Remote("nobody")}).Get("http://nobody/v0/status"); !errors.Is(err, errSilent) {
+	if _, err := (&http.Client{Transport: a.Remote("nobody")}).Get("http://nobody/v0/status"); !isUnknown(err, "nobody") {
 		t.Fatalf("a host that is not there: %v", err)
 	}
 }

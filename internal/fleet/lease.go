@@ -29,6 +29,9 @@ type Owner struct {
 	// Given is set once the host has stopped the account for good: any host may
 	// take it.
 	Given bool `json:"given,omitempty"`
+	// Rested is set once the host has stopped the account for now: it may start it
+	// again, also after its machine was started anew.
+	Rested bool `json:"rested,omitempty"`
 	// Move is the move by which the host got the account; nil: by none.
 	Move *Move `json:"move,omitempty"`
 
@@ -41,10 +44,11 @@ type Owner struct {
 type HeldError struct {
 	UIN   onebot.UserID
 	Owner Owner
+	Ago   time.Duration // since the host was heard, where that was asked
 }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("account %d belongs to host %s, last heard %s", e.UIN, e.Owner.Host, e.Owner.Heard.Format(time.RFC3339))
+	return fmt.Sprintf("account %d belongs to host %s", e.UIN, e.Owner.Host)
 }
 
 // ErrTaken ends a lease that is no longer this host's.
@@ -60,13 +64,17 @@ var errUnheard = errors.New("the account's lease could not be renewed in time: t
 const (
 	leaseRenew = bus.AccountLease / 18
 	leaseHold  = bus.AccountLease * 2 / 3
+	restTime   = 2 * time.Second // to say that an account is stopped
 )
 
 // leases keeps the accounts of this host.
 type leases struct {
-	bus  *bus.Bus
-	me   Owner // Host, Home and Boot
-	log  *slog.Logger
+	bus   *bus.Bus
+	me    Owner // Host, Home and Boot
+	log   *slog.Logger
+	known *known
+	ctx   context.Context // of what ends after whatever asked for it
+
 	mu   sync.Mutex // guards the field below
 	held map[onebot.UserID]*lease
 }
@@ -113,25 +121,10 @@ func (l *leases) take(ctx context.Context, uin onebot.UserID, account string, fo
 	if err != nil {
 		return fmt.Errorf("account's lease: %w", err)
 	}
-	is := l.me
-	is.Account, is.Generation = account, 1
-	was, err := l.owner(ctx, uin)
 	began := time.Now()
-	switch {
-	case errors.Is(err, jetstream.ErrKeyNotFound):
-		is.revision, err = kv.Create(ctx, key(uin), is.encode())
-	case err != nil:
-	case was.Host == is.Host && was.Home == is.Home:
-		is.Generation, is.Move = was.Generation, was.Move
-		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
-	case was.Given || force && time.Since(was.Heard) > bus.AccountLease:
-		is.Generation = was.Generation + 1
-		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
-	default:
-		return &HeldError{uin, was}
-	}
+	is, err := l.claim(ctx, kv, uin, account, force)
 	if err != nil {
-		return fmt.Errorf("account's lease: %w", err)
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	le := &lease{owner: is, cancel: cancel, ended: make(chan struct{})}
@@ -149,6 +142,71 @@ func (l *leases) take(ctx context.Context, uin onebot.UserID, account string, fo
 		}
 	}()
 	return nil
+}
+
+// claim writes that an account is this host's, if it may.
+func (l *leases) claim(ctx context.Context, kv jetstream.KeyValue, uin onebot.UserID, account string, force bool) (Owner, error) {
+	is := l.me
+	is.Account, is.Generation = account, 1
+	was, err := l.owner(ctx, uin)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		if was, known := l.known.of(uin); known {
+			if !was.Given && !l.mine(was) {
+				return Owner{}, l.restore(ctx, kv, uin, was)
+			}
+			is.Generation, is.Move = was.Generation, was.Move
+		}
+		is.revision, err = kv.Create(ctx, key(uin), is.encode())
+	case err != nil:
+	case l.mine(was):
+		if was.Boot != is.Boot && !was.Given && !was.Rested {
+			// It may be a copy of this home on another machine.
+			if age, err := l.age(ctx, was); err != nil || age <= leaseHold {
+				return Owner{}, errors.Join(err, &HeldError{uin, was, age})
+			}
+		}
+		is.Generation, is.Move = was.Generation, was.Move
+		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
+	default:
+		age := time.Duration(0)
+		if force {
+			age, err = l.age(ctx, was)
+		}
+		if !was.Given && (err != nil || age <= bus.AccountLease) {
+			l.known.note(uin, was)
+			return Owner{}, errors.Join(err, &HeldError{uin, was, age})
+		}
+		is.Generation = was.Generation + 1
+		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
+	}
+	if err != nil {
+		return Owner{}, fmt.Errorf("account's lease: %w", err)
+	}
+	l.known.note(uin, is)
+	return is, nil
+}
+
+func (l *leases) mine(o Owner) bool { return o.Host == l.me.Host && o.Home == l.me.Home }
+
+// age returns how long ago an account's host was heard.
+func (l *leases) age(ctx context.Context, o Owner) (time.Duration, error) {
+	return l.bus.Age(ctx, bus.Accounts, o.Heard)
+}
+
+// restore brings back what the bus has lost: that an account is another host's. That
+// one does so itself if it lives, for as long as it may run the account.
+func (l *leases) restore(ctx context.Context, kv jetstream.KeyValue, uin onebot.UserID, was Owner) error {
+	since, err := l.bus.Since(ctx, bus.Accounts)
+	if err != nil {
+		return fmt.Errorf("account's lease: %w", err)
+	}
+	if since > bus.AccountLease {
+		if _, err := kv.Create(ctx, key(uin), was.encode()); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+			return fmt.Errorf("account's lease: %w", err)
+		}
+	}
+	return &HeldError{uin, was, 0}
 }
 
 func (o Owner) encode() []byte {
@@ -180,11 +238,16 @@ func (le *lease) keep(ctx context.Context, kv jetstream.KeyValue, uin onebot.Use
 		case bus.Conflict(err):
 			// Our own write may have been taken in although its answer was lost.
 			e, err := kv.Get(ctx, key(uin))
+			if errors.Is(err, jetstream.ErrKeyNotFound) { // the bus has lost it
+				if rev, err := kv.Create(ctx, key(uin), le.owner.encode()); err == nil {
+					le.owner.revision, heard = rev, at
+				}
+			}
 			if err != nil {
 				break
 			}
 			is, err := decodeOwner(e)
-			if err != nil || is.Host != le.owner.Host || is.Home != le.owner.Home || is.Generation != le.owner.Generation {
+			if err != nil || is.Host != le.owner.Host || is.Home != le.owner.Home || is.Boot != le.owner.Boot || is.Generation != le.owner.Generation {
 				return ErrTaken
 			}
 			le.owner = is // with what became of a move
@@ -207,6 +270,26 @@ func (l *leases) drop(uin onebot.UserID) {
 	}
 }
 
+// rest is drop for an account that is stopped, and says so, for the case that the
+// machine is started anew before long. It may fail: then the account waits for that
+// long.
+func (l *leases) rest(uin onebot.UserID) {
+	l.mu.Lock()
+	le := l.held[uin]
+	l.mu.Unlock()
+	l.drop(uin)
+	if le == nil || !l.bus.NC.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, restTime)
+	defer cancel()
+	if kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts); err == nil {
+		o := le.owner
+		o.Rested = true
+		_, _ = kv.Update(ctx, key(uin), o.encode(), o.revision)
+	}
+}
+
 // give lets any host take an account that this one has stopped.
 func (l *leases) give(ctx context.Context, uin onebot.UserID) error {
 	l.drop(uin)
@@ -225,5 +308,6 @@ func (l *leases) give(ctx context.Context, uin onebot.UserID) error {
 	if _, err := kv.Update(ctx, key(uin), was.encode(), was.revision); err != nil {
 		return fmt.Errorf("account's lease: %w", err)
 	}
+	l.known.note(uin, was)
 	return nil
 }

@@ -48,9 +48,16 @@ func (f *Fleet) Here(account string) Place {
 	return Place{Host: f.o.Host, Home: f.o.Home, Boot: f.o.Boot, Account: account}
 }
 
+// ErrNobodys says that no host ever had an account.
+var ErrNobodys = errors.New("no host of the fleet ever had the account")
+
 // Owner returns whose an account is.
 func (f *Fleet) Owner(ctx context.Context, uin onebot.UserID) (Owner, error) {
-	return f.leases.owner(ctx, uin)
+	o, err := f.leases.owner(ctx, uin)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		err = ErrNobodys
+	}
+	return o, err
 }
 
 // Mine reports whether an account is this host's.
@@ -75,7 +82,7 @@ func (f *Fleet) Depart(ctx context.Context, uin onebot.UserID, id string, to Pla
 		case o.is(to) && o.Move != nil && o.Move.ID == id:
 			return nil // an earlier try of ours, whose answer was lost
 		case !f.Mine(*o):
-			return &HeldError{uin, *o}
+			return &HeldError{uin, *o, 0}
 		}
 		m := &Move{ID: id, From: Place{o.Host, o.Home, o.Boot, o.Account}}
 		*o = Owner{Host: to.Host, Home: to.Home, Boot: to.Boot, Account: to.Account, Generation: o.Generation + 1, Move: m, revision: o.revision}
@@ -149,7 +156,9 @@ func (l *leases) changeOnce(ctx context.Context, uin onebot.UserID, f func(*Owne
 	if err != nil {
 		return err
 	}
-	_, err = kv.Update(ctx, key(uin), o.encode(), o.revision)
+	if _, err = kv.Update(ctx, key(uin), o.encode(), o.revision); err == nil {
+		l.known.note(uin, o)
+	}
 	return err
 }
 

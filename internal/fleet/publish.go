@@ -45,10 +45,12 @@ type publisher struct {
 	spool *spool
 	log   *slog.Logger
 	wake  chan struct{} // 1 slot: there is something in the inbox
+	lost  func()        // something may be missing on the bus
 
 	mu    sync.Mutex // guards the fields below
 	inbox []Event
 	stats PublishStats
+	away  error // why the bus cannot take events; nil: it can, or has not been asked yet
 
 	partitions int // of the goroutine of run; 0: not known yet
 }
@@ -59,11 +61,10 @@ type PublishStats struct {
 	Spooled   uint64 // they waited on disk
 	Lost      uint64 // there was no room for them
 	Waiting   int    // on disk now
-	Away      bool   // the bus is away
 }
 
-func newPublisher(b *bus.Bus, s *spool, log *slog.Logger) *publisher {
-	return &publisher{bus: b, spool: s, log: log, wake: make(chan struct{}, 1)}
+func newPublisher(b *bus.Bus, s *spool, log *slog.Logger, lost func()) *publisher {
+	return &publisher{bus: b, spool: s, log: log, lost: lost, wake: make(chan struct{}, 1)}
 }
 
 // put takes an event in and returns at once.
@@ -116,11 +117,9 @@ func (p *publisher) run(ctx context.Context) error {
 		var pause <-chan time.Time
 		if !direct {
 			err := p.drain(ctx)
-			if direct = err == nil; err != nil {
+			p.noteAway(err)
+			if direct = err == nil; !direct {
 				pause = time.After(retryBus)
-				p.away(true, err)
-			} else {
-				p.away(false, nil)
 			}
 		}
 		select {
@@ -136,7 +135,7 @@ func (p *publisher) run(ctx context.Context) error {
 					continue
 				}
 				direct = false
-				p.away(true, err)
+				p.noteAway(err)
 			}
 			if err := p.keep(batch); err != nil {
 				p.log.Error("events for the bus lost: they cannot be written to disk", "events", len(batch), "err", err)
@@ -145,16 +144,30 @@ func (p *publisher) run(ctx context.Context) error {
 	}
 }
 
-// away notes whether the bus is there, and says so when that changes.
-func (p *publisher) away(is bool, err error) {
-	was := false
-	p.note(func(s *PublishStats) { was, s.Away = s.Away, is })
+// noteAway notes why the bus cannot take events, nil if it can, and says so when that
+// changes.
+func (p *publisher) noteAway(err error) {
+	p.mu.Lock()
+	was := p.away
+	p.away = err
+	p.mu.Unlock()
 	switch {
-	case is && !was:
+	case err != nil && was == nil:
 		p.log.Warn("bus away: events wait on disk", "err", err)
-	case was && !is:
+	case err == nil && was != nil:
 		p.log.Info("bus is back: what waited is published")
 	}
+	if err != nil {
+		p.partitions = 0 // it may come back with others
+		p.lost()
+	}
+}
+
+// trouble returns why the bus cannot take events, nil if it can.
+func (p *publisher) trouble() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.away
 }
 
 // keep writes events to disk.

@@ -33,12 +33,16 @@ const (
 	answerFirst = 15 * time.Second // for the first message of an answer
 )
 
-// serveTunnel answers the requests of other hosts by h until ctx ends.
-func serveTunnel(ctx context.Context, b *bus.Bus, host string, h http.Handler, log *slog.Logger) error {
+// serveTunnel answers the requests of other hosts by h until ctx ends, while mine
+// says that they are meant for this host.
+func serveTunnel(ctx context.Context, b *bus.Bus, host string, h http.Handler, mine func() bool, log *slog.Logger) error {
 	slots := make(chan struct{}, maxTunnel)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	sub, err := b.NC.Subscribe(bus.HostSubject(host), func(m *nats.Msg) {
+		if !mine() {
+			return
+		}
 		select {
 		case slots <- struct{}{}:
 		default:
@@ -164,12 +168,10 @@ func (w *tunnelWriter) end() error {
 
 // tunnel is an http.RoundTripper to the control API of another host.
 type tunnel struct {
-	bus  *bus.Bus
-	host string
+	bus    *bus.Bus
+	host   string
+	silent func(ctx context.Context, host string) error // what is known of it if it does not answer
 }
-
-// errSilent says that a host did not answer.
-var errSilent = errors.New("host does not answer on the bus")
 
 // RoundTrip implements http.RoundTripper.
 func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -195,8 +197,8 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerFirst)
 	defer cancel()
 	first, err := sub.NextMsgWithContext(ctx)
-	if err == nil && first.Header.Get("Status") == "503" || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) {
-		err = errSilent
+	if err == nil && first.Header.Get("Status") == "503" || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+		err = t.silent(r.Context(), t.host)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", t.host, err), sub.Unsubscribe())

@@ -23,6 +23,7 @@ var alertEN = map[string]string{
 	"alert.kind.release":        "a new release was left again",
 	"alert.kind.newer":          "a newer release is published",
 	"alert.kind.certificate":    "the certificate",
+	"alert.kind.host_silent":    "a host of the fleet fell silent",
 	"alert.kind.channel_failed": "an alert channel does not work",
 	"alert.kind.test":           "this is a test, all is well",
 
@@ -115,6 +116,7 @@ var alertZH = map[string]string{
 	"alert.kind.release":        "新版本没能用，已换回",
 	"alert.kind.newer":          "有新版本",
 	"alert.kind.certificate":    "证书有问题",
+	"alert.kind.host_silent":    "机群中有主机失联",
 	"alert.kind.channel_failed": "通知通道不通",
 	"alert.kind.test":           "这是一条测试，一切正常",
 

@@ -58,6 +58,9 @@ type Status struct {
 	Plugins []Plugin `json:"plugins,omitempty"`
 	// Apps are the programs that use the accounts through ncatd.
 	Apps []App `json:"apps,omitempty"`
+	// SilentHosts are the hosts of the fleet that are not heard any more, if it is this
+	// one that tells: of those that are heard the first by name.
+	SilentHosts []SilentHost `json:"silent_hosts,omitempty"`
 }
 
 // App is one program that uses accounts through ncatd.

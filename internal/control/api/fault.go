@@ -218,11 +218,39 @@ const (
 	CodeLeaseLost      Code = "lease_lost"      // another host has the account now
 	CodeLeaseMoving    Code = "lease_moving"    // host that the account is being moved to or from
 	CodeLeaseUnheard   Code = "lease_unheard"   // the lease could not be renewed in time
-	CodeBusAway        Code = "bus_away"        // events that wait on disk
+	CodeLeaseUnasked   Code = "lease_unasked"   // the bus cannot be asked whose the account is; cause: why
+	CodeLeaseCopy      Code = "lease_copy"      // a copy of this home runs the account on another machine
+	CodeBusAway        Code = "bus_away"        // events that wait on disk, error
+	CodeBusRefused     Code = "bus_refused"     // events that wait on disk, the servers' words
+	CodeBusTLS         Code = "bus_tls"         // events that wait on disk, error
+	CodeBusNoJetStream Code = "bus_no_streams"  // events that wait on disk, the servers' words
+	CodeBusDenied      Code = "bus_denied"      // events that wait on disk, the servers' words
+	CodeBusUnprepared  Code = "bus_unprepared"  // events that wait on disk, the servers' words
+	CodeBusNewer       Code = "bus_newer"       // events that wait on disk, error
+	CodeBusTwin        Code = "bus_twin"        // this host's name, which another host has
 	CodeBusLost        Code = "bus_lost"        // events that had no room
 	CodeConfigRejected Code = "config_rejected" // error of the last reload
 	CodeCertNone       Code = "cert_none"       // file or folder, error
 	CodeCertUnread     Code = "cert_unread"     // file or folder, error
 	CodeCertEnds       Code = "cert_ends"       // file or folder, when
 	CodeCertEnded      Code = "cert_ended"      // file or folder, when
+)
+
+// The codes of why a fleet does not do what it was asked for.
+const (
+	CodeNoFleet     Code = "no_fleet"     // this host is in none
+	CodeHostUnknown Code = "host_unknown" // host, those that can be reached
+	CodeHostSilent  Code = "host_silent"  // host, how long ago it was heard
+	CodeHostLost    Code = "host_lost"    // host that fell silent; a condition
+	CodeMoveHere    Code = "move_here"    // account, host where it is
+	CodeMoveBusy    Code = "move_busy"    // account, host that it is being moved to or from
+	CodeMoveNumber  Code = "move_number"  // account whose number is not known yet
+	CodeMoveNever   Code = "move_never"   // account that never ran in the fleet
+	CodeMoveName    Code = "move_name"    // host, name that another account has there
+	CodeMoveNone    Code = "move_none"    // account that was not moved
+	CodeMoveThere   Code = "move_there"   // host, why it could not take the account
+	CodeMoveLate    Code = "move_late"    // host that did not fetch the files in time, error
+	CodeMoveUnsure  Code = "move_unsure"  // host from which nothing was heard of the account
+	CodeTakeAlive   Code = "take_alive"   // host that has the account, how long ago it was heard
+	CodeNoDead      Code = "no_dead"      // number that no dead event has
 )

@@ -31,6 +31,12 @@ type FleetHost struct {
 	Status Status    `json:"status"`
 }
 
+// SilentHost is a host of the fleet that is not heard any more.
+type SilentHost struct {
+	Name  string    `json:"name"`
+	Heard time.Time `json:"heard"` // for the last time
+}
+
 // MoveRequest is the body of POST /v0/accounts/{name}/move.
 type MoveRequest struct {
 	To string `json:"to"`           // a host of the fleet
@@ -55,6 +61,7 @@ type Move struct {
 	As    string `json:"as"`
 	Phase string `json:"phase"`
 	Error string `json:"error,omitempty"` // of a failed one
+	Fault Fault  `json:"fault,omitzero"`  // Error without a language, where it has one
 }
 
 // Incoming is what one host tells another of an account that is to move there.

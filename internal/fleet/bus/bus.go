@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,12 +39,13 @@ const (
 	control  = "ncatd.host"     //
 	spaces   = "ncatd.kv"       //
 	perChat  = "partitions"     // metadata of Events
+	protocol = "protocol"       // metadata of Events
 	fallback = 32               // partitions of a new stream
 	dedupe   = 10 * time.Minute // within it an event that is published again is dropped
 	fetched  = 100 * time.Hour  // default retention
 	files    = 24 * time.Hour   // how long a file on its way is kept
 	attempts = 24 * time.Hour   // how long attempts are remembered
-	hostAge  = 10 * time.Minute // after it a silent host is forgotten
+	hostAge  = 24 * time.Hour   // after it a silent host is forgotten
 	ping     = 5 * time.Second  // how often a link to a server is tried
 	redial   = 250 * time.Millisecond
 )
@@ -71,6 +73,10 @@ const WorkerLease = 8 * time.Second
 // The host stops the account when two thirds of it are over.
 const AccountLease = 3 * time.Minute
 
+// Protocol is the version of what hosts and workers agree on. It grows when an older
+// one could lose or repeat something beside a newer one.
+const Protocol = 1
+
 // Options is where a bus is and how one gets in.
 type Options struct {
 	// URL is one server or several, with commas between them: nats://, tls://,
@@ -84,6 +90,9 @@ type Options struct {
 	// Name is shown to whoever administers the servers.
 	Name   string
 	Logger *slog.Logger
+	// Up is called whenever the bus is there, for the first time or again; nil:
+	// nothing is. It must not block.
+	Up func()
 }
 
 // Bus is a connection to the bus. It reconnects by itself for as long as it is
@@ -91,11 +100,29 @@ type Options struct {
 type Bus struct {
 	NC *nats.Conn
 	JS jetstream.JetStream
+
+	mu       sync.Mutex // guards the fields below
+	dialed   error      // of an attempt to reach a server, not long ago
+	dialedAt time.Time
+	said     error // what a server said, or was wrong with it
+	saidAt   time.Time
+	denied   error // a permission that is missing
+	deniedAt time.Time
 }
 
 // Connect returns a connection to the bus. It does not wait for it: what is asked
 // meanwhile fails at once.
 func Connect(o Options) (*Bus, error) {
+	b := &Bus{}
+	up := func(what string) nats.ConnHandler {
+		return func(c *nats.Conn) {
+			o.Logger.Info(what, "server", c.ConnectedServerName())
+			b.heardDial(nil)
+			if o.Up != nil {
+				o.Up()
+			}
+		}
+	}
 	opts := []nats.Option{
 		nats.Name(o.Name), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
 		nats.ReconnectWait(redial), nats.ReconnectJitter(redial, redial), nats.PingInterval(ping), nats.MaxPingsOutstanding(2),
@@ -105,9 +132,11 @@ func Connect(o Options) (*Bus, error) {
 				o.Logger.Warn("bus lost", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { o.Logger.Info("bus is back", "server", c.ConnectedServerName()) }),
-		nats.ConnectHandler(func(c *nats.Conn) { o.Logger.Info("bus connected", "server", c.ConnectedServerName()) }),
+		nats.ReconnectHandler(up("bus is back")),
+		nats.ConnectHandler(up("bus connected")),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.heardDial(err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
+			b.heardError(err)
 			subject := ""
 			if s != nil {
 				subject = s.Subject
@@ -142,7 +171,8 @@ func Connect(o Options) (*Bus, error) {
 		nc.Close()
 		return nil, fmt.Errorf("bus: %w", err)
 	}
-	return &Bus{NC: nc, JS: js}, nil
+	b.NC, b.JS = nc, js
+	return b, nil
 }
 
 // Conflict reports whether a write by compare-and-set was refused because another came
@@ -166,49 +196,119 @@ type Settings struct {
 // Ensure makes what a fleet needs, where it is missing.
 func (b *Bus) Ensure(ctx context.Context, s Settings) error {
 	replicas, retention := max(s.Replicas, 1), cmp.Or(s.Retention, fetched)
-	_, err := b.JS.Stream(ctx, Events)
-	partitions := strconv.Itoa(fallback)
-	switch {
+	n, err := b.Partitions(ctx)
+	switch newer := (*NewerError)(nil); {
 	case err == nil:
-		if n, err := b.Partitions(ctx); err == nil {
-			partitions = strconv.Itoa(n)
-		}
-	case !errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("bus: %w", err)
-	}
-	for _, c := range []jetstream.StreamConfig{
-		{Name: Events, Subjects: []string{events + ".>"}, MaxAge: retention, Duplicates: min(dedupe, retention), Metadata: map[string]string{perChat: partitions}},
-		{Name: Dead, Subjects: []string{dead + ".>"}},
-		{Name: Spaces, Subjects: []string{spaces + ".>"}, MaxMsgsPerSubject: 1, AllowAtomicPublish: true, AllowMsgTTL: true, AllowDirect: true},
-	} {
-		c.Replicas, c.Storage = replicas, jetstream.FileStorage
-		if _, err := b.JS.CreateOrUpdateStream(ctx, c); err != nil {
-			return fmt.Errorf("bus: stream %s: %w", c.Name, err)
-		}
+	case errors.As(err, &newer):
+		return err
+	case errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, errForeign):
+		n = fallback
+	default:
+		return err
 	}
 	for _, c := range []jetstream.KeyValueConfig{
 		{Bucket: Accounts}, {Bucket: Hosts, TTL: hostAge}, {Bucket: Workers, TTL: WorkerLease}, {Bucket: Chats}, {Bucket: Attempts, TTL: attempts},
 	} {
 		c.Replicas = replicas
+		if b.is(ctx, jetstream.StreamConfig{Name: "KV_" + c.Bucket, Replicas: replicas, MaxAge: c.TTL}) {
+			continue
+		}
 		if _, err := b.JS.CreateOrUpdateKeyValue(ctx, c); err != nil {
 			return fmt.Errorf("bus: bucket %s: %w", c.Bucket, err)
 		}
 	}
-	if _, err := b.JS.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: Files, Replicas: replicas, TTL: files}); err != nil {
-		return fmt.Errorf("bus: object store %s: %w", Files, err)
+	if !b.is(ctx, jetstream.StreamConfig{Name: "OBJ_" + Files, Replicas: replicas, MaxAge: files}) {
+		if _, err := b.JS.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: Files, Replicas: replicas, TTL: files}); err != nil {
+			return fmt.Errorf("bus: object store %s: %w", Files, err)
+		}
+	}
+	for _, c := range []jetstream.StreamConfig{
+		{Name: Dead, Subjects: []string{dead + ".>"}},
+		{Name: Spaces, Subjects: []string{spaces + ".>"}, MaxMsgsPerSubject: 1, AllowAtomicPublish: true, AllowMsgTTL: true, AllowDirect: true},
+		// The last, so that a worker that is given an event finds all the rest.
+		{Name: Events, Subjects: []string{events + ".>"}, MaxAge: retention, Duplicates: min(dedupe, retention), Metadata: map[string]string{perChat: strconv.Itoa(n), protocol: strconv.Itoa(Protocol)}},
+	} {
+		c.Replicas, c.Storage = replicas, jetstream.FileStorage
+		if b.is(ctx, c) {
+			continue
+		}
+		if _, err := b.JS.CreateOrUpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("bus: stream %s: %w", c.Name, err)
+		}
 	}
 	return nil
 }
 
-// Partitions returns into how many partitions the chats are divided.
-func (b *Bus) Partitions(ctx context.Context) (int, error) {
-	s, err := b.JS.Stream(ctx, Events)
+// is reports whether a stream is there as c says. To ask costs servers in a cluster far
+// less than to make it so again.
+func (b *Bus) is(ctx context.Context, c jetstream.StreamConfig) bool {
+	s, err := b.JS.Stream(ctx, c.Name)
+	if err != nil {
+		return false
+	}
+	has := s.CachedInfo().Config
+	for k, v := range c.Metadata {
+		if has.Metadata[k] != v {
+			return false
+		}
+	}
+	return has.Replicas == c.Replicas && has.MaxAge == c.MaxAge
+}
+
+// Missing reports whether something that Ensure makes is not there any more.
+func (b *Bus) Missing(ctx context.Context) (bool, error) {
+	for _, name := range []string{Events, Dead, Spaces, "KV_" + Accounts, "KV_" + Hosts, "KV_" + Workers, "KV_" + Chats, "KV_" + Attempts, "OBJ_" + Files} {
+		_, err := b.JS.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("bus: stream %s: %w", name, err)
+		}
+	}
+	return false, nil
+}
+
+// Age returns how long ago something came into a bucket, by the clock of the servers:
+// those of the machines around it may differ.
+func (b *Bus) Age(ctx context.Context, bucket string, created time.Time) (time.Duration, error) {
+	s, err := b.JS.Stream(ctx, "KV_"+bucket)
 	if err != nil {
 		return 0, fmt.Errorf("bus: %w", err)
 	}
-	n, err := strconv.Atoi(s.CachedInfo().Config.Metadata[perChat])
+	return max(0, s.CachedInfo().TimeStamp.Sub(created)), nil
+}
+
+// Since returns how long a bucket has existed.
+func (b *Bus) Since(ctx context.Context, bucket string) (time.Duration, error) {
+	s, err := b.JS.Stream(ctx, "KV_"+bucket)
+	if err != nil {
+		return 0, fmt.Errorf("bus: %w", err)
+	}
+	return s.CachedInfo().TimeStamp.Sub(s.CachedInfo().Created), nil
+}
+
+// errForeign says that the stream of events was not made by ncatd.
+var errForeign = errors.New("bus: stream " + Events + " was not made by ncatd: its metadata do not say " + perChat)
+
+// Partitions returns into how many partitions the chats are divided.
+func (b *Bus) Partitions(ctx context.Context) (int, error) {
+	s, err := b.JS.Stream(ctx, Events)
+	if errors.Is(err, nats.ErrNoResponders) { // nobody serves JetStream, or not yet
+		if _, none := b.JS.AccountInfo(ctx); none != nil {
+			err = none
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("bus: %w", err)
+	}
+	about := s.CachedInfo().Config.Metadata
+	if is, err := strconv.Atoi(about[protocol]); err == nil && is > Protocol {
+		return 0, &NewerError{is, Protocol}
+	}
+	n, err := strconv.Atoi(about[perChat])
 	if err != nil || n < 1 || n > 4096 {
-		return 0, fmt.Errorf("bus: stream %s was not made by ncatd: its metadata do not say %s", Events, perChat)
+		return 0, errForeign
 	}
 	return n, nil
 }

@@ -20,8 +20,9 @@ type Members struct {
 }
 
 // Follow follows the workers whose ID matches pattern until ctx ends. It may be
-// called again after it failed.
-func (m *Members) Follow(ctx context.Context, b *Bus, pattern string) error {
+// called again after it failed. It fails if nothing is heard for a lease and somebody
+// must be, which is when the servers lost the bucket.
+func (m *Members) Follow(ctx context.Context, b *Bus, pattern string, somebody bool) error {
 	kv, err := b.JS.KeyValue(ctx, Workers)
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
@@ -35,9 +36,15 @@ func (m *Members) Follow(ctx context.Context, b *Bus, pattern string) error {
 	m.since, m.heard = time.Now(), map[string]time.Time{}
 	m.mu.Unlock()
 	for {
+		var silence <-chan time.Time
+		if somebody {
+			silence = time.After(WorkerLease)
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-silence:
+			return errors.New("bus: no worker was heard, not even this one")
 		case e, ok := <-w.Updates():
 			if !ok {
 				return errors.New("bus: workers can no longer be followed")

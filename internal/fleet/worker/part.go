@@ -40,9 +40,9 @@ type part struct {
 	log    *slog.Logger
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when nothing of it is handled any more
-	done   *doneSet
 
 	mu      sync.Mutex // guards the fields below
+	done    *doneSet   // of the stream that there is
 	pending map[uint64]*delivery
 	notDue  time.Time // since when another worker shall have it; zero: it shall not
 	closing bool      // nothing new is taken
@@ -53,6 +53,7 @@ type part struct {
 	last uint64  // the bus's number of the last delivery
 	from *uint64 // the last event that an earlier owner was given; nil: not known yet
 	held []*delivery
+	made time.Time // the stream
 }
 
 // delivery is one event as the bus gave it.
@@ -61,13 +62,14 @@ type delivery struct {
 	seq   uint64 // in the stream
 	again bool   // it was given before
 	begun bool   // to an earlier owner, which may have begun with it
+	done  *doneSet
 }
 
-func newPart(ctx context.Context, w *Worker, number int, done *doneSet) *part {
+func newPart(ctx context.Context, w *Worker, number int) *part {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &part{
 		w: w, number: number, log: w.o.Logger.With("partition", number), cancel: cancel, ended: make(chan struct{}),
-		pending: map[uint64]*delivery{}, done: done, idle: make(chan struct{}, 1),
+		pending: map[uint64]*delivery{}, idle: make(chan struct{}, 1),
 	}
 	go p.run(ctx)
 	return p
@@ -144,7 +146,12 @@ func (p *part) serve(ctx context.Context) error {
 		MaxAckPending: maxPending, MaxDeliver: -1, FilterSubjects: bus.PartitionSubjects(p.number, p.w.o.Accounts),
 		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &p.w.born,
 	}
-	c, err := p.w.o.Bus.JS.CreateOrUpdateConsumer(ctx, bus.Events, cfg)
+	st, err := p.w.o.Bus.JS.Stream(ctx, bus.Events)
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	p.stream(st.CachedInfo().Created)
+	c, err := st.CreateOrUpdateConsumer(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
@@ -152,8 +159,15 @@ func (p *part) serve(ctx context.Context) error {
 		p.from = &c.CachedInfo().Delivered.Stream
 	}
 	msgs := make(chan jetstream.Msg, maxPending)
+	ails := make(chan struct{}, 1)
 	cc, err := c.Consume(func(m jetstream.Msg) { msgs <- m }, jetstream.PullMaxMessages(maxPending/2), jetstream.PullHeartbeat(time.Second), jetstream.PullExpiry(5*time.Second),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { p.log.Debug("events of the bus", "err", err) }))
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			p.log.Debug("events of the bus", "err", err)
+			select {
+			case ails <- struct{}{}:
+			default:
+			}
+		}))
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
@@ -167,11 +181,23 @@ func (p *part) serve(ctx context.Context) error {
 			}
 		}
 	}()
-	return p.take(ctx, c, cc, msgs)
+	return p.take(ctx, c, cc, msgs, ails)
+}
+
+// stream notes when the stream was made. One that was made anew numbers its events
+// anew: what is known by number is of the old one.
+func (p *part) stream(made time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done = p.w.doneOf(p.number, made); p.made.Equal(made) {
+		return
+	}
+	p.made, p.from, p.last, p.held = made, nil, 0, nil
+	p.pending = map[uint64]*delivery{}
 }
 
 // take is serve, with what the bus gives.
-func (p *part) take(ctx context.Context, c jetstream.Consumer, cc jetstream.ConsumeContext, msgs <-chan jetstream.Msg) error {
+func (p *part) take(ctx context.Context, c jetstream.Consumer, cc jetstream.ConsumeContext, msgs <-chan jetstream.Msg, ails <-chan struct{}) error {
 	hold := true // what an earlier owner had may be missing
 	draining := false
 	var ask <-chan time.Time
@@ -200,6 +226,10 @@ func (p *part) take(ctx context.Context, c jetstream.Consumer, cc jetstream.Cons
 				return nil
 			}
 		case <-p.idle:
+		case <-ails:
+			if _, err := c.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+				return fmt.Errorf("bus: %w", err)
+			}
 		case m := <-msgs:
 			d, gap, err := p.arrived(m)
 			if err != nil {
@@ -274,11 +304,12 @@ func (p *part) arrived(m jetstream.Msg) (d *delivery, gap bool, err error) {
 	p.last = meta.Sequence.Consumer
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	d.done = p.done
 	if was := p.pending[d.seq]; was != nil {
 		was.msg = m // the ack goes to the newest
 		return nil, gap, nil
 	}
-	if p.done.contains(d.seq) {
+	if d.done.contains(d.seq) {
 		_ = m.Ack() // it is given again if this is lost
 		return nil, gap, nil
 	}
@@ -374,7 +405,7 @@ func (p *part) again(ctx context.Context, d *delivery) (bool, error) {
 		return false, fmt.Errorf("bus: %w", err)
 	}
 	p.log.Error("event given up: its workers ended before it was done", "event", string(d.msg.Data()), "times", n+1)
-	p.done.add(d.seq)
+	d.done.add(d.seq)
 	_ = d.msg.Ack() // it is given again if this is lost, and known then
 	p.forget(ctx, d)
 	return false, nil
@@ -422,9 +453,11 @@ func (p *part) settle(d *delivery) {
 		p.mu.Unlock()
 		return
 	}
-	p.done.add(d.seq)
+	d.done.add(d.seq)
 	msg := d.msg
-	delete(p.pending, d.seq)
+	if p.pending[d.seq] == d {
+		delete(p.pending, d.seq)
+	}
 	if len(p.pending) == 0 {
 		p.wakeLocked()
 	}
@@ -437,6 +470,8 @@ func (p *part) settle(d *delivery) {
 // doneSet is the last events of a partition that were done with, for when the bus
 // did not hear of it. It is safe for concurrent use.
 type doneSet struct {
+	made time.Time // the stream that they are of
+
 	mu  sync.Mutex // guards the fields below
 	has map[uint64]bool
 	row []uint64

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/ncatd/ncatd/internal/fleet/bus"
 	"github.com/ncatd/ncatd/onebot"
@@ -55,10 +56,13 @@ type Worker struct {
 	members    bus.Members
 	born       time.Time     // of the group: it is given what came since
 	redo       chan struct{} // 1 slot: an event is being given again
+	nonce      string        // tells this worker from another one of its name
+	revision   uint64        // of its lease, as this worker wrote it; 0: it has none
 
-	mu    sync.Mutex // guards the field below
+	mu    sync.Mutex // guards the fields below
 	parts map[int]*part
 	done  map[int]*doneSet // by partition, of all times that it was this worker's
+	made  time.Time        // the stream of events
 }
 
 const (
@@ -70,8 +74,12 @@ const (
 	patience = 30 * time.Second
 )
 
-// errLease says that the lease could not be renewed in time.
-var errLease = errors.New("the worker's lease could not be renewed in time")
+var (
+	// errLease says that the lease could not be renewed in time.
+	errLease = errors.New("the worker's lease could not be renewed in time")
+	// errTwin says that another worker has the name.
+	errTwin = errors.New("another worker of the group has this one's name")
+)
 
 // New returns a worker that takes part in nothing yet.
 func New(o Options) (*Worker, error) {
@@ -80,7 +88,7 @@ func New(o Options) (*Worker, error) {
 			return nil, err
 		}
 	}
-	return &Worker{o: o, redo: make(chan struct{}, 1), parts: map[int]*part{}, done: map[int]*doneSet{}}, nil
+	return &Worker{o: o, nonce: nuid.Next(), redo: make(chan struct{}, 1), parts: map[int]*part{}, done: map[int]*doneSet{}}, nil
 }
 
 // ID is the worker's name on the bus.
@@ -92,16 +100,16 @@ func (w *Worker) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.follow(ctx) })
 	defer wg.Wait()
+	said := "" // what was told that helps
 	for ctx.Err() == nil {
-		err := w.join(ctx)
+		err := w.join(ctx, func() { said = "" })
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, errLease):
-			w.o.Logger.Warn("the bus was away for too long: what is being handled is given up", "lease", bus.WorkerLease)
-			w.o.Lost()
+			w.o.Logger.Warn("the bus was away for too long: what is being handled was given up", "lease", bus.WorkerLease)
 		default:
-			w.o.Logger.Debug("worker cannot take part yet", "err", err)
+			said = w.tell(err, said)
 		}
 		select {
 		case <-ctx.Done():
@@ -110,8 +118,37 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// join takes part until ctx or the lease ends.
-func (w *Worker) join(ctx context.Context) error {
+// tell says why the worker cannot take part, and what helps, unless that was said. It
+// returns what helps.
+func (w *Worker) tell(err error, said string) string {
+	if t := w.o.Bus.Trouble(); t != nil {
+		err = t
+	}
+	help := remedy(err)
+	if help != said {
+		w.o.Logger.Warn("worker cannot take part yet; it goes on trying", "err", err, "remedy", help)
+	}
+	return help
+}
+
+// remedy says what helps against an error that keeps a worker from taking part.
+func remedy(err error) string {
+	if errors.Is(err, errTwin) {
+		return "give each worker a Name of its own, or none; one that was killed keeps its name for 8 s"
+	}
+	return map[bus.Trouble]string{
+		bus.Away:        "see that the NATS servers can be reached and that a host of the fleet has been connected to them",
+		bus.Refused:     "check the credentials with whoever runs the servers",
+		bus.TLS:         "CA has to name the authority that signed the servers' certificate, which must hold the name in URL",
+		bus.NoJetStream: "switch JetStream on for the servers and for this account",
+		bus.Denied:      "give this worker what docs/fleet.md lists under Permissions",
+		bus.Unprepared:  "look at the log of the NATS servers",
+		bus.Newer:       "build this worker with the ncatd that the hosts have; until then the group's other workers have all chats",
+	}[bus.TroubleOf(err)]
+}
+
+// join takes part until ctx or the lease ends. joined is called once it does.
+func (w *Worker) join(ctx context.Context, joined func()) error {
 	n, err := w.o.Bus.Partitions(ctx)
 	if err != nil {
 		return err
@@ -128,25 +165,33 @@ func (w *Worker) join(ctx context.Context) error {
 	if w.born, err = w.birth(ctx, owners); err != nil {
 		return err
 	}
-	err = w.member(ctx, alive, owners)
+	err = w.member(ctx, alive, owners, joined)
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.WorkerLease)
 	defer cancel()
 	w.leave(late, owners, errors.Is(err, errLease))
-	if ctx.Err() != nil {
-		_ = alive.Delete(late, w.ID()) // it expires by itself
+	if ctx.Err() != nil && w.revision != 0 {
+		_ = alive.Delete(late, w.ID(), jetstream.LastRevision(w.revision)) // it expires by itself
 	}
 	return err
 }
 
-// birth returns when the first worker of the group joined.
+// birth returns when the first worker of the group joined. Servers that lost it are
+// told anew by whoever knows it: what came since is the group's.
 func (w *Worker) birth(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
 	key := w.o.Group + ".born"
-	if _, err := kv.Create(ctx, key, nil); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+	var known []byte
+	if !w.born.IsZero() {
+		known = []byte(w.born.Format(time.RFC3339Nano))
+	}
+	if _, err := kv.Create(ctx, key, known); err != nil && !errors.Is(err, jetstream.ErrKeyExists) && !bus.Conflict(err) {
 		return time.Time{}, fmt.Errorf("bus: %w", err)
 	}
 	e, err := kv.Get(ctx, key)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("bus: %w", err)
+	}
+	if at, err := time.Parse(time.RFC3339Nano, string(e.Value())); err == nil {
+		return at, nil
 	}
 	return e.Created(), nil
 }
@@ -154,7 +199,7 @@ func (w *Worker) birth(ctx context.Context, kv jetstream.KeyValue) (time.Time, e
 // follow follows the members of the group until ctx ends.
 func (w *Worker) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := w.members.Follow(ctx, w.o.Bus, w.o.Group+".*"); ctx.Err() == nil {
+		if err := w.members.Follow(ctx, w.o.Bus, w.o.Group+".*", true); ctx.Err() == nil {
 			w.o.Logger.Debug("workers not known", "err", err)
 		}
 		select {
@@ -166,15 +211,18 @@ func (w *Worker) follow(ctx context.Context) {
 
 // member renews the lease and settles which member has which partition until ctx ends or the
 // lease does.
-func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) error {
+func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue, joined func()) error {
 	t := time.NewTicker(beat)
 	defer t.Stop()
 	var heard time.Time
 	for {
 		began := time.Now()
 		bctx, cancel := context.WithTimeout(ctx, leaseHold/2)
-		_, err := alive.Put(bctx, w.ID(), nil)
+		err := w.renew(bctx, alive)
 		if err == nil {
+			if heard.IsZero() {
+				joined()
+			}
 			heard = began
 			err = w.share(bctx, alive, owners)
 		}
@@ -184,7 +232,7 @@ func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) e
 			return context.Cause(ctx)
 		case heard.IsZero():
 			return fmt.Errorf("bus: %w", err)
-		case time.Since(heard) > leaseHold:
+		case time.Since(heard) > leaseHold || errors.Is(err, errTwin):
 			return errLease
 		case err != nil:
 			w.o.Logger.Debug("worker's share not settled", "err", err)
@@ -195,6 +243,36 @@ func (w *Worker) member(ctx context.Context, alive, owners jetstream.KeyValue) e
 		case <-t.C:
 		}
 	}
+}
+
+// renew renews the worker's lease, or takes it if no other worker has the name.
+func (w *Worker) renew(ctx context.Context, alive jetstream.KeyValue) error {
+	if w.revision == 0 {
+		rev, err := alive.Create(ctx, w.ID(), []byte(w.nonce))
+		if err == nil {
+			w.revision = rev
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyExists) && !bus.Conflict(err) {
+			return err
+		}
+		e, err := alive.Get(ctx, w.ID())
+		if err != nil {
+			return err
+		}
+		if string(e.Value()) != w.nonce {
+			return errTwin
+		}
+		w.revision = e.Revision() // our own write, whose answer was lost
+	}
+	rev, err := alive.Update(ctx, w.ID(), []byte(w.nonce), w.revision)
+	switch {
+	case err == nil:
+		w.revision = rev
+	case bus.Conflict(err):
+		w.revision = 0 // it has ended; who has it now shows the next time
+	}
+	return err
 }
 
 // share takes the partitions that are due to this worker and free, and begins to
@@ -272,11 +350,23 @@ func (w *Worker) acquire(ctx context.Context, alive, owners jetstream.KeyValue, 
 	w.o.Logger.Debug("partition taken", "partition", p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.done[p] == nil {
-		w.done[p] = &doneSet{has: map[uint64]bool{}}
-	}
-	w.parts[p] = newPart(context.WithoutCancel(ctx), w, p, w.done[p])
+	w.parts[p] = newPart(context.WithoutCancel(ctx), w, p)
 	return nil
+}
+
+// doneOf returns which events of a partition were done with, of the stream that was
+// made then.
+func (w *Worker) doneOf(p int, made time.Time) *doneSet {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.made.IsZero() && !w.made.Equal(made) {
+		w.o.Logger.Warn("the bus has lost its events; what comes from now on is handled")
+	}
+	w.made = made
+	if s := w.done[p]; s == nil || !s.made.Equal(made) {
+		w.done[p] = &doneSet{made: made, has: map[uint64]bool{}}
+	}
+	return w.done[p]
 }
 
 // dead reports whether a worker's lease is over: it was not heard here, which a
@@ -310,6 +400,9 @@ func (w *Worker) leave(ctx context.Context, owners jetstream.KeyValue, atOnce bo
 	w.mu.Unlock()
 	for _, pt := range parts {
 		pt.finish(atOnce)
+	}
+	if atOnce { // first of all: what follows may wait for a bus that does not answer
+		w.o.Lost()
 	}
 	for p, pt := range parts {
 		select {

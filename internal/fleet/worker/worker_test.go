@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +119,13 @@ func (s *seen) had(e *Event) bool {
 		s.t.Error(err)
 	}
 	return n < s.next[chat]
+}
+
+// of returns how many events a worker was given.
+func (s *seen) of(worker string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.by[worker]
 }
 
 func (s *seen) count() int {
@@ -270,6 +278,167 @@ func TestPoison(t *testing.T) {
 		t.Fatal(m, err)
 	}
 }
+
+// Servers that lose their disk number their events anew. What comes from then on is
+// handled, each once, although events of the same numbers were before.
+func TestBusLosesItsDisk(t *testing.T) {
+	srv, b := prepared(t, 1)
+	s := &seen{t: t, next: map[string]int{}, by: map[string]int{}}
+	w := join(t, srv.URL(), "w1", func(e *Event) {
+		s.handle("w1", e, false)
+		e.Done()
+	})
+	eventually(t, "partitions not taken", func() bool { return w.w.has() == 32 })
+	const chats = 10
+	round := func(from, to int) {
+		for i := from; i < to; i++ {
+			for c := range chats {
+				publish(t, b, fmt.Sprintf("g%d", c), fmt.Sprintf("g%d %d", c, i))
+			}
+		}
+	}
+	round(0, 5)
+	eventually(t, "events missing", func() bool { return s.count() == 5*chats })
+	for again := range 2 {
+		from := 5 * (again + 1)
+		srv.Wipe(0)
+		if again == 1 {
+			<-w.lost // else the test times out: the lease is over as well
+		}
+		srv.Start(0)
+		eventually(t, "bus not prepared", func() bool { return b.Ensure(t.Context(), bus.Settings{}) == nil })
+		round(from, from+5)
+		eventually(t, fmt.Sprintf("events missing after the loss, lease over: %v", again == 1), func() bool { return s.count() == (from+5)*chats })
+	}
+	w2 := join(t, srv.URL(), "w2", func(e *Event) {
+		s.handle("w2", e, false)
+		e.Done()
+	})
+	eventually(t, "a worker that joins later is not seen", func() bool { return w2.w.has() > 0 })
+}
+
+// A worker that is older than the fleet handles nothing, says so with what helps, and
+// takes part once the fleet is of its version.
+func TestOlderWorker(t *testing.T) {
+	srv, b := prepared(t, 1)
+	st, err := b.JS.Stream(t.Context(), bus.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := func(n int) {
+		t.Helper()
+		cfg := st.CachedInfo().Config
+		cfg.Metadata["protocol"] = strconv.Itoa(n)
+		if _, err := b.JS.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	version(bus.Protocol + 1)
+	if err := b.Ensure(t.Context(), bus.Settings{}); bus.TroubleOf(err) != bus.Newer {
+		t.Errorf("an older host changes what a newer one made: %v", err)
+	}
+	var said lines
+	m := &member{bus: connect(t, srv.URL(), "old"), done: make(chan struct{})}
+	w, err := New(Options{Bus: m.bus, Group: "shop", Name: "old", Deliver: func(e *Event) { e.Done() }, Lost: func() {}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer close(m.done)
+		w.Run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-m.done })
+	eventually(t, "nothing is said", func() bool { return said.has("newer version") && said.has("build this worker") })
+	if w.has() > 0 {
+		t.Error("it has chats")
+	}
+	version(bus.Protocol)
+	eventually(t, "it does not take part", func() bool { return w.has() == 32 })
+	if n := said.count("cannot take part"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+}
+
+// A worker whose servers answer nothing any more, on connections that live, gives up
+// what it is at before its chats can be another's.
+func TestServersHang(t *testing.T) {
+	srv, b := prepared(t, 1)
+	began := make(chan struct{}, 1)
+	w := join(t, srv.URL(), "w1", func(*Event) { began <- struct{}{} })
+	eventually(t, "partitions not taken", func() bool { return w.w.has() == 32 })
+	publish(t, b, "g1", "g1 0")
+	<-began
+	resume := srv.Pause(0)
+	at := time.Now()
+	<-w.lost // else the test times out
+	took := time.Since(at)
+	resume()
+	if took > bus.WorkerLease {
+		t.Errorf("it gave up %s after its last sign of life; others have its chats after %s", took, bus.WorkerLease)
+	}
+	t.Logf("given up after %s", took)
+}
+
+// Of two workers with one name one takes part; the other one says what is wrong, and has
+// the chats once the first has ended.
+func TestTwoWorkersOfOneName(t *testing.T) {
+	srv, b := prepared(t, 1)
+	s := &seen{t: t, next: map[string]int{}, by: map[string]int{}}
+	give := func(name string) func(*Event) {
+		return func(e *Event) {
+			s.handle(name, e, false)
+			e.Done()
+		}
+	}
+	first := join(t, srv.URL(), "w", give("first"))
+	eventually(t, "partitions not taken", func() bool { return first.w.has() == 32 })
+	var said lines
+	w, err := New(Options{Bus: connect(t, srv.URL(), "w"), Group: "shop", Name: "w", Deliver: give("second"), Lost: func() {}, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Run(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	eventually(t, "nothing is said", func() bool { return said.has("has this one's name") && said.has("Name of its own") })
+	for i := range 20 {
+		publish(t, b, "g1", fmt.Sprintf("g1 %d", i))
+	}
+	eventually(t, "events missing", func() bool { return s.count() == 20 })
+	if w.has() > 0 || s.of("second") > 0 {
+		t.Error("both take part")
+	}
+	first.cancel()
+	<-first.done
+	eventually(t, "the second does not take over", func() bool { return w.has() == 32 })
+	publish(t, b, "g1", "g1 20")
+	eventually(t, "events missing", func() bool { return s.of("second") == 1 })
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *lines) count(s string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.all.String(), s)
+}
+
+func (l *lines) has(s string) bool { return l.count(s) > 0 }
 
 // Servers die, the leader too: each event is handled once and in order all the same.
 func TestServersDie(t *testing.T) {
