@@ -317,3 +317,71 @@ func TestImportKilled(t *testing.T) {
 	p.run(0, "--home", p.dir("sim"), "start", "-d", "--sim", "--scan-after", "0s")
 	p.run(0, "--home", p.dir("sim"), "stop")
 }
+
+// TestImportWhileItRuns: an old NapCat that runs, by its program or only by a port
+// that is taken, is named and nothing is copied; --stop ends the one that can be.
+func TestImportWhileItRuns(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.put(p.shell("我的 机器人/NapCat.Shell"), ".config/QQ")
+	before := digest(t, p.root)
+	home, source := filepath.Join(p.work, "n"), filepath.Join(p.root, "我的 机器人")
+	refused := func(text string) {
+		t.Helper()
+		if out := p.run(1, "--home", home, "import", "--yes", source); !strings.Contains(out, text) {
+			t.Errorf("%q is not in %s", text, out)
+		}
+		for _, name := range []string{"ncatd.yaml", "accounts"} {
+			if _, err := os.Lstat(filepath.Join(home, name)); err == nil {
+				t.Errorf("%s was made", name)
+			}
+		}
+	}
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p.ws))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(fmt.Sprintf("(%d)", p.ws))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	qq := filepath.Join(t.TempDir(), "qq") // not below the old folder, told its account
+	sh, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(qq, sh, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old := exec.Command(qq, "-c", "echo up; read x", "qq", "--no-sandbox", "-q", strconv.FormatInt(p.uin, 10))
+	in, err := old.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := old.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 8)); err != nil { // it is the shell now
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- old.Wait() }() // ends with the test at the latest, when in is closed
+	refused(fmt.Sprintf("(pid %d)", old.Process.Pid))
+	p.run(0, "--home", home, "import", "--yes", "--stop", source)
+	if err := <-ended; err == nil {
+		t.Error("the old one ended by itself")
+	}
+	p.run(0, "--home", home, "status")
+	if err := p.answers(true); err != nil {
+		t.Error(err)
+	}
+	p.run(0, "--home", home, "stop")
+	if digest(t, p.root) != before {
+		t.Error("the old installation was changed")
+	}
+}
