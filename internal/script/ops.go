@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/schedule"
@@ -79,7 +82,7 @@ func (r *request) do(ctx context.Context) (any, error) {
 	}
 	p := new(callParams)
 	if err := json.Unmarshal([]byte(r.params), p); err != nil {
-		return nil, &argumentError{fmt.Sprintf("%s: %v", r.op, err)}
+		return nil, badJSON(r.op, err)
 	}
 	if r.op == "perm" {
 		return nil, r.perm(ctx, p)
@@ -175,7 +178,7 @@ func (r *request) api(ctx context.Context, b *ncat.Bot, p *callParams) (any, err
 // into decodes the params of an action.
 func into(raw json.RawMessage, p any) error {
 	if err := json.Unmarshal(raw, p); err != nil {
-		return &argumentError{err.Error()}
+		return badJSON("", err)
 	}
 	return nil
 }
@@ -370,9 +373,37 @@ func strict(raw json.RawMessage, v any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return &argumentError{err.Error()}
+		return badJSON("", err)
 	}
 	return nil
+}
+
+// badJSON words what is wrong with what a script handed over.
+func badJSON(what string, err error) error {
+	text := strings.TrimPrefix(err.Error(), "json: ")
+	var bad *json.UnmarshalTypeError
+	if errors.As(err, &bad) {
+		wanted := "an object"
+		switch bad.Type.Kind() {
+		case reflect.String:
+			wanted = "a text"
+		case reflect.Bool:
+			wanted = "true or false"
+		case reflect.Slice, reflect.Array:
+			wanted = "a list"
+		case reflect.Int, reflect.Int64, reflect.Int32, reflect.Float64:
+			wanted = "a number"
+		}
+		field := bad.Field
+		if field == "" {
+			field = "what is given"
+		}
+		text = fmt.Sprintf("%s is %s, not a %s", field, wanted, strings.Replace(bad.Value, "string", "text", 1))
+	}
+	if what != "" {
+		text = what + ": " + text
+	}
+	return &argumentError{text}
 }
 
 // eventJSON returns an event as scripts see it: the message is a list of

@@ -37,7 +37,7 @@ func (m *machine) store() (ncat.Store, error) {
 func (r *request) store(ctx context.Context) (any, error) {
 	p := new(storeParams)
 	if err := json.Unmarshal([]byte(r.params), p); err != nil {
-		return nil, &argumentError{err.Error()}
+		return nil, badJSON("store", err)
 	}
 	s, err := r.m.store()
 	if err != nil {
@@ -152,7 +152,7 @@ func (m *machine) permission(op string, a arguments) (any, error) {
 	}
 	var scope ncat.Scope
 	if err := json.Unmarshal([]byte(a.text(2)), &scope); err != nil {
-		return nil, &argumentError{err.Error()}
+		return nil, badJSON("permissions", err)
 	}
 	return b.Permissions().Has(a.text(1), scope.Group, onebot.UserID(scope.User)), nil
 }

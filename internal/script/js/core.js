@@ -80,7 +80,27 @@ function whence() {
   exact = EXACT;
   return new Error().stack;
 }
-const call = (op, params, packet) => begin(op, stringify(params ?? {}), packet);
+const call = (op, params, packet) => begin(op, written(op, params ?? {}), packet);
+// written is JSON, in which numbers of users and groups may be big integers.
+function written(op, v) {
+  try {
+    return stringify(v);
+  } catch (e) {
+    if (!(e instanceof TypeError)) throw e;
+    const m = `${e.message}`;
+    op = op.replace("_", ".");
+    if (m.includes("circular")) throw new errors.ArgumentError(`${op}: an object that holds itself cannot be sent or kept`);
+    if (!m.includes("BigInt")) throw e;
+    if (op.startsWith("store.")) throw new errors.ArgumentError(`${op}: a BigInt cannot be kept; make it a number or a text`);
+    return stringify(v, (_, x) => (typeof x === "bigint" ? `${x}` : x));
+  }
+}
+// wants throws unless an argument is what a function takes.
+function wants(ok, what, got) {
+  if (!ok) throw new errors.ArgumentError(`${what}, not ${clip(show(got, 1))}`);
+}
+const isObject = (v) => v !== null && typeof v === "object" && !isArray(v);
+const isID = (v) => typeof v === "string" ? v !== "" : typeof v === "bigint" || typeof v === "number" && Number.isInteger(v);
 function begin(op, text, packet) {
   const id = ++lastID, entry = { packet, turn: now, place, awaited: false, over: false, settles: undefined, stack: undefined, ok: undefined, fail: undefined };
   const p = construct(Native, [(ok, fail) => { entry.ok = ok; entry.fail = fail; }], Call);
@@ -179,7 +199,10 @@ class Message extends Event {
   quote(...content) { return call("quote", { ...ref(this), content: contents(content) }); }
   mention(...content) { return call("mention", { ...ref(this), content: contents(content) }); }
   ask(question, options) { return call("ask", { ...ref(this), question: question == null ? undefined : contents([question]), options: askOptions(options) }).then(wrap); }
-  choose(question, choices, options) { return call("choose", { ...ref(this), text: `${question}`, choices, options: askOptions(options) }); }
+  choose(question, choices, options) {
+    wants(isArray(choices) && choices.length > 0 && choices.every((c) => typeof c === "string"), "choose takes a list of texts", choices);
+    return call("choose", { ...ref(this), text: `${question}`, choices, options: askOptions(options) });
+  }
   confirm(question, options) { return call("confirm", { ...ref(this), text: `${question}`, options: askOptions(options) }); }
   recall() { return this.bot.recall(this.message_id); }
   react(emoji, on = true) { return this.bot.react(this.message_id, emoji, on); }
@@ -208,7 +231,11 @@ function event(id, turn, text, args) {
   }
   return settle(turn, v);
 }
-const askOptions = (o) => o && { ...o, where: o.where && specOf(o.where) };
+function askOptions(o) {
+  if (o === undefined) return;
+  wants(isObject(o), "the options are an object such as { within: \"30s\" }", o);
+  return { ...o, where: o.where && specOf(o.where) };
+}
 
 // Filters. They run in Go, before the script hears of an event.
 class Filter {
@@ -284,7 +311,22 @@ function schedule(name, spec, h, o) {
 
 // Content of messages.
 function contents(list) {
-  return list.flatMap((c) => c === null || c === undefined ? [] : isArray(c) ? contents(c) : typeof c === "object" ? [c instanceof Date ? c.toISOString() : c] : [`${c}`]);
+  return list.flatMap((c) => {
+    if (c === null || c === undefined) return [];
+    if (isArray(c)) return contents(c);
+    if (typeof c === "function" || typeof c === "symbol") noContent(c, "");
+    if (typeof c !== "object") return [`${c}`];
+    if (c instanceof Date) return [c.toISOString()];
+    if (typeof c.type !== "string") {
+      if (typeof c.then === "function") noContent("a promise", "; await it first");
+      if (c instanceof ArrayBuffer || ArrayBuffer.isView(c)) noContent("a list of bytes", "; image(), voice(), video() and file() send bytes");
+      noContent(c, "");
+    }
+    return [c];
+  });
+}
+function noContent(c, hint) {
+  throw new errors.ArgumentError(`${typeof c === "string" ? c : clip(show(c, 1))} is no content of a message${hint}`);
 }
 const seg = (type, data) => ({ type, data });
 function source(s) {
@@ -313,15 +355,32 @@ class Api {
 class Bot {
   constructor(self) { this.self = self; }
   get api() { return new Api(this.self); }
-  send(chat, ...content) { return call("send", { self: this.self, chat, content: contents(content) }); }
+  send(chat, ...content) {
+    wants(isObject(chat) && (isID(chat.group) || isID(chat.user)), "send takes a chat such as { group: 1 } or { user: 1 }", chat);
+    return call("send", { self: this.self, chat, content: contents(content) });
+  }
   sendGroup(id, ...content) { return this.send({ group: id }, ...content); }
   sendPrivate(id, ...content) { return this.send({ user: id }, ...content); }
   forward(chat, ...ids) { return call("forward", { self: this.self, chat, ids }); }
   sendForward(chat, ...nodes) { return call("send_forward", { self: this.self, chat, content: contents(nodes) }); }
-  recall(id) { return call("recall", { self: this.self, message_id: id }); }
-  react(id, emoji, on = true) { return call("react", { self: this.self, message_id: id, emoji: `${emoji}`, on }); }
-  kick(group, user, block = false) { return call("kick", { self: this.self, group, user, on: block }); }
-  ban(group, user, duration) { return call("ban", { self: this.self, group, user, duration }); }
+  recall(id) {
+    wants(isID(id), "recall takes the id of a message", id);
+    return call("recall", { self: this.self, message_id: id });
+  }
+  react(id, emoji, on = true) {
+    wants(isID(id), "react takes the id of a message", id);
+    wants(isID(emoji), "react takes the number of an emoji, or the emoji", emoji);
+    return call("react", { self: this.self, message_id: id, emoji: `${emoji}`, on });
+  }
+  kick(group, user, block = false) {
+    wants(isID(group) && isID(user), "kick takes the numbers of a group and of a user", [group, user]);
+    return call("kick", { self: this.self, group, user, on: !!block });
+  }
+  ban(group, user, duration) {
+    wants(isID(group) && isID(user), "ban takes the numbers of a group and of a user", [group, user]);
+    wants(typeof duration === "string" || Number.isFinite(duration), "ban takes a time such as \"10m\", or 0 to end it", duration);
+    return call("ban", { self: this.self, group, user, duration });
+  }
   isAdmin(user) { return sync("is_admin", `${user}`); }
   waitFor(f, options) { return call("wait_for", { self: this.self, filter: specOf(f), options }).then(wrap); }
   download(segment, options) { return call("download", { self: this.self, segment, options }).then((d) => ({ ...d, base64: undefined, bytes: fromBase64(d.base64) })); }
@@ -330,13 +389,17 @@ class Bot {
 const bot = new Bot();
 
 // The store.
+const keyOf = (k) => (wants(typeof k === "string" && k !== "", "a key of the store is a text", k), k);
+const prefixOf = (p) => (wants(typeof p === "string", "keys begin with a text", p), p);
+const valueOf = (v) => (wants(v !== undefined && typeof v !== "function" && typeof v !== "symbol", "the store keeps what JSON can hold (delete takes a key out)", v), v);
 const storeOf = {
-  get: (key) => call("store_get", { key }).then((r) => r?.value),
-  put: (key, value, o) => call("store_put", { key, value, ttl: o?.ttl }),
-  delete: (...keys) => call("store_delete", { keys }),
-  scan: (prefix = "") => call("store_scan", { prefix }),
+  get: (key) => call("store_get", { key: keyOf(key) }).then((r) => r?.value),
+  put: (key, value, o) => call("store_put", { key: keyOf(key), value: valueOf(value), ttl: o?.ttl }),
+  delete: (...keys) => call("store_delete", { keys: keys.map(keyOf) }),
+  scan: (prefix = "") => call("store_scan", { prefix: prefixOf(prefix) }),
   transaction(f) {
-    const id = ++lastID;
+    wants(typeof f === "function", "a transaction takes a function", f);
+    const id = ++lastID, from = new Error().stack;
     const r = { failed: false, value: undefined };
     const turn = now, where = place;
     callbacks.set(id, () => {
@@ -349,12 +412,15 @@ const storeOf = {
       } catch (e) {
         r.failed = true;
         r.value = e;
+        if (e instanceof Error && !e.callStack) Object.defineProperty(e, "callStack", { value: `\n${from}`, writable: true });
         throw e;
       }
     });
     return call("store_tx", { id }).then(() => r.value, (e) => { throw r.failed ? r.value : e; }).finally(() => callbacks.delete(id));
   },
   update(key, f) {
+    keyOf(key);
+    wants(typeof f === "function", "update takes a function", f);
     return storeOf.transaction((tx) => {
       const v = f(tx.get(key));
       tx.put(key, v);
@@ -363,16 +429,17 @@ const storeOf = {
   },
 };
 const tx = {
-  get(key) { const r = sync("tx_get", key); return r === "" ? undefined : parse(r); },
-  put(key, value, o) { sync("tx_put", key, stringify(value), stringify(o?.ttl ?? 0)); },
-  delete(key) { sync("tx_delete", key); },
-  scan(prefix = "") { return parse(sync("tx_scan", prefix)); },
+  get(key) { const r = sync("tx_get", keyOf(key)); return r === "" ? undefined : parse(r); },
+  put(key, value, o) { sync("tx_put", keyOf(key), written("store_put", valueOf(value)), stringify(o?.ttl ?? 0)); },
+  delete(key) { sync("tx_delete", keyOf(key)); },
+  scan(prefix = "") { return parse(sync("tx_scan", prefixOf(prefix))); },
 };
 
 // Permissions.
-const permissions = { has: (role, scope = {}) => sync("perm_has", role, stringify(scope)), rules: () => parse(sync("perm_rules")) };
+const roleOf = (r) => (wants(typeof r === "string" && r !== "", "a role, command or plugin is a text", r), r);
+const permissions = { has: (role, scope = {}) => sync("perm_has", roleOf(role), stringify(scope)), rules: () => parse(sync("perm_rules")) };
 for (const n of ["grant", "revoke", "allowCommand", "denyCommand", "grantCommand", "revokeCommand", "allowPlugin", "denyPlugin", "grantPlugin", "revokePlugin"])
-  permissions[n] = (target, scope = {}) => call("perm", { name: n, target, scope });
+  permissions[n] = (target, scope = {}) => call("perm", { name: n, target: roleOf(target), scope });
 
 // Timers.
 function timer(f, ms, every, args) {
@@ -397,12 +464,12 @@ function fire(id, turn) {
 function show(v, depth = 0) {
   switch (typeof v) {
     case "string": return depth ? stringify(v) : v;
-    case "function": return `[function ${v.name}]`;
+    case "function": return v.name ? `[function ${v.name}]` : "[function]";
     case "symbol": case "undefined": case "bigint": return String(v);
   }
   if (v === null || typeof v !== "object") return String(v);
   try {
-    if (v instanceof Error) return `${v.name}: ${v.message}\n${v.stack ?? ""}`;
+    if (v instanceof Error) return depth ? `${v.name}: ${v.message}` : `${v.name}: ${v.message}\n${v.stack ?? ""}`;
     if (depth > 3) return "…";
     if (isArray(v)) return `[${v.slice(0, 100).map((x) => show(x, depth + 1)).join(", ")}${v.length > 100 ? ", …" : ""}]`;
     if (v instanceof Map || v instanceof Set) return `${v.constructor.name} ${show([...v], depth + 1)}`;

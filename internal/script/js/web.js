@@ -130,6 +130,7 @@ globalThis.URL = class URL {
 globalThis.crypto = {
   randomUUID: () => sync("uuid"),
   getRandomValues(a) {
+    wants(ArrayBuffer.isView(a), "getRandomValues takes a typed array", a);
     const b = fromBase64(sync("random", a.byteLength));
     new Uint8Array(a.buffer, a.byteOffset, a.byteLength).set(b);
     return a;
