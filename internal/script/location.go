@@ -22,6 +22,15 @@ type location struct {
 // sourceExts are what plugins are written in.
 var sourceExts = []string{".ts", ".mts", ".js", ".mjs"}
 
+// otherExts are those of JavaScript in which no plugin begins: one is named, not
+// passed over.
+var otherExts = []string{".tsx", ".jsx", ".cts", ".cjs"}
+
+func isSource(name string) bool {
+	ext := filepath.Ext(name)
+	return slices.Contains(sourceExts, ext) || slices.Contains(otherExts, ext)
+}
+
 // locate returns the plugin that lies at path, a file or folder.
 func locate(path string) (location, bool) {
 	base := filepath.Base(path)
@@ -40,7 +49,7 @@ func locate(path string) (location, bool) {
 	}
 	ext := filepath.Ext(base)
 	name := strings.TrimSuffix(base, ext)
-	if !slices.Contains(sourceExts, ext) || strings.HasSuffix(name, ".d") || strings.HasSuffix(name, ".test") {
+	if !isSource(base) || strings.HasSuffix(name, ".d") || strings.HasSuffix(name, ".test") {
 		return location{}, false
 	}
 	return location{name: name, root: filepath.Dir(path), file: base}, true
@@ -52,7 +61,7 @@ func locate(path string) (location, bool) {
 func isPluginDir(path string) bool {
 	entries, err := os.ReadDir(path)
 	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-		return e.Name() == manifestName || slices.Contains(sourceExts, filepath.Ext(e.Name())) && !strings.HasSuffix(e.Name(), ".d.ts")
+		return e.Name() == manifestName || isSource(e.Name()) && !strings.HasSuffix(e.Name(), ".d.ts")
 	})
 }
 
@@ -85,6 +94,9 @@ func (l location) bundleName() string { return l.name + ".plugin.js" }
 
 func (l location) manifest() (Manifest, error) {
 	if l.dir == "" {
+		if ext := filepath.Ext(l.file); slices.Contains(otherExts, ext) {
+			return Manifest{}, &buildError{[]Problem{{File: l.file, Text: "a plugin is no " + ext + " file", Hint: "call it " + l.name + ".ts"}}}
+		}
 		m := Manifest{ID: l.name, Version: "0"}
 		return m, checkID(m.ID)
 	}

@@ -89,7 +89,7 @@ func (m *sourceMap) find(line, column int) (file string, sourceLine, sourceColum
 var frame = regexp.MustCompile(`^\s*at (?:(.*?) \()?([^()\s]+?):(\d+)(?::(\d+))?\)?$`)
 
 // stack rewrites a stack: frames of the bundle, whose name is bundle, get their
-// places in the source, those of the prelude are left out. An async function has
+// places in the source, those of the prelude and the bundler are left out. An async function has
 // two frames, of the generator that it was made and of what has its name: they
 // become one.
 func (m *sourceMap) stack(bundle, stack string) string {
@@ -114,10 +114,11 @@ func (m *sourceMap) stack(bundle, stack string) string {
 		}
 		n, _ := strconv.Atoi(f[3])
 		col, _ := strconv.Atoi(f[4])
-		place := bundle + ":" + f[3] + ":" + f[4]
-		if file, l, c, ok := m.find(n, max(col, 1)); ok {
-			place = fmt.Sprintf("%s:%d:%d", file, l, c)
+		file, l, c, ok := m.find(n, max(col, 1))
+		if !ok {
+			continue // one of the bundler's own functions
 		}
+		place := fmt.Sprintf("%s:%d:%d", file, l, c)
 		if at := "    at " + place + name; !slices.Contains(out, at) {
 			out = append(out, at)
 		}

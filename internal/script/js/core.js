@@ -158,6 +158,11 @@ function settle(turn, v) {
   const end = (r) => { host("settle", turn, r === stop ? "stop" : "ok", ""); };
   if (v !== null && typeof v === "object" && typeof v.then === "function") settled(v, end, fail);
   else if (v === stop) end(v);
+  else if (v !== null && typeof v === "object" && typeof v.next === "function") {
+    const e = new errors.ArgumentError("the handler is a generator, which nobody runs: leave out the star");
+    e.stack = where;
+    fail(e);
+  }
   else return turn;
 }
 function run(turn, f, where = "") {

@@ -1,4 +1,6 @@
-// What scripts know from browsers: text encoding, URLs, crypto, fetch.
+// What scripts know from browsers: text encoding, URLs, crypto, fetch; and what
+// "using" stands on.
+for (const name of ["dispose", "asyncDispose"]) Symbol[name] ?? Object.defineProperty(Symbol, name, { value: Symbol(`Symbol.${name}`) });
 const B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const B64R = new Int16Array(128).fill(-1);
 for (let i = 0; i < 64; i++) B64R[B64.charCodeAt(i)] = i;
