@@ -142,6 +142,7 @@ const (
 	catchUpAge      = 2 * time.Minute
 	catchUpChats    = 100
 	catchUpMessages = 20
+	catchUpPages    = 50 // of a chat, each of so many messages
 )
 
 // catchUp publishes the newest messages of all chats.
@@ -157,29 +158,62 @@ func (d *Daemon) catchUp(ctx context.Context, name string, c *onebot.Client) err
 		if err != nil || time.Unix(r.MsgTime, 0).Before(since) {
 			continue
 		}
-		var found []*onebot.ChatMessage
-		switch r.ChatType {
-		case 1:
-			h, err := c.GetFriendMsgHistory(ctx, onebot.GetFriendMsgHistoryParams{UserID: onebot.UserID(id), Count: &messages})
-			if err != nil {
-				return err
+		found, err := messagesSince(since, func(from onebot.MessageID) ([]*onebot.ChatMessage, error) {
+			switch r.ChatType {
+			case 1:
+				h, err := c.GetFriendMsgHistory(ctx, onebot.GetFriendMsgHistoryParams{UserID: onebot.UserID(id), MessageSeq: from, Count: &messages})
+				if err != nil {
+					return nil, err
+				}
+				return h.Messages, nil
+			case 2:
+				h, err := c.GetGroupMsgHistory(ctx, onebot.GetGroupMsgHistoryParams{GroupID: onebot.GroupID(id), MessageSeq: from, Count: &messages})
+				if err != nil {
+					return nil, err
+				}
+				return h.Messages, nil
 			}
-			found = h.Messages
-		case 2:
-			h, err := c.GetGroupMsgHistory(ctx, onebot.GetGroupMsgHistoryParams{GroupID: onebot.GroupID(id), Count: &messages})
-			if err != nil {
-				return err
+			return nil, nil
+		})
+		for _, m := range found { // also those before an error
+			if !m.Msg().FromSelf() {
+				d.publish(name, m, true)
 			}
-			found = h.Messages
 		}
-		for _, m := range found {
-			e, err := onebot.Decode(m.Raw())
-			if msg, ok := e.(onebot.MessageEvent); err == nil && ok && !msg.Msg().FromSelf() && !e.Base().When().Before(since) {
-				d.publish(name, e, true)
-			}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// messagesSince returns the messages of a chat that are not older than since, in order. page
+// returns some up to and with a message, the oldest first; up to the newest for 0.
+func messagesSince(since time.Time, page func(onebot.MessageID) ([]*onebot.ChatMessage, error)) ([]onebot.MessageEvent, error) {
+	var out []onebot.MessageEvent
+	seen := map[onebot.MessageID]bool{}
+	from := onebot.MessageID(0)
+	for range catchUpPages {
+		raw, err := page(from)
+		if err != nil {
+			return out, err
+		}
+		var fresh []onebot.MessageEvent
+		for _, r := range raw {
+			e, err := onebot.Decode(r.Raw())
+			m, ok := e.(onebot.MessageEvent)
+			if err != nil || !ok || seen[m.Msg().MessageID] || m.Base().When().Before(since) {
+				continue
+			}
+			seen[m.Msg().MessageID] = true
+			fresh = append(fresh, m)
+		}
+		if len(fresh) == 0 {
+			break
+		}
+		out, from = append(fresh, out...), fresh[0].Msg().MessageID
+	}
+	return out, nil
 }
 
 // publish brings an event of an account to the fleet.

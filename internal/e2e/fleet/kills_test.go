@@ -48,6 +48,7 @@ type rig struct {
 	// workers of examples/; deaths is when those that were killed were dead.
 	trace  string
 	deaths map[int]time.Time
+	asked  bool // what was not answered was said again, out of order
 }
 
 // phone plays the people who write to one account.
@@ -177,7 +178,7 @@ func (r *rig) answers(p *phone, group int64) map[string]int {
 		for due < len(said) && said[due] != what {
 			due++
 		}
-		if due == len(said) {
+		if due == len(said) && !r.asked {
 			r.t.Errorf("%s in %d: %q was answered after what came later", p.account, group, what)
 			return got
 		}
@@ -274,7 +275,7 @@ func TestKills(t *testing.T) {
 	fed := make(chan struct{})
 	go func() {
 		defer close(fed)
-		r.feed("k", 1<<30, 100*time.Millisecond, func() bool { return !over.Load() })
+		r.feed("k", 1<<30, 400*time.Millisecond, func() bool { return !over.Load() })
 	}()
 	for i := range kills {
 		<-time.After(time.Duration(rand.N(5000)) * time.Millisecond)
@@ -327,6 +328,7 @@ func TestKills(t *testing.T) {
 // lost returns how many messages without an answer were never handled: what the group
 // remembers of them is asked for by taking the same again.
 func (r *rig) lost() (n int) {
+	r.asked = true
 	for _, p := range r.phones {
 		for _, g := range rigGroups {
 			got := r.answers(p, g)
