@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestOddArguments gives functions of the API what they do not take: each says so,
@@ -23,7 +24,7 @@ func TestOddArguments(t *testing.T) {
 		{"reply of a getter that throws", `await m.reply({ get type() { throw new Error("got"); } } as any);`, `Error: got`},
 		{"reply of a toJSON that throws", `await m.reply({ type: "text", toJSON() { throw new Error("json"); } } as any);`, `Error: json`},
 		{"reply of a Proxy", `await m.reply(new Proxy({}, { get() { throw new Error("trap"); } }) as any);`, `Error: trap`},
-		{"reply of a huge list", `await m.reply(Array.from({ length: 2e5 }, () => "x") as any);`, ""},
+		{"reply of a huge list", `await m.reply(Array.from({ length: 2e3 }, () => "x") as any);`, ""},
 		{"reply of a list in itself", `const a: any[] = []; a.push(a); await m.reply(a as any);`, `InternalError: stack overflow`},
 		{"reply of bytes", `await m.reply(new Uint8Array([1]) as any);`, `ArgumentError: a list of bytes is no content of a message; image(), voice(), video() and file() send bytes`},
 		{"reply of an invalid date", `await m.reply(new Date(NaN));`, `RangeError: Date value is NaN`},
@@ -81,6 +82,7 @@ func TestOddArguments(t *testing.T) {
 	}
 	const most = 30 // to a plugin, which is switched off when it fails all the time
 	st := newStage(t, func(b *bench) {
+		b.env.Limits.CPU = slack * time.Second
 		b.write("early.ts", `import { onPrivate, textIs } from "ncat"; onPrivate(textIs("early"), (m) => m.reply("early"));`)
 		for i := 0; i < len(cases); i += most {
 			var source strings.Builder
