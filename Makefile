@@ -1,8 +1,11 @@
 # Every target in one line; `make` alone lists them. CI calls the same names.
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  := -s -w -X github.com/ncatd/ncatd.version=$(VERSION)
-MAXBIN   := 35127296
+# What compiles scripts is a tenth of the binary and runs when one is saved: without
+# inlining, and with functions side by side, the binary is 1 MiB smaller.
+SMALL    := -gcflags=github.com/evanw/esbuild/...=-l
+LDFLAGS  := -s -w -funcalign=16 -X github.com/ncatd/ncatd.version=$(VERSION)
+MAXBIN   := 34603008
 TARGETS  := linux/amd64 linux/arm64 linux/riscv64 linux/loong64 windows/amd64 darwin/amd64 darwin/arm64
 export CGO_ENABLED ?= 0
 
@@ -14,8 +17,8 @@ help: ## list the targets
 
 build: ## build bin/ncatd, stripped, and print its size
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ncatd ./cmd/ncatd
-	@size=$$(wc -c < bin/ncatd); printf 'bin/ncatd: %d bytes (%d.%d MiB, at most 33.5 MiB; 30 is the aim)\n' $$size $$((size/1048576)) $$((size%1048576*10/1048576)); test $$size -le $(MAXBIN)
+	$(GO) build -trimpath $(SMALL) -ldflags "$(LDFLAGS)" -o bin/ncatd ./cmd/ncatd
+	@size=$$(wc -c < bin/ncatd); printf 'bin/ncatd: %d bytes (%d.%d MiB, at most 33.0 MiB; 30 is the aim)\n' $$size $$((size/1048576)) $$((size%1048576*10/1048576)); test $$size -le $(MAXBIN)
 
 run: build ## install, launch, log in and answer on the simulator: no network, no account
 	bin/ncatd start --sim --yes
@@ -210,7 +213,7 @@ vet-cross: ## go vet for Windows and macOS
 
 cross: ## build for every supported platform into dist/
 	@mkdir -p dist
-	@for t in $(TARGETS); do os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; echo "dist/ncatd-$$os-$$arch$$ext"; GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o dist/ncatd-$$os-$$arch$$ext ./cmd/ncatd || exit 1; done
+	@for t in $(TARGETS); do os=$${t%/*}; arch=$${t#*/}; ext=; [ $$os = windows ] && ext=.exe; echo "dist/ncatd-$$os-$$arch$$ext"; GOOS=$$os GOARCH=$$arch $(GO) build -trimpath $(SMALL) -ldflags "$(LDFLAGS)" -o dist/ncatd-$$os-$$arch$$ext ./cmd/ncatd || exit 1; done
 
 vuln: ## known vulnerabilities in what is linked (needs the network)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...

@@ -80,13 +80,14 @@ func (m *maker) platform(ctx context.Context, platform string) error {
 	}
 	program := filepath.Join(dir, exe)
 	env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + strings.TrimSuffix(arch, "v7"), "GOARM=7", "GOFLAGS="}
-	flags := "-s -w -buildid= -X github.com/ncatd/ncatd.version=" + m.version + " -X github.com/ncatd/ncatd.commit=" + m.commit
+	flags := "-s -w -funcalign=16 -buildid= -X github.com/ncatd/ncatd.version=" + m.version + " -X github.com/ncatd/ncatd.commit=" + m.commit
 	if keys := signed.TestKeys(); keys != "" {
 		flags += " -X github.com/ncatd/ncatd/internal/selfupgrade/signed.testKeys=" + keys
 	}
-	// The version control system is not asked by the compiler: what it says
-	// depends on the tags of a clone.
-	if err := m.command(ctx, env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", program, "./cmd/ncatd"); err != nil {
+	// What compiles scripts and the alignment are as in the Makefile, for size. The
+	// version control system is not asked by the compiler: what it says depends on the
+	// tags of a clone.
+	if err := m.command(ctx, env, "go", "build", "-trimpath", "-buildvcs=false", "-gcflags=github.com/evanw/esbuild/...=-l", "-ldflags", flags, "-o", program, "./cmd/ncatd"); err != nil {
 		return err
 	}
 	members := []member{{exe, 0o755, program}}
