@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 var simPair install.Pair
 
 func testMain(m *testing.M) int {
+	os.Unsetenv("NOTIFY_SOCKET") // of whatever runs the tests
 	if err := proc.BecomeSubreaper(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -228,17 +228,22 @@ func (p *Plan) Config() []byte {
 	return b.Bytes()
 }
 
+// unwritten reports whether a file of YAML cannot have r, or ends a line with it.
+func unwritten(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff
+}
+
 // clean keeps a path from ending a comment.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
+		if unwritten(r) {
 			return '?'
 		}
 		return r
 	}, s)
 }
 
-// flow is a value on one line: YAML reads JSON.
+// flow is a value on one line: YAML reads JSON, if what only JSON can have is escaped.
 func flow(v any) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -246,5 +251,13 @@ func flow(v any) string {
 	if err := enc.Encode(v); err != nil {
 		return "null"
 	}
-	return strings.TrimSpace(b.String())
+	var out strings.Builder
+	for _, r := range strings.TrimSpace(b.String()) {
+		if unwritten(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }

@@ -274,7 +274,7 @@ func TestPortsTaken(t *testing.T) {
 // FuzzOneBot: whatever a file says, the config that comes of it is one that
 // ncatd takes.
 func FuzzOneBot(f *testing.F) {
-	for _, s := range []string{oneBot, `{"network":{"httpServers":[{"enable":true,"port":1e9,"host":"\u0000"}]}}`, `{network:{websocketClients:[{enable:1,url:"ws://a:b"},{enable:1,name:[]}]}}`, `{"network":{"httpClients":[{"enable":true,"url":"http://%zz","name":"１"}]}}`, `"`, `{"network":{"websocketServers":[{"enable":true,"heartInterval":1e300,"token":"` + "\u2028" + `"}]}}`} {
+	for _, s := range []string{oneBot, `{"network":{"httpServers":[{"enable":true,"port":1e9,"host":"\u0000"}]}}`, `{network:{websocketClients:[{enable:1,url:"ws://a:b"},{enable:1,name:[]}]}}`, `{"network":{"httpClients":[{"enable":true,"url":"http://%zz","name":"１"}]}}`, `"`, `{"network":{"websocketServers":[{"enable":true,"heartInterval":1e300,"token":"` + "\u2028\u007f\u0086\ufeff\uffff" + `"}]}}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
