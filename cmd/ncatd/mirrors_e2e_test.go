@@ -318,7 +318,7 @@ func TestMirrors(t *testing.T) {
 		if code != 1 {
 			t.Errorf("exit %d", code)
 		}
-		_, after, _ := strings.Cut(errs, "could not be fetched:")
+		_, after, _ := strings.Cut(errs, "could not be fetched\n")
 		for name, words := range map[string]string{
 			"html": "serves a web page", "truncating": "ends too early", "wrong byte": "has other content",
 			"stalling": "stands still", "forbidden": "HTTP 403", "circle": "redirects in a circle",

@@ -76,7 +76,7 @@ func (s *stand) Spawn(_ context.Context, l *Life) error {
 	if err != nil {
 		return err
 	}
-	l.Tell(Starting{Name: "NapCat 1, QQ 2", Host: "1", Client: "2"})
+	l.Tell(Starting{Host: "1", Client: "2"})
 	l.Tell(Started{PID: 7, Since: time.Now()})
 	l.Tell(ServerAt{URL: "ws://x/"})
 	l.Tell(HostAt{URL: "http://x/webui"})

@@ -31,7 +31,7 @@ func after(f Facts, at time.Time, facts ...Fact) (Facts, time.Time) {
 
 // spawned, asked and online are the facts of an account at these points.
 func spawned() (Facts, time.Time) {
-	return after(Facts{}, now0, Began{1}, Starting{Name: "NapCat 1, QQ 2", Host: "1", Client: "2"}, Started{PID: 7, Since: now0}, ServerAt{URL: "ws://x/"})
+	return after(Facts{}, now0, Began{1}, Starting{Host: "1", Client: "2"}, Started{PID: 7, Since: now0}, ServerAt{URL: "ws://x/"})
 }
 
 func asked() (Facts, time.Time) {
@@ -71,7 +71,7 @@ func TestHealth(t *testing.T) {
 		needs  string
 	}{
 		{"nothing is known", spawned, nil, 0, starting, ReasonWebUI, ""},
-		{"packages are fetched", func() (Facts, time.Time) { return after(Facts{}, now0, Began{1}) }, []Fact{Installing{"x"}}, 0, supervisor.StateInstalling, ReasonInstall, ""},
+		{"packages are fetched", func() (Facts, time.Time) { return after(Facts{}, now0, Began{1}) }, []Fact{Installing{api.Because(api.CodeUnpacking, "x")}}, 0, supervisor.StateInstalling, ReasonInstall, ""},
 		{"the WebUI is up", asked, nil, 0, starting, ReasonLogin, ""},
 		{"adopted", func() (Facts, time.Time) { return after(Facts{}, now0, Began{1}) }, []Fact{Started{Adopted: true}, HostAt{"u"}}, 0, starting, ReasonAdopted, ""},
 		{"waits for a scan", asked, []Fact{LoginStep{Step: api.StepWaiting, URL: "u", Seq: 1}}, 0, required, ReasonQR, ""},
@@ -281,7 +281,7 @@ func TestNicknameComesLate(t *testing.T) {
 // three enums, and holds what must be true afterwards.
 func TestEveryFactInEveryState(t *testing.T) {
 	facts := []Fact{
-		Began{2}, Installing{"x"}, Starting{"n", "1", "2"}, Started{PID: 1, Since: now0}, Started{PID: 1, Adopted: true}, Doomed{failure(ReasonHung, api.CodeHung, 1)},
+		Began{2}, Installing{api.Because(api.CodeUnpacking, "x")}, Starting{"1", "2"}, Started{PID: 1, Since: now0}, Started{PID: 1, Adopted: true}, Doomed{failure(ReasonHung, api.CodeHung, 1)},
 		Ended{ReasonCrash}, Measured{RSS: 1, HaltedPID: 3}, WorkerDied{api.Because(api.CodeWorkerDied, 1)}, WorkerAgain{}, Versioned{"3"}, PacketBackEnd{"missing"},
 		Scheduled{}, Kicked{"x"}, HeldUp{}, Looked{}, NetworkWaited{}, NetworkCame{}, HostAt{"u"}, OwnQuickLogin{1}, LoggedIn{UIN: 10001}, LoggedIn{UIN: 10002},
 		WrongAccount{1, 2}, Named{"n"}, LoggedOut{}, SessionSeen{true}, SessionSeen{false}, HostMissed{}, ServerAt{"ws://y/"}, Dialed{"ws://y/"}, ServerSetUp{},

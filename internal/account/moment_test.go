@@ -158,11 +158,11 @@ func TestWhatIsSaid(t *testing.T) {
 		code  api.Code
 		args  []any
 	}{
-		{"packages come", began, []Fact{Installing{"QQ"}}, supervisor.StateInstalling, api.CodeInstalling, []any{"QQ"}},
-		{"more packages come", began, []Fact{Installing{"QQ"}, Installing{"NapCat"}}, supervisor.StateInstalling, api.CodeInstalling, []any{"NapCat"}},
-		{"they are there", began, []Fact{Installing{"QQ"}, Starting{Name: "NapCat 4"}}, supervisor.StateStarting, api.CodeStarting, []any{"NapCat 4"}},
-		{"they were there", began, []Fact{Starting{Name: "NapCat 4"}}, supervisor.StateStarting, api.CodeStarting, []any{"NapCat 4"}},
-		{"too late to install", asked, []Fact{Installing{"QQ"}, Starting{Name: "x"}}, supervisor.StateStarting, api.CodeLoginAsked, nil},
+		{"packages come", began, []Fact{Installing{api.Because(api.CodeUnpacking, "QQ")}}, supervisor.StateInstalling, api.CodeUnpacking, []any{"QQ"}},
+		{"more packages come", began, []Fact{Installing{api.Because(api.CodeUnpacking, "QQ")}, Installing{api.Because(api.CodeUnpacking, "NapCat")}}, supervisor.StateInstalling, api.CodeUnpacking, []any{"NapCat"}},
+		{"they are there", began, []Fact{Installing{api.Because(api.CodeUnpacking, "QQ")}, Starting{"4", "3"}}, supervisor.StateStarting, api.CodeStarting, []any{"4", "3"}},
+		{"they were there", began, []Fact{Starting{"4", "3"}}, supervisor.StateStarting, api.CodeStarting, []any{"4", "3"}},
+		{"too late to install", asked, []Fact{Installing{api.Because(api.CodeUnpacking, "QQ")}, Starting{Host: "x"}}, supervisor.StateStarting, api.CodeLoginAsked, nil},
 		{"kicked", online, []Fact{Kicked{"elsewhere"}}, supervisor.StateOffline, api.CodeKicked, []any{"elsewhere"}},
 		{"kicked without a word", online, []Fact{Kicked{}}, supervisor.StateOffline, api.CodeKickedQuiet, nil},
 		{"port moved", asked, []Fact{LoggedIn{UIN: 10001}, ServerBusy{Port: 3001, Key: "k"}}, supervisor.StateConnecting, api.CodePortMoved, []any{3001}},
@@ -297,15 +297,15 @@ func TestOwnQuickLogin(t *testing.T) {
 
 // TestWhileItIsInstalled: a process is being installed until what it runs is there.
 func TestWhileItIsInstalled(t *testing.T) {
-	f, at := after(Facts{}, now0, Began{1}, Installing{"QQ"})
+	f, at := after(Facts{}, now0, Began{1}, Installing{api.Because(api.CodeUnpacking, "QQ")})
 	if f.Process.State != ProcessInstalling || !f.Process.At.Equal(at) {
 		t.Errorf("%v since %v", f.Process.State, f.Process.At)
 	}
-	if f, at = after(f, at, Starting{Name: "x"}); f.Process.State != ProcessSpawning || !f.Process.At.Equal(at) {
+	if f, at = after(f, at, Starting{Host: "x"}); f.Process.State != ProcessSpawning || !f.Process.At.Equal(at) {
 		t.Errorf("%v since %v", f.Process.State, f.Process.At)
 	}
 	// An adopted process may be told of without a start.
-	if f, _ = after(Facts{}, now0, Began{1}, Installing{"QQ"}, Started{PID: 7}); f.Process.State != ProcessUp {
+	if f, _ = after(Facts{}, now0, Began{1}, Installing{api.Because(api.CodeUnpacking, "QQ")}, Started{PID: 7}); f.Process.State != ProcessUp {
 		t.Errorf("%v", f.Process.State)
 	}
 }

@@ -34,22 +34,22 @@ func (e Began) apply(f *Facts, _ Policy, now time.Time) {
 
 // Installing happens when what the process runs must be fetched or unpacked, and
 // as that goes on.
-type Installing struct{ Detail string }
+type Installing struct{ Step api.Fault }
 
 func (e Installing) apply(f *Facts, _ Policy, _ time.Time) {
 	if f.Process.State == ProcessSpawning || f.Process.State == ProcessInstalling {
 		f.Process.State = ProcessInstalling
-		f.Process.Health = supervisor.Health{State: supervisor.StateInstalling, Cause: supervisor.Because(ReasonInstall, api.CodeInstalling, e.Detail)}
+		f.Process.Health = supervisor.Health{State: supervisor.StateInstalling, Cause: supervisor.Cause{Reason: ReasonInstall, Why: e.Step}}
 	}
 }
 
-// Starting happens when what the process runs is there: Name, of these versions.
-type Starting struct{ Name, Host, Client string }
+// Starting happens when what the process runs is there, in these versions.
+type Starting struct{ Host, Client string }
 
 func (e Starting) apply(f *Facts, _ Policy, _ time.Time) {
 	if f.Process.State == ProcessSpawning || f.Process.State == ProcessInstalling {
 		f.Process.State = ProcessSpawning
-		f.Process.Health = supervisor.Health{State: supervisor.StateStarting, Cause: supervisor.Because(supervisor.ReasonSpawn, api.CodeStarting, e.Name)}
+		f.Process.Health = supervisor.Health{State: supervisor.StateStarting, Cause: supervisor.Because(supervisor.ReasonSpawn, api.CodeStarting, e.Host, e.Client)}
 		f.Past.Host, f.Past.Client = e.Host, e.Client
 	}
 }

@@ -20,7 +20,7 @@ func Observe(st api.Status) []Condition {
 		}
 	}
 	if r := st.RolledBack; r != nil {
-		all = append(all, Condition{Kind: KindRelease, Subject: r.NapCat + "/" + r.QQ, Since: r.Time, Code: string(api.CodeNewPairFailed), Args: []string{r.Reason}})
+		all = append(all, Condition{Kind: KindRelease, Subject: r.NapCat + "/" + r.QQ, Since: r.Time, Code: string(api.CodeNewPairFailed), Args: []string{r.NapCat, r.QQ}})
 	}
 	if l := st.LeftVersion; l != nil {
 		all = append(all, Condition{Kind: KindRelease, Subject: "ncatd " + l.Version, Since: l.Time, Code: string(api.CodeVersionLeft), Args: []string{l.Version, l.Reason}})

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/home"
 )
 
@@ -111,7 +113,7 @@ func newReload(a *app) *cobra.Command {
 		defer cl.Close()
 		r, err := cl.Reload(c.Context())
 		if err != nil {
-			return err
+			return a.badConfig(err)
 		}
 		if asJSON {
 			return a.out.json(r, false)
@@ -129,4 +131,22 @@ func newReload(a *app) *cobra.Command {
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	return c
+}
+
+// badConfig returns, for a daemon that refused its config, what is wrong with the
+// file in the user's language, as far as it is seen from here too; else err.
+func (a *app) badConfig(err error) error {
+	var ae *api.Error
+	var ce *config.Error
+	if !errors.As(err, &ae) || ae.Code != "bad_config" {
+		return err
+	}
+	path, ferr := a.configFile()
+	if ferr != nil {
+		return err
+	}
+	if _, lerr := a.loadConfig(path, nil); errors.As(lerr, &ce) {
+		return ce
+	}
+	return err
 }

@@ -210,11 +210,11 @@ func (a *app) inHome(path string) bool {
 func (a *app) explainAPI(e *api.Error) (msg, hint string) {
 	msg, hint = printable(e.Message), printable(e.Hint)
 	if text.Has("fault." + string(e.Fault.Code)) {
-		msg = printable(text.Fault(a.lang, e.Fault))
-		if h := text.FaultHint(a.lang, e.Fault); h != "" {
-			hint = h
+		hint = text.FaultHint(a.lang, e.Fault)
+		if code := "hint.api." + e.Code; hint == "" && text.Has(code) {
+			hint = a.t(code)
 		}
-		return msg, hint
+		return printable(text.Fault(a.lang, e.Fault)), printable(hint)
 	}
 	if e.Code == "napcat_failed" {
 		msg = a.said(e.Message)

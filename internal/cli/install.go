@@ -205,7 +205,7 @@ func (in *installing) showPlan(p install.Plan, json bool) {
 		product install.Product
 		item    install.PlanItem
 	}{{install.NapCat, p.NapCat}, {install.QQ, p.QQ}} {
-		name := productName(it.product)
+		name := it.product.Name()
 		if it.item.Present {
 			version := it.item.Version
 			if version == "" {
@@ -223,12 +223,4 @@ func (in *installing) showPlan(p install.Plan, json bool) {
 	for _, n := range p.Notes {
 		a.out.say("%s", a.t("install.note", a.note(n.EN, n.ZH)))
 	}
-}
-
-// productName is what a product is called in every language.
-func productName(p install.Product) string {
-	if p == install.QQ {
-		return "QQ"
-	}
-	return "NapCat"
 }

@@ -39,7 +39,7 @@ func (p *progress) show(e install.Event) {
 		}
 		return
 	}
-	name := strings.TrimSpace(productName(e.Product) + " " + e.Version)
+	name := strings.TrimSpace(e.Product.Name() + " " + e.Version)
 	switch e.Kind {
 	case install.EventPlan:
 		if strings.Contains(e.URL, "://") {
@@ -49,11 +49,11 @@ func (p *progress) show(e install.Event) {
 			} else if e.Total > 0 {
 				more = a.t("install.plan_size", bytesText(uint64(e.Total)))
 			}
-			p.say("install.fetch", productName(e.Product), e.Version, e.URL, more)
+			p.say("install.fetch", e.Product.Name(), e.Version, e.URL, more)
 		}
 	case install.EventMirror, install.EventFailed:
 		if e.Error != "" {
-			p.say("install.source_bad", productName(e.Product), e.URL, e.Error)
+			p.say("install.source_bad", e.Product.Name(), text.Fault(a.lang, e.Fault))
 		}
 	case install.EventDownload, install.EventUnpack:
 		p.step(e, name)
@@ -61,11 +61,11 @@ func (p *progress) show(e install.Event) {
 		p.say("install.verified", name, e.SHA256)
 	case install.EventNote:
 		if e.Code == "version_differs" {
-			p.say("install.version_differs", productName(e.Product), e.Version)
+			p.say("install.version_differs", e.Product.Name(), e.Version)
 		}
 	case install.EventSwitched:
 		p.end()
-		p.say("install.switched", e.Message)
+		p.say("install.switched", e.Version, e.QQ)
 	case install.EventPruned:
 		p.say("install.pruned", e.URL)
 	}

@@ -180,7 +180,7 @@ func newRollback(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		pair, err := in.store.RollBack(current, "asked_for", false)
+		pair, err := in.store.RollBack(current, install.Left{Reason: "asked_for"})
 		if err != nil {
 			return err
 		}
@@ -240,11 +240,11 @@ func (in *installing) restart(ctx context.Context, pair install.Pair, json bool)
 	}
 	now, err := in.store.Current()
 	if err == nil && !now.Same(pair) {
-		reason := now.String()
+		reason := a.t("install.switched", now.NapCat.Version, now.QQ.Version)
 		if r, ok := in.store.LastRollBack(); ok {
-			reason = a.rollbackReason(r)
+			reason = a.rollbackReason(r.Reason, r.Fault)
 		}
-		return fail(exitFailure, errString(a.t("err.rolled_back", reason)), a.t("hint.rolled_back"))
+		return fail(exitFailure, errString(a.t("err.rolled_back", pair.NapCat.Version, pair.QQ.Version, reason)), a.t("hint.rolled_back"))
 	}
 	for name := range waiting {
 		a.out.say("%s", a.t("install.not_back", name))

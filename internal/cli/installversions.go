@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/catalogue"
 )
@@ -132,16 +133,19 @@ func (a *app) versionsTable(v install.Versions, cat *catalogue.Catalogue) {
 	}
 	a.out.table(rows, nil)
 	if r := v.RolledBack; r != nil {
-		a.out.say("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), a.rollbackReason(*r)))
+		a.out.say("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), a.rollbackReason(r.Reason, r.Fault)))
 	}
 }
 
 // rollbackReason words why a pair was left: by a word, or as the daemon said it.
-func (a *app) rollbackReason(r install.RolledBack) string {
-	if code := "reason." + r.Reason; text.Has(code) {
+func (a *app) rollbackReason(reason string, why api.Fault) string {
+	if text.Has("fault." + string(why.Code)) {
+		return printable(text.Fault(a.lang, why))
+	}
+	if code := "reason." + reason; text.Has(code) {
 		return a.t(code)
 	}
-	return printable(r.Reason)
+	return printable(reason)
 }
 
 func newUninstall(a *app) *cobra.Command {

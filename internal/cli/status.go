@@ -97,7 +97,7 @@ func (a *app) printStatus(st api.Status) {
 	}
 	a.printAccounts(st, cols)
 	if r := st.RolledBack; r != nil {
-		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), printable(r.Reason)))
+		a.out.print("%s", a.t("versions.rolled_back", r.NapCat, r.QQ, r.Time.Local().Format(time.DateTime), a.rollbackReason(r.Reason, r.Fault)))
 	}
 	for _, line := range a.crashText(st.LastCrash) {
 		a.out.print("%s", line)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -136,6 +137,12 @@ var statusByCode = map[string]int{
 	CodeNotSent:        http.StatusServiceUnavailable,
 	CodeStopping:       http.StatusServiceUnavailable,
 	CodeUnknownOutcome: http.StatusGatewayTimeout,
+}
+
+// Refuse returns the error of a request that is not carried out; f says why, and
+// the catalogue's English sentences for it are the message and the hint.
+func Refuse(code string, f api.Fault) *api.Error {
+	return &api.Error{Code: code, Message: text.Fault(text.English, f), Hint: text.FaultHint(text.English, f), Fault: f}
 }
 
 // asError turns any error into the one that goes over the wire.

@@ -142,12 +142,11 @@ func (s *Server) link(ctx context.Context, role api.Role) (api.ConsoleLink, erro
 		return api.ConsoleLink{}, err
 	}
 	if !s.browsers(e) {
-		return api.ConsoleLink{}, &api.Error{Code: CodeConflict, Message: "control.listen is reachable from other machines without TLS, where the console is not served",
-			Hint: "set control.tls to self, or name the proxy before it in control.proxies"}
+		return api.ConsoleLink{}, Refuse(CodeConflict, api.Because(api.CodeConsoleNoTLS))
 	}
 	if e.tls {
 		if _, err := s.o.TLS.GetCertificate(&tls.ClientHelloInfo{}); err != nil {
-			return api.ConsoleLink{}, &api.Error{Code: CodeConflict, Message: err.Error(), Hint: "ncatd status says why, and what helps"}
+			return api.ConsoleLink{}, Refuse(CodeConflict, api.Because(api.CodeConsoleNoCert, err))
 		}
 	}
 	secret, expires, err := s.o.Console.Link(role)

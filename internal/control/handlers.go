@@ -291,7 +291,7 @@ func (s *Server) answer(rt route, w http.ResponseWriter, r *http.Request) error 
 		return &api.Error{Code: CodeForbidden, Message: "viewers change nothing and see no secret"}
 	}
 	if s.o.Console == nil && strings.HasPrefix(rt.Path, "/v0/console/") {
-		return &api.Error{Code: CodeConflict, Message: "the console is switched off", Hint: "set control.console to true"}
+		return Refuse(CodeConflict, api.Because(api.CodeConsoleOff))
 	}
 	return rt.handle(s, w, r)
 }
@@ -330,8 +330,7 @@ func (s *Server) account(name string) (string, error) {
 		}
 		names[i] = a.Name
 	}
-	return "", &api.Error{Code: CodeNoAccount, Message: "no account named " + name,
-		Hint: "accounts: " + strings.Join(names, ", ")}
+	return "", Refuse(CodeNoAccount, api.Because(api.CodeNoAccount, name, strings.Join(names, ", ")))
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {

@@ -230,7 +230,7 @@ func (s *Server) open(ctx context.Context) (entrance, error) {
 	case <-ctx.Done():
 		return entrance{}, context.Cause(ctx)
 	case <-s.ending.Done():
-		return entrance{}, &api.Error{Code: CodeStopping, Message: "ncatd is stopping"}
+		return entrance{}, Refuse(CodeStopping, api.Because(api.CodeShutdown))
 	}
 	select {
 	case o := <-answer:

@@ -75,7 +75,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) appEvents(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("id")
 	if !slices.ContainsFunc(s.o.Backend.Status().Apps, func(a api.App) bool { return a.Name == name }) {
-		return &api.Error{Code: CodeNotFound, Message: "no app is named " + strconv.Quote(name), Hint: "ncatd app list"}
+		return Refuse(CodeNotFound, api.Because(api.CodeNoApp, name))
 	}
 	sub := s.o.Hub.Subscribe("", "app_event")
 	defer sub.Close()

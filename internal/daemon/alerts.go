@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -213,7 +212,7 @@ func apiChannels(list []alert.ChannelStatus) []api.AlertChannel {
 func (a *alerts) alerter() (*alert.Alerter, error) {
 	alerter := a.now.Load()
 	if alerter == nil {
-		return nil, &api.Error{Code: control.CodeConflict, Message: "no alerts are configured", Hint: "add channels under alerts in ncatd.yaml, then ncatd reload"}
+		return nil, control.Refuse(control.CodeConflict, api.Because(api.CodeNoAlerts))
 	}
 	return alerter, nil
 }
@@ -280,7 +279,7 @@ func (d *Daemon) AlertTest(ctx context.Context, channel string) ([]api.AlertTest
 		for _, c := range alerter.States() {
 			all = append(all, c.Name)
 		}
-		return nil, &api.Error{Code: control.CodeNoChannel, Message: fmt.Sprintf("no channel is named %q", channel), Hint: "channels: " + strings.Join(all, ", ")}
+		return nil, control.Refuse(control.CodeNoChannel, api.Because(api.CodeNoChannel, channel, strings.Join(all, ", ")))
 	}
 	out := make([]api.AlertTest, len(names))
 	var wg sync.WaitGroup

@@ -38,7 +38,7 @@ func (d *Daemon) Status() api.Status {
 		}
 	}
 	if r, ok := d.releases.store.LastRollBack(); ok && r.ByItself {
-		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Time: r.Time}
+		st.RolledBack = &api.RolledBack{NapCat: r.NapCat, QQ: r.QQ, Reason: r.Reason, Fault: r.Fault, Time: r.Time}
 	}
 	st.Newer = d.releases.newer.than(d.store.Current)
 	st.Apps = d.apps.snapshot()
@@ -118,7 +118,7 @@ func (d *Daemon) restartLocked(s *slot) {
 
 func (d *Daemon) stoppingLocked() error {
 	if d.stopping {
-		return &api.Error{Code: control.CodeStopping, Message: "ncatd is stopping"}
+		return control.Refuse(control.CodeStopping, api.Because(api.CodeShutdown))
 	}
 	return nil
 }
@@ -166,48 +166,50 @@ func (s *slot) loginError(err error) error {
 	var w *webui.Error
 	switch {
 	case errors.Is(err, webui.ErrNotRunning):
-		snap := s.acc.Snapshot()
-		hint := "wait until NapCat has started, see `ncatd status`"
-		switch snap.State {
-		case api.StateOnline:
-			hint = fmt.Sprintf("the account is logged in already, as %d", snap.UIN)
-		case api.StateStopped:
-			hint = "start it first: ncatd restart " + snap.Name
-		}
-		return &api.Error{Code: control.CodeConflict, Message: fmt.Sprintf("account %s waits for no login, it is %s", snap.Name, snap.State), Hint: hint}
+		return s.noLogin()
 	case errors.Is(err, webui.ErrNoCaptcha):
-		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "`ncatd login` shows what the login waits for"}
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeLoginNoCaptcha, s.acc.Name()))
 	case errors.Is(err, webui.ErrNoUIN):
-		return &api.Error{Code: control.CodeBadRequest, Message: err.Error(), Hint: "give the uin, or set it in ncatd.yaml"}
+		return control.Refuse(control.CodeBadRequest, api.Because(api.CodeLoginNoUIN, s.acc.Name()))
 	case errors.Is(err, webui.ErrWrongAccount):
-		snap := s.acc.Snapshot()
-		return &api.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf("account %s is configured as %d", snap.Name, snap.UIN), Hint: "change uin in ncatd.yaml, or log in with the configured account"}
+		return control.Refuse(control.CodeBadRequest, api.Because(api.CodeLoginOther, s.acc.Name(), s.acc.Snapshot().UIN))
 	case errors.Is(err, webui.ErrBadMD5):
 		return &api.Error{Code: control.CodeBadRequest, Message: err.Error()}
 	case !errors.As(err, &w):
 		return err
 	}
-	out := &api.Error{Code: control.CodeNapCatFailed, Message: err.Error()}
 	switch w.Kind {
 	case webui.KindRefused:
-		out.Message = w.Message
-		if out.Message == "" {
-			out.Message = "QQ refused without a word"
+		if w.Message == "" {
+			return control.Refuse(control.CodeNapCatFailed, api.Because(api.CodeLoginRefused))
 		}
+		return &api.Error{Code: control.CodeNapCatFailed, Message: w.Message}
 	case webui.KindAlreadyLoggedIn:
-		out.Code = control.CodeConflict
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeLoginDone, s.acc.Name(), s.acc.Snapshot().UIN))
 	case webui.KindInvalid:
-		out.Code = control.CodeBadRequest
+		return &api.Error{Code: control.CodeBadRequest, Message: err.Error()}
 	case webui.KindRateLimited:
-		out.Code = control.CodeTooMany
 		if w.RetryAfter > 0 {
-			out.Hint = "try again in " + w.RetryAfter.Round(time.Second).String()
+			return control.Refuse(control.CodeTooMany, api.Because(api.CodeLoginTooOftenFor, w.RetryAfter.Round(time.Second)))
 		}
+		return control.Refuse(control.CodeTooMany, api.Because(api.CodeLoginTooOften))
 	case webui.KindNotReady, webui.KindNoQR, webui.KindUnreachable:
-		out.Code = control.CodeConflict
-		out.Hint = "NapCat is still starting, try again in a moment"
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeLoginEarly, s.acc.Name()))
 	}
-	return out
+	return &api.Error{Code: control.CodeNapCatFailed, Message: err.Error()}
+}
+
+// noLogin says why an account whose NapCat cannot be asked waits for no login.
+func (s *slot) noLogin() error {
+	snap := s.acc.Snapshot()
+	why := api.Because(api.CodeLoginEarly, snap.Name)
+	switch snap.State {
+	case api.StateOnline:
+		why = api.Because(api.CodeLoginDone, snap.Name, snap.UIN)
+	case api.StateStopped:
+		why = api.Because(api.CodeLoginStopped, snap.Name)
+	}
+	return control.Refuse(control.CodeConflict, why)
 }
 
 // Call implements [control.Backend].
@@ -229,9 +231,9 @@ func (d *Daemon) Call(ctx context.Context, account, action string, params json.R
 	case errors.Is(err, onebot.ErrNotSent) && ctx.Err() == nil:
 		snap := s.acc.Snapshot()
 		if snap.State == api.StateLoginRequired {
-			return api.CallResponse{}, &api.Error{Code: control.CodeLoginRequired, Message: fmt.Sprintf("account %s is not logged in", account), Hint: "ncatd login " + account}
+			return api.CallResponse{}, control.Refuse(control.CodeLoginRequired, api.Because(api.CodeNotLoggedIn, account))
 		}
-		return api.CallResponse{}, &api.Error{Code: control.CodeNotOnline, Message: fmt.Sprintf("account %s is %s: %s", account, snap.State, snap.Detail), Hint: "ncatd status"}
+		return api.CallResponse{}, control.Refuse(control.CodeNotOnline, api.Because(api.CodeNotOnline, account).With(snap.Fault))
 	case err != nil:
 		return api.CallResponse{}, err
 	}

@@ -197,7 +197,7 @@ func (b *bots) setPlugin(ctx context.Context, id string, on bool) error {
 	case errors.Is(err, ncat.ErrNoPlugin):
 		return noPlugin(id)
 	case err != nil:
-		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "ncatd plugin list"}
+		return control.Refuse(control.CodeConflict, api.Because(api.CodePluginNotSet, id, err))
 	}
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -333,12 +333,12 @@ func (d *Daemon) newAccount(c napCatConfig) (*account.Account, *napCat) {
 		Sampler: d.sampler,
 		Ports:   d.ports,
 		Health:  d.health,
-		Pair: func(ctx context.Context, installing func(string)) (install.Pair, error) {
+		Pair: func(ctx context.Context, installing func(api.Fault)) (install.Pair, error) {
 			steps := new(installSteps)
 			return d.releases.pair(ctx, func(e install.Event) {
 				d.installed(name, e)
-				if detail := steps.detail(e); detail != "" {
-					installing(detail)
+				if step := steps.of(e); step.Code != "" {
+					installing(step)
 				}
 			})
 		},
@@ -493,7 +493,11 @@ func (d *Daemon) slotOf(account string) (*slot, error) {
 func (d *Daemon) slotLocked(account string) (*slot, error) {
 	i := slices.IndexFunc(d.slots, func(s *slot) bool { return s.acc.Name() == account })
 	if i < 0 {
-		return nil, &api.Error{Code: control.CodeNoAccount, Message: fmt.Sprintf("no account is named %q", account)}
+		names := make([]string, len(d.slots))
+		for i, s := range d.slots {
+			names[i] = s.acc.Name()
+		}
+		return nil, control.Refuse(control.CodeNoAccount, api.Because(api.CodeNoAccount, account, strings.Join(names, ", ")))
 	}
 	return d.slots[i], nil
 }

@@ -60,7 +60,7 @@ func (d *Daemon) SaveConfig(r api.ConfigRequest) (api.ConfigFile, error) {
 	}
 	sum, err := config.Replace(d.o.ConfigPath, []byte(r.Text), r.Sum)
 	if errors.Is(err, config.ErrChanged) {
-		return api.ConfigFile{}, &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "load the file anew and change it there"}
+		return api.ConfigFile{}, control.Refuse(control.CodeConflict, api.Because(api.CodeConfigChanged))
 	}
 	return api.ConfigFile{Path: d.o.ConfigPath, Text: r.Text, Sum: sum}, err
 }

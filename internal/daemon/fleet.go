@@ -388,7 +388,7 @@ func (d *Daemon) FleetSettle(ctx context.Context, r api.SettleRequest) error {
 	for _, id := range r.IDs {
 		err := d.fleet.Settle(ctx, id, r.Retry)
 		if errors.Is(err, fleet.ErrNoDead) {
-			return refuse(control.CodeNotFound, api.Because(api.CodeNoDead, id))
+			return control.Refuse(control.CodeNotFound, api.Because(api.CodeNoDead, id))
 		}
 		if err != nil {
 			return d.fleet.explain(err)
@@ -408,15 +408,15 @@ func (d *Daemon) FleetTake(ctx context.Context, name string) error {
 	}
 	uin := s.acc.Snapshot().UIN
 	if uin == 0 {
-		return refuse(control.CodeConflict, api.Because(api.CodeMoveNumber, name))
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeMoveNumber, name))
 	}
 	if o, err := d.fleet.Owner(ctx, onebot.UserID(uin)); err == nil && d.fleet.Mine(o) && s.acc.Snapshot().Reason != string(account.ReasonLeased) {
-		return refuse(control.CodeConflict, api.Because(api.CodeMoveHere, name, d.fleet.name))
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeMoveHere, name, d.fleet.name))
 	}
 	if err := d.fleet.Seize(ctx, onebot.UserID(uin), name); err != nil {
 		var held *fleet.HeldError
 		if errors.As(err, &held) {
-			return refuse(control.CodeConflict, api.Because(api.CodeTakeAlive, held.Owner.Host, held.Ago.Round(time.Second)))
+			return control.Refuse(control.CodeConflict, api.Because(api.CodeTakeAlive, held.Owner.Host, held.Ago.Round(time.Second)))
 		}
 		return d.fleet.explain(err)
 	}

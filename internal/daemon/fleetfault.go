@@ -6,19 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/fleet"
 	"github.com/ncatd/ncatd/internal/fleet/bus"
 )
 
-// refuse returns the error of a request that the fleet does not carry out.
-func refuse(code string, f api.Fault) *api.Error {
-	return &api.Error{Code: code, Message: say(f), Hint: text.FaultHint(text.English, f), Fault: f}
-}
-
-var errNoFleet = refuse(control.CodeNotFound, api.Because(api.CodeNoFleet))
+var errNoFleet = control.Refuse(control.CodeNotFound, api.Because(api.CodeNoFleet))
 
 // busFault says what keeps this host from taking part in the fleet, the zero Fault for
 // nothing.
@@ -53,18 +47,18 @@ func (m *member) explain(err error) error {
 	case err == nil || errors.As(err, &worded):
 		return err
 	case errors.As(err, &silent) && silent.Known:
-		return refuse(control.CodeNotSent, api.Because(api.CodeHostSilent, silent.Host, silent.Ago.Round(time.Second)))
+		return control.Refuse(control.CodeNotSent, api.Because(api.CodeHostSilent, silent.Host, silent.Ago.Round(time.Second)))
 	case errors.As(err, &silent):
 		others := strings.Join(silent.Others, ", ")
 		if others == "" {
 			others = m.name
 		}
-		return refuse(control.CodeNotFound, api.Because(api.CodeHostUnknown, silent.Host, others))
+		return control.Refuse(control.CodeNotFound, api.Because(api.CodeHostUnknown, silent.Host, others))
 	case errors.As(err, &held):
-		return refuse(control.CodeConflict, api.Because(api.CodeLeaseHeld, held.Owner.Host))
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeLeaseHeld, held.Owner.Host))
 	}
 	if f := m.busFault(); f.Code != "" {
-		return refuse(control.CodeNotSent, f)
+		return control.Refuse(control.CodeNotSent, f)
 	}
 	return err
 }

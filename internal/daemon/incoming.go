@@ -90,7 +90,7 @@ func (d *Daemon) nameFor(uin onebot.UserID, wanted string) (string, error) {
 			return "", err
 		}
 		if named {
-			return "", refuse(control.CodeConflict, api.Because(api.CodeMoveName, d.fleet.name, wanted))
+			return "", control.Refuse(control.CodeConflict, api.Because(api.CodeMoveName, d.fleet.name, wanted))
 		}
 	}
 	return wanted, nil

@@ -96,7 +96,7 @@ func (d *Daemon) FleetMoved(_ context.Context, name string) (api.Move, error) {
 	if mv := m.last[name]; mv != nil {
 		return *mv, nil
 	}
-	return api.Move{}, refuse(control.CodeNotFound, api.Because(api.CodeMoveNone, name))
+	return api.Move{}, control.Refuse(control.CodeNotFound, api.Because(api.CodeMoveNone, name))
 }
 
 // departure is one move from here.
@@ -126,22 +126,22 @@ func (d *Daemon) FleetMove(ctx context.Context, name string, r api.MoveRequest) 
 	case r.To == "":
 		return api.Move{}, &api.Error{Code: control.CodeBadRequest, Message: "to is empty"}
 	case r.To == d.fleet.name:
-		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveHere, name, r.To))
+		return api.Move{}, control.Refuse(control.CodeConflict, api.Because(api.CodeMoveHere, name, r.To))
 	case uin == 0:
-		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveNumber, name))
+		return api.Move{}, control.Refuse(control.CodeConflict, api.Because(api.CodeMoveNumber, name))
 	}
 	owner, err := d.fleet.Owner(ctx, uin)
 	switch {
 	case errors.Is(err, fleet.ErrNobodys):
-		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveNever, name))
+		return api.Move{}, control.Refuse(control.CodeConflict, api.Because(api.CodeMoveNever, name))
 	case err != nil:
 		return api.Move{}, d.fleet.explain(err)
 	case !d.fleet.Mine(owner):
-		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeLeaseHeld, owner.Host))
+		return api.Move{}, control.Refuse(control.CodeConflict, api.Because(api.CodeLeaseHeld, owner.Host))
 	}
 	dep := &departure{d: d, s: s, uin: uin, id: nuid.Next(), host: client.Over(d.fleet.Remote(r.To))}
 	if dep.open = d.fleet.moves.shut(uin, r.To); dep.open == nil {
-		return api.Move{}, refuse(control.CodeConflict, api.Because(api.CodeMoveBusy, name, d.fleet.moves.gate(uin)))
+		return api.Move{}, control.Refuse(control.CodeConflict, api.Because(api.CodeMoveBusy, name, d.fleet.moves.gate(uin)))
 	}
 	if r.As == "" {
 		r.As = name
@@ -200,7 +200,7 @@ func (m *departure) run(ctx context.Context) {
 		}
 		pause(ctx, askPause)
 	}
-	m.d.fleet.moves.phase(name, api.MoveFailed, refuse(control.CodeInternal, api.Because(api.CodeMoveUnsure, m.to.Host)))
+	m.d.fleet.moves.phase(name, api.MoveFailed, control.Refuse(control.CodeInternal, api.Because(api.CodeMoveUnsure, m.to.Host)))
 }
 
 // again has the lease asked for at once.
@@ -228,13 +228,13 @@ func (m *departure) leave(ctx context.Context) error {
 	for {
 		st, err := m.host.FleetIncoming(rctx, api.Incoming{ID: m.id, UIN: int64(m.uin), Account: m.to.Account, Sent: true})
 		if err == nil && st.Error != "" {
-			return refuse(control.CodeInternal, api.Because(api.CodeMoveThere, m.to.Host, st.Error))
+			return control.Refuse(control.CodeInternal, api.Because(api.CodeMoveThere, m.to.Host, st.Error))
 		}
 		if err == nil && st.Ready {
 			break
 		}
 		if rctx.Err() != nil {
-			return refuse(control.CodeInternal, api.Because(api.CodeMoveLate, m.to.Host, cmp.Or(err, rctx.Err())))
+			return control.Refuse(control.CodeInternal, api.Because(api.CodeMoveLate, m.to.Host, cmp.Or(err, rctx.Err())))
 		}
 		pause(rctx, askPause)
 	}

@@ -53,7 +53,7 @@ type napCatDeps struct {
 	Health  *health.Registry
 	// Pair returns the installed pair to run, installing it if need be; then it
 	// tells installing how that goes.
-	Pair func(ctx context.Context, installing func(detail string)) (install.Pair, error)
+	Pair func(ctx context.Context, installing func(api.Fault)) (install.Pair, error)
 	// Online is told that an account came online with a pair.
 	Online func(install.Pair)
 	// NewTokens makes new tokens, but for those that somebody chose, and keeps them.
@@ -61,7 +61,7 @@ type napCatDeps struct {
 	// NotOnline is told that a process ended by a fault before the account was
 	// ever online with this pair's process. It may roll back; then it returns
 	// true, and the next start is not delayed.
-	NotOnline func(p install.Pair, reason, detail string) bool
+	NotOnline func(p install.Pair, why supervisor.Cause) bool
 	Log       func(r api.LogRecord)
 }
 
@@ -232,7 +232,7 @@ func (n *napCat) NotOnline(f *supervisor.Fault) *supervisor.Fault {
 	n.mu.Lock()
 	pair := n.pair
 	n.mu.Unlock()
-	if n.d.NotOnline == nil || !n.d.NotOnline(pair, string(f.Reason), say(f.Why)) {
+	if n.d.NotOnline == nil || !n.d.NotOnline(pair, f.Cause) {
 		return f
 	}
 	g := *f

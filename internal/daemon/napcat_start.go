@@ -26,14 +26,14 @@ const displayGrace = 150 * time.Millisecond
 
 // Spawn implements [account.Host].
 func (n *napCat) Spawn(ctx context.Context, tell *account.Life) error {
-	pair, err := n.d.Pair(ctx, func(detail string) { tell.Tell(account.Installing{Detail: detail}) })
+	pair, err := n.d.Pair(ctx, func(step api.Fault) { tell.Tell(account.Installing{Step: step}) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		return installFault(err)
 	}
-	tell.Tell(account.Starting{Name: pair.String(), Host: pair.NapCat.Version, Client: pair.QQ.Version})
+	tell.Tell(account.Starting{Host: pair.NapCat.Version, Client: pair.QQ.Version})
 	for _, dir := range []string{n.c.Dir, n.home(), n.workDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return diskFault(err)
@@ -231,5 +231,5 @@ func installFault(err error) error {
 	if install.IsDiskFull(err) {
 		return failed(account.ReasonDiskFull, api.CodeDiskError, err)
 	}
-	return failed(account.ReasonInstall, api.CodeInstallFailed, err)
+	return &supervisor.Fault{Cause: supervisor.Cause{Reason: account.ReasonInstall, Why: api.Because(api.CodeInstallFailed).With(install.Fault(err))}, Weight: 1}
 }

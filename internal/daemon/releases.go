@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/account"
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/supervisor"
 )
@@ -163,14 +163,14 @@ func (r *releases) online(pair install.Pair) {
 // notOnline learns that a process of pair ended by a fault before its account
 // was online. It leaves a pair on trial that fails this way for the one before,
 // and then reports true.
-func (r *releases) notOnline(pair install.Pair, reason, detail string) (left bool) {
-	if pair.State != install.Trial || !trialReasons[supervisor.Reason(reason)] {
+func (r *releases) notOnline(pair install.Pair, why supervisor.Cause) (left bool) {
+	if pair.State != install.Trial || !trialReasons[why.Reason] {
 		return false
 	}
 	key := pair.String()
 	r.mu.Lock()
 	r.failures[key]++
-	enough := r.failures[key] >= trialFailures || supervisor.Reason(reason) == supervisor.ReasonNotReady
+	enough := r.failures[key] >= trialFailures || why.Reason == supervisor.ReasonNotReady
 	if enough {
 		delete(r.failures, key)
 	}
@@ -178,7 +178,7 @@ func (r *releases) notOnline(pair install.Pair, reason, detail string) (left boo
 	if !enough {
 		return false
 	}
-	now, err := r.store.RollBack(pair, fmt.Sprintf("%s did not come online: %s", key, detail), true)
+	now, err := r.store.RollBack(pair, install.Left{Reason: say(why.Why), Fault: why.Why, ByItself: true})
 	switch {
 	case errors.Is(err, install.ErrNoPrevious):
 		return false // the first pair ever: there is nothing to go back to
@@ -186,35 +186,36 @@ func (r *releases) notOnline(pair install.Pair, reason, detail string) (left boo
 		r.log.Error("a new pair does not come online and could not be left", "pair", key, "err", err)
 		return false
 	}
-	r.log.Warn("left a new pair that did not come online", "pair", key, "back_to", now.String(), "reason", reason, "detail", detail)
+	r.log.Warn("left a new pair that did not come online", "pair", key, "back_to", now.String(), "reason", why.Reason, "detail", say(why.Why))
 	return true
 }
 
-// installSteps words the progress of an install for an account's state, once for
+// installSteps tells the progress of an install as an account's state, once for
 // each tenth of a transfer. It is used by one goroutine at a time.
 type installSteps struct {
 	said map[install.Product]string
 }
 
-// detail returns a sentence, "" if there is nothing new to say.
-func (s *installSteps) detail(e install.Event) string {
-	line := ""
+// of returns what to say of e, the zero Fault if there is nothing new.
+func (s *installSteps) of(e install.Event) api.Fault {
+	var step api.Fault
 	switch e.Kind {
 	case install.EventPlan:
-		line = fmt.Sprintf("fetching %s from %s", e.Product, e.URL)
+		step = api.Because(api.CodeFetching, e.Product.Name(), e.URL)
 	case install.EventDownload:
 		if e.Total > 0 {
-			line = fmt.Sprintf("downloading %s: %d %%", e.Product, e.Bytes*10/e.Total*10)
+			step = api.Because(api.CodeDownloading, e.Product.Name(), e.Bytes*10/e.Total*10)
 		}
 	case install.EventVerified:
-		line = fmt.Sprintf("unpacking %s", e.Product)
+		step = api.Because(api.CodeUnpacking, e.Product.Name())
 	}
-	if line == "" || s.said[e.Product] == line {
-		return ""
+	key := say(step)
+	if key == "" || s.said[e.Product] == key {
+		return api.Fault{}
 	}
 	if s.said == nil {
 		s.said = map[install.Product]string{}
 	}
-	s.said[e.Product] = line
-	return line
+	s.said[e.Product] = key
+	return step
 }

@@ -25,7 +25,7 @@ func (d *Daemon) Reload(ctx context.Context) (r api.ReloadResponse, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			d.log.Error("reload panicked, the old config stays in force", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			r, err = api.ReloadResponse{}, &api.Error{Code: control.CodeInternal, Message: fmt.Sprintf("reload panicked: %v", v), Hint: "the old config stays in force; this is a fault of ncatd: its log has the place"}
+			r, err = api.ReloadResponse{}, control.Refuse(control.CodeInternal, api.Because(api.CodeReloadPanicked, v))
 		}
 		d.judged(err)
 	}()
@@ -43,20 +43,30 @@ func (d *Daemon) judged(err error) {
 		d.health.Clear("", api.CodeConfigRejected)
 	case errors.As(err, &e) && e.Code == control.CodeConflict: // it was not looked at
 	default:
-		why, _, _ := strings.Cut(err.Error(), "\n")
-		d.health.Set("", api.CodeConfigRejected, why)
+		d.health.Set("", api.CodeConfigRejected, rejected(err))
 	}
+}
+
+// rejected names the place of the first problem of a config, since its sentence has
+// a language; what is no problem of the config in its own words.
+func rejected(err error) string {
+	if ce, ok := errors.AsType[*config.Error](err); ok && len(ce.Problems) > 0 {
+		p := ce.Problems[0]
+		return strings.TrimSuffix(p.Place.String()+": "+p.Key, ": ")
+	}
+	why, _, _ := strings.Cut(err.Error(), "\n")
+	return why
 }
 
 func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 	if d.o.LoadConfig == nil {
-		return api.ReloadResponse{}, &api.Error{Code: control.CodeConflict, Message: "this daemon cannot reload its config"}
+		return api.ReloadResponse{}, control.Refuse(control.CodeConflict, api.Because(api.CodeReloadNone))
 	}
 	d.tell(d.notify.Reloading())
 	defer func() { d.tell(d.notify.Ready()); d.told() }()
 	cfg, err := d.o.LoadConfig()
 	if err != nil {
-		return api.ReloadResponse{}, &api.Error{Code: control.CodeBadConfig, Message: err.Error(), Hint: "mend the config and reload again; the old one stays in force"}
+		return api.ReloadResponse{}, errors.Join(&api.Error{Code: control.CodeBadConfig, Message: err.Error(), Hint: "mend the config and reload again; the old one stays in force"}, err)
 	}
 	secrets, err := d.o.LoadSecrets(cfg)
 	if err != nil {

@@ -147,7 +147,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 		Logger:  slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Display: launch.NewDisplay(t.Context(), launch.DisplayOptions{Mode: "none"}), Sampler: proc.NewSampler(), Ports: NewPorts(),
 		Health: health.New(slog.New(slog.DiscardHandler), nil),
-		Pair:   func(context.Context, func(string)) (install.Pair, error) { return simPair, nil },
+		Pair:   func(context.Context, func(api.Fault)) (install.Pair, error) { return simPair, nil },
 		Log: func(rec api.LogRecord) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
@@ -101,7 +100,7 @@ func (b *bots) plugin(id string) (api.PluginInfo, error) {
 }
 
 func noPlugin(id string) error {
-	return &api.Error{Code: control.CodeNoPlugin, Message: "no plugin has the id " + id, Hint: "ncatd plugin list"}
+	return control.Refuse(control.CodeNoPlugin, api.Because(api.CodeNoPlugin, id))
 }
 
 // reloadPlugin puts the version of a script that lies on the disk in the place of
@@ -111,11 +110,11 @@ func (b *bots) reloadPlugin(ctx context.Context, id string) error {
 	switch {
 	case errors.Is(err, ncat.ErrNoPlugin):
 		if slices.ContainsFunc(b.bot.Plugins(), func(p ncat.PluginStatus) bool { return p.ID == id }) {
-			return &api.Error{Code: control.CodeConflict, Message: fmt.Sprintf("plugin %s is part of this program and no script", id), Hint: "ncatd plugin info " + id}
+			return control.Refuse(control.CodeConflict, api.Because(api.CodePluginBuiltIn, id))
 		}
 		return noPlugin(id)
 	case err != nil:
-		return &api.Error{Code: control.CodeConflict, Message: err.Error(), Hint: "ncatd plugin check " + id}
+		return control.Refuse(control.CodeConflict, api.Because(api.CodePluginNotLoaded, id, err))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -173,7 +174,7 @@ func TestFaultsGetTheirArguments(t *testing.T) {
 			at := p.fset.Position(call.Pos())
 			if !Has("fault." + code) {
 				t.Errorf("%s: no text for the fault %q", at, code)
-			} else if want := arity(faultEN["fault."+code]); want != len(args)-1 {
+			} else if want := arity(byLang[English]["fault."+code]); want != len(args)-1 {
 				t.Errorf("%s: fault %s takes %d arguments and gets %d", at, code, want, len(args)-1)
 			}
 		})
@@ -181,20 +182,83 @@ func TestFaultsGetTheirArguments(t *testing.T) {
 	if n < 40 {
 		t.Errorf("only %d uses were found", n)
 	}
-	for code := range faultEN {
-		if hint, ok := strings.CutPrefix(code, "hint."); ok {
-			if _, known := faultEN[hint]; !known {
+	for code, f := range byLang[English] {
+		if fault, ok := strings.CutPrefix(code, "hint.fault."); ok {
+			if !Has("fault." + fault) {
 				t.Errorf("%s helps against nothing", code)
 			}
 			continue
 		}
-		args := make([]any, arity(faultEN[code]))
+		if !strings.HasPrefix(code, "fault.") {
+			continue
+		}
+		args := make([]any, arity(f))
 		for i := range args {
 			args[i] = "word"
 		}
 		if bad := filled(code, args); bad != "" {
 			t.Errorf("%s %s", code, bad)
 		}
+	}
+}
+
+// TestDaemonSendsCodes holds that the daemon composes no sentences, which would be
+// in one language only: what a fault's args are put together from has no words, and
+// a request is refused by a fault. What only a program can get wrong (bad_request)
+// may be told in English.
+func TestDaemonSendsCodes(t *testing.T) {
+	words := regexp.MustCompile(`[A-Za-z]{2,} [a-z]{2,}`)
+	said := func(p checked, e ast.Expr) (found string) {
+		ast.Inspect(e, func(n ast.Node) bool {
+			if x, ok := n.(*ast.BasicLit); ok && x.Kind == token.STRING {
+				if s, err := strconv.Unquote(x.Value); err == nil && words.MatchString(s) {
+					found = s
+				}
+			}
+			return found == ""
+		})
+		return found
+	}
+	n := 0
+	for _, p := range load(t, users(t, "github.com/ncatd/ncatd/internal/control/api")...) {
+		p.calls(func(name string, call *ast.CallExpr) {
+			if name != "Because" && name != "failed" && name != "failure" {
+				return
+			}
+			n++
+			for _, arg := range call.Args {
+				if s := said(p, arg); s != "" {
+					t.Errorf("%s: %q is an arg of a fault: it needs a code of its own", p.fset.Position(arg.Pos()), s)
+				}
+			}
+		})
+		if !strings.HasSuffix(p.path, "internal/daemon") {
+			continue
+		}
+		for _, f := range p.files {
+			ast.Inspect(f, func(node ast.Node) bool {
+				lit, ok := node.(*ast.CompositeLit)
+				if !ok || p.info.Types[lit].Type == nil || !strings.HasSuffix(p.info.Types[lit].Type.String(), "control/api.Error") {
+					return true
+				}
+				fields := map[string]ast.Expr{}
+				for _, e := range lit.Elts {
+					if kv, ok := e.(*ast.KeyValueExpr); ok {
+						fields[kv.Key.(*ast.Ident).Name] = kv.Value
+					}
+				}
+				if code, _ := p.word(fields["Code"]); code == "bad_request" || fields["Message"] == nil {
+					return true
+				}
+				if s := said(p, fields["Message"]); s != "" {
+					t.Errorf("%s: %q is said in English: use control.Refuse", p.fset.Position(lit.Pos()), s)
+				}
+				return true
+			})
+		}
+	}
+	if n < 60 {
+		t.Errorf("only %d faults were found", n)
 	}
 }
 

@@ -42,7 +42,7 @@ var catalogues = []pair{
 	{loginEN, loginZH},
 	{installEN, installZH}, {importEN, importZH},
 	{doctorEN, doctorZH},
-	{faultEN, faultZH},
+	{faultEN, faultZH}, {refusalEN, refusalZH},
 	{alertEN, alertZH},
 	{doorEN, doorZH}, {fleetEN, fleetZH}, {consoleEN, consoleZH},
 	{appEN, appZH},

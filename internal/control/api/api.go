@@ -109,7 +109,8 @@ type NewerRelease struct {
 type RolledBack struct {
 	NapCat string    `json:"napcat_version"`
 	QQ     string    `json:"qq_version"`
-	Reason string    `json:"reason"`
+	Reason string    `json:"reason"`         // the catalogue's English sentence for Fault
+	Fault  Fault     `json:"fault,omitzero"` // why it did not come online
 	Time   time.Time `json:"time"`
 }
 

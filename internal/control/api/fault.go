@@ -79,7 +79,7 @@ const (
 	CodeRestartAsked  Code = "restart_asked"
 	CodeShutdown      Code = "shutdown"
 	CodeStartGivenUp  Code = "start_given_up"
-	CodeStarting      Code = "starting"       // what is started
+	CodeStarting      Code = "starting"       // version of NapCat, of QQ
 	CodeProcessStarts Code = "process_starts" //
 	CodeProcessRuns   Code = "process_runs"
 	CodeProcessEnded  Code = "process_ended"
@@ -90,9 +90,11 @@ const (
 	CodeOfflineAfter  Code = "offline_after"   // duration; cause
 	CodeCrashLoop     Code = "crash_loop"      // cause: the last fault
 	CodeSpawnFailed   Code = "spawn_failed"    // error
-	CodeInstalling    Code = "installing"      // how it goes
-	CodeInstallFailed Code = "install_failed"  // error
-	CodeNewPairFailed Code = "new_pair_failed" // reason
+	CodeFetching      Code = "fetching"        // product, URL or path
+	CodeDownloading   Code = "downloading"     // product, percent
+	CodeUnpacking     Code = "unpacking"       // product
+	CodeInstallFailed Code = "install_failed"  // cause: of install.Fault
+	CodeNewPairFailed Code = "new_pair_failed" // version of NapCat, of QQ
 	CodeNewNapCat     Code = "new_napcat"      // version, the one that runs
 	CodeNewNcatd      Code = "new_ncatd"       // version, the one that runs
 	CodeVersionLeft   Code = "version_left"    // version of ncatd, reason
@@ -229,7 +231,7 @@ const (
 	CodeBusNewer       Code = "bus_newer"       // events that wait on disk, error
 	CodeBusTwin        Code = "bus_twin"        // this host's name, which another host has
 	CodeBusLost        Code = "bus_lost"        // events that had no room
-	CodeConfigRejected Code = "config_rejected" // error of the last reload
+	CodeConfigRejected Code = "config_rejected" // place and key of the first problem, or an error
 	CodeCertNone       Code = "cert_none"       // file or folder, error
 	CodeCertUnread     Code = "cert_unread"     // file or folder, error
 	CodeCertEnds       Code = "cert_ends"       // file or folder, when
@@ -253,4 +255,54 @@ const (
 	CodeMoveUnsure  Code = "move_unsure"  // host from which nothing was heard of the account
 	CodeTakeAlive   Code = "take_alive"   // host that has the account, how long ago it was heard
 	CodeNoDead      Code = "no_dead"      // number that no dead event has
+)
+
+// The codes of why a request is refused.
+const (
+	CodeNoAccount        Code = "no_account"          // name, those that there are
+	CodeNoApp            Code = "no_app"              // name
+	CodeNoPlugin         Code = "no_plugin"           // id
+	CodePluginBuiltIn    Code = "plugin_built_in"     // id
+	CodePluginNotLoaded  Code = "plugin_not_loaded"   // id, error
+	CodePluginNotSet     Code = "plugin_not_set"      // id, error
+	CodeNoAlerts         Code = "no_alerts"           // none are configured
+	CodeNoChannel        Code = "no_channel"          // name, those that there are
+	CodeConfigChanged    Code = "config_changed"      // on disk, since it was read
+	CodeReloadNone       Code = "reload_none"         // the daemon has no config to load
+	CodeReloadPanicked   Code = "reload_panicked"     // what the panic said
+	CodeNotOnline        Code = "not_online"          // account; cause: why
+	CodeNotLoggedIn      Code = "not_logged_in"       // account
+	CodeLoginDone        Code = "login_done"          // account, uin that is logged in
+	CodeLoginStopped     Code = "login_stopped"       // account, which is stopped
+	CodeLoginEarly       Code = "login_early"         // account, whose NapCat is not ready for a login
+	CodeLoginNoCaptcha   Code = "login_no_captcha"    // account, whose login waits for none
+	CodeLoginNoUIN       Code = "login_no_uin"        // account whose number is not known
+	CodeLoginOther       Code = "login_other"         // account, uin that it is configured as
+	CodeLoginRefused     Code = "login_refused"       // QQ said no, without a word
+	CodeLoginTooOften    Code = "login_too_often"     // the WebUI is asked too often
+	CodeLoginTooOftenFor Code = "login_too_often_for" // for how long yet
+	CodeConsoleNoTLS     Code = "console_no_tls"      // nobody is served without it
+	CodeConsoleNoCert    Code = "console_no_cert"     // error
+	CodeConsoleOff       Code = "console_off"
+)
+
+// The codes of why a package could not be installed. Those of one source among
+// several are "source_" and package fetch's word for it; their args are the source
+// and what else is known, in parentheses.
+const (
+	CodeNotFetched      Code = "not_fetched"      // file; causes: one for each source
+	CodeFetchDead       Code = "fetch_dead"       // file, which is not there any more
+	CodePackageArch     Code = "package_arch"     // product, processor it is for, this machine's
+	CodePackageDigest   Code = "package_digest"   // product, its digest, the one of the config
+	CodePackageOther    Code = "package_other"    // product, what it lacks
+	CodePackageRefused  Code = "package_refused"  // product, entry
+	CodePackageFormat   Code = "package_format"   // product, file
+	CodePackageDamaged  Code = "package_damaged"  // product, error
+	CodePackageMissing  Code = "package_missing"  // product, error
+	CodePackageUnlisted Code = "package_unlisted" // QQ's version, processor, versions that are known
+	CodePackageNone     Code = "package_none"     // processor for which there is no QQ
+	CodeInstallBusy     Code = "install_busy"     //
+	CodeInstallError    Code = "install_error"    // error
+	CodeCatalogueBroken Code = "catalogue_broken" // address or file, error
+	CodeNoSpace         Code = "no_space"         // folder, MiB needed, MiB free
 )

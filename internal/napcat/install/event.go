@@ -1,6 +1,10 @@
 package install
 
-import "time"
+import (
+	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
+)
 
 // EventKind is one word for what an [Event] tells.
 type EventKind string
@@ -36,4 +40,8 @@ type Event struct {
 	Code    string  `json:"code,omitempty"` // of a note: one word
 	Message string  `json:"message,omitempty"`
 	Error   string  `json:"error,omitempty"`
+	// Fault is Error without a language.
+	Fault api.Fault `json:"fault,omitzero"`
+	// QQ is the version of QQ in the pair that was switched to, Version that of NapCat.
+	QQ string `json:"qq_version,omitempty"`
 }

@@ -58,7 +58,7 @@ func (s *Store) Install(ctx context.Context, req Request, progress func(Event)) 
 	if err != nil {
 		return Pair{}, fmt.Errorf("switch to the new pair: %w", err)
 	}
-	in.emit(Event{Kind: EventSwitched, Message: pair.String()})
+	in.emit(Event{Kind: EventSwitched, Version: pair.NapCat.Version, QQ: pair.QQ.Version, Message: pair.String()})
 	if err := in.prune(); err != nil {
 		// The new pair is installed all the same.
 		req.Log.Warn("remove old releases", "error", err)

@@ -158,7 +158,7 @@ func TestPrune(t *testing.T) {
 	if gone(pairs[3]) || !gone(pairs[2]) {
 		t.Error("the pair before the one on trial is gone, or the one before it is not")
 	}
-	if _, err := s.RollBack(trial, "not_ready", true); err != nil {
+	if _, err := s.RollBack(trial, Left{Reason: "not_ready", ByItself: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Prune(1, nil); err != nil || !gone(trial) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/atomicfile"
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // pointer is the file releases/current: which pair to run, which ones ran
@@ -25,8 +26,14 @@ type pointer struct {
 type RolledBack struct {
 	NapCat string    `json:"napcat_version"`
 	QQ     string    `json:"qq_version"`
-	Reason string    `json:"reason"`
 	Time   time.Time `json:"time"`
+	Left
+}
+
+// Left says why a pair was left.
+type Left struct {
+	Reason string    `json:"reason"`         // a word, or the English sentence for Fault
+	Fault  api.Fault `json:"fault,omitzero"` // what kept the pair from coming online
 	// ByItself is true when the daemon went back because the pair did not come
 	// online, false when a person asked for it.
 	ByItself bool `json:"by_itself"`
@@ -189,7 +196,7 @@ func (s *Store) Confirm(pair Pair) error {
 // Without an earlier pair the error wraps [ErrNoPrevious] and nothing changes.
 // RollBack of a pair that is not the current one changes nothing and returns
 // the current pair, so that two accounts that fail with it go back once.
-func (s *Store) RollBack(pair Pair, reason string, byItself bool) (Pair, error) {
+func (s *Store) RollBack(pair Pair, why Left) (Pair, error) {
 	rel, err := s.relative(pair)
 	if err != nil {
 		return Pair{}, err
@@ -208,7 +215,7 @@ func (s *Store) RollBack(pair Pair, reason string, byItself bool) (Pair, error) 
 			return err
 		}
 		left := *p.Current
-		if byItself {
+		if why.ByItself {
 			left.State = Bad
 		}
 		to, err := s.relative(back)
@@ -226,7 +233,7 @@ func (s *Store) RollBack(pair Pair, reason string, byItself bool) (Pair, error) 
 		// does not return to it at once: it comes last.
 		p.Previous = append(previous, left)
 		p.Current = &to
-		p.RolledBack = &RolledBack{NapCat: left.NapCat.Version, QQ: left.QQ.Version, Reason: reason, Time: to.Since, ByItself: byItself}
+		p.RolledBack = &RolledBack{NapCat: left.NapCat.Version, QQ: left.QQ.Version, Time: to.Since, Left: why}
 		now, err = s.resolve(to)
 		return err
 	})

@@ -211,7 +211,8 @@ func (in *installer) watch(t target) func(fetch.Event) {
 		ev := base
 		ev.URL, ev.Bytes, ev.Total, ev.Rate = e.Place.URL, e.Bytes, e.Total, e.Rate
 		if e.Err != nil {
-			ev.Error = fetch.Describe(e.Err)
+			place := fetch.Judge(e.Place, e.Err)
+			ev.Error, ev.Fault = fetch.Describe(place), sourceFault(place)
 		}
 		switch e.Kind {
 		case fetch.Tried:

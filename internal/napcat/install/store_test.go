@@ -76,7 +76,7 @@ func TestInstallLocal(t *testing.T) {
 func TestPointerLife(t *testing.T) {
 	s := openTemp(t)
 	a := installLocal(t, s, "4.18.13", "3.2.30-50969")
-	if _, err := s.RollBack(a, "not_ready", true); !errors.Is(err, ErrNoPrevious) {
+	if _, err := s.RollBack(a, Left{Reason: "not_ready", ByItself: true}); !errors.Is(err, ErrNoPrevious) {
 		t.Fatalf("rolling back the first pair: %v", err)
 	}
 	if err := s.Confirm(a); err != nil {
@@ -86,7 +86,7 @@ func TestPointerLife(t *testing.T) {
 	if b.State != Trial {
 		t.Fatalf("new pair is %s", b.State)
 	}
-	now, err := s.RollBack(b, "not_ready", true)
+	now, err := s.RollBack(b, Left{Reason: "not_ready", ByItself: true})
 	if err != nil || !now.Same(a) || now.State != Good {
 		t.Fatalf("rolled back to %+v, %v", now, err)
 	}
@@ -94,7 +94,7 @@ func TestPointerLife(t *testing.T) {
 		t.Errorf("recorded %+v", r)
 	}
 	// A second account that failed with b goes nowhere.
-	if again, err := s.RollBack(b, "not_ready", true); err != nil || !again.Same(a) {
+	if again, err := s.RollBack(b, Left{Reason: "not_ready", ByItself: true}); err != nil || !again.Same(a) {
 		t.Errorf("rolled back again to %+v, %v", again, err)
 	}
 	// The bad pair is not what one goes back to, but may be asked for again.

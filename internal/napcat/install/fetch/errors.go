@@ -52,15 +52,39 @@ func (e *PlaceError) Error() string {
 
 // Describe words what one place did wrong, with the cause's word and without the
 // place.
-func Describe(err error) string {
-	if p := (*PlaceError)(nil); errors.As(err, &p) {
-		err = p.Err
+func Describe(e *PlaceError) string { return fmt.Sprintf("%v (%s)", e.Err, e.Cause) }
+
+// Judge returns what is known of an error of one place.
+func Judge(p Place, err error) *PlaceError {
+	if e := (*PlaceError)(nil); errors.As(err, &e) {
+		return e
 	}
-	return fmt.Sprintf("%v (%s)", err, causeOf(err))
+	return &PlaceError{Place: p, Cause: causeOf(err), Err: err}
 }
 
 // Unwrap returns what went wrong.
 func (e *PlaceError) Unwrap() error { return e.Err }
+
+// Detail returns what is known beyond the cause: what the system, the server or the
+// archive says, a digest, sizes. It is empty where the cause says all.
+func (e *PlaceError) Detail() string {
+	var status *StatusError
+	var digest *DigestError
+	var size *sizeError
+	switch {
+	case errors.As(e.Err, &status):
+		return status.Error()
+	case errors.As(e.Err, &digest):
+		return "SHA-256 " + digest.Got
+	case errors.As(e.Err, &size):
+		return fmt.Sprintf("%d != %d", size.got, size.want)
+	}
+	switch e.Cause {
+	case CauseHTML, CauseFormat, CauseTruncated, CauseDiffers, CauseStalled, CauseRedirect, CauseDowngrade, CauseNoDigest:
+		return ""
+	}
+	return e.Err.Error()
+}
 
 // Error says that a file could not be had from anywhere.
 type Error struct {
