@@ -27,7 +27,6 @@ require (
 	github.com/spf13/pflag v1.0.9
 	github.com/titanous/json5 v1.0.0
 	github.com/ulikunitz/xz v0.5.17
-	github.com/wneessen/go-mail v0.7.3
 	github.com/xi2/xz v0.0.0-20171230120015-48954b6210f8
 	github.com/yuin/goldmark v1.8.7
 	go.yaml.in/yaml/v3 v3.0.6

@@ -3,12 +3,25 @@ package alert
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
 	"net"
-	"strconv"
+	"net/mail"
+	"net/textproto"
+	"os"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/wneessen/go-mail"
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+	"github.com/google/uuid"
 )
 
 // mailChannel tells things by SMTP, over TLS whose certificate is verified.
@@ -18,84 +31,169 @@ type mailChannel struct{ fields map[string]string }
 func (c *mailChannel) Send(ctx context.Context, t Text) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	m := mail.NewMsg()
-	if err := m.FromFormat("ncatd", c.fields["from"]); err != nil {
+	from, to, err := c.addresses()
+	if err != nil {
 		return &Error{Problem: ProblemConfig, Detail: err.Error()}
 	}
-	if err := m.To(strings.Fields(strings.ReplaceAll(c.fields["to"], ",", " "))...); err != nil {
-		return &Error{Problem: ProblemConfig, Detail: err.Error()}
-	}
-	m.Subject(t.Title)
-	m.SetDate()
-	m.SetMessageID()
-	m.SetBodyString(mail.TypeTextPlain, t.Body)
-	if t.Image != nil {
-		if err := m.AttachReader("qr.png", bytes.NewReader(t.Image)); err != nil {
-			return problem(err)
+	var password string
+	if c.fields["user"] != "" {
+		if password, err = secret(c.fields["password"]); err != nil {
+			return err
 		}
 	}
-	client, password, err := c.client()
+	message, err := compose(from, to, t, time.Now())
+	if err == nil {
+		err = c.deliver(ctx, from, to, message, password)
+	}
+	if err == nil {
+		return nil
+	}
+	e := mailProblem(ctx, err)
+	if password != "" {
+		e.Detail = strings.ReplaceAll(e.Detail, password, "***")
+	}
+	return e
+}
+
+// addresses parses the sender and the receivers, which spaces or commas divide.
+func (c *mailChannel) addresses() (from *mail.Address, to []*mail.Address, err error) {
+	if from, err = mail.ParseAddress(c.fields["from"]); err != nil {
+		return nil, nil, fmt.Errorf("from: %w", err)
+	}
+	if from.Name == "" {
+		from.Name = "ncatd"
+	}
+	for _, s := range strings.Fields(strings.ReplaceAll(c.fields["to"], ",", " ")) {
+		a, err := mail.ParseAddress(s)
+		if err != nil {
+			return nil, nil, fmt.Errorf("to %q: %w", s, err)
+		}
+		to = append(to, a)
+	}
+	return from, to, nil
+}
+
+// compose writes the mail: the words, and the picture if there is one.
+func compose(from *mail.Address, to []*mail.Address, t Text, now time.Time) ([]byte, error) {
+	var b bytes.Buffer
+	parts := multipart.NewWriter(&b)
+	receivers := make([]string, len(to))
+	for i, a := range to {
+		receivers[i] = a.String()
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	for _, h := range [][2]string{
+		{"From", from.String()},
+		{"To", strings.Join(receivers, ",\r\n ")},
+		{"Subject", mime.QEncoding.Encode("utf-8", strings.Join(strings.Fields(t.Title), " "))},
+		{"Date", now.Format(time.RFC1123Z)},
+		{"Message-ID", "<" + uuid.NewString() + "@" + domain + ">"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", mime.FormatMediaType("multipart/mixed", map[string]string{"boundary": parts.Boundary()})},
+	} {
+		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
+	}
+	b.WriteString("\r\n")
+	words, err := parts.CreatePart(textproto.MIMEHeader{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Transfer-Encoding": {"quoted-printable"}})
+	if err != nil {
+		return nil, err
+	}
+	quoted := quotedprintable.NewWriter(words)
+	if _, err = io.WriteString(quoted, t.Body); err == nil {
+		err = quoted.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.Image != nil {
+		picture, err := parts.CreatePart(textproto.MIMEHeader{"Content-Type": {"image/png"}, "Content-Transfer-Encoding": {"base64"}, "Content-Disposition": {`attachment; filename="qr.png"`}})
+		if err != nil {
+			return nil, err
+		}
+		for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(t.Image)), 76) {
+			fmt.Fprintf(picture, "%s\r\n", line)
+		}
+	}
+	if err := parts.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// deliver hands a mail to the server. It gives up when ctx ends.
+func (c *mailChannel) deliver(ctx context.Context, from *mail.Address, to []*mail.Address, message []byte, password string) error {
+	host := c.fields["host"]
+	config := &tls.Config{ServerName: host}
+	address := net.JoinHostPort(host, c.fields["port"])
+	var conn net.Conn
+	var err error
+	if c.fields["tls"] == "tls" {
+		conn, err = (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", address)
+	} else {
+		conn, err = new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
 	if err != nil {
 		return err
 	}
-	if err := client.DialAndSendWithContext(ctx, m); err != nil {
-		e := mailProblem(ctx, err)
-		if password != "" {
-			e.Detail = strings.ReplaceAll(e.Detail, password, "***")
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	client := smtp.NewClient(conn)
+	if c.fields["tls"] == "starttls" {
+		if client, err = smtp.NewClientStartTLS(conn, config); err != nil {
+			return err
 		}
-		return e
 	}
+	if name, err := os.Hostname(); err == nil {
+		if err := client.Hello(name); err != nil {
+			return err
+		}
+	}
+	if user := c.fields["user"]; user != "" {
+		if peer, ok := conn.RemoteAddr().(*net.TCPAddr); c.fields["tls"] == "none" && !(ok && peer.IP.IsLoopback()) {
+			return &Error{Problem: ProblemConfig, Detail: "with tls: none the password would cross the network unencrypted"}
+		}
+		if err := client.Auth(mechanism(client, user, password)); err != nil {
+			return err
+		}
+	}
+	receivers := make([]string, len(to))
+	for i, a := range to {
+		receivers[i] = a.Address
+	}
+	if err := client.SendMail(from.Address, receivers, bytes.NewReader(message)); err != nil {
+		return err
+	}
+	_ = client.Quit() // the server has the mail already
 	return nil
 }
 
-func (c *mailChannel) client() (client *mail.Client, password string, err error) {
-	port, err := strconv.Atoi(c.fields["port"])
-	if err != nil {
-		return nil, "", &Error{Problem: ProblemConfig, Detail: "the port is no number"}
+// mechanism is how the server wants the password: some know LOGIN alone.
+func mechanism(client *smtp.Client, user, password string) sasl.Client {
+	if !client.SupportsAuth(sasl.Plain) && client.SupportsAuth(sasl.Login) {
+		return sasl.NewLoginClient(user, password)
 	}
-	opts := []mail.Option{mail.WithPort(port), mail.WithTimeout(sendTimeout)}
-	switch c.fields["tls"] {
-	case "starttls":
-		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
-	case "tls":
-		opts = append(opts, mail.WithSSL())
-	default: // none: a server on this machine
-		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
-	}
-	if user := c.fields["user"]; user != "" {
-		if password, err = secret(c.fields["password"]); err != nil {
-			return nil, "", err
-		}
-		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(user), mail.WithPassword(password))
-	}
-	if client, err = mail.NewClient(c.fields["host"], opts...); err != nil {
-		return nil, "", &Error{Problem: ProblemConfig, Detail: err.Error()}
-	}
-	return client, password, nil
+	return sasl.NewPlainClient("", user, password)
 }
 
 // mailProblem says what kind of trouble there was.
 func mailProblem(ctx context.Context, err error) *Error {
-	if ctx.Err() != nil {
-		return problem(ctx.Err())
-	}
-	var sent *mail.SendError
 	var e *Error
-	var dial *net.OpError
-	network := network(err)
+	var answer *smtp.SMTPError
+	var lost *net.OpError
 	switch {
-	case errors.As(network, &e) && e.Problem == ProblemCertificate:
+	case ctx.Err() != nil:
+		return problem(ctx.Err())
+	case errors.As(err, &e), errors.As(network(err), &e) && e.Problem == ProblemCertificate:
 		return e
-	case errors.As(err, &dial):
-		return problem(network) // before its words: a port may be 5353
-	case strings.Contains(err.Error(), "535"), strings.Contains(err.Error(), "AUTH failed"):
-		return &Error{Problem: ProblemToken, Detail: err.Error()}
-	case errors.As(err, &sent):
-		if sent.IsTemp() {
-			return &Error{Problem: ProblemBusy, Detail: err.Error()}
-		}
+	case errors.As(err, &lost), errors.Is(err, io.EOF):
+		return problem(network(err))
+	case !errors.As(err, &answer): // it cannot what is asked, such as STARTTLS
 		return &Error{Problem: ProblemRefused, Detail: err.Error()}
+	case answer.Code == 530, answer.Code == 534, answer.Code == 535: // RFC 4954
+		return &Error{Problem: ProblemToken, Detail: err.Error()}
+	case answer.Temporary():
+		return &Error{Problem: ProblemBusy, Detail: err.Error()}
 	default:
-		return problem(network)
+		return &Error{Problem: ProblemRefused, Detail: err.Error()}
 	}
 }

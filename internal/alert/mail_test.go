@@ -3,6 +3,7 @@ package alert
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log"
@@ -12,6 +13,7 @@ import (
 	"net/mail"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -22,6 +24,7 @@ type mailbox struct {
 	mails    [][]byte
 	to       []string
 	password string
+	login    bool // knows AUTH LOGIN alone
 }
 
 func (m *mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &mailSession{m: m}, nil }
@@ -31,9 +34,17 @@ type mailSession struct {
 	open bool
 }
 
-func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (s *mailSession) AuthMechanisms() []string {
+	if s.m.login {
+		return []string{sasl.Login}
+	}
+	return []string{sasl.Plain}
+}
 
-func (s *mailSession) Auth(string) (sasl.Server, error) {
+func (s *mailSession) Auth(mechanism string) (sasl.Server, error) {
+	if mechanism == sasl.Login {
+		return &loginServer{s: s}, nil
+	}
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if user != "bot" || password != s.m.password {
 			return smtp.ErrAuthFailed
@@ -41,6 +52,29 @@ func (s *mailSession) Auth(string) (sasl.Server, error) {
 		s.open = true
 		return nil
 	}), nil
+}
+
+// loginServer is the server's side of AUTH LOGIN: two questions.
+type loginServer struct {
+	s    *mailSession
+	said []string
+}
+
+func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	if response != nil {
+		l.said = append(l.said, string(response))
+	}
+	switch len(l.said) {
+	case 0:
+		return []byte("Username:"), false, nil
+	case 1:
+		return []byte("Password:"), false, nil
+	}
+	if l.said[0] != "bot" || l.said[1] != l.s.m.password {
+		return nil, true, smtp.ErrAuthFailed
+	}
+	l.s.open = true
+	return nil, true, nil
 }
 
 func (s *mailSession) Mail(string, *smtp.MailOptions) error {
@@ -67,19 +101,23 @@ func (s *mailSession) Data(r io.Reader) error {
 func (s *mailSession) Reset()        {}
 func (s *mailSession) Logout() error { return nil }
 
-// mailServer runs a mail server over TLS from the start, or by STARTTLS.
-func mailServer(t *testing.T, m *mailbox, direct bool) (port string) {
+// mailServer runs a mail server over TLS from the start, or by STARTTLS, or
+// without both.
+func mailServer(t *testing.T, m *mailbox, mode string) (port string) {
 	t.Helper()
 	s := smtp.NewServer(m)
 	s.Domain, s.ErrorLog = "localhost", log.New(io.Discard, "", 0)
-	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{testCert}}
+	config := &tls.Config{Certificates: []tls.Certificate{testCert}}
+	if s.TLSConfig = config; mode == "none" {
+		s.TLSConfig, s.AllowInsecureAuth = nil, true
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ = net.SplitHostPort(l.Addr().String())
-	if direct {
-		l = tls.NewListener(l, s.TLSConfig)
+	if mode == "tls" {
+		l = tls.NewListener(l, config)
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
@@ -89,9 +127,10 @@ func mailServer(t *testing.T, m *mailbox, direct bool) (port string) {
 
 func TestMail(t *testing.T) {
 	t.Setenv("PW", "pass")
-	for mode, direct := range map[string]bool{"starttls": false, "tls": true} {
-		m := &mailbox{password: "pass"}
-		fields := map[string]string{"host": "127.0.0.1", "port": mailServer(t, m, direct), "tls": mode, "from": "bot@example.org", "to": "a@example.org, b@example.org", "user": "bot", "password": "env:PW"}
+	for _, mode := range []string{"starttls", "tls", "none", "starttls with login"} {
+		mode, way, _ := strings.Cut(mode, " ")
+		m := &mailbox{password: "pass", login: way != ""}
+		fields := map[string]string{"host": "127.0.0.1", "port": mailServer(t, m, mode), "tls": mode, "from": "bot@example.org", "to": "a@example.org, b@example.org", "user": "bot", "password": "env:PW"}
 		if err := (&mailChannel{fields}).Send(t.Context(), Text{Title: "ncatd: 登录\nBcc: x@example.org", Body: odd, Image: png}); err != nil {
 			t.Fatalf("%s: %v", mode, err)
 		}
@@ -100,6 +139,11 @@ func TestMail(t *testing.T) {
 			t.Fatal(err)
 		}
 		subject, err := new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject"))
+		from, ferr := msg.Header.AddressList("From")
+		date, derr := msg.Header.Date()
+		if ferr != nil || derr != nil || time.Since(date).Abs() > time.Minute || from[0].Name != "ncatd" || from[0].Address != "bot@example.org" || !strings.HasSuffix(msg.Header.Get("Message-Id"), "@example.org>") {
+			t.Errorf("%s: from %v %v, date %v %v, id %q", mode, from, ferr, date, derr, msg.Header.Get("Message-Id"))
+		}
 		if err != nil || !strings.HasPrefix(subject, "ncatd: 登录") || msg.Header.Get("Bcc") != "" || len(m.to) != 2 {
 			t.Errorf("%s: subject %q %v, Bcc %q, to %v", mode, subject, err, msg.Header.Get("Bcc"), m.to)
 		}
@@ -116,8 +160,17 @@ func TestMail(t *testing.T) {
 		if got := strings.ReplaceAll(string(b), "\r\n", "\n"); !strings.Contains(got, odd) {
 			t.Errorf("%s: body %q", mode, got)
 		}
-		if _, err := parts.NextPart(); err != nil {
-			t.Errorf("%s: no picture: %v", mode, err)
+		picture, err := parts.NextPart()
+		if err != nil {
+			t.Fatalf("%s: no picture: %v", mode, err)
+		}
+		if got, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, picture)); err != nil || !bytes.Equal(got, png) || picture.FileName() != "qr.png" {
+			t.Errorf("%s: picture of %d bytes named %q, %v", mode, len(got), picture.FileName(), err)
+		}
+		for line := range bytes.Lines(m.mails[0]) {
+			if len(line) > 998 {
+				t.Errorf("%s: a line of %d bytes", mode, len(line))
+			}
 		}
 	}
 }
@@ -125,7 +178,8 @@ func TestMail(t *testing.T) {
 func TestMailTrouble(t *testing.T) {
 	t.Setenv("PW", "wrongpass")
 	m := &mailbox{password: "pass"}
-	port := mailServer(t, m, false)
+	port := mailServer(t, m, "starttls")
+	bare := mailServer(t, m, "none")
 	fields := func(change ...string) map[string]string {
 		f := map[string]string{"host": "127.0.0.1", "port": port, "tls": "starttls", "from": "bot@example.org", "to": "a@example.org", "user": "bot", "password": "env:PW"}
 		for i := 0; i+1 < len(change); i += 2 {
@@ -143,6 +197,8 @@ func TestMailTrouble(t *testing.T) {
 		"nobody there":                    {fields("port", "1"), ProblemUnreachable},
 		"nobody at a port like an answer": {fields("port", "5350"), ProblemUnreachable},
 		"mailbox full":                    {fields("password", "env:RIGHT", "to", "full@example.org"), ProblemBusy},
+		"no STARTTLS":                     {fields("port", bare, "password", "env:RIGHT"), ProblemRefused},
+		"TLS with a server without":       {fields("port", bare, "tls", "tls"), ProblemRefused},
 		"no password":                     {fields("password", "env:NONE"), ProblemConfig},
 		"an address that is no address":   {fields("to", "nobody at all"), ProblemConfig},
 	} {

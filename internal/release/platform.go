@@ -64,6 +64,20 @@ func (m *maker) pages(ctx context.Context) error {
 	return nil
 }
 
+// small returns the flags that keep the program small, as the Makefile has them:
+// no inlining but in what runs for each event.
+func small() []string {
+	flags := []string{"-gcflags=all=-l"}
+	for _, hot := range []string{
+		"runtime/...", "internal/...", "sync/...", "reflect", "encoding/json",
+		"modernc.org/...", "github.com/klauspost/...", "github.com/coder/...",
+		"github.com/ncatd/ncatd/onebot", "github.com/ncatd/ncatd/internal/bot/...", "github.com/ncatd/ncatd/internal/gateway",
+	} {
+		flags = append(flags, "-gcflags="+hot+"=")
+	}
+	return flags
+}
+
 // platform builds the program for one platform and packs it.
 func (m *maker) platform(ctx context.Context, platform string) error {
 	goos, arch, ok := strings.Cut(platform, "/")
@@ -84,10 +98,10 @@ func (m *maker) platform(ctx context.Context, platform string) error {
 	if keys := signed.TestKeys(); keys != "" {
 		flags += " -X github.com/ncatd/ncatd/internal/selfupgrade/signed.testKeys=" + keys
 	}
-	// What compiles scripts and the alignment are as in the Makefile, for size. The
-	// version control system is not asked by the compiler: what it says depends on the
-	// tags of a clone.
-	if err := m.command(ctx, env, "go", "build", "-trimpath", "-buildvcs=false", "-gcflags=github.com/evanw/esbuild/...=-l", "-ldflags", flags, "-o", program, "./cmd/ncatd"); err != nil {
+	// The version control system is not asked by the compiler: what it says depends on
+	// the tags of a clone.
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", program}, small()...)
+	if err := m.command(ctx, env, "go", append(args, "./cmd/ncatd")...); err != nil {
 		return err
 	}
 	members := []member{{exe, 0o755, program}}
