@@ -42,7 +42,7 @@ type Account struct {
 	cancel  context.CancelFunc // ends the calls in flight; set while linked
 	links   []*link            // that get events
 	touched []*link            // of them, those with something to flush
-	late    *time.Timer        // asks for what was sent without a ping; nil: nothing was
+	late    *time.Timer        // runs askLate; nil: nothing is to be done later
 	said    chan struct{}      // closed when it is known better what an app has; nil: nothing waits
 	readers []*reader
 	record  *record
@@ -221,8 +221,8 @@ func (a *Account) Flush() {
 		case !l.unaskedLocked(now):
 		case !l.many:
 			l.askLocked(now)
-		case a.late == nil:
-			a.late = time.AfterFunc(askSpacing, a.askLate)
+		default:
+			a.laterLocked()
 		}
 	}
 	a.mu.Unlock()
@@ -237,22 +237,37 @@ func (a *Account) Flush() {
 	a.mu.Unlock()
 }
 
-// askLate asks for what was sent without a ping.
+// laterLocked sees to it that what was sent without a ping is asked for, and that
+// nothing waits for an answer for too long.
+func (a *Account) laterLocked() {
+	if a.late == nil {
+		a.late = time.AfterFunc(askSpacing, a.askLate)
+	}
+}
+
+// askLate does what laterLocked promises.
 func (a *Account) askLate() {
 	a.mu.Lock()
 	a.late = nil
 	now := time.Now()
 	var asked []*link
 	for _, l := range a.links {
+		if l.asked.overdue(now) {
+			a.releaseLocked(l)
+		}
 		if l.unaskedLocked(now) {
 			l.askLocked(now)
 			asked = append(asked, l)
+		}
+		if len(l.asked.held) > 0 {
+			a.laterLocked()
 		}
 	}
 	a.mu.Unlock()
 	for _, l := range asked {
 		l.flush()
 	}
+	a.Flush()
 }
 
 // join adds a link that gets events: a lifecycle, then what its app missed, then

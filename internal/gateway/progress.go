@@ -14,7 +14,21 @@ import (
 // it in the midst of what gives it the event, so that no cut falls between the two,
 // and what was answered for was read. Behind the event there would be all the time
 // that the app takes for it.
+//
+// Only so many pings are on their way at once: what comes beyond them waits here for
+// an answer. A client that reads many at once may end the link (the ws of Node does
+// at 60), and answers that its system cannot send yet are forgotten when it ends.
 const (
+	// A link that was idle for idleTime has firstAsked pings on their way, as many as a
+	// system sends answers at once on such a connection; each answer that something
+	// waits for lets one more go, up to mostAsked.
+	firstAsked = 8
+	mostAsked  = 32
+	quietTime  = 200 * time.Millisecond
+	// holdTime is how long events wait for an answer, and maxHeld how many. Then they
+	// go out without a ping.
+	holdTime = time.Second
+	maxHeld  = 1024
 	// Beyond askMany events for a link in askWindow, as no account has them, a ping is
 	// not sent with each, but one in askSpacing: its answer costs about as much as an
 	// event.
@@ -32,8 +46,8 @@ const (
 	followTime = time.Second
 	// firstMissed and mostMissed are how many events go out at once of what was missed:
 	// as many as a system sends answers at once on a new connection, then more.
-	firstMissed = 8
-	mostMissed  = 64
+	firstMissed = firstAsked
+	mostMissed  = mostAsked
 	// maxTail is how many events of a link are remembered that no ping was answered for.
 	maxTail = 1024
 )
@@ -54,6 +68,61 @@ type progress struct {
 	many     bool      // more than askMany came in the one before
 	first    time.Time // of the first ping
 	ponged   bool
+	asked    asked
+}
+
+// asked is what is on its way to an app and what waits for its answer.
+type asked struct {
+	pings []uint64   // the events of those that were not answered, oldest first
+	most  int        // how many may be, if more than firstAsked
+	moved time.Time  // when the last was sent or answered
+	held  []outgoing // what waits, oldest first
+	bytes int        // of held
+	since time.Time  // since when something waits
+}
+
+// room reports whether another ping may be sent.
+func (q *asked) room() bool { return len(q.pings) < max(q.most, firstAsked) }
+
+// ask notes a ping.
+func (q *asked) ask(seq uint64, now time.Time) {
+	if len(q.pings) == 0 && now.Sub(q.moved) > quietTime {
+		q.most = firstAsked
+	}
+	q.pings, q.moved = append(q.pings, seq), now
+}
+
+// answer notes that the pings up to seq were answered.
+func (q *asked) answer(seq uint64, now time.Time) {
+	n, _ := slices.BinarySearch(q.pings, seq+1)
+	q.pings = slices.Delete(q.pings, 0, n)
+	q.moved = now
+	if len(q.held) > 0 {
+		q.most = min(q.most+n, mostAsked)
+	}
+}
+
+// hold keeps an event until there is room. It reports false if too much waits, or has
+// waited too long.
+func (q *asked) hold(e *outgoing, now time.Time) bool {
+	if len(q.held) == 0 {
+		q.since = now
+	}
+	if len(q.held) >= maxHeld || q.bytes > maxQueued/2 || q.overdue(now) || now.Sub(q.moved) > holdTime {
+		return false
+	}
+	q.held, q.bytes = append(q.held, *e), q.bytes+len(e.raw)
+	return true
+}
+
+func (q *asked) overdue(now time.Time) bool { return len(q.held) > 0 && now.Sub(q.since) > holdTime }
+
+// take returns the event that waits longest.
+func (q *asked) take() outgoing {
+	e := q.held[0]
+	q.held[0] = outgoing{}
+	q.held, q.bytes = q.held[1:], q.bytes-len(e.raw)
+	return e
 }
 
 // mark is where an event ends in all that is sent to a link.
@@ -79,8 +148,20 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		l.window, l.lately = now, 0
 	}
 	l.lately++
+	if len(l.asked.held) > 0 || l.ponged && !l.many && !l.asked.room() {
+		if l.asked.hold(e, now) {
+			a.laterLocked()
+			return
+		}
+		a.releaseLocked(l)
+	}
+	a.passLocked(l, e, !l.many && l.asked.room() && !l.silent(now), now)
+}
+
+// passLocked sends an event, with a ping if asking says so and it is not large.
+func (a *Account) passLocked(l *link, e *outgoing, asking bool, now time.Time) {
 	f := e.plain()
-	if !l.silent(now) && !l.many && !e.large() {
+	if asking && !e.large() {
 		l.askedLocked(e.seq, now)
 		f = e.asking()
 	}
@@ -92,6 +173,22 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		l.confirmLocked()
 	}
 	l.tail = append(l.tail, mark{e.seq, end})
+}
+
+// heldLocked sends what waited for an answer, as far as there is room.
+func (a *Account) heldLocked(l *link, now time.Time) {
+	for len(l.asked.held) > 0 && l.asked.room() {
+		e := l.asked.take()
+		a.passLocked(l, &e, true, now)
+	}
+}
+
+// releaseLocked sends what waited for an answer in vain.
+func (a *Account) releaseLocked(l *link) {
+	for len(l.asked.held) > 0 {
+		e := l.asked.take()
+		a.passLocked(l, &e, false, time.Time{})
+	}
 }
 
 // confirmLocked shortens the tail of a peer that answers no pings to what may not
@@ -111,6 +208,7 @@ func (l *link) confirmLocked() {
 
 func (l *link) askedLocked(seq uint64, now time.Time) {
 	l.askedFor = seq
+	l.asked.ask(seq, now)
 	if l.first.IsZero() {
 		l.first = now
 	}
@@ -122,9 +220,10 @@ func (l *link) askLocked(now time.Time) {
 	l.send(ping(l.sent))
 }
 
-// unaskedLocked reports whether something was sent that the app was not asked for.
+// unaskedLocked reports whether something was sent that the app was not asked for, and
+// may be now.
 func (l *link) unaskedLocked(now time.Time) bool {
-	return l.asks() && l.prior > l.askedFor && !l.silent(now)
+	return l.asks() && l.prior > l.askedFor && len(l.asked.held) == 0 && l.asked.room() && !l.silent(now)
 }
 
 // silent reports whether the peer is one that answers no pings.
@@ -136,29 +235,37 @@ func (l *link) silent(now time.Time) bool {
 func (l *link) pong(_ context.Context, payload []byte) {
 	if len(payload) == 8 {
 		l.acc.ack(l, binary.BigEndian.Uint64(payload))
+		l.acc.Flush()
 	}
 }
 
-// ack notes that an app has everything up to seq.
+// ack notes that an app has everything up to seq, and sends what waited for that.
 func (a *Account) ack(l *link, seq uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l.ponged = true
-	if seq <= l.acked || seq > l.sent {
+	if seq > l.sent {
 		return
 	}
-	i := 0
-	for i < len(l.tail) && l.tail[i].seq <= seq {
-		i++
+	now := time.Now()
+	if l.asked.answer(seq, now); seq > l.acked {
+		i := 0
+		for i < len(l.tail) && l.tail[i].seq <= seq {
+			i++
+		}
+		if i > 1 {
+			l.tail = slices.Delete(l.tail, 0, i-1)
+		}
+		if l.acked = seq; seq >= l.prior { // what it does not want needs no sign
+			l.acked = l.sent
+		}
+		a.record.has(l.app.c.Name, l.acked)
+		a.tellLocked()
 	}
-	if i > 1 {
-		l.tail = slices.Delete(l.tail, 0, i-1)
+	a.heldLocked(l, now)
+	if l.unaskedLocked(now) {
+		a.laterLocked()
 	}
-	if l.acked = seq; seq >= l.prior { // what it does not want needs no sign
-		l.acked = l.sent
-	}
-	a.record.has(l.app.c.Name, l.acked)
-	a.tellLocked()
 }
 
 // leave removes a link, and notes what its app has.
