@@ -296,3 +296,31 @@ func TestTokensOfAppsAreInNoLog(t *testing.T) {
 		}
 	}
 }
+
+// While a reload waits for the end of an app that takes its time, status is told.
+func TestStatusIsToldWhileAnAppEnds(t *testing.T) {
+	slow := `{name: slow, transports: [http], run: {command: [sh, -c, "trap 'touch told' TERM; touch began; until [ -e go ]; do sleep 0.05; done"]}}`
+	r := newAppsRig(t, "supervisor: {stop_timeout: 20s}\n"+appsYAML(slow))
+	r.d.apps.mu.Lock()
+	n := r.d.apps.list[0]
+	r.d.apps.mu.Unlock()
+	n.comp.Want(true)
+	dir := filepath.Join(r.dir, "apps", "slow")
+	exists := func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
+	}
+	await.True(t, 20*time.Second, "that it runs", exists("began"))
+	reloaded := make(chan struct{})
+	go func() { defer close(reloaded); r.reload("supervisor: {stop_timeout: 20s}\n" + appsYAML("{name: one}")) }()
+	await.True(t, 20*time.Second, "that it is told to end", exists("told"))
+	r.d.Status()
+	select {
+	case <-reloaded:
+		t.Error("status was told after the reload only")
+	default:
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-reloaded
+}

@@ -117,7 +117,9 @@ type lifetime struct {
 
 // configured is what a reload changes, and what a stop was told.
 type configured struct {
-	mu       sync.Mutex
+	reloads sync.Mutex // held during a reload: there is one at a time
+
+	mu       sync.Mutex // guards the fields below; nothing that lasts is done with it
 	cfg      *config.Config
 	secrets  *config.Secrets
 	slots    []*slot // config order

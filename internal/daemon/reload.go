@@ -58,29 +58,61 @@ func rejected(err error) string {
 	return why
 }
 
-func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
+func (d *Daemon) reload(ctx context.Context) (r api.ReloadResponse, err error) {
 	if d.o.LoadConfig == nil {
-		return api.ReloadResponse{}, control.Refuse(control.CodeConflict, api.Because(api.CodeReloadNone))
+		return r, control.Refuse(control.CodeConflict, api.Because(api.CodeReloadNone))
 	}
+	d.reloads.Lock()
+	defer d.reloads.Unlock()
 	d.tell(d.notify.Reloading())
 	defer func() { d.tell(d.notify.Ready()); d.told() }()
 	cfg, err := d.o.LoadConfig()
 	if err != nil {
-		return api.ReloadResponse{}, errors.Join(&api.Error{Code: control.CodeBadConfig, Message: err.Error(), Hint: "mend the config and reload again; the old one stays in force"}, err)
+		return r, errors.Join(&api.Error{Code: control.CodeBadConfig, Message: err.Error(), Hint: "mend the config and reload again; the old one stays in force"}, err)
 	}
 	secrets, err := d.o.LoadSecrets(cfg)
 	if err != nil {
-		return api.ReloadResponse{}, fmt.Errorf("reload: %w", err)
+		return r, fmt.Errorf("reload: %w", err)
 	}
+	was, err := d.beginReload()
+	if err != nil {
+		return r, err
+	}
+	defer d.wg.Done()
+	done := false
+	defer d.undoUnless(&done, was)
+	r, gone := d.apply(ctx, cfg, secrets)
+	// Without the lock: the end of an app may take as long as it is given.
+	for _, name := range d.apps.start(d.run, cfg, secrets) {
+		r.Applied = append(r.Applied, "apps."+name)
+	}
+	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)
+	done = true
+	for _, s := range gone {
+		s.cancel()
+	}
+	return r, nil
+}
+
+// beginReload returns what is in force, unless the daemon stops. A stop waits from now
+// on until d.wg.Done is called.
+func (d *Daemon) beginReload() (inForce, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.stoppingLocked(); err != nil {
-		return api.ReloadResponse{}, err
+		return inForce{}, err
 	}
-	r := api.ReloadResponse{Applied: []string{}, Restart: []string{}}
+	d.wg.Add(1)
+	return d.inForceLocked(), nil
+}
+
+// apply puts a config in force, but for its apps. It returns the accounts that are to
+// be ended.
+func (d *Daemon) apply(ctx context.Context, cfg *config.Config, secrets *config.Secrets) (r api.ReloadResponse, gone []*slot) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r = api.ReloadResponse{Applied: []string{}, Restart: []string{}}
 	old := d.cfg
-	done := false
-	defer d.undoUnless(&done, d.inForceLocked())
 	d.cfg, d.secrets = cfg, secrets
 	if old.Log.Level != cfg.Log.Level && d.o.LogLevel != nil {
 		if err := d.o.LogLevel.UnmarshalText([]byte(cfg.Log.Level)); err == nil {
@@ -112,16 +144,7 @@ func (d *Daemon) reload(ctx context.Context) (api.ReloadResponse, error) {
 		r.Restart = append(r.Restart, "control")
 	}
 	d.reloadAlerts(old.Alerts, cfg.Alerts, &r)
-	gone := d.reloadAccountsLocked(old, cfg, &r)
-	for _, name := range d.apps.start(d.run, cfg, secrets) {
-		r.Applied = append(r.Applied, "apps."+name)
-	}
-	d.log.Info("config reloaded", "applied", r.Applied, "restart", r.Restart)
-	done = true
-	for _, s := range gone {
-		s.cancel()
-	}
-	return r, nil
+	return r, d.reloadAccountsLocked(old, cfg, &r)
 }
 
 // inForce is what a reload changes.
@@ -149,6 +172,15 @@ func (d *Daemon) undoUnless(done *bool, was inForce) {
 	if *done {
 		return
 	}
+	d.undo(was)
+	d.bots.live(was.cfg.Bot)
+	d.alerts.configure(was.cfg.Alerts)
+	d.apps.start(d.run, was.cfg, was.secrets)
+}
+
+func (d *Daemon) undo(was inForce) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, s := range d.slots {
 		if !slices.Contains(was.slots, s) {
 			s.cancel()
@@ -161,9 +193,6 @@ func (d *Daemon) undoUnless(done *bool, was inForce) {
 	if d.o.LogLevel != nil {
 		d.o.LogLevel.Set(was.level)
 	}
-	d.bots.live(was.cfg.Bot)
-	d.alerts.configure(was.cfg.Alerts)
-	d.apps.start(d.run, was.cfg, was.secrets)
 }
 
 // napcatOf leaves out what belongs to each account's start.

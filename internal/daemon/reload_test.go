@@ -39,7 +39,7 @@ func asStarted(t testing.TB, dir string, c *config.Config, log slog.Handler) (d 
 			LoadSecrets: func(c *config.Config) (*config.Secrets, error) { return config.EnsureSecrets(h.Secrets(), c, "") },
 		},
 		log: slog.New(log), hub: new(control.Hub), metrics: control.NewMetrics(), notify: systemd.New(), store: store,
-		sampler: proc.NewSampler(), ports: NewPorts(), configured: configured{cfg: c}, ailing: make(chan struct{}, 1),
+		sampler: proc.NewSampler(), ports: NewPorts(), configured: configured{cfg: c}, ailing: make(chan struct{}, 1), crashes: &crashes{},
 	}
 	d.health = health.New(d.log, d.degraded)
 	if d.secrets, err = d.o.LoadSecrets(c); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -90,7 +91,9 @@ func (a *App) dial(ctx context.Context, acc *Account, t target, self int64) (*li
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	l := newLink(a, acc, t.role, rpc.Redact(t.url))
+	var connected atomic.Bool
 	wrap := func(c net.Conn) net.Conn {
+		connected.Store(true)
 		l.out = &outbox{Conn: c, wire: c, mask: true}
 		return l.out
 	}
@@ -123,6 +126,9 @@ func (a *App) dial(ctx context.Context, acc *Account, t target, self int64) (*li
 	if err != nil {
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			return nil, fmt.Errorf("%s answered HTTP %d", rpc.Redact(t.url), resp.StatusCode)
+		}
+		if connected.Load() && errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("%s takes connections, but did not answer within %v", rpc.Redact(t.url), dialTimeout)
 		}
 		var ue *url.Error
 		if errors.As(err, &ue) {

@@ -3,6 +3,9 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -146,4 +149,54 @@ func TestReverseAnswersManyPings(t *testing.T) {
 	}
 	_ = l.ws.CloseNow()
 	<-done
+}
+
+// A server that takes the connection and never answers is given up and told of, try
+// after try. The account's other apps do not notice, and a stop does not wait for it.
+func TestReverseGivesUpAServerThatNeverAnswers(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	s := newStage(t, nil)
+	log := slog.New(slog.DiscardHandler)
+	mute, err := s.g.App(Config{
+		Name: "mute", Accounts: []string{"main"}, Replay: Replay{Age: time.Minute, Events: 1000}, Heartbeat: time.Hour, Logger: log,
+		Reverse: Reverse{URL: "ws://" + ln.Addr().String() + "/ws?access_token=a-secret", Interval: firstPause},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { _ = mute.Run(ctx); close(ended) }()
+	first, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	other := s.dial("/")
+	for range 1000 {
+		if raw := s.say("to the other"); other.event() != raw {
+			t.Fatal("the event changed")
+		}
+	}
+	if _, err := io.Copy(io.Discard, first); err != nil {
+		t.Errorf("how it was given up: %v", err)
+	}
+	second, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if got := mute.Stats(); got.LastError != "ws://"+ln.Addr().String()+"/ws takes connections, but did not answer within 10s" || got.Links != 0 || got.Queue != 0 {
+		t.Errorf("%+v", got)
+	}
+	stop()
+	select {
+	case <-ended:
+	case <-time.After(dialTimeout / 2):
+		t.Error("a stop waits for the server")
+	}
 }
