@@ -148,7 +148,7 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		l.window, l.lately = now, 0
 	}
 	l.lately++
-	if len(l.asked.held) > 0 || l.ponged && !l.many && !l.asked.room() {
+	if len(l.asked.held) > 0 || !l.many && !l.silent(now) && !l.asked.room() {
 		if l.asked.hold(e, now) {
 			a.laterLocked()
 			return

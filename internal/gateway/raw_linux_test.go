@@ -166,6 +166,35 @@ func TestABusyAppIsNotDrownedInPings(t *testing.T) {
 	}
 }
 
+// A link is cut in the middle of a burst that came before it had answered anything:
+// what it read does not come again.
+func TestABurstOnANewLinkComesOnce(t *testing.T) {
+	const messages, read = 40, 20
+	s := newStage(t, nil)
+	l := s.rawBy(64<<10, net.Dialer{})
+	l.frame() // the lifecycle
+	var want []string
+	for range messages {
+		want = append(want, s.say("x"))
+	}
+	for n := 0; n < read; {
+		switch op, body := l.frame(); op {
+		case opPing:
+			l.pong(body)
+		case opText:
+			n++
+		}
+	}
+	_ = l.c.Close()
+	s.links(0)
+	c := s.dial("/event")
+	for i, w := range want[read:] {
+		if got := c.event(); got != marked2(w) {
+			t.Fatalf("after %d messages that were read, number %d is %.300s", read, read+i+1, got)
+		}
+	}
+}
+
 // What an app does not answer for goes out all the same, after a while.
 func TestWhatIsNotAnsweredForGoesOut(t *testing.T) {
 	s := newStage(t, nil)
