@@ -148,13 +148,11 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		l.window, l.lately = now, 0
 	}
 	l.lately++
-	if len(l.asked.held) > 0 || !l.many && !l.silent(now) && !l.asked.room() {
-		if l.asked.hold(e, now) {
-			a.laterLocked()
-			return
-		}
-		a.releaseLocked(l)
+	if !l.many && !l.silent(now) && (len(l.asked.held) > 0 || !l.asked.room()) && l.asked.hold(e, now) {
+		a.laterLocked()
+		return
 	}
+	a.releaseLocked(l)
 	a.passLocked(l, e, !l.many && l.asked.room() && !l.silent(now), now)
 }
 
