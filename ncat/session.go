@@ -184,6 +184,9 @@ func (s *session) Deliver(e onebot.Event) {
 	s.pass(e, true)
 }
 
+// Had implements [botlink.Session].
+func (s *session) Had(m onebot.MessageEvent) bool { return s.journal == nil || s.journal.Had(m) }
+
 // pass hands an event on: to a conversation that waits for it, or to its chat. A
 // message that had its turn already goes no further.
 func (s *session) pass(e onebot.Event, live bool) {

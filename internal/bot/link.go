@@ -83,8 +83,6 @@ type Options struct {
 	// Gap is told of chats in which messages are missing for good; see
 	// [botlink.Options]. Nil: nobody.
 	Gap func(group onebot.GroupID, user onebot.UserID, missing int)
-	// Each is told of each event as Event is, decoded. It may be nil.
-	Each func(e onebot.Event, backfilled bool)
 	// Called is told of each call that ended, from any caller, and how. It
 	// runs on the caller's goroutine. It may be nil.
 	Called func(action string, err error, took time.Duration)
@@ -125,6 +123,9 @@ func New(o Options) *Link {
 	l.session = botlink.Of(o.Bot).NewSession(o.Account, l, botlink.Options{SharedDisk: true, Backfilled: l.backfilled, Delivered: o.Delivered, Gap: o.Gap})
 	return l
 }
+
+// Had reports whether a message had its turn; see [botlink.Session].
+func (l *Link) Had(m onebot.MessageEvent) bool { return l.session.Had(m) }
 
 // Bot returns the account's bot, for calls outside of handlers.
 func (l *Link) Bot() *ncat.Bot { return l.session.Bot() }
@@ -202,17 +203,11 @@ func (l *Link) event(frame []byte) {
 	if l.o.Event != nil {
 		l.o.Event(KindOf(e), bytes.Clone(frame))
 	}
-	if l.o.Each != nil {
-		l.o.Each(e, false)
-	}
 	l.session.Deliver(e)
 }
 
 // backfilled tells of a message that was fetched from the history.
 func (l *Link) backfilled(e onebot.Event) {
-	if l.o.Each != nil {
-		l.o.Each(e, true)
-	}
 	raw := bytes.TrimRight(e.Base().Raw(), " \t\r\n")
 	if l.o.Event == nil || len(raw) < 2 || raw[len(raw)-1] != '}' {
 		return

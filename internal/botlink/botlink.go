@@ -95,6 +95,9 @@ type Session[B any] interface {
 	Feed(frame []byte) onebot.Event
 	// Deliver is Feed for an event that was decoded before.
 	Deliver(e onebot.Event)
+	// Had reports whether a message had its turn, in this process or in an earlier one.
+	// One that had not still comes, fetched from the history.
+	Had(m onebot.MessageEvent) bool
 	// Down says that the link was lost, and why.
 	Down(why error)
 	// Stats returns the counters as they stand.

@@ -228,9 +228,9 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 	l := &botLink{goal: make(chan goal, 1)}
 	shared := d.apps.gw.Account(name)
 	logEvent := eventLog(d.run, d.log.With("account", name), d.o.Config.Log.Events)
-	var each func(onebot.Event, bool)
+	var pub *publisher
 	if d.fleet != nil {
-		each = d.publisher(name, l)
+		pub = &publisher{d: d, name: name, link: l}
 	}
 	l.Link = bot.New(bot.Options{
 		Account: name,
@@ -240,13 +240,20 @@ func (b *bots) link(name string, emit func(account.Fact), trust func(net.Conn) e
 		Facts: func(f bot.Fact) {
 			tell(f, emit)
 			d.apps.fact(d.run, name, f)
+			if pub != nil && f.Kind == bot.Ready {
+				pub.ready(f.SelfID)
+			}
 		},
-		Delivered: func(e onebot.Event, live bool) { d.apps.feed(shared, e, live) },
-		Idle:      shared.Flush,
+		Delivered: func(e onebot.Event, live bool) {
+			d.apps.feed(shared, e, live)
+			if pub != nil {
+				pub.put(e)
+			}
+		},
+		Idle: shared.Flush,
 		Gap: func(group onebot.GroupID, user onebot.UserID, missing int) {
 			d.health.Set(name, api.CodeJournalGap, chatName(ncat.Chat{Group: group, User: user}), strconv.Itoa(max(1, missing)))
 		},
-		Each: each,
 		Event: func(typ string, raw json.RawMessage) {
 			d.metrics.Event(name, typ)
 			if logEvent != nil {

@@ -114,77 +114,120 @@ func (d *Daemon) slotOfUIN(uin onebot.UserID) *slot {
 	return nil
 }
 
-// publisher returns what brings the events of an account to the fleet. With the
-// first of them it looks for what an earlier ncatd had not published any more.
-func (d *Daemon) publisher(name string, link onebot.Caller) func(onebot.Event, bool) {
-	var once sync.Once
-	return func(e onebot.Event, backfilled bool) {
-		once.Do(func() {
-			self := e.Base().SelfID
-			d.fleet.Hold(self)
-			d.wg.Go(func() {
-				defer d.fleet.Release(self)
-				ctx, cancel := context.WithTimeout(d.run, catchUpWait)
-				defer cancel()
-				if err := d.catchUp(ctx, name, onebot.NewClient(link)); err != nil && d.run.Err() == nil {
-					d.log.Warn("what came just before the start may be missing on the bus", "account", name, "err", err)
-				}
-			})
-		})
-		d.publish(name, e, backfilled)
+// publisher brings the events of an account to the fleet, in the order in which the bot
+// gets them.
+type publisher struct {
+	d    *Daemon
+	name string
+	link interface {
+		onebot.Caller
+		Had(onebot.MessageEvent) bool
 	}
+	once sync.Once
+}
+
+// ready says that the account's link is up. The first time it looks for what an earlier
+// ncatd had not published any more; that goes before all that comes.
+func (p *publisher) ready(self onebot.UserID) {
+	p.once.Do(func() {
+		p.d.fleet.Hold(self)
+		p.d.wg.Go(func() {
+			ctx, cancel := context.WithTimeout(p.d.run, catchUpWait)
+			defer cancel()
+			found, err := p.catchUp(ctx, onebot.NewClient(p.link))
+			if err != nil && p.d.run.Err() == nil {
+				p.d.log.Warn("what came just before the start may be missing on the bus", "account", p.name, "err", err)
+			}
+			p.d.fleet.Release(self, found)
+		})
+	})
+}
+
+// put publishes an event.
+func (p *publisher) put(e onebot.Event) { p.d.fleet.Publish(p.event(e, ncat.Backfilled(nil, e))) }
+
+func (p *publisher) event(e onebot.Event, backfilled bool) fleet.Event {
+	base, c := e.Base(), ncat.ChatOf(e)
+	out := fleet.Event{Account: p.name, Self: base.SelfID, Kind: string(base.PostType), Chat: bus.Chat(c.Group, c.User), Backfilled: backfilled, Raw: base.Raw()}
+	if m, ok := e.(onebot.MessageEvent); ok {
+		out.ID = strconv.FormatInt(int64(m.Msg().MessageID), 10)
+	}
+	return out
 }
 
 const (
 	// catchUpWait is how long the search for what was not published may take, and
 	// catchUpAge how old that may be: the bus drops what it has had for 10 minutes.
-	catchUpWait     = 15 * time.Second
+	catchUpWait     = 30 * time.Second
 	catchUpAge      = 2 * time.Minute
+	catchUpRetry    = time.Second // between two tries
 	catchUpChats    = 100
 	catchUpMessages = 20
 	catchUpPages    = 50 // of a chat, each of so many messages
 )
 
-// catchUp publishes the newest messages of all chats.
-func (d *Daemon) catchUp(ctx context.Context, name string, c *onebot.Client) error {
-	chats, messages := catchUpChats, catchUpMessages
+// catchUp returns the newest messages of all chats that had their turn here. The others
+// still come, after what was missed before them.
+func (p *publisher) catchUp(ctx context.Context, c *onebot.Client) (out []fleet.Event, err error) {
 	since := time.Now().Add(-catchUpAge)
-	list, err := c.GetRecentContact(ctx, onebot.GetRecentContactParams{Count: &chats})
-	if err != nil {
-		return err
-	}
+	list, err := tried(ctx, func() ([]onebot.RecentContact, error) {
+		chats := catchUpChats
+		return c.GetRecentContact(ctx, onebot.GetRecentContactParams{Count: &chats})
+	})
 	for _, r := range list {
-		id, err := strconv.ParseInt(r.PeerUIN, 10, 64)
-		if err != nil || time.Unix(r.MsgTime, 0).Before(since) {
+		if time.Unix(r.MsgTime, 0).Before(since) {
 			continue
 		}
-		found, err := messagesSince(since, func(from onebot.MessageID) ([]*onebot.ChatMessage, error) {
-			switch r.ChatType {
-			case 1:
-				h, err := c.GetFriendMsgHistory(ctx, onebot.GetFriendMsgHistoryParams{UserID: onebot.UserID(id), MessageSeq: from, Count: &messages})
-				if err != nil {
-					return nil, err
-				}
-				return h.Messages, nil
-			case 2:
-				h, err := c.GetGroupMsgHistory(ctx, onebot.GetGroupMsgHistoryParams{GroupID: onebot.GroupID(id), MessageSeq: from, Count: &messages})
-				if err != nil {
-					return nil, err
-				}
-				return h.Messages, nil
-			}
-			return nil, nil
+		found, failed := tried(ctx, func() ([]onebot.MessageEvent, error) {
+			return messagesSince(since, func(from onebot.MessageID) ([]*onebot.ChatMessage, error) { return pageOf(ctx, c, r, from) })
 		})
 		for _, m := range found { // also those before an error
-			if !m.Msg().FromSelf() {
-				d.publish(name, m, true)
+			if !m.Msg().FromSelf() && p.link.Had(m) {
+				out = append(out, p.event(m, true))
 			}
 		}
-		if err != nil {
-			return err
+		err = errors.Join(err, failed)
+	}
+	return out, err
+}
+
+// tried calls f until it succeeds or ctx ends, and returns its last result.
+func tried[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	for {
+		out, err := f()
+		if err == nil {
+			return out, nil
+		}
+		select {
+		case <-ctx.Done():
+			return out, err
+		case <-time.After(catchUpRetry):
 		}
 	}
-	return nil
+}
+
+// pageOf returns messages of a chat of the list, up to and with from.
+func pageOf(ctx context.Context, c *onebot.Client, r onebot.RecentContact, from onebot.MessageID) ([]*onebot.ChatMessage, error) {
+	id, err := strconv.ParseInt(r.PeerUIN, 10, 64)
+	if err != nil {
+		return nil, nil // not a chat that can be asked for
+	}
+	messages := catchUpMessages
+	switch r.ChatType {
+	case 1:
+		h, err := c.GetFriendMsgHistory(ctx, onebot.GetFriendMsgHistoryParams{UserID: onebot.UserID(id), MessageSeq: from, Count: &messages})
+		if err != nil {
+			return nil, err
+		}
+		return h.Messages, nil
+	case 2:
+		h, err := c.GetGroupMsgHistory(ctx, onebot.GetGroupMsgHistoryParams{GroupID: onebot.GroupID(id), MessageSeq: from, Count: &messages})
+		if err != nil {
+			return nil, err
+		}
+		return h.Messages, nil
+	}
+	return nil, nil
 }
 
 // messagesSince returns the messages of a chat that are not older than since, in order. page
@@ -214,17 +257,6 @@ func messagesSince(since time.Time, page func(onebot.MessageID) ([]*onebot.ChatM
 		out, from = append(fresh, out...), fresh[0].Msg().MessageID
 	}
 	return out, nil
-}
-
-// publish brings an event of an account to the fleet.
-func (d *Daemon) publish(name string, e onebot.Event, backfilled bool) {
-	base := e.Base()
-	id := ""
-	if m, ok := e.(onebot.MessageEvent); ok {
-		id = strconv.FormatInt(int64(m.Msg().MessageID), 10)
-	}
-	c := ncat.ChatOf(e)
-	d.fleet.Publish(name, string(base.PostType), base.SelfID, bus.Chat(c.Group, c.User), id, backfilled, base.Raw())
 }
 
 // tendFleet shows how the bus is, until ctx ends.

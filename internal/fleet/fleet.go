@@ -9,7 +9,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -179,29 +178,26 @@ func (f *Fleet) Trouble() error {
 // one is not shown in the fleet, and the others cannot reach it.
 func (f *Fleet) Twin() bool { return f.record.twin.Load() }
 
-// Publish brings an event to the bus. chat is the one it belongs to, id the same
-// for the same message; both may be empty. It returns at once.
-func (f *Fleet) Publish(account, kind string, self onebot.UserID, chat, id string, backfilled bool, raw json.RawMessage) {
-	if kind == "meta_event" {
+// Publish brings an event to the bus. It returns at once.
+func (f *Fleet) Publish(e Event) {
+	if e.Kind == "meta_event" {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if id == "" {
+	if e.ID == "" {
 		f.number++
-		id = fmt.Sprintf("%s-%d", f.boot, f.number)
+		e.ID = fmt.Sprintf("%s-%d", f.boot, f.number)
 	}
-	e := Event{Account: account, Self: self, Kind: kind, Chat: chat, ID: id, Backfilled: backfilled, Raw: raw}
-	if waiting, ok := f.held[self]; ok && !backfilled {
-		f.held[self] = append(waiting, e)
+	if waiting, ok := f.held[e.Self]; ok {
+		f.held[e.Self] = append(waiting, e)
 		return
 	}
 	f.pub.put(e)
 }
 
 // Hold keeps an account's events back until Release, so that what an earlier process
-// had not published any more can go before them, as backfilled. What the bus has
-// already it drops.
+// had not published any more can go before them.
 func (f *Fleet) Hold(self onebot.UserID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,10 +207,12 @@ func (f *Fleet) Hold(self onebot.UserID) {
 	f.held[self] = nil
 }
 
-// Release publishes what Hold kept back.
-func (f *Fleet) Release(self onebot.UserID) {
+// Release publishes what came earlier, and then what Hold kept back. What the bus has
+// already it drops.
+func (f *Fleet) Release(self onebot.UserID, earlier []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.pub.put(earlier...)
 	f.pub.put(f.held[self]...)
 	delete(f.held, self)
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -166,7 +167,7 @@ func TestEventsSurviveTheBus(t *testing.T) {
 	publish := func(from, to int) {
 		for i := from; i < to; i++ {
 			for c := range chats {
-				a.Publish("main", "message", 3889001001, bus.Chat(onebot.GroupID(c+1), 0), fmt.Sprintf("%d-%d", c, i), false, fmt.Appendf(nil, `{"n":%d}`, i))
+				a.Publish(Event{Account: "main", Kind: "message", Self: 3889001001, Chat: bus.Chat(onebot.GroupID(c+1), 0), ID: fmt.Sprintf("%d-%d", c, i), Raw: fmt.Appendf(nil, `{"n":%d}`, i)})
 			}
 		}
 	}
@@ -198,10 +199,10 @@ func TestEventsSurviveTheBus(t *testing.T) {
 		}
 	}
 	publish(rounds-1, rounds) // once more, as after a restart
-	a.Publish("main", "notice", 3889001001, "g1", "", false, []byte(`{}`))
-	a.Publish("main", "notice", 3889001001, "g1", "", false, []byte(`{}`))
-	a.Publish("main", "meta_event", 3889001001, "-", "", false, []byte(`{}`))
-	a.Publish("main", "request", 3889001001, "-", "last", false, []byte(`{}`))
+	for _, e := range []Event{{Kind: "notice", Chat: "g1"}, {Kind: "notice", Chat: "g1"}, {Kind: "meta_event", Chat: "-"}, {Kind: "request", Chat: "-", ID: "last"}} {
+		e.Account, e.Self, e.Raw = "main", 3889001001, []byte(`{}`)
+		a.Publish(e)
+	}
 	kinds := map[string]int{}
 	for _, m := range consume(t, a, chats*rounds+3) {
 		kinds[strings.Split(m.Subject(), ".")[4]]++
@@ -349,5 +350,27 @@ func TestCallsOfWorkers(t *testing.T) {
 	a.Rest(1)
 	if _, err := call("shop.w1", "x", nil); !errors.Is(err, onebot.ErrNotSent) {
 		t.Fatalf("an account that nobody runs: %v", err)
+	}
+}
+
+// What an earlier process had not published any more goes before all that came since, also
+// before what was missed meanwhile and fetched; other accounts do not wait for it.
+func TestEarlierGoesFirst(t *testing.T) {
+	f := &Fleet{pub: newPublisher(nil, nil, nil, nil)}
+	put := func(self onebot.UserID, id string, backfilled bool) {
+		f.Publish(Event{Self: self, Kind: "message", ID: id, Backfilled: backfilled})
+	}
+	f.Hold(1)
+	put(1, "missed", true)
+	put(2, "other", false)
+	put(1, "live", false)
+	f.Release(1, []Event{{Self: 1, ID: "earlier"}})
+	put(1, "later", false)
+	var got []string
+	for _, e := range f.pub.take(maxInbox) {
+		got = append(got, e.ID)
+	}
+	if want := []string{"other", "earlier", "missed", "live", "later"}; !slices.Equal(got, want) {
+		t.Fatalf("%v, not %v", got, want)
 	}
 }

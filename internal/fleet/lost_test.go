@@ -32,7 +32,7 @@ func TestBusLosesItsDisk(t *testing.T) {
 	}
 	publish := func(from, to int) {
 		for i := from; i < to; i++ {
-			a.Publish("main", "message", 1, "g1", fmt.Sprint(i), false, fmt.Appendf(nil, `{"n":%d}`, i))
+			a.Publish(Event{Account: "main", Kind: "message", Self: 1, Chat: "g1", ID: fmt.Sprint(i), Raw: fmt.Appendf(nil, `{"n":%d}`, i)})
 		}
 	}
 	publish(0, 5)

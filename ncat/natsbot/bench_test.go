@@ -122,7 +122,7 @@ func latencies(t *testing.T, f *fleet.Fleet, replies answered) {
 		raw := fmt.Appendf(nil, `{"time":1,"self_id":%d,"post_type":"message","message_type":"group","sub_type":"normal","message_id":%d,"user_id":10001,"group_id":7,"message":[{"type":"text","data":{"text":"/ping"}}],"raw_message":"/ping","sender":{"user_id":10001}}`, self, n)
 		began := time.Now()
 		if remote {
-			f.Publish("main", "message", self, bus.Chat(7, 0), fmt.Sprint(n), false, raw)
+			f.Publish(fleet.Event{Account: "main", Kind: "message", Self: self, Chat: bus.Chat(7, 0), ID: fmt.Sprint(n), Raw: raw})
 		} else {
 			e, err := onebot.Decode(raw)
 			if err != nil {
@@ -166,7 +166,7 @@ func throughput(t *testing.T, f *fleet.Fleet, b *bus.Bus, handled *atomic.Int64)
 		for range benchEvents {
 			chat, raw := benchEvent(next)
 			next++
-			f.Publish("main", "message", self, bus.Chat(onebot.GroupID(chat), 0), fmt.Sprint(next), false, raw)
+			f.Publish(fleet.Event{Account: "main", Kind: "message", Self: self, Chat: bus.Chat(onebot.GroupID(chat), 0), ID: fmt.Sprint(next), Raw: raw})
 		}
 		eventually(t, "events missing", func() bool { return handled.Load()-had >= benchEvents })
 		rates = append(rates, benchEvents/time.Since(began).Seconds())

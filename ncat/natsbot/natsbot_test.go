@@ -109,7 +109,7 @@ func run(t *testing.T, url, name string, b *ncat.Bot) (leave func()) {
 
 func say(f *fleet.Fleet, group, n int) {
 	raw := fmt.Sprintf(`{"time":1,"self_id":%d,"post_type":"message","message_type":"group","sub_type":"normal","message_id":%d,"user_id":10001,"group_id":%d,"message":[{"type":"text","data":{"text":"/count %d"}}],"raw_message":"","sender":{"user_id":10001}}`, self, group*1000+n, group, n)
-	f.Publish("main", "message", self, bus.Chat(onebot.GroupID(group), 0), fmt.Sprint(group*1000+n), false, json.RawMessage(raw))
+	f.Publish(fleet.Event{Account: "main", Kind: "message", Self: self, Chat: bus.Chat(onebot.GroupID(group), 0), ID: fmt.Sprint(group*1000 + n), Raw: []byte(raw)})
 }
 
 func TestWorkersAnswerForAHost(t *testing.T) {

@@ -303,6 +303,13 @@ func (f *Filler) Note(e onebot.Event) bool {
 	return true
 }
 
+// Had reports whether a message had its turn, in this process or in an earlier one. One
+// that had not still comes, as missed.
+func (f *Filler) Had(m onebot.MessageEvent) bool {
+	since, known := f.o.Book.since(f.id(), f.o.ChatOf(m))
+	return !f.o.Auto || !known || !MarkOf(m.Msg()).After(since)
+}
+
 // Forget takes back what Note noted of an event that will not be handled.
 func (f *Filler) Forget(e onebot.Event) {
 	if m, ok := markOf(e); ok {

@@ -404,6 +404,28 @@ func TestTheEndAndAnotherAccount(t *testing.T) {
 	})
 }
 
+// What had its turn does not come again; what had not, does: whoever looks into the history
+// by itself has to know which is which.
+func TestHad(t *testing.T) {
+	had := func(d *desk, n int) bool { return d.f.Had(d.message(chatN(1), n)) }
+	atDesk(t, true, func(d *desk) {
+		if !d.f.Had(d.message(chatN(7), 9)) {
+			t.Error("of an unknown chat nothing is said to come")
+		}
+		d.arrive(d.message(chatN(1), 2))
+		d.settled()
+		if !had(d, 1) || !had(d, 2) || had(d, 3) {
+			t.Errorf("up to 2 had their turn: %t %t %t", had(d, 1), had(d, 2), had(d, 3))
+		}
+	})
+	atDesk(t, false, func(d *desk) {
+		d.arrive(d.message(chatN(1), 2))
+		if d.settled(); !had(d, 3) {
+			t.Error("it comes by itself only if somebody asks for it")
+		}
+	})
+}
+
 // Events that came before Start wait like those after it.
 func TestEventsBeforeTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
