@@ -200,7 +200,7 @@ func TestPagesOfOtherOriginsMayCall(t *testing.T) {
 func TestPingsThatNobodyReadsAnswersOfAreBounded(t *testing.T) {
 	near, far := net.Pipe()
 	t.Cleanup(func() { _ = far.Close() })
-	o := &outbox{Conn: near, wire: near}
+	o := newOutbox(near, near, false)
 	pong := bytes.Repeat([]byte("x"), 127)
 	for n := 0; o.why() == nil; n += len(pong) {
 		_, _ = o.Write(pong)

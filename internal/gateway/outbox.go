@@ -16,8 +16,8 @@ const (
 	// maxQueued is how many bytes may wait. A frame that finds less than that
 	// waiting is taken whatever its own size.
 	maxQueued = 4 << 20
-	// maxFrames is how many parts of frames may wait, of which an event has two.
-	maxFrames = 2 * 8192
+	// maxFrames is how many parts of frames may wait.
+	maxFrames = 8192
 	// stallTimeout is how long the system may take nothing of what is written.
 	stallTimeout = 20 * time.Second
 	// writeChunk is how much leaves with one system call at most.
@@ -35,8 +35,9 @@ var errSlow = errors.New("reads too slowly")
 // Write. It is safe for concurrent use.
 type outbox struct {
 	net.Conn
-	wire net.Conn // Conn, or what it is wrapped around: what the system knows
-	mask bool     // we are the client of the WebSocket
+	wire net.Conn       // Conn, or what it is wrapped around: what the system knows
+	now  *rpc.NowWriter // of wire; for what set flying
+	mask bool           // we are the client of the WebSocket
 
 	wg sync.WaitGroup // the goroutine that writes
 
@@ -52,6 +53,10 @@ type outbox struct {
 	spare  []byte
 	err    error
 	room   chan struct{} // closed when the queue has become empty; nil: nothing waits
+}
+
+func newOutbox(c, wire net.Conn, mask bool) *outbox {
+	return &outbox{Conn: c, wire: wire, now: rpc.NewNowWriter(wire), mask: mask}
 }
 
 // put appends a frame, and returns where it ends in all that is ever sent. It
@@ -111,7 +116,7 @@ func (o *outbox) flushLocked() {
 		o.flying = true
 		o.wrote += int64(len(b)) // its answer may be here before we are
 		o.mu.Unlock()
-		n, err := rpc.WriteNow(o.wire, b)
+		n, err := o.now.Write(b)
 		o.mu.Lock()
 		o.wrote -= int64(len(b) - n)
 		if err != nil {
@@ -155,9 +160,10 @@ func (o *outbox) takeLocked() []byte {
 	if first := o.queue[0]; len(first) >= writeChunk || len(o.queue) == 1 {
 		o.own = false
 		o.queue[0] = nil
-		o.queue = o.queue[1:]
-		if len(o.queue) == 0 {
-			o.queue = nil
+		if len(o.queue) == 1 {
+			o.queue = o.queue[:0]
+		} else {
+			o.queue = o.queue[1:]
 		}
 		return first
 	}

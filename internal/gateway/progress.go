@@ -388,17 +388,26 @@ func (e *outgoing) large() bool { return len(e.raw) > small }
 
 func (e *outgoing) plain() frame {
 	if e.text == nil {
-		e.text = frame{rpc.AppendHead(nil, opText, len(e.raw)), e.raw}
+		e.text = e.behind(nil)
 	}
 	return e.text
 }
 
 func (e *outgoing) asking() frame {
 	if e.both == nil {
-		head := binary.BigEndian.AppendUint64(rpc.AppendHead(make([]byte, 0, 24), opPing, 8), e.seq)
-		e.both = frame{rpc.AppendHead(head, opText, len(e.raw)), e.raw}
+		e.both = e.behind(ping(e.seq)[0])
 	}
 	return e.both
+}
+
+// behind makes a frame behind what is before it: in one piece if it is small, so that
+// no receiver has to put it together.
+func (e *outgoing) behind(before []byte) frame {
+	if e.large() {
+		return frame{rpc.AppendHead(before, opText, len(e.raw)), e.raw}
+	}
+	b := append(make([]byte, 0, len(before)+10+len(e.raw)), before...)
+	return frame{append(rpc.AppendHead(b, opText, len(e.raw)), e.raw...)}
 }
 
 func ping(seq uint64) frame {

@@ -94,7 +94,7 @@ func (a *App) dial(ctx context.Context, acc *Account, t target, self int64) (*li
 	var connected atomic.Bool
 	wrap := func(c net.Conn) net.Conn {
 		connected.Store(true)
-		l.out = &outbox{Conn: c, wire: c, mask: true}
+		l.out = newOutbox(c, c, true)
 		return l.out
 	}
 	transport := &http.Transport{

@@ -289,9 +289,10 @@ func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.out = &outbox{Conn: conn, wire: conn}
+	wire := conn
 	if s, ok := conn.(*slotConn); ok {
-		h.out.wire = s.Conn
+		wire = s.Conn
 	}
+	h.out = newOutbox(conn, wire, false)
 	return h.out, bufio.NewReadWriter(rw.Reader, bufio.NewWriter(h.out)), nil
 }

@@ -32,7 +32,7 @@ const (
 // another goroutine.
 type wire struct {
 	net.Conn
-	now *nowWriter // for what set flying or, while it is not set, holds mu
+	now *NowWriter // for what set flying or, while it is not set, holds mu
 
 	idle func() // nil, or called before the system is asked for more
 
@@ -54,7 +54,7 @@ type wire struct {
 }
 
 func newWire(c net.Conn) *wire {
-	w := &wire{Conn: c, now: newNowWriter(c)}
+	w := &wire{Conn: c, now: NewNowWriter(c)}
 	w.landed.L = &w.mu
 	return w
 }
@@ -166,7 +166,7 @@ func (w *wire) flushLocked() {
 		b := w.out
 		w.out, w.spare, w.flying = w.spare[:0], nil, true
 		w.mu.Unlock()
-		n, err := w.now.write(b)
+		n, err := w.now.Write(b)
 		w.mu.Lock()
 		if n == len(b) || err != nil || w.err != nil {
 			w.landLocked(b, err)
@@ -200,7 +200,7 @@ func (w *wire) landLocked(b []byte, err error) {
 func (w *wire) Close() error {
 	w.mu.Lock()
 	if len(w.out) > 0 && !w.flying && w.err == nil {
-		_, _ = w.now.write(w.out) // it would be lost otherwise
+		_, _ = w.now.Write(w.out) // it would be lost otherwise
 	}
 	if w.err == nil {
 		w.err = net.ErrClosed

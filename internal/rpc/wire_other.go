@@ -4,12 +4,11 @@ package rpc
 
 import "net"
 
-// WriteNow writes as much of b as the system takes without waiting, which is
-// not known here.
-func WriteNow(net.Conn, []byte) (int, error) { return 0, nil }
+// NowWriter would write to a connection without waiting, which is not known here.
+type NowWriter struct{}
 
-type nowWriter struct{}
+// NewNowWriter returns a NowWriter.
+func NewNowWriter(net.Conn) *NowWriter { return nil }
 
-func newNowWriter(net.Conn) *nowWriter { return nil }
-
-func (*nowWriter) write([]byte) (int, error) { return 0, nil }
+// Write writes nothing.
+func (*NowWriter) Write([]byte) (int, error) { return 0, nil }

@@ -8,12 +8,9 @@ import (
 	"syscall"
 )
 
-// WriteNow writes as much of b as the system takes without waiting.
-func WriteNow(c net.Conn, b []byte) (n int, err error) { return newNowWriter(c).write(b) }
-
-// nowWriter is [WriteNow] for one connection, one write at a time. What a write
-// needs is made once.
-type nowWriter struct {
+// NowWriter writes to one connection without waiting, one write at a time. What a
+// write needs is made once.
+type NowWriter struct {
 	raw syscall.RawConn // nil: what cannot be waited for is not known here
 	try func(fd uintptr) bool
 
@@ -22,8 +19,9 @@ type nowWriter struct {
 	err error
 }
 
-func newNowWriter(c net.Conn) *nowWriter {
-	w := &nowWriter{}
+// NewNowWriter returns a NowWriter for a connection, which may close meanwhile.
+func NewNowWriter(c net.Conn) *NowWriter {
+	w := &NowWriter{}
 	if sc, ok := c.(syscall.Conn); ok {
 		w.raw, w.err = sc.SyscallConn()
 	}
@@ -34,7 +32,8 @@ func newNowWriter(c net.Conn) *nowWriter {
 	return w
 }
 
-func (w *nowWriter) write(b []byte) (int, error) {
+// Write writes as much of b as the system takes without waiting.
+func (w *NowWriter) Write(b []byte) (int, error) {
 	if w.raw == nil {
 		return 0, w.err
 	}
