@@ -168,6 +168,10 @@ func (a *app) explain(err error) (msg, hint string) {
 	if errors.Is(err, napcatsim.ErrNotRunning) {
 		return a.t("err.no_sim"), a.t("hint.no_sim")
 	}
+	var sim *napcatsim.RefusedError
+	if errors.As(err, &sim) {
+		return a.t("err.sim_refused", sim.Reason), a.t("hint.sim_refused")
+	}
 	if msg, hint, ok := a.explainInstall(err); ok {
 		return msg, hint
 	}
@@ -180,6 +184,9 @@ func (a *app) explain(err error) (msg, hint string) {
 	}
 	if d, ok := atomicfile.Damaged(err); ok && a.inHome(d.Path) {
 		return a.t("err.damaged", d.Path, printable(d.Err.Error())), a.t("hint.damaged", shellQuote(d.Path), shellQuote(d.Path+".damaged"))
+	}
+	if errors.As(err, &pe) && errors.Is(pe.Err, fs.ErrNotExist) {
+		return a.t("err.not_there", pe.Path), ""
 	}
 	var oe *net.OpError
 	if errors.As(err, &oe) && oe.Addr != nil && errors.Is(oe.Err, fs.ErrPermission) {

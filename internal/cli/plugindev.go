@@ -289,7 +289,7 @@ func newPluginInstall(a *app) *cobra.Command {
 		}
 		p, err := kit.Open(c.Context(), dir, args[0])
 		if err != nil {
-			return fail(exitFailure, err, a.t("hint.plugin_install"))
+			return fail(exitFailure, a.noPackage(args[0], err), a.t("hint.plugin_install"))
 		}
 		err = a.installPlugin(c.Context(), p, yes, want)
 		return errors.Join(err, p.Close())
@@ -340,4 +340,17 @@ func (a *app) installPlugin(ctx context.Context, p *kit.Package, yes bool, want 
 	}
 	a.out.say("%s", a.t("plugin.installed", m.ID, path))
 	return nil
+}
+
+// noPackage words why source cannot be installed.
+func (a *app) noPackage(source string, err error) error {
+	switch {
+	case errors.Is(err, kit.ErrTooLarge):
+		return errString(a.t("err.plugin_too_large", source))
+	case errors.Is(err, kit.ErrArchive):
+		return errString(a.t("err.plugin_archive", source, err))
+	case errors.Is(err, kit.ErrNoPackage):
+		return errString(a.t("err.plugin_no_file", source))
+	}
+	return err
 }

@@ -27,6 +27,13 @@ type NotYetError struct{ Reason string }
 // Error implements error.
 func (e *NotYetError) Error() string { return "simulator: " + e.Reason }
 
+// RefusedError is a deed that the simulated world does not have, such as the words of
+// a user that is not in it.
+type RefusedError struct{ Reason string }
+
+// Error implements error.
+func (e *RefusedError) Error() string { return "simulator: " + e.Reason }
+
 // SayRequest makes somebody write to the bot. Exactly one of User and Group is
 // needed for where; in a group, User is who writes (0: some member).
 type SayRequest struct {
@@ -219,7 +226,7 @@ func (c *Control) send(ctx context.Context, e endpoint, command string, body []b
 	case resp.StatusCode == http.StatusConflict:
 		return &NotYetError{string(bytes.TrimSpace(b))}
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("simulator: %s", bytes.TrimSpace(b))
+		return &RefusedError{string(bytes.TrimSpace(b))}
 	case out == nil:
 		return nil
 	}

@@ -124,9 +124,11 @@ func (w *World) Say(s Say) (Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.User == 0 && s.Group != 0 {
-		if g := w.groups[s.Group]; g != nil {
-			s.User = g.ownerLocked(w.self.UIN)
+		g := w.groups[s.Group]
+		if g == nil {
+			return Message{}, fmt.Errorf("group %d: %w", s.Group, ErrNoGroup)
 		}
+		s.User = g.ownerLocked(w.self.UIN)
 	}
 	u := w.userLocked(s.User)
 	if u == nil {

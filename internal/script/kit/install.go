@@ -81,10 +81,10 @@ func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
 		return p, p.copyDir(p.Source)
 	}
 	if !info.Mode().IsRegular() { // it may never end
-		return nil, fmt.Errorf("%s is no ordinary file", source)
+		return nil, fmt.Errorf("%s: %w", source, ErrNoPackage)
 	}
 	if info.Size() > maxPackage {
-		return nil, fmt.Errorf("%s: %d bytes are too much for a plugin", source, info.Size())
+		return nil, fmt.Errorf("%s: %w", source, ErrTooLarge)
 	}
 	text, err := os.ReadFile(source)
 	if err != nil {
@@ -110,7 +110,7 @@ func get(ctx context.Context, source string) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPackage+1))
 	if err == nil && len(b) > maxPackage {
-		err = fmt.Errorf("%s: more than %d MiB are too much for a plugin", source, maxPackage>>20)
+		err = fmt.Errorf("%s: %w", source, ErrTooLarge)
 	}
 	return b, err
 }
@@ -143,14 +143,14 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 	files, size := 0, int64(0)
 	err := each(func(name string, r io.Reader) error {
 		if files++; files > maxFiles {
-			return fmt.Errorf("more than %d files", maxFiles)
+			return fmt.Errorf("more than %d files: %w", maxFiles, ErrTooLarge)
 		}
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return fmt.Errorf("%q leads out of the archive", name)
 		}
 		b, err := io.ReadAll(io.LimitReader(r, maxPackage-size+1))
 		if size += int64(len(b)); err == nil && size > maxPackage {
-			err = fmt.Errorf("more than %d MiB", maxPackage>>20)
+			err = ErrTooLarge
 		}
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 		return os.WriteFile(at, b, 0o644)
 	})
 	if err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return fmt.Errorf("%w: %w", ErrArchive, err)
 	}
 	entries, err := os.ReadDir(into)
 	if err != nil {

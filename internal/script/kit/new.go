@@ -18,6 +18,13 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 // ErrName says that a plugin cannot have a name.
 var ErrName = errors.New("letters, digits, dots and dashes make a name")
 
+// What [Open] refuses.
+var (
+	ErrNoPackage = errors.New("no ordinary file")
+	ErrTooLarge  = errors.New("too much for a plugin")
+	ErrArchive   = errors.New("no archive that can be read")
+)
+
 // ErrExists says that there is a plugin of that name.
 var ErrExists = errors.New("it is there already")
 
