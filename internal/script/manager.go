@@ -146,10 +146,10 @@ func (m *Manager) changed(ctx context.Context, p *Plugin) {
 	if p.where.unfinished() {
 		wait(ctx, patience)
 	}
-	err := p.reload(ctx, false, false)
+	taken, err := p.reload(ctx, false, false)
 	if err != nil && !errors.Is(err, errNotRunning) {
 		wait(ctx, patience)
-		err = p.reload(ctx, false, true)
+		taken, err = p.reload(ctx, false, true)
 	}
 	if errors.Is(err, errNotRunning) {
 		m.restart(ctx, p)
@@ -159,7 +159,9 @@ func (m *Manager) changed(ctx context.Context, p *Plugin) {
 		m.env.Log.Error("new version of the plugin does not run, the one before goes on", "plugin", p.id, "error", err)
 		return
 	}
-	m.env.Log.Info("plugin was reloaded", "plugin", p.id, "version", p.Version())
+	if taken {
+		m.env.Log.Info("plugin was reloaded", "plugin", p.id, "version", p.Version())
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

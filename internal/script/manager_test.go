@@ -338,3 +338,17 @@ func resources() (rss, goroutines, fds int) {
 	entries, _ := os.ReadDir("/proc/self/fd") // none elsewhere
 	return rss, runtime.NumGoroutine(), len(entries)
 }
+
+// A save that changes nothing is no reload, in the log neither.
+func TestSameContentIsNoReload(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		b.write("a.ts", fmt.Sprintf(answers, "old"))
+	})
+	st.answers("old")
+	st.m.Load(t.Context(), []string{filepath.Join(st.dir, "a.ts")})
+	if got := st.log.String(); strings.Contains(got, "plugin was reloaded") {
+		t.Errorf("logged %s", got)
+	}
+	st.write("a.ts", fmt.Sprintf(answers, "new"))
+	st.until("a change is logged", func() bool { return strings.Contains(st.log.String(), "plugin was reloaded") })
+}

@@ -222,15 +222,18 @@ func (p *Plugin) start(ctx context.Context, v *version) (*version, error) {
 
 // Reload puts the version that lies on the disk in the place of the present one.
 // On error that one goes on.
-func (p *Plugin) Reload(ctx context.Context) error { return p.reload(ctx, true, true) }
+func (p *Plugin) Reload(ctx context.Context) error {
+	_, err := p.reload(ctx, true, true)
+	return err
+}
 
-// reload is Reload; without always nothing happens if nothing changed, without
-// tell a failure is not reported yet.
-func (p *Plugin) reload(ctx context.Context, always, tell bool) error {
+// reload is Reload and reports whether a new version took over; without always
+// nothing happens if nothing changed, without tell a failure is not reported yet.
+func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
 	if p.life == nil {
-		return errNotRunning
+		return false, errNotRunning
 	}
 	var same *version
 	if !always {
@@ -243,7 +246,7 @@ func (p *Plugin) reload(ctx context.Context, always, tell bool) error {
 	if err == nil || tell {
 		p.told(err)
 	}
-	return err
+	return v != nil && err == nil, err
 }
 
 var errNotRunning = errors.New("the plugin does not run")
