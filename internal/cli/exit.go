@@ -186,7 +186,11 @@ func (a *app) explain(err error) (msg, hint string) {
 		return a.t("err.damaged", d.Path, printable(d.Err.Error())), a.t("hint.damaged", shellQuote(d.Path), shellQuote(d.Path+".damaged"))
 	}
 	if errors.As(err, &pe) && errors.Is(pe.Err, fs.ErrNotExist) {
-		return a.t("err.not_there", pe.Path), ""
+		where, _ := strings.CutSuffix(err.Error(), pe.Error()) // the setting, if one names the file
+		if where == err.Error() {
+			where = ""
+		}
+		return printable(where) + a.t("err.not_there", pe.Path), ""
 	}
 	var oe *net.OpError
 	if errors.As(err, &oe) && oe.Addr != nil && errors.Is(oe.Err, fs.ErrPermission) {
