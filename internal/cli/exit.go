@@ -178,31 +178,40 @@ func (a *app) explain(err error) (msg, hint string) {
 	if msg, hint, ok := a.explainStore(err); ok {
 		return msg, hint
 	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) && errors.Is(pe.Err, syscall.EROFS) {
-		return a.t("err.read_only", pe.Path), a.t("hint.read_only")
-	}
-	if d, ok := atomicfile.Damaged(err); ok && a.inHome(d.Path) {
-		return a.t("err.damaged", d.Path, printable(d.Err.Error())), a.t("hint.damaged", shellQuote(d.Path), shellQuote(d.Path+".damaged"))
-	}
-	if errors.As(err, &pe) && errors.Is(pe.Err, fs.ErrNotExist) {
-		where, _ := strings.CutSuffix(err.Error(), pe.Error()) // the setting, if one names the file
-		if where == err.Error() {
-			where = ""
-		}
-		return printable(where) + a.t("err.not_there", pe.Path), ""
+	if msg, hint, ok := a.explainPath(err); ok {
+		return msg, hint
 	}
 	var oe *net.OpError
 	if errors.As(err, &oe) && oe.Addr != nil && errors.Is(oe.Err, fs.ErrPermission) {
 		return a.t("err.no_permission", oe.Addr), a.t("hint.no_permission")
 	}
-	if errors.As(err, &pe) && errors.Is(pe.Err, fs.ErrPermission) {
-		return a.t("err.no_permission", pe.Path), a.t("hint.no_permission")
-	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return err.Error(), a.t("hint.port_taken")
 	}
 	return err.Error(), ""
+}
+
+// explainPath explains what is wrong with a file.
+func (a *app) explainPath(err error) (msg, hint string, ok bool) {
+	var pe *fs.PathError
+	path := errors.As(err, &pe)
+	if path && errors.Is(pe.Err, syscall.EROFS) {
+		return a.t("err.read_only", pe.Path), a.t("hint.read_only"), true
+	}
+	if d, ok := atomicfile.Damaged(err); ok && a.inHome(d.Path) {
+		return a.t("err.damaged", d.Path, printable(d.Err.Error())), a.t("hint.damaged", shellQuote(d.Path), shellQuote(d.Path+".damaged")), true
+	}
+	if path && errors.Is(pe.Err, fs.ErrPermission) {
+		return a.t("err.no_permission", pe.Path), a.t("hint.no_permission"), true
+	}
+	if path && errors.Is(pe.Err, fs.ErrNotExist) {
+		setting, found := strings.CutSuffix(err.Error(), pe.Error()) // that names the file, if one does
+		if !found {
+			setting = ""
+		}
+		return printable(setting) + a.t("err.not_there", pe.Path), "", true
+	}
+	return "", "", false
 }
 
 // inHome reports whether a path is one of the home's.
