@@ -64,12 +64,13 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 	// says that it was right. Up, Down and Event run on one goroutine.
 	told := false
 	r.Up, r.Down = func() { told = false }, down
-	r.Options.Event = func(frame []byte) {
+	r.Options.Event = func(frame []byte) bool {
 		if !told {
 			told = true
 			connected()
 		}
 		s.Feed(frame)
+		return true
 	}
 	return s.runWith(ctx, r.Run)
 }

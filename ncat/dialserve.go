@@ -90,7 +90,7 @@ func roleOf(r *http.Request) string {
 	return strings.ToLower(strings.TrimSpace(r.Header.Get("X-Client-Role")))
 }
 
-func (v *reverse) accept(w http.ResponseWriter, r *http.Request, event func(frame []byte)) *rpc.Conn {
+func (v *reverse) accept(w http.ResponseWriter, r *http.Request, event func(frame []byte) bool) *rpc.Conn {
 	c, err := rpc.Accept(w, r, rpc.Options{Token: v.token, Logger: v.b.core.log, CallTimeout: v.do.callTimeout, Event: event})
 	if err != nil {
 		v.b.core.log.Warn("connection refused", "remote", r.RemoteAddr, "error", err)
@@ -102,7 +102,7 @@ func (v *reverse) accept(w http.ResponseWriter, r *http.Request, event func(fram
 // serveEvents runs the session of a connection with events.
 func (v *reverse) serveEvents(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	var s *session
-	c := v.accept(w, r, func(frame []byte) { s.Feed(frame) })
+	c := v.accept(w, r, func(frame []byte) bool { s.Feed(frame); return true })
 	if c == nil {
 		return
 	}

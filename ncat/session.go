@@ -165,7 +165,7 @@ func (s *session) decode(frame []byte) onebot.Event {
 }
 
 // Deliver implements [botlink.Session].
-func (s *session) Deliver(e onebot.Event) {
+func (s *session) Deliver(e onebot.Event) bool {
 	s.events.Add(1)
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
@@ -173,29 +173,30 @@ func (s *session) Deliver(e onebot.Event) {
 	defer s.look(e)
 	if !s.core.empty && isEmpty(e) {
 		s.settled(e)
-		return
+		return false
 	}
 	if s.journal != nil {
 		s.journal.SetSelf(onebot.UserID(s.self.Load()))
 		if s.journal.Arrive(e) {
-			return
+			return false
 		}
 	}
-	s.pass(e, true)
+	return s.pass(e, true)
 }
 
 // Had implements [botlink.Session].
 func (s *session) Had(m onebot.MessageEvent) bool { return s.journal == nil || s.journal.Had(m) }
 
 // pass hands an event on: to a conversation that waits for it, or to its chat. A
-// message that had its turn already goes no further.
-func (s *session) pass(e onebot.Event, live bool) {
+// message that had its turn already goes no further. It reports whether one of them
+// has it now.
+func (s *session) pass(e onebot.Event, live bool) bool {
 	s.caller.meet(e)
 	s.mu.Lock()
 	early := s.state == sessionNew // plugins may still register handlers for what comes now
 	if !early && !s.note(e) {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	s.mu.Unlock()
 	ours := isPresence(e)
@@ -206,13 +207,13 @@ func (s *session) pass(e onebot.Event, live bool) {
 	for _, tap := range t.taps {
 		if !ours && tap(s.bot, e) {
 			s.settled(e)
-			return
+			return true
 		}
 	}
 	handlers := t.handlers(reflect.TypeOf(e))
 	if len(handlers) == 0 && !early {
 		s.settled(e)
-		return
+		return false
 	}
 	chat := ChatOf(e)
 	s.mu.Lock()
@@ -220,11 +221,11 @@ func (s *session) pass(e onebot.Event, live bool) {
 	if s.state == sessionEnded {
 		s.forget(e)
 		s.drop(chat, "ending")
-		return
+		return false
 	}
 	if early && s.state == sessionRunning { // it has begun meanwhile
 		if !s.note(e) {
-			return
+			return false
 		}
 		if s.heard != nil {
 			s.heard(e, live)
@@ -234,7 +235,7 @@ func (s *session) pass(e onebot.Event, live bool) {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
 			s.settled(e)
 			s.drop(chat, "queue full")
-			return
+			return true
 		}
 		if q.head > 0 && len(q.events) == cap(q.events) {
 			n := copy(q.events, q.events[q.head:])
@@ -243,7 +244,7 @@ func (s *session) pass(e onebot.Event, live bool) {
 		}
 		q.events = append(q.events, e)
 		s.waiting++
-		return
+		return true
 	}
 	q := queues.Get().(*chatQueue)
 	q.chat = chat
@@ -251,6 +252,7 @@ func (s *session) pass(e onebot.Event, live bool) {
 	s.chats[chat] = q
 	s.waiting++
 	s.startLocked(q)
+	return true
 }
 
 var queues = sync.Pool{New: func() any { return new(chatQueue) }}

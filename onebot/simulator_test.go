@@ -34,16 +34,17 @@ func dialSimulator(t *testing.T) (*onebot.Client, *world.World, <-chan onebot.Ev
 	n.Start(conf)
 	t.Cleanup(func() { n.Close(); h.Close() })
 	events := make(chan onebot.Event, 1000)
-	conn, err := rpc.Dial(t.Context(), "ws://"+n.Addr("ws")+"/", rpc.Options{Token: "sec", CallTimeout: 20 * time.Second, Event: func(b []byte) {
+	conn, err := rpc.Dial(t.Context(), "ws://"+n.Addr("ws")+"/", rpc.Options{Token: "sec", CallTimeout: 20 * time.Second, Event: func(b []byte) bool {
 		e, err := onebot.Decode(b)
 		if err != nil {
 			t.Errorf("%s: %v", b, err)
-			return
+			return false
 		}
 		if _, unknown := e.(*onebot.UnknownEvent); unknown {
 			t.Errorf("unknown: %s", b)
 		}
 		events <- e
+		return true
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -63,8 +63,9 @@ func TestFramesOfNapCat(t *testing.T) {
 	defer srv.Close()
 
 	got := make(chan []byte, len(events))
-	conn, err := rpc.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http"), rpc.Options{CallTimeout: 20 * time.Second, Event: func(b []byte) {
+	conn, err := rpc.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http"), rpc.Options{CallTimeout: 20 * time.Second, Event: func(b []byte) bool {
 		got <- bytes.Clone(b)
+		return true
 	}})
 	if err != nil {
 		t.Fatal(err)

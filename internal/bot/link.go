@@ -182,13 +182,13 @@ func (l *Link) fact(f Fact) {
 	l.o.Facts(f)
 }
 
-// event takes in one event frame.
-func (l *Link) event(frame []byte) {
+// event takes in one event frame, and reports whether the bot is at work on it.
+func (l *Link) event(frame []byte) bool {
 	e, err := onebot.Decode(frame)
 	if err != nil {
 		l.counts.bad.Add(1)
 		l.o.Logger.Debug("frame is no event", "error", err, "bytes", len(frame))
-		return
+		return false
 	}
 	switch e := e.(type) {
 	case *onebot.Lifecycle:
@@ -203,7 +203,7 @@ func (l *Link) event(frame []byte) {
 	if l.o.Event != nil {
 		l.o.Event(KindOf(e), bytes.Clone(frame))
 	}
-	l.session.Deliver(e)
+	return l.session.Deliver(e)
 }
 
 // backfilled tells of a message that was fetched from the history.

@@ -93,8 +93,9 @@ type Session[B any] interface {
 	// after it is dropped and counted. The event is returned for whatever else wants
 	// it, nil if the frame holds none.
 	Feed(frame []byte) onebot.Event
-	// Deliver is Feed for an event that was decoded before.
-	Deliver(e onebot.Event)
+	// Deliver is Feed for an event that was decoded before. It reports whether
+	// anything in the bot waits for the event or is at work on it.
+	Deliver(e onebot.Event) bool
 	// Had reports whether a message had its turn, in this process or in an earlier one.
 	// One that had not still comes, fetched from the history.
 	Had(m onebot.MessageEvent) bool

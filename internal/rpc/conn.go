@@ -52,8 +52,9 @@ type Options struct {
 	Header http.Header
 	// Event gets every event frame in the order they came, one at a time. frame
 	// is valid until it returns, which must be soon: until then nothing is read,
-	// no answer is matched and no ping is answered. Nil drops events.
-	Event func(frame []byte)
+	// no answer is matched and no ping is answered. It reports whether it woke
+	// goroutines that may answer, which then run before more is read. Nil drops events.
+	Event func(frame []byte) (woke bool)
 	// Idle is called whenever all that was read has been handled and the next
 	// frame must be waited for: the moment to send on what was gathered. It must
 	// not block. It may be nil.
@@ -96,7 +97,7 @@ func (o *Options) setDefaults() {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Event == nil {
-		o.Event = func([]byte) {}
+		o.Event = func([]byte) bool { return false }
 	}
 }
 
@@ -342,8 +343,9 @@ func (c *Conn) handle(frame []byte) error {
 	switch k {
 	case eventFrame:
 		c.events.Add(1)
-		c.wire.handed.Add(1)
-		c.o.Event(frame)
+		if c.o.Event(frame) {
+			c.wire.woke.Add(1)
+		}
 	case answer:
 		if id, ok := echoID(r.echo); ok && c.answer(id, frame, &r) {
 			return nil

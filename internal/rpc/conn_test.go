@@ -57,7 +57,7 @@ func TestShuffledAnswersReachTheirCalls(t *testing.T) {
 		p.next(ctx)
 	})
 	var events atomic.Int64
-	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) bool { events.Add(1); return true }})
 	var wg sync.WaitGroup
 	for i := range calls {
 		wg.Go(func() {
@@ -180,7 +180,7 @@ func TestGarbageIsCountedAndSurvived(t *testing.T) {
 		echoServer(ctx, p)
 	})
 	var events atomic.Int64
-	c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events.Add(1) }})
+	c, _ := dial(t, url, rpc.Options{Event: func([]byte) bool { events.Add(1); return true }})
 	var got numbered
 	if err := c.Call(t.Context(), "x", numbered{5}, &got); err != nil || got.N != 5 {
 		t.Errorf("got %v, %v", got, err)
@@ -200,10 +200,11 @@ func TestEventsKeepTheirOrder(t *testing.T) {
 	})
 	var frames [][]byte
 	full := make(chan struct{})
-	dial(t, url, rpc.Options{Event: func(f []byte) {
+	dial(t, url, rpc.Options{Event: func(f []byte) bool {
 		if frames = append(frames, bytes.Clone(f)); len(frames) == n {
 			close(full)
 		}
+		return false
 	}})
 	<-full
 	for i, f := range frames {

@@ -44,9 +44,10 @@ func TestFramesOfEverySizeStayWhole(t *testing.T) {
 	})
 	var events [][]byte
 	arrived := make(chan struct{}, len(sizes))
-	c, _ := dial(t, url, rpc.Options{Event: func(f []byte) {
+	c, _ := dial(t, url, rpc.Options{Event: func(f []byte) bool {
 		events = append(events, bytes.Clone(f))
 		arrived <- struct{}{}
+		return true
 	}})
 	var answers []json.RawMessage
 	for range sizes {
@@ -80,7 +81,7 @@ func TestMemoryOfAGiantFrameComesBack(t *testing.T) {
 		p.next(ctx)
 	})
 	handled := make(chan []byte)
-	c, _ := dial(t, url, rpc.Options{Event: func(f []byte) { handled <- f }})
+	c, _ := dial(t, url, rpc.Options{Event: func(f []byte) bool { handled <- f; return true }})
 	memory := func() (m runtime.MemStats) {
 		runtime.GC()
 		runtime.GC() // a pool gives up what it holds at the second

@@ -87,7 +87,7 @@ func TestOddFrames(t *testing.T) {
 				echoServer(ctx, p)
 			})
 			events := 0
-			c, _ := dial(t, url, rpc.Options{Event: func([]byte) { events++ }})
+			c, _ := dial(t, url, rpc.Options{Event: func([]byte) bool { events++; return false }})
 			var got numbered
 			err := c.Call(t.Context(), "x", nil, &got)
 			var refused *onebot.Error

@@ -23,8 +23,8 @@ const (
 // written while others are on their way, or while the reader is busy with what it
 // has read, leave in one call. A frame is never delayed to wait for others: it
 // leaves at once if the reader is blocked, else when the reader is through with
-// what it has read, before it asks the system for more. After the reader handed on
-// several events at once the first writer lets the goroutines run that are about to
+// what it has read, before it asks the system for more. After the reader woke
+// goroutines for several events at once the first writer lets those run that are about to
 // answer the others, and sends for all; and so does the reader before it asks for
 // more, which would most often find nothing yet.
 //
@@ -36,7 +36,7 @@ type wire struct {
 
 	idle func() // nil, or called before the system is asked for more
 
-	handed atomic.Int32 // events handed on since the system was last asked
+	woke atomic.Int32 // events for which goroutines were woken since the system was last asked
 	incoming
 
 	flushers sync.WaitGroup // what waits for the peer to read
@@ -80,12 +80,12 @@ func (w *wire) system(p []byte) (int, error) {
 
 // pause is called by the reader before it does anything that may block. It
 // flushes, and until resume whatever is written leaves at once. It reports whether
-// events were handed on since the last pause.
+// goroutines were woken for events since the last pause.
 func (w *wire) pause() (gave bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = false
-	w.coming = int(w.handed.Swap(0))
+	w.coming = int(w.woke.Swap(0))
 	gave = w.coming > 0
 	w.flushLocked()
 	return gave

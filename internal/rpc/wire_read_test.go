@@ -109,10 +109,11 @@ func TestMessagesFramedAndCutAnyhow(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		var got []string
-		c, err := Dial(ctx, url, Options{Event: func(frame []byte) {
+		c, err := Dial(ctx, url, Options{Event: func(frame []byte) bool {
 			if got = append(got, string(frame)); len(got) == len(sent) {
 				cancel()
 			}
+			return false
 		}})
 		if err != nil {
 			t.Fatal(err)

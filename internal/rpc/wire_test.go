@@ -253,7 +253,7 @@ func TestCallsLeaveWhileEventsStream(t *testing.T) {
 	var c *Conn
 	var open sync.WaitGroup
 	var answered atomic.Int64
-	c, err := Dial(ctx, srv.URL, Options{Event: func([]byte) {
+	c, err := Dial(ctx, srv.URL, Options{Event: func([]byte) bool {
 		open.Go(func() {
 			if err := c.Call(ctx, "x", nil, nil); err != nil {
 				t.Error(err)
@@ -262,6 +262,7 @@ func TestCallsLeaveWhileEventsStream(t *testing.T) {
 				cancel()
 			}
 		})
+		return true
 	}})
 	if err != nil {
 		t.Fatal(err)
