@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -30,8 +32,16 @@ const (
 	// maxInbox is how many events wait in memory. At more than that within the
 	// time that the bus takes to fail, events are lost, and counted.
 	maxInbox = 32768
-	// maxBatch is how many events are on their way at a time.
-	maxBatch = 1024
+	// maxBatch is how many events are on their way at a time, and maxBatchBytes how
+	// large those are that go as one, unless a single one is larger.
+	maxBatch      = bus.MaxBatch
+	maxBatchBytes = 1 << 20
+	// leastBatch is from how many events on they go as one, and leastOfOne where there
+	// is one copy of them: a server makes a folder for each batch then.
+	leastBatch, leastOfOne = 4, 500
+	// singlyFor is how long events go one by one after servers refused to take them
+	// as one.
+	singlyFor = 10 * time.Second
 	// ackWait is how long the bus may take to confirm an event.
 	ackWait = 5 * time.Second
 	// retryBus is how often a bus that is away is tried.
@@ -52,7 +62,10 @@ type publisher struct {
 	stats PublishStats
 	away  error // why the bus cannot take events; nil: it can, or has not been asked yet
 
-	partitions int // of the goroutine of run; 0: not known yet
+	// Of the goroutine of run:
+	partitions  int       // 0: not known yet
+	least       int       // events that go as one
+	singlyUntil time.Time // none do
 }
 
 // PublishStats counts what became of events.
@@ -186,11 +199,14 @@ func (p *publisher) drain(ctx context.Context) error {
 		return nats.ErrDisconnected
 	}
 	if p.partitions == 0 {
-		n, err := p.bus.Partitions(ctx)
+		n, copies, err := p.bus.Partitions(ctx)
 		if err != nil {
 			return err
 		}
-		p.partitions = n
+		p.partitions, p.least = n, leastBatch
+		if copies == 1 {
+			p.least = leastOfOne
+		}
 	}
 	for {
 		events, last, err := p.spool.first(maxBatch)
@@ -206,25 +222,95 @@ func (p *publisher) drain(ctx context.Context) error {
 	}
 }
 
-// send publishes events and waits until all are confirmed. Each chat's next event
-// leaves when the one before it was confirmed, so that no failure can change their
-// order. If there is an error it returns those that were not confirmed.
+// send publishes events and waits until all are confirmed. If there is an error it
+// returns those that were not.
 func (p *publisher) send(ctx context.Context, events []Event) ([]Event, error) {
-	acks := make([]jetstream.PubAckFuture, len(events))
-	done := make([]bool, len(events))
+	for len(events) > 0 {
+		n := fitting(events)
+		rest, err := p.sendFitting(ctx, events[:n])
+		p.note(func(s *PublishStats) { s.Published += uint64(n - len(rest)) })
+		if err != nil {
+			return append(rest, events[n:]...), err
+		}
+		events = events[n:]
+	}
+	return nil, nil
+}
+
+// fitting returns how many of the first events can go as one.
+func fitting(events []Event) int {
+	for n, size := 0, 0; n < len(events); n++ {
+		if size += len(events[n].Raw); n > 0 && size > maxBatchBytes {
+			return n
+		}
+	}
+	return len(events)
+}
+
+// sendFitting is send, for events that can go as one. They do if they are several: then
+// the bus has all of them or none. It refuses all if it has one of them already, which
+// is when a confirmation of it was lost; then they go one by one.
+func (p *publisher) sendFitting(ctx context.Context, events []Event) ([]Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
+	if len(events) >= p.least && time.Now().After(p.singlyUntil) {
+		err := p.sendAtOnce(ctx, events)
+		if err == nil {
+			return nil, nil
+		}
+		var refused *jetstream.APIError
+		if !errors.As(err, &refused) {
+			return slices.Clone(events), err
+		}
+		if refused.ErrorCode != bus.BatchKnown {
+			p.log.Debug("bus does not take events as one", "err", err)
+			p.singlyUntil = time.Now().Add(singlyFor)
+		}
+	}
+	return p.sendSingly(ctx, events)
+}
+
+// sendAtOnce publishes events as one.
+func (p *publisher) sendAtOnce(ctx context.Context, events []Event) error {
+	batch := bus.Batch{Bus: p.bus}
+	m := &nats.Msg{Header: nats.Header{}}
+	for i, e := range events {
+		if err := p.fill(ctx, m, e, bus.ChatKey(e.Self, e.Chat)); err != nil {
+			return err
+		}
+		if i == len(events)-1 {
+			return batch.Commit(ctx, m)
+		}
+		if err := batch.Add(m); err != nil {
+			return fmt.Errorf("bus: %w", err)
+		}
+	}
+	return nil
+}
+
+// sendSingly publishes events one by one. Each chat's next event leaves when the one
+// before it was confirmed, so that no failure can change their order.
+func (p *publisher) sendSingly(ctx context.Context, events []Event) ([]Event, error) {
+	acks := make([]jetstream.PubAckFuture, len(events))
+	chats := make([]string, len(events))
+	for i, e := range events {
+		chats[i] = bus.ChatKey(e.Self, e.Chat)
+	}
+	done := make([]bool, len(events))
 	var failed error
 	for left := len(events); left > 0 && failed == nil; {
 		flying := map[string]bool{}
 		var round []int
 		for i, e := range events {
-			chat := bus.ChatKey(e.Self, e.Chat)
-			if done[i] || flying[chat] {
+			if done[i] || flying[chats[i]] {
 				continue
 			}
-			flying[chat] = true
-			if acks[i], failed = p.publish(ctx, e, chat); failed != nil {
+			flying[chats[i]] = true
+			m := &nats.Msg{Header: nats.Header{}}
+			if failed = p.fill(ctx, m, e, chats[i]); failed != nil {
+				break
+			}
+			if acks[i], failed = p.bus.JS.PublishMsgAsync(m); failed != nil {
 				break
 			}
 			round = append(round, i)
@@ -247,19 +333,24 @@ func (p *publisher) send(ctx context.Context, events []Event) ([]Event, error) {
 			rest = append(rest, e)
 		}
 	}
-	p.note(func(s *PublishStats) { s.Published += uint64(len(events) - len(rest)) })
+	if failed != nil {
+		failed = fmt.Errorf("bus: %w", failed)
+	}
 	return rest, failed
 }
 
-func (p *publisher) publish(ctx context.Context, e Event, chat string) (jetstream.PubAckFuture, error) {
+// fill makes a message of an event, of one that was sent or of an empty one. chat is the
+// event's [bus.ChatKey].
+func (p *publisher) fill(ctx context.Context, m *nats.Msg, e Event, chat string) error {
 	object, err := p.bus.Stow(ctx, e.Raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m := &nats.Msg{Subject: bus.EventSubject(bus.Partition(chat, p.partitions), e.Self, e.Kind, e.Chat), Data: e.Raw, Header: nats.Header{}}
+	clear(m.Header)
+	m.Subject, m.Data = bus.EventSubject(bus.Partition(chat, p.partitions), e.Self, e.Kind, e.Chat), e.Raw
 	m.Header[bus.HeaderAccount] = []string{e.Account}
 	if e.ID != "" {
-		m.Header[bus.HeaderID] = []string{fmt.Sprintf("%d:%s", e.Self, e.ID)}
+		m.Header[bus.HeaderID] = []string{strconv.FormatInt(int64(e.Self), 10) + ":" + e.ID}
 	}
 	if e.Backfilled {
 		m.Header[bus.HeaderBackfilled] = []string{"1"}
@@ -267,9 +358,5 @@ func (p *publisher) publish(ctx context.Context, e Event, chat string) (jetstrea
 	if object != "" {
 		m.Header[bus.HeaderObject], m.Data = []string{object}, nil
 	}
-	ack, err := p.bus.JS.PublishMsgAsync(m)
-	if err != nil {
-		return nil, fmt.Errorf("bus: %w", err)
-	}
-	return ack, nil
+	return nil
 }

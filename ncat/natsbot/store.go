@@ -52,17 +52,11 @@ var errTooLarge = errors.New("key or value too large: keys have at most 512 byte
 
 // headers of a message of the store, as NATS defines them
 const (
-	headerBatch    = "Nats-Batch-Id"
-	headerNumber   = "Nats-Batch-Sequence"
-	headerCommit   = "Nats-Batch-Commit"
 	headerExpected = "Nats-Expected-Last-Subject-Sequence"
 	headerTTL      = "Nats-TTL"
 	headerGone     = "Ncatd-Deleted"
 	headerUpdate   = "Ncatd-Update" // which update wrote it
 )
-
-// batchIncomplete is what servers say that forgot the beginning of an update.
-const batchIncomplete jetstream.ErrorCode = 10176
 
 const (
 	commitWait  = 5 * time.Second // until an update counts as not answered
@@ -196,7 +190,7 @@ func (t *tx) try(fn func(ncat.Tx) error, wide bool) error {
 		return errWide
 	}
 	err := t.commit(before)
-	if refused := (*jetstream.APIError)(nil); errors.As(err, &refused) && refused.ErrorCode == batchIncomplete {
+	if refused := (*jetstream.APIError)(nil); errors.As(err, &refused) && refused.ErrorCode == bus.BatchIncomplete {
 		t.broken = err
 		return err
 	}
@@ -436,18 +430,15 @@ func (t *tx) commit(before *uint64) error {
 		number.Header[headerExpected] = []string{strconv.FormatUint(*before, 10)}
 	}
 	msgs = append(msgs, number)
-	batch := nuid.Next()
-	for i, m := range msgs[:len(msgs)-1] {
-		m.Header[headerBatch], m.Header[headerNumber] = []string{batch}, []string{strconv.Itoa(i + 1)}
-		if err := t.store.bus.NC.PublishMsg(m); err != nil {
+	batch := bus.Batch{Bus: t.store.bus}
+	for _, m := range msgs[:len(msgs)-1] {
+		if err := batch.Add(m); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
 	}
-	last := msgs[len(msgs)-1]
-	last.Header[headerBatch], last.Header[headerNumber], last.Header[headerCommit] = []string{batch}, []string{strconv.Itoa(len(msgs))}, []string{"1"}
 	ctx, cancel := context.WithTimeout(t.ctx, commitWait)
 	defer cancel()
-	if _, err := t.store.bus.JS.PublishMsg(ctx, last); err != nil {
+	if err := batch.Commit(ctx, msgs[len(msgs)-1]); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil

@@ -196,7 +196,7 @@ type Settings struct {
 // Ensure makes what a fleet needs, where it is missing.
 func (b *Bus) Ensure(ctx context.Context, s Settings) error {
 	replicas, retention := max(s.Replicas, 1), cmp.Or(s.Retention, fetched)
-	n, err := b.Partitions(ctx)
+	n, _, err := b.Partitions(ctx)
 	switch newer := (*NewerError)(nil); {
 	case err == nil:
 	case errors.As(err, &newer):
@@ -226,7 +226,7 @@ func (b *Bus) Ensure(ctx context.Context, s Settings) error {
 		{Name: Dead, Subjects: []string{dead + ".>"}},
 		{Name: Spaces, Subjects: []string{spaces + ".>"}, MaxMsgsPerSubject: 1, AllowAtomicPublish: true, AllowMsgTTL: true, AllowDirect: true},
 		// The last, so that a worker that is given an event finds all the rest.
-		{Name: Events, Subjects: []string{events + ".>"}, MaxAge: retention, Duplicates: min(dedupe, retention), Metadata: map[string]string{perChat: strconv.Itoa(n), protocol: strconv.Itoa(Protocol)}},
+		{Name: Events, Subjects: []string{events + ".>"}, MaxAge: retention, Duplicates: min(dedupe, retention), AllowAtomicPublish: true, Metadata: map[string]string{perChat: strconv.Itoa(n), protocol: strconv.Itoa(Protocol)}},
 	} {
 		c.Replicas, c.Storage = replicas, jetstream.FileStorage
 		if b.is(ctx, c) {
@@ -252,7 +252,7 @@ func (b *Bus) is(ctx context.Context, c jetstream.StreamConfig) bool {
 			return false
 		}
 	}
-	return has.Replicas == c.Replicas && has.MaxAge == c.MaxAge
+	return has.Replicas == c.Replicas && has.MaxAge == c.MaxAge && (has.AllowAtomicPublish || !c.AllowAtomicPublish)
 }
 
 // Missing reports whether something that Ensure makes is not there any more.
@@ -291,8 +291,9 @@ func (b *Bus) Since(ctx context.Context, bucket string) (time.Duration, error) {
 // errForeign says that the stream of events was not made by ncatd.
 var errForeign = errors.New("bus: stream " + Events + " was not made by ncatd: its metadata do not say " + perChat)
 
-// Partitions returns into how many partitions the chats are divided.
-func (b *Bus) Partitions(ctx context.Context) (int, error) {
+// Partitions returns into how many partitions the chats are divided, and how many copies
+// of events the servers keep.
+func (b *Bus) Partitions(ctx context.Context) (n, copies int, err error) {
 	s, err := b.JS.Stream(ctx, Events)
 	if errors.Is(err, nats.ErrNoResponders) { // nobody serves JetStream, or not yet
 		if _, none := b.JS.AccountInfo(ctx); none != nil {
@@ -300,17 +301,16 @@ func (b *Bus) Partitions(ctx context.Context) (int, error) {
 		}
 	}
 	if err != nil {
-		return 0, fmt.Errorf("bus: %w", err)
+		return 0, 0, fmt.Errorf("bus: %w", err)
 	}
 	about := s.CachedInfo().Config.Metadata
 	if is, err := strconv.Atoi(about[protocol]); err == nil && is > Protocol {
-		return 0, &NewerError{is, Protocol}
+		return 0, 0, &NewerError{is, Protocol}
 	}
-	n, err := strconv.Atoi(about[perChat])
-	if err != nil || n < 1 || n > 4096 {
-		return 0, errForeign
+	if n, err = strconv.Atoi(about[perChat]); err != nil || n < 1 || n > 4096 {
+		return 0, 0, errForeign
 	}
-	return n, nil
+	return n, s.CachedInfo().Config.Replicas, nil
 }
 
 // Chat names a chat within an account: g5001, p10001, or t10001-5001 for a
@@ -341,7 +341,15 @@ func Partition(key string, n int) int {
 
 // EventSubject is where an event is published. kind is its post_type.
 func EventSubject(partition int, self onebot.UserID, kind, chat string) string {
-	return fmt.Sprintf("%s.%03d.%d.%s.%s", events, partition, self, kind, chat)
+	b := make([]byte, 0, 64)
+	b = append(b, events+"."...)
+	for most := 100; most > 1 && partition < most; most /= 10 {
+		b = append(b, '0')
+	}
+	b = append(strconv.AppendInt(b, int64(partition), 10), '.')
+	b = append(strconv.AppendInt(b, int64(self), 10), '.')
+	b = append(append(b, kind...), '.')
+	return string(append(b, chat...))
 }
 
 // PartitionSubjects matches the events of a partition: of all accounts, or of some.
@@ -358,11 +366,13 @@ func PartitionSubjects(partition int, accounts []onebot.UserID) []string {
 
 // SelfOf returns the account that an event's subject names; 0 if it is none.
 func SelfOf(subject string) onebot.UserID {
-	parts := strings.Split(subject, ".")
-	if len(parts) != 6 || !strings.HasPrefix(subject, events+".") {
+	rest, ok := strings.CutPrefix(subject, events+".")
+	if !ok || strings.Count(rest, ".") != 3 {
 		return 0
 	}
-	id, err := strconv.ParseInt(parts[3], 10, 64)
+	_, rest, _ = strings.Cut(rest, ".")
+	self, _, _ := strings.Cut(rest, ".")
+	id, err := strconv.ParseInt(self, 10, 64)
 	if err != nil {
 		return 0
 	}

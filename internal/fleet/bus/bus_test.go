@@ -20,3 +20,18 @@ func TestConflict(t *testing.T) {
 		t.Error("anything is a conflict")
 	}
 }
+
+// The account of an event is found in its subject.
+func TestSubjects(t *testing.T) {
+	for partition, want := range map[int]string{0: "ncatd.ev.000.10001.message.g5", 31: "ncatd.ev.031.10001.message.g5", 4095: "ncatd.ev.4095.10001.message.g5"} {
+		is := EventSubject(partition, 10001, "message", Chat(5, 0))
+		if is != want || SelfOf(is) != 10001 {
+			t.Errorf("%s of account %d, not %s", is, SelfOf(is), want)
+		}
+	}
+	for _, no := range []string{"", "ncatd.ev", "ncatd.ev.000.x.message.g5", "ncatd.ev.000.10001.message", "ncatd.ev.000.10001.message.g5.x", "ncatd.dead.000.10001.message.g5"} {
+		if is := SelfOf(no); is != 0 {
+			t.Errorf("%q: account %d", no, is)
+		}
+	}
+}

@@ -149,7 +149,7 @@ func remedy(err error) string {
 
 // join takes part until ctx or the lease ends. joined is called once it does.
 func (w *Worker) join(ctx context.Context, joined func()) error {
-	n, err := w.o.Bus.Partitions(ctx)
+	n, _, err := w.o.Bus.Partitions(ctx)
 	if err != nil {
 		return err
 	}
