@@ -87,8 +87,12 @@ type lease struct {
 	ended  chan struct{} // closed once nothing renews it any more
 }
 
-// owner reads which host has an account; jetstream.ErrKeyNotFound: none.
+// owner reads which host has an account; jetstream.ErrKeyNotFound: none. A question that
+// was on its way when a server died is never answered: it does not wait as long as ctx may
+// last.
 func (l *leases) owner(ctx context.Context, uin onebot.UserID) (Owner, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseRenew)
+	defer cancel()
 	kv, err := l.bus.JS.KeyValue(ctx, bus.Accounts)
 	if err != nil {
 		return Owner{}, err

@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -200,4 +202,27 @@ func TestHostEndsInOrder(t *testing.T) {
 	}
 	b.Changed()
 	eventually(t, hosts(1)) // it is told again
+}
+
+// Who has an account is asked again if the answer does not come, however long whoever
+// asks would wait: a server that dies with the question never answers it.
+func TestOwnerIsNotWaitedFor(t *testing.T) {
+	n := natstest.Start(t, 1)
+	a := host(t, n.URL(), "a", nil)
+	if err := a.Take(t.Context(), 1, "main", func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+	resume := n.Pause(0)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	for answered := true; answered; { // the stop takes its time
+		began := time.Now()
+		_, err := a.Owner(ctx, 1)
+		answered = err == nil
+		if took := time.Since(began); took > 2*leaseRenew {
+			t.Errorf("it took %s: %v", took, err)
+		}
+	}
+	resume()
+	eventually(t, func() error { _, err := a.Owner(ctx, 1); return err })
 }
