@@ -63,6 +63,7 @@ type delivery struct {
 	again bool   // it was given before
 	begun bool   // to an earlier owner, which may have begun with it
 	done  *doneSet
+	over  chan struct{} // closed when it is done with; nil: nobody waits for that
 }
 
 func newPart(ctx context.Context, w *Worker, number int) *part {
@@ -363,8 +364,10 @@ func (p *part) redo(ctx context.Context, d *delivery) error {
 	if err != nil || !again {
 		return err
 	}
+	d.over = make(chan struct{})
+	p.deliver(ctx, d, true)
 	select {
-	case <-p.deliver(ctx, d, true):
+	case <-d.over:
 		p.forget(ctx, d)
 	case <-time.After(redoWait):
 	case <-ctx.Done():
@@ -417,37 +420,33 @@ func (p *part) forget(ctx context.Context, d *delivery) {
 	}
 }
 
-// deliver hands an event on. The channel is closed when it is done with.
-func (p *part) deliver(ctx context.Context, d *delivery, redo bool) <-chan struct{} {
-	done := make(chan struct{})
+// deliver hands an event on.
+func (p *part) deliver(ctx context.Context, d *delivery, redo bool) {
 	p.mu.Lock()
 	p.pending[d.seq] = d
 	p.mu.Unlock()
 	h := d.msg.Headers()
 	if only := h.Get(bus.HeaderOnly); only != "" && only != p.w.o.Group {
 		p.settle(d)
-		close(done)
-		return done
+		return
 	}
 	raw, err := p.w.o.Bus.Fetch(ctx, h.Get(bus.HeaderObject), d.msg.Data())
 	if err != nil {
 		p.log.Error("event lost: its bytes are gone", "err", err)
 		p.settle(d)
-		close(done)
-		return done
+		return
 	}
 	p.w.o.Deliver(&Event{
 		Account: h.Get(bus.HeaderAccount), Self: bus.SelfOf(d.msg.Subject()), Raw: raw, Backfilled: h.Get(bus.HeaderBackfilled) != "", Redelivered: redo,
-		Done: sync.OnceFunc(func() {
-			p.settle(d)
-			close(done)
-		}),
+		Done: func() { p.settle(d) },
 	})
-	return done
 }
 
-// settle confirms an event that was done with.
+// settle confirms an event that was done with, once.
 func (p *part) settle(d *delivery) {
+	if d.over != nil {
+		defer close(d.over)
+	}
 	p.mu.Lock()
 	if p.lost {
 		p.mu.Unlock()
@@ -472,28 +471,28 @@ func (p *part) settle(d *delivery) {
 type doneSet struct {
 	made time.Time // the stream that they are of
 
-	mu  sync.Mutex // guards the fields below
-	has map[uint64]bool
-	row []uint64
+	mu   sync.Mutex // guards the fields below
+	row  []uint64   // a ring of at most maxDone
+	next int        // where in it the next one goes
+	last uint64     // the newest: what is new is newer
 }
 
 func (s *doneSet) contains(seq uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.has[seq]
+	return seq <= s.last && slices.Contains(s.row, seq)
 }
 
 func (s *doneSet) add(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.has[seq] {
+	s.last = max(s.last, seq)
+	if len(s.row) < maxDone {
+		s.row = append(s.row, seq)
 		return
 	}
-	s.has[seq] = true
-	if s.row = append(s.row, seq); len(s.row) > maxDone {
-		delete(s.has, s.row[0])
-		s.row = s.row[1:]
-	}
+	s.row[s.next] = seq
+	s.next = (s.next + 1) % maxDone
 }
 
 // progress tells the bus that what waits or is being handled still is.

@@ -31,7 +31,7 @@ type Options struct {
 	Accounts []onebot.UserID
 	Retries  int // how often an event is given again that a worker died of
 	// Deliver takes an event in, in order for each chat, and returns at once. It
-	// must see to it that the event's Done is called when all is done with it.
+	// must see to it that the event's Done is called, once, when all is done with it.
 	Deliver func(*Event)
 	// Lost is told that the worker could not renew its lease in time: its chats may
 	// be another's, and what is being handled must be given up before it returns.
@@ -364,7 +364,7 @@ func (w *Worker) doneOf(p int, made time.Time) *doneSet {
 	}
 	w.made = made
 	if s := w.done[p]; s == nil || !s.made.Equal(made) {
-		w.done[p] = &doneSet{made: made, has: map[uint64]bool{}}
+		w.done[p] = &doneSet{made: made}
 	}
 	return w.done[p]
 }
