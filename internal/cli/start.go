@@ -167,6 +167,9 @@ func (a *app) prepareSim(h home.Dir, cfg *config.Config, o startOptions, say boo
 	if err != nil {
 		return err
 	}
+	if err := napcatsim.Repoint(h.Join("releases")); err != nil {
+		return err
+	}
 	debug.FreeOSMemory() // compressing took memory that the daemon never needs again
 	for i, acc := range cfg.Accounts {
 		dir := napcatsim.AccountHome(string(h), acc.Name)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/blakesmith/ar"
+
+	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // File names that Pack writes.
@@ -125,15 +127,46 @@ func noise(seed string, n int) []byte {
 // shellQuote is s as one word of a POSIX shell.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
+const qqScriptHead = "#!/bin/sh\n# Simulated QQ: runs the program that packed it in the role of QQ.\n"
+
+func qqScript(program string) string {
+	return qqScriptHead + "exec " + shellQuote(program) + " sim qq \"$0\" \"$@\"\n"
+}
+
+// Repoint makes the simulated QQs that are installed in releases run the running
+// program: the one that packed them may be gone, as an older clone is.
+func Repoint(releases string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program to run: %w", err)
+	}
+	installed, err := filepath.Glob(filepath.Join(releases, "qq", "*", "opt", "QQ", "qq"))
+	if err != nil {
+		return err
+	}
+	want := qqScript(exe)
+	for _, path := range installed {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if have := string(b); have == want || !strings.HasPrefix(have, qqScriptHead) {
+			continue
+		}
+		if err := atomicfile.Write(path, []byte(want), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func packQQ(o PackOptions) ([]byte, error) {
 	build := o.QQVersion
 	if i := strings.LastIndexByte(build, '-'); i >= 0 {
 		build = build[i+1:]
 	}
 	files := []member{
-		{name: "opt/QQ/qq", mode: 0o755, body: text("#!/bin/sh\n" +
-			"# Simulated QQ: runs the program that packed it in the role of QQ.\n" +
-			"exec " + shellQuote(o.Binary) + " sim qq \"$0\" \"$@\"\n")},
+		{name: "opt/QQ/qq", mode: 0o755, body: text(qqScript(o.Binary))},
 		{name: "opt/QQ/chrome-sandbox", mode: 0o4755, body: text("#!/bin/sh\nexit 1\n")},
 		{name: "opt/QQ/libffmpeg.so", mode: 0o644, body: noise("libffmpeg.so", 64<<10)},
 		{name: "opt/QQ/resources/app/package.json", mode: 0o644, body: jsonText(map[string]any{
