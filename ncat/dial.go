@@ -69,8 +69,8 @@ func (b *Bot) Dial(ctx context.Context, url, token string, opts ...DialOption) e
 			told = true
 			connected()
 		}
-		s.Feed(frame)
-		return true
+		e := s.decode(frame)
+		return e != nil && s.Deliver(e)
 	}
 	return s.runWith(ctx, r.Run)
 }

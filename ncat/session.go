@@ -244,7 +244,7 @@ func (s *session) pass(e onebot.Event, live bool) bool {
 		}
 		q.events = append(q.events, e)
 		s.waiting++
-		return true
+		return false
 	}
 	q := queues.Get().(*chatQueue)
 	q.chat = chat

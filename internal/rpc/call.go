@@ -338,6 +338,7 @@ func (c *Conn) answer(id uint64, frame []byte, r *reply) bool {
 		p.answer = append(p.answer[:0], frame...)
 		p.parts = r.in(p.answer, frame)
 	}
+	c.wire.woke.Add(1)
 	p.done <- struct{}{}
 	return true
 }

@@ -23,10 +23,10 @@ const (
 // written while others are on their way, or while the reader is busy with what it
 // has read, leave in one call. A frame is never delayed to wait for others: it
 // leaves at once if the reader is blocked, else when the reader is through with
-// what it has read, before it asks the system for more. After the reader woke
-// goroutines for several events at once the first writer lets those run that are about to
-// answer the others, and sends for all; and so does the reader before it asks for
-// more, which would most often find nothing yet.
+// what it has read, before it asks the system for more. If it woke others by then,
+// which are about to write, it lets them run first and sends for all; asking at once
+// would most often find nothing yet. Of those that did not get to run, the first to
+// write lets the others go before it likewise.
 //
 // A wire is safe for concurrent use, as a closing handshake needs that reads from
 // another goroutine.
@@ -36,7 +36,7 @@ type wire struct {
 
 	idle func() // nil, or called before the system is asked for more
 
-	woke atomic.Int32 // events for which goroutines were woken since the system was last asked
+	woke atomic.Int32 // goroutines woken since the system was last asked that have not written
 	incoming
 
 	flushers sync.WaitGroup // what waits for the peer to read
@@ -47,7 +47,7 @@ type wire struct {
 	spare  []byte     // memory for the next out, or nil
 	busy   bool       // the reader handles what it has read, and will flush
 	held   int        // hold without release
-	coming int        // frames that the events last handed on may still bring
+	coming int        // goroutines woken before the reader asked, that may still write
 	yields bool       // a writer lets others run, and will flush
 	flying bool       // something is being written, whose writer goes on with out
 	err    error      // why nothing can be written any more
@@ -61,13 +61,13 @@ func newWire(c net.Conn) *wire {
 
 // system reads from the system, whose error that comes with data comes again.
 func (w *wire) system(p []byte) (int, error) {
-	gave := w.pause()
 	if w.idle != nil {
 		w.idle()
 	}
-	if gave {
+	if w.woke.Load() > 0 {
 		runtime.Gosched()
 	}
+	w.pause()
 	n, err := w.Conn.Read(p)
 	if lost := w.resume(); err != nil && lost != nil {
 		err = lost
@@ -79,16 +79,13 @@ func (w *wire) system(p []byte) (int, error) {
 }
 
 // pause is called by the reader before it does anything that may block. It
-// flushes, and until resume whatever is written leaves at once. It reports whether
-// goroutines were woken for events since the last pause.
-func (w *wire) pause() (gave bool) {
+// flushes, and until resume whatever is written leaves at once.
+func (w *wire) pause() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy = false
-	w.coming = int(w.woke.Swap(0))
-	gave = w.coming > 0
+	w.coming = max(int(w.woke.Swap(0)), 0)
 	w.flushLocked()
-	return gave
 }
 
 // resume is called by the reader when it goes on. It returns why writing failed.
@@ -112,6 +109,7 @@ func (w *wire) release() {
 	defer w.mu.Unlock()
 	w.held--
 	if w.busy {
+		w.woke.Add(-1)
 		return
 	}
 	if w.coming--; w.coming > 0 {
