@@ -209,7 +209,10 @@ func readOptionFile(path string) (layer, error) {
 }
 
 // writeFile replaces path by a file holding b, at once or not at all.
-func writeFile(path string, b []byte) error {
+func writeFile(path string, b []byte) error { return writeMode(path, b, 0o600) }
+
+// writeMode is writeFile with the file's mode.
+func writeMode(path string, b []byte, perm os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -219,6 +222,9 @@ func writeFile(path string, b []byte) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	if _, err = f.Write(b); err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {

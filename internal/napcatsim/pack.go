@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"github.com/blakesmith/ar"
-
-	"github.com/ncatd/ncatd/internal/atomicfile"
 )
 
 // File names that Pack writes.
@@ -153,7 +151,7 @@ func Repoint(releases string) error {
 		if have := string(b); have == want || !strings.HasPrefix(have, qqScriptHead) {
 			continue
 		}
-		if err := atomicfile.Write(path, []byte(want), 0o755); err != nil {
+		if err := writeMode(path, []byte(want), 0o755); err != nil {
 			return err
 		}
 	}
