@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,11 +40,18 @@ type past struct {
 	env      []string
 }
 
+// pasts counts installations: a QQ that runs for the account of one would be seen
+// by the import of another that has the same.
+var pasts atomic.Int64
+
 func newPast(t *testing.T) *past {
 	t.Helper()
-	p := &past{t: t, work: t.TempDir(), uin: napcatsim.DefaultUIN, token: "token-of-the-past"}
+	p := &past{t: t, work: t.TempDir(), uin: napcatsim.DefaultUIN + pasts.Add(1), token: "token-of-the-past"}
 	t.Cleanup(func() { killLeft(t, p.work) })
 	p.env = []string{"HOME=" + p.work, "PATH=" + os.Getenv("PATH"), "NCATD_LANG=en", "TMPDIR=" + p.work}
+	if err := napcatsim.WriteOptions(napcatsim.AccountHome(p.dir("sim"), "main"), napcatsim.Options{UIN: p.uin}); err != nil {
+		t.Fatal(err)
+	}
 	p.run(0, "--home", p.dir("sim"), "start", "-d", "--sim", "--scan-after", "0s")
 	p.run(0, "--home", p.dir("sim"), "stop")
 	p.qq = p.dir("sim", "accounts", "main", "home", ".config", "QQ")
