@@ -277,12 +277,19 @@ func TestOtherFindings(t *testing.T) {
 	}
 }
 
-// TestSimulatedQQ: a QQ that is a script needs no libraries.
+// TestSimulatedQQ: a QQ that is a script needs no libraries and no display.
 func TestSimulatedQQ(t *testing.T) {
 	_, o := machine(t)
+	if f := find(t, examine(t, o), CodeXvfb); f.Severity != Error {
+		t.Errorf("a real one: %+v", f)
+	}
 	write(t, o.QQExe, "#!/bin/sh\n")
-	if f := find(t, examine(t, o), CodeLibrariesSkip); f.Severity != Info {
+	r := examine(t, o)
+	if f := find(t, r, CodeLibrariesSkip); f.Severity != Info {
 		t.Errorf("%+v", f)
+	}
+	if i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Code == CodeXvfb }); i >= 0 {
+		t.Errorf("%+v", r.Findings[i])
 	}
 }
 

@@ -133,6 +133,7 @@ type examination struct {
 	distro distro
 	report Report
 	needs  []need
+	script bool // QQ is no program of its own, as a simulated one: it draws nothing
 }
 
 func (x *examination) add(c Code, s Severity, args ...any) {
@@ -177,6 +178,7 @@ func (x *examination) libraries(ctx context.Context) error {
 			return err
 		}
 		if errors.Is(err, errNoELF) {
+			x.script = true
 			x.add(CodeLibrariesSkip, Info, x.o.QQExe)
 		} else {
 			x.add(CodeLibrariesSkip, Warning, err.Error())
@@ -232,6 +234,9 @@ func (x *examination) xvfb() {
 	}
 	if p := x.lookPath("Xvfb"); p != "" {
 		x.add(CodeXvfb, OK, p)
+		return
+	}
+	if x.script {
 		return
 	}
 	x.addNeed(need{tool: "xvfb"}, CodeXvfb, Error, "")
