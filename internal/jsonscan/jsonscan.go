@@ -10,6 +10,7 @@
 package jsonscan
 
 import (
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -32,11 +33,7 @@ func Members(s string, buf []Member) ([]Member, bool) {
 		if k, v, ok = o.next(); !ok {
 			break
 		}
-		key, plain := simpleString(k)
-		if !plain {
-			key = Unquote(k)
-		}
-		buf = append(buf, Member{key, v})
+		buf = append(buf, Member{Unquote(k), v})
 	}
 	return buf, ok && skipSpace(s, o.i) == len(s)
 }
@@ -164,9 +161,11 @@ func (o *object[T]) next() (key, val T, ok bool) {
 	if k >= len(s) || s[k] != '"' {
 		return key, val, false
 	}
-	kEnd := skipString(s, k)
-	if kEnd < 0 {
-		return key, val, false
+	kEnd := plainEnd(s, k+1) + 1
+	if kEnd == 0 {
+		if kEnd = skipString(s, k); kEnd < 0 {
+			return key, val, false
+		}
 	}
 	v := skipSpace(s, kEnd)
 	if v >= len(s) || s[v] != ':' {
@@ -218,12 +217,33 @@ func skipArray[T Text](s T, i, depth int) int {
 	}
 }
 
+// plainEnd returns the index of the quote that ends a string of which s[i:] is the
+// rest, or -1 if there is anything before it that is not printable ASCII.
+func plainEnd[T Text](s T, i int) int {
+	for i < len(s) && !odd[s[i]] {
+		i++
+	}
+	if i < len(s) && s[i] == '"' {
+		return i
+	}
+	return -1
+}
+
 // special are the bytes that end or interrupt the plain run of a string.
 var special = func() (t [256]bool) {
 	for c := range 0x20 {
 		t[c] = true
 	}
 	t['"'], t['\\'] = true, true
+	return t
+}()
+
+// odd are the bytes that a string cannot have that says what it looks like.
+var odd = func() (t [256]bool) {
+	t = special
+	for c := utf8.RuneSelf; c < len(t); c++ {
+		t[c] = true
+	}
 	return t
 }()
 
@@ -326,16 +346,13 @@ func hex4[T Text](s T) rune {
 // no escapes, and nothing but UTF-8.
 func simpleString(q string) (string, bool) {
 	s := q[1 : len(q)-1]
-	ascii := true
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' {
-			return "", false
-		}
-		if s[i] >= utf8.RuneSelf {
-			ascii = false
-		}
+	if plainEnd(q, 1) == len(s)+1 {
+		return s, true
 	}
-	return s, ascii || utf8.ValidString(s)
+	if strings.IndexByte(s, '\\') >= 0 {
+		return "", false
+	}
+	return s, utf8.ValidString(s)
 }
 
 // Unquote returns what the valid quoted string q says. What cannot be text
