@@ -8,7 +8,15 @@
 # What is downloaded is checked before it is used: a root key that is written
 # below signed the signing key, which signed the list of files with their digests.
 # Nothing is run as another user and nothing is piped into a shell.
-# 安装 ncatd：root 装到 /usr/local/bin，其他用户装到 ~/.local/bin。
+#
+# 为运行本脚本的用户安装 ncatd：root 装到 /usr/local/bin，其他用户装到 ~/.local/bin。
+# 需要 POSIX shell、awk、tar、gzip、base64、od，sha256sum 或 shasum，
+# 以及用来下载的 curl、wget 或 apt。
+#
+#   sh install.sh [--version 1.2.3] [--dir 目录] [--base 网址]
+#
+# 下载的内容先校验再使用：下面写明的根密钥给签名密钥签名，签名密钥给带摘要的
+# 文件清单签名。不会以其他用户身份运行任何程序，也不会把下载的内容直接交给 shell。
 set -eu
 
 ROOT_KEYS=''
@@ -27,7 +35,10 @@ die() {
 	exit 1
 }
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
+usage() {
+	if [ -n "$zh" ]; then lines=12,19; else lines=2,10; fi
+	sed -n "${lines}s/^# \\{0,1\\}//p" "$0"
+}
 
 wanted=
 dir=

@@ -122,6 +122,23 @@ func unixTools(t *testing.T) {
 	}
 }
 
+// Its own help is the same in both languages: the usage, and none of the script.
+func TestInstallScriptHelps(t *testing.T) {
+	unixTools(t)
+	for lang, words := range map[string][3]string{
+		"en": {"Installs ncatd", "[--dir DIR]", "piped into a shell."},
+		"zh": {"为运行本脚本的用户安装 ncatd", "[--dir 目录]", "交给 shell。"},
+	} {
+		cmd := exec.CommandContext(t.Context(), "sh", filepath.FromSlash("../../configs/packaging/install.sh"), "--help")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NCATD_LANG=" + lang}
+		b, err := cmd.CombinedOutput()
+		out := strings.TrimSpace(string(b))
+		if err != nil || !strings.HasPrefix(out, words[0]) || !strings.Contains(out, words[1]) || !strings.HasSuffix(out, words[2]) {
+			t.Errorf("%s: %v\n%s", lang, err, out)
+		}
+	}
+}
+
 func TestInstallScript(t *testing.T) {
 	unixTools(t)
 	s := newShop(t, "1.2.3")
