@@ -15,11 +15,11 @@ type engine interface {
 	// Load runs the module source, which is called name in stacks. What the
 	// module exports is handed to the prelude when it has run, which may be later.
 	Load(name, source string, budget time.Duration) (spent time.Duration, err error)
-	// Enter calls the prelude's entry with args and runs whatever became due by
-	// it, for at most budget.
-	Enter(budget time.Duration, args ...any) (result any, spent time.Duration, err error)
+	// Enter calls one of the prelude's entries with args and runs whatever became
+	// due by it, for at most budget.
+	Enter(budget time.Duration, entry string, args ...any) (result any, spent time.Duration, err error)
 	// Call is Enter without what becomes due by it.
-	Call(budget time.Duration, args ...any) (result any, spent time.Duration, err error)
+	Call(budget time.Duration, entry string, args ...any) (result any, spent time.Duration, err error)
 	// Interrupt ends what runs now.
 	Interrupt()
 	Close() error
@@ -41,10 +41,11 @@ type hostFunc func(args []any) (any, error)
 const stackSlots = 2500
 
 type quickEngine struct {
-	vm     *quickjs.VM
-	entry  quickjs.Value
-	loaded map[string]string
-	lost   bool // it may only be dropped
+	vm      *quickjs.VM
+	prelude quickjs.Value            // holds the entries
+	entries map[string]quickjs.Value // those that were called so far
+	loaded  map[string]string
+	lost    bool // it may only be dropped
 }
 
 // compile returns the engine's own form of a prelude, which saves a new engine
@@ -68,7 +69,7 @@ func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc) (*qu
 	if err != nil {
 		return nil, fmt.Errorf("new engine: %w", err)
 	}
-	q := &quickEngine{vm: vm, loaded: map[string]string{}}
+	q := &quickEngine{vm: vm, entries: map[string]quickjs.Value{}, loaded: map[string]string{}}
 	vm.SetMemoryLimit(uintptr(memory))
 	vm.SetMaxStackSize(stackSlots)
 	vm.SetGCThreshold(1 << 20)
@@ -80,10 +81,10 @@ func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc) (*qu
 		return "", errors.New(noModule(name))
 	}, func(_ *quickjs.VM, _, name string) (string, error) { return name, nil })
 	if err = vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
-		q.entry, err = vm.EvalBytecodeValue(code)
+		q.prelude, err = vm.EvalBytecodeValue(code)
 	}
-	if err == nil && q.entry.IsUndefined() {
-		err = errors.New("the prelude has no entry")
+	if err == nil && q.prelude.IsUndefined() {
+		err = errors.New("the prelude has no entries")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prelude: %w", err), vm.Close())
@@ -98,15 +99,31 @@ func (q *quickEngine) Load(name, source string, budget time.Duration) (time.Dura
 	return spent, err
 }
 
-func (q *quickEngine) Call(budget time.Duration, args ...any) (any, time.Duration, error) {
-	return q.enter(budget, false, args)
+func (q *quickEngine) Call(budget time.Duration, entry string, args ...any) (any, time.Duration, error) {
+	return q.enter(budget, false, entry, args)
 }
 
-func (q *quickEngine) Enter(budget time.Duration, args ...any) (any, time.Duration, error) {
-	return q.enter(budget, true, args)
+func (q *quickEngine) Enter(budget time.Duration, entry string, args ...any) (any, time.Duration, error) {
+	return q.enter(budget, true, entry, args)
 }
 
-func (q *quickEngine) enter(budget time.Duration, due bool, args []any) (result any, spent time.Duration, err error) {
+// entry returns an entry by its name.
+func (q *quickEngine) entry(name string) (quickjs.Value, error) {
+	f, ok := q.entries[name]
+	if !ok {
+		atom, err := q.vm.NewAtom(name)
+		if err == nil {
+			f, err = q.prelude.GetPropertyValue(atom)
+		}
+		if err != nil {
+			return f, err
+		}
+		q.entries[name] = f
+	}
+	return f, nil
+}
+
+func (q *quickEngine) enter(budget time.Duration, due bool, entry string, args []any) (result any, spent time.Duration, err error) {
 	if q.lost {
 		return nil, 0, errBroken
 	}
@@ -124,7 +141,11 @@ func (q *quickEngine) enter(budget time.Duration, due bool, args []any) (result 
 	if err := q.vm.SetEvalTimeout(budget); err != nil {
 		return nil, 0, err
 	}
-	result, err = q.entry.Call(quickjs.UndefinedValue, args...)
+	f, err := q.entry(entry)
+	if err != nil {
+		return nil, 0, engineError(err)
+	}
+	result, err = f.Call(quickjs.UndefinedValue, args...)
 	if err != nil {
 		return nil, 0, engineError(err)
 	}
@@ -170,6 +191,9 @@ func (q *quickEngine) Close() error {
 	if q.lost {
 		return q.vm.Close()
 	}
-	q.entry.Free()
+	for _, f := range q.entries {
+		f.Free()
+	}
+	q.prelude.Free()
 	return q.vm.Close()
 }

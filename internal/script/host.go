@@ -327,7 +327,7 @@ func (m *machine) timer(id int, ms float64, every bool) any {
 			}
 			turn := m.newTurn("a timer", m.ctx)
 			turn.b, turn.alone = m.outer.bot(), true
-			m.slice(job{turn: turn, args: []any{"timer", id, turn.id}})
+			m.slice(job{turn: turn, entry: "timer", args: []any{id, turn.id}})
 		}})
 	}
 	m.timers[id] = time.AfterFunc(d, fire)
@@ -422,23 +422,32 @@ func (r *request) context() (context.Context, func()) {
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// end hands the outcome to the script.
-func (r *request) end(out any, err error) {
+// outcome returns what the script is told of how a call ended: a number, or JSON.
+func outcome(out any, err error) (any, error) {
 	text := ""
+	if id, ok := out.(onebot.MessageID); ok && err == nil {
+		return int64(id), nil
+	}
 	if err == nil && out != nil {
 		if text, err = jsonText(out); err == nil && len(text) > maxText {
 			err = overLimit("size", "an answer of %d bytes is too much", len(text))
 		}
 	}
 	if err != nil {
-		text = faultOf(err)
+		return faultOf(err), err
 	}
+	return text, nil
+}
+
+// end hands the outcome to the script.
+func (r *request) end(out any, err error) {
+	result, err := outcome(out, err)
 	m := r.m
 	m.push(job{do: func() {
 		m.mu.Lock()
 		m.calls--
 		m.mu.Unlock()
-		m.slice(job{turn: r.turn, args: []any{"done", r.id, err == nil, text}})
+		m.slice(job{turn: r.turn, entry: "done", args: []any{r.id, err == nil, result}})
 		if t := r.turn; t.pending > 0 {
 			t.pending--
 			m.finish(t)

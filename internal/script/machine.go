@@ -69,9 +69,10 @@ type outside interface {
 
 // job is one entry into the engine.
 type job struct {
-	turn *turn
-	args []any
-	do   func() // in place of entering
+	turn  *turn
+	entry string
+	args  []any
+	do    func() // in place of entering
 }
 
 // turn is one reason for which the engine runs: an event, a timer, a run of a
@@ -134,7 +135,7 @@ func (m *machine) run(module string, ready chan<- error) {
 	m.eng = eng
 	defer m.close()
 	load := m.newTurn("the plugin's top level", m.ctx)
-	m.slice(job{turn: load, args: []any{"setup", m.info.setup}})
+	m.slice(job{turn: load, entry: "setup", args: []any{m.info.setup}})
 	if m.ctx.Err() == nil {
 		m.now = load
 		m.guard(m.limits.CPU)
@@ -229,7 +230,7 @@ func (m *machine) slice(j job) {
 	m.now = t
 	left := m.limits.CPU - t.spent
 	m.guard(left)
-	ended, spent, err := m.eng.Enter(left, j.args...)
+	ended, spent, err := m.eng.Enter(left, j.entry, j.args...)
 	if err == nil {
 		err = m.tellLost(left - spent)
 	}

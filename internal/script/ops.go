@@ -170,7 +170,7 @@ func (r *request) api(ctx context.Context, b *ncat.Bot, p *callParams) (any, err
 		if err != nil {
 			return err
 		}
-		r.m.push(job{turn: r.turn, args: []any{"packet", r.id, text}})
+		r.m.push(job{turn: r.turn, entry: "packet", args: []any{r.id, text}})
 		return nil
 	})
 }

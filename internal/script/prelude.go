@@ -27,11 +27,11 @@ var testModuleJS string
 //go:embed js/module.js
 var moduleJS string
 
-// prelude is what runs in an engine before the plugin; its value is the function
+// prelude is what runs in an engine before the plugin; its value holds the functions
 // through which Go enters. testPrelude is that of tests.
 var (
 	prelude = sync.OnceValues(func() ([]byte, error) {
-		return compile(strings.Join([]string{"(() => {\n\"use strict\";", coreJS, promisesJS, webJS, guardJS, "return entry;\n})()"}, "\n"))
+		return compile(strings.Join([]string{"(() => {\n\"use strict\";", coreJS, promisesJS, webJS, guardJS, "return entries;\n})()"}, "\n"))
 	})
 	testPrelude = sync.OnceValues(func() ([]byte, error) { return compile(testJS) })
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ func (v *version) lifecycle(ctx context.Context, d time.Duration, name, state st
 	t := &turn{what: name, ctx: ctx, b: v.p.bot(), done: make(chan struct{})}
 	ok := m.push(job{do: func() {
 		m.begin(t)
-		m.slice(job{turn: t, args: []any{"lifecycle", t.id, name, state}})
+		m.slice(job{turn: t, entry: "lifecycle", args: []any{t.id, name, state}})
 	}})
 	if !ok {
 		return "", errGone
@@ -155,7 +156,9 @@ func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e
 		if err != nil {
 			return err
 		}
-		kind, rest = "event", []any{string(raw), args}
+		text := string(raw)
+		_, isMessage := e.(onebot.MessageEvent)
+		kind, rest = "event", []any{text, args, isMessage && !strings.Contains(text, `"reply"`)}
 	}
 	for {
 		p.gate.RLock()
@@ -223,7 +226,7 @@ func (m *machine) submit(t *turn, kind string, handler int, rest []any) error {
 	m.events++
 	m.pushLocked(job{do: func() {
 		m.begin(t)
-		m.slice(job{turn: t, args: append([]any{kind, handler, t.id}, rest...)})
+		m.slice(job{turn: t, entry: kind, args: append([]any{handler, t.id}, rest...)})
 	}})
 	return nil
 }

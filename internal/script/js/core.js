@@ -101,9 +101,11 @@ function wants(ok, what, got) {
 }
 const isObject = (v) => v !== null && typeof v === "object" && !isArray(v);
 const isID = (v) => typeof v === "string" ? v !== "" : typeof v === "bigint" || typeof v === "number" && Number.isInteger(v);
+let ok, fail;
+const taken = [(a, b) => { ok = a; fail = b; }];
 function begin(op, text, packet) {
-  const id = ++lastID, entry = { packet, turn: now, place, awaited: false, over: false, settles: undefined, stack: undefined, ok: undefined, fail: undefined };
-  const p = construct(Native, [(ok, fail) => { entry.ok = ok; entry.fail = fail; }], Call);
+  const id = ++lastID, p = construct(Native, taken, Call);
+  const entry = { packet, turn: now, place, awaited: false, over: false, settles: undefined, stack: undefined, ok, fail };
   p[CALL] = entry;
   calls.set(id, entry);
   const refused = host("call", id, op, text);
@@ -111,28 +113,30 @@ function begin(op, text, packet) {
     calls.delete(id);
     entry.over = true;
     const e = makeError(parse(refused));
-    entry.fail(e);
+    fail(e);
     if (!entry.awaited) queueMicrotask(() => entry.awaited || host("unhandled", op, stringify(describe(e))));
     return p;
   }
   entry.stack = whence();
   return p;
 }
-function done(id, ok, text) {
+function done(id, well, result) {
   const c = calls.get(id);
   if (c === undefined) return;
   calls.delete(id);
+  const { ok, fail } = c;
+  c.ok = c.fail = undefined; // they hold the promise, which holds c
   c.over = true;
   now = c.turn;
   place = c.place;
-  const v = text === "" ? undefined : parse(text);
-  if (ok) {
-    c.ok(v);
+  const v = typeof result === "number" ? result : result === "" ? undefined : parse(result);
+  if (well) {
+    ok(v);
     return c.settles;
   }
   const e = makeError(v);
   Object.defineProperty(e, "callStack", { value: c.stack });
-  c.fail(e);
+  fail(e);
   if (c.settles !== undefined) host("settle", c.settles, "error", stringify(describe(e)));
   else if (!c.awaited) host("unhandled", "call", stringify(describe(e)));
 }
@@ -221,14 +225,46 @@ function wrap(e) {
   setProto(e, post === "message" || post === "message_sent" ? Message.prototype : post === "request" ? Request.prototype : Event.prototype);
   return e;
 }
-function event(id, turn, text, args) {
+// unread is a message as a handler gets it that has not looked into one so far:
+// many only answer, and the text of the message is parsed when somebody asks for
+// more. A handler that does so gets its messages parsed from then on, since the
+// Proxy costs more where it is looked through. It is known not to have a field
+// that is called reply.
+const unread = (h, turn, text) => {
+  const m = Object.create(Message.prototype);
+  m[TURN] = turn;
+  return new Proxy(m, { __proto__: traps, h, text });
+};
+const { get, ownKeys } = Reflect, { defineProperty } = Object;
+function read(t, m) {
+  const o = parse(t.text), keys = ownKeys(o);
+  t.h.reads = true;
+  setProto(t, null); // from now on it is an object like others
+  for (let i = 0; i < keys.length; i++) defineProperty(m, keys[i], { __proto__: null, value: o[keys[i]], writable: true, enumerable: true, configurable: true });
+}
+const traps = { __proto__: null, get(m, k, self) {
+  if (k !== TURN && k !== "reply") read(this, m);
+  return get(m, k, self);
+} };
+for (const k of ["set", "has", "deleteProperty", "ownKeys", "getOwnPropertyDescriptor", "defineProperty", "setPrototypeOf", "preventExtensions"]) {
+  const f = Reflect[k];
+  traps[k] = function (m, ...args) {
+    read(this, m);
+    return f(m, ...args);
+  };
+}
+function event(id, turn, text, args, lazy) {
   now = turn;
   const h = handlers.get(id);
   place = h.place;
   let v;
   try {
-    const e = wrap(parse(text));
-    e[TURN] = turn;
+    let e;
+    if (lazy && !h.reads) e = unread(h, turn, text);
+    else {
+      e = wrap(parse(text));
+      e[TURN] = turn;
+    }
     v = h.f(e, args === "" ? undefined : parse(args));
   } catch (e) {
     host("settle", turn, "error", stringify(describe(e)));
@@ -528,21 +564,13 @@ function load(name) {
     }
   }).then(() => host("loaded", ""), (e) => host("loaded", stringify(describe(e))));
 }
-// entry is what Go calls. A number that it returns is a turn that ended well.
-function entry(kind, a, b, c, d) {
-  switch (kind) {
-    case "event": return event(a, b, c, d);
-    case "done": return done(a, b, c);
-    case "timer": return fire(a, b);
-    case "run": { const h = handlers.get(a); return run(b, () => h.f(bot), h.place); }
-    case "packet": return packet(calls.get(a), b);
-    case "tx": return transaction(a);
-    case "lifecycle": return lifecycle(a, b, c);
-    case "load": return load(a);
-    case "setup": return setup(parse(a));
-    case "lost": return tellLost();
-  }
-}
+// entries are what Go calls. A number that one returns is a turn that ended well.
+const entries = {
+  event, done, timer: fire, lifecycle, load, lost: () => tellLost(), tx: transaction,
+  run(id, turn) { const h = handlers.get(id); return run(turn, () => h.f(bot), h.place); },
+  packet: (id, text) => packet(calls.get(id), text),
+  setup: (text) => setup(parse(text)),
+};
 // virtualTime makes Date follow the clock of a test.
 function virtualTime() {
   const Real = Date, now = () => host("now");

@@ -38,11 +38,9 @@
   const log = (...args) => { host("log", "info", args.map((a) => (typeof a === "string" ? a : show(a))).join(" ")); };
   globalThis.console = { log, info: log, debug: log, warn: log, error: log };
   const tell = (e) => (e instanceof Error ? `${e.name}: ${e.message}\n${e.stack}` : `threw ${show(e)}, which is no Error and knows no place`);
-  return (kind, a) => {
-    switch (kind) {
-      case "load": return void import(a).then(() => host("loaded", ""), (e) => host("loaded", tell(e)));
-      case "names": return stringify([...tests.keys()]);
-      case "run": return void Promise.resolve().then(tests.get(a)).then(() => host("ended", ""), (e) => host("ended", tell(e)));
-    }
+  return {
+    load: (name) => void import(name).then(() => host("loaded", ""), (e) => host("loaded", tell(e))),
+    names: () => stringify([...tests.keys()]),
+    run: (name) => void Promise.resolve().then(tests.get(name)).then(() => host("ended", ""), (e) => host("ended", tell(e))),
   };
 })()
