@@ -389,7 +389,7 @@ func (m *machine) call(id int, op, params string) any {
 		mine = make(chan struct{})
 		t.sends = mine
 	}
-	m.wg.Go(func() {
+	m.carry(func() {
 		ctx, stop := r.context()
 		defer stop()
 		if prev != nil {
@@ -406,6 +406,34 @@ func (m *machine) call(id int, op, params string) any {
 	})
 	return nil
 }
+
+// carry runs a call on a goroutine that has nothing to do, whose stack has grown
+// already, or on a new one. Some of them stay until the machine ends.
+func (m *machine) carry(call func()) {
+	select {
+	case m.carriers <- call:
+		return
+	default:
+	}
+	m.wg.Go(func() {
+		for {
+			call()
+			if m.resting.Add(1) > restingCarriers {
+				break
+			}
+			select {
+			case call = <-m.carriers:
+				m.resting.Add(-1)
+			case <-m.ctx.Done():
+				return
+			}
+		}
+		m.resting.Add(-1)
+	})
+}
+
+// restingCarriers is how many goroutines wait for calls.
+const restingCarriers = 8
 
 // sends are the calls that write messages, whose order is that of the script.
 var sends = map[string]bool{"say": true, "reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}

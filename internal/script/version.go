@@ -157,8 +157,9 @@ func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e
 			return err
 		}
 		text := string(raw)
-		_, isMessage := e.(onebot.MessageEvent)
-		kind, rest = "event", []any{text, args, isMessage && !strings.Contains(text, `"reply"`)}
+		_, lazy := e.(onebot.MessageEvent)
+		lazy = lazy && !strings.Contains(text, `"reply"`) // which would be a field or a quote
+		kind, rest = "event", []any{text, args, lazy}
 	}
 	for {
 		p.gate.RLock()
