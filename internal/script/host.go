@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -407,32 +408,38 @@ func (m *machine) call(id int, op, params string) any {
 	return nil
 }
 
+// carriers are the goroutines that wait for calls, and how many of them.
+type carriers struct {
+	calls   chan func()
+	resting atomic.Int32
+}
+
 // carry runs a call on a goroutine that has nothing to do, whose stack has grown
 // already, or on a new one. Some of them stay until the machine ends.
 func (m *machine) carry(call func()) {
 	select {
-	case m.carriers <- call:
+	case m.carriers.calls <- call:
 		return
 	default:
 	}
 	m.wg.Go(func() {
 		for {
 			call()
-			if m.resting.Add(1) > restingCarriers {
+			if m.carriers.resting.Add(1) > restingCarriers {
 				break
 			}
 			select {
-			case call = <-m.carriers:
-				m.resting.Add(-1)
+			case call = <-m.carriers.calls:
+				m.carriers.resting.Add(-1)
 			case <-m.ctx.Done():
 				return
 			}
 		}
-		m.resting.Add(-1)
+		m.carriers.resting.Add(-1)
 	})
 }
 
-// restingCarriers is how many goroutines wait for calls.
+// restingCarriers bounds how many goroutines wait for calls.
 const restingCarriers = 8
 
 // sends are the calls that write messages, whose order is that of the script.

@@ -23,8 +23,7 @@ type machine struct {
 	outer  outside
 	wg     sync.WaitGroup // the loop and the calls on their way
 
-	carriers chan func() // of calls, to goroutines that wait for some
-	resting  atomic.Int32
+	carriers carriers
 
 	ctx    context.Context // ends with the machine; its cause says why
 	cancel context.CancelCauseFunc
@@ -103,7 +102,7 @@ func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *source
 	talks, endTalks := context.WithCancelCause(ctx)
 	return &machine{talks: talks, endTalks: endTalks,
 		info: info, limits: limits, log: log, source: source, outer: o, ctx: ctx, cancel: cancel,
-		wake: make(chan struct{}, 1), carriers: make(chan func()),
+		wake: make(chan struct{}, 1), carriers: carriers{calls: make(chan func())},
 		loop: loop{turns: map[int]*turn{}, timers: map[int]*time.Timer{}},
 	}
 }
