@@ -148,7 +148,7 @@ fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSA
 	NCATD_MESSAGES=$(or $(MESSAGES),50000) NCATD_KILLS=$(or $(KILLS),50) NCATD_PARTITION=60 NCATD_AWAY=60 NCATD_MOVES=$(or $(MOVES),20) $(GO) test -tags e2e_fleet -count=1 -timeout 3h -v -run 'TestFleet|TestKills|TestTakeover|TestMoveKills|TestBusAway|TestLongPartition' ./internal/e2e/fleet
 
 bench-fleet: ## a remote worker beside a local bot, a host's events beside nats.go alone, on three servers (nothing else may run)
-	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' ./ncat/natsbot
+	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' $(BENCHFLAGS) ./ncat/natsbot
 
 bench-bus: ## memory, start time and idle CPU of a daemon without bus: beside one with it
 	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestIdleWithoutBus$$' ./internal/e2e/fleet

@@ -32,13 +32,12 @@ const (
 	// maxInbox is how many events wait in memory. At more than that within the
 	// time that the bus takes to fail, events are lost, and counted.
 	maxInbox = 32768
-	// maxBatch is how many events are on their way at a time, and maxBatchBytes how
-	// large those are that go as one, unless a single one is larger.
-	maxBatch      = bus.MaxBatch
-	maxBatchBytes = 1 << 20
-	// leastBatch is from how many events on they go as one, and leastOfOne where there
-	// is one copy of them: a server makes a folder for each batch then.
-	leastBatch, leastOfOne = 4, 500
+	// maxBatch is how many events are taken in hand at a time.
+	maxBatch = bus.MaxBatch
+	// leastBatch is from how many events on they go as one, and maxBatchBytes how large
+	// they are then: within ackWait that must get through the line of a home.
+	leastBatch    = 4
+	maxBatchBytes = 256 << 10
 	// singlyFor is how long events go one by one after servers refused to take them
 	// as one.
 	singlyFor = 10 * time.Second
@@ -64,8 +63,8 @@ type publisher struct {
 
 	// Of the goroutine of run:
 	partitions  int       // 0: not known yet
-	least       int       // events that go as one
-	singlyUntil time.Time // none do
+	singly      bool      // events go one by one
+	singlyUntil time.Time // for a while
 }
 
 // PublishStats counts what became of events.
@@ -203,10 +202,7 @@ func (p *publisher) drain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.partitions, p.least = n, leastBatch
-		if copies == 1 {
-			p.least = leastOfOne
-		}
+		p.partitions, p.singly = n, copies == 1 // a server without others makes a folder for each batch
 	}
 	for {
 		events, last, err := p.spool.first(maxBatch)
@@ -253,7 +249,7 @@ func fitting(events []Event) int {
 func (p *publisher) sendFitting(ctx context.Context, events []Event) ([]Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
-	if len(events) >= p.least && time.Now().After(p.singlyUntil) {
+	if len(events) >= leastBatch && !p.singly && time.Now().After(p.singlyUntil) {
 		err := p.sendAtOnce(ctx, events)
 		if err == nil {
 			return nil, nil
