@@ -17,7 +17,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,8 +44,10 @@ const (
 const rate = 2000 // frames a second
 
 func main() {
-	rounds := flag.Int("rounds", 5, "rounds, of which the median counts")
-	span := flag.Duration("for", 3*time.Second, "how long one measurement takes")
+	rounds := flag.Int("rounds", 15, "rounds, of which the median counts")
+	span := flag.Duration("for", time.Second, "how long one measurement takes")
+	only := flag.Int("clients", 0, "measure with so many clients only; the stall is left out")
+	profile := flag.String("profile", "", "a file for a profile of the gateway's CPU")
 	flag.Parse()
 	ctx := context.Background()
 	var err error
@@ -51,9 +55,9 @@ func main() {
 	case "floor":
 		err = floor(ctx, flag.Arg(1))
 	case "gateway":
-		err = serve(ctx, flag.Arg(1))
+		err = profiled(*profile, func() error { return serve(ctx, flag.Arg(1)) })
 	default:
-		err = bench(ctx, *rounds, *span)
+		err = bench(ctx, *rounds, *span, *only, *profile)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench-gateway:", err)
@@ -107,6 +111,28 @@ func floor(ctx context.Context, source string) error {
 	}
 }
 
+// profiled writes a profile of what f does until the process is interrupted.
+func profiled(file string, f func() error) error {
+	if file == "" {
+		return f()
+	}
+	w, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(w); err != nil {
+		return err
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	go func() {
+		<-interrupted
+		pprof.StopCPUProfile()
+		os.Exit(0)
+	}()
+	return f()
+}
+
 // serve is the gateway as the daemon has it: behind a bot's link and its journal.
 func serve(ctx context.Context, source string) error {
 	dir, err := os.MkdirTemp("", "bench-gateway")
@@ -158,7 +184,7 @@ type stage struct {
 }
 
 // start starts a program, connected to a source.
-func start(ctx context.Context, role string) (*stage, error) {
+func start(ctx context.Context, role, profile string) (*stage, error) {
 	came := make(chan *websocket.Conn, 1)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -184,7 +210,7 @@ func start(ctx context.Context, role string) (*stage, error) {
 	go func() { _ = srv.Serve(ln) }()
 	url := "ws://" + ln.Addr().String() + "/"
 	s := &stage{kill: func() { _ = srv.Close() }}
-	cmd := exec.CommandContext(ctx, os.Args[0], role, url)
+	cmd := exec.CommandContext(ctx, os.Args[0], "-profile", profile, role, url)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -194,7 +220,9 @@ func start(ctx context.Context, role string) (*stage, error) {
 		return nil, err
 	}
 	s.kill = func() {
-		_ = cmd.Process.Kill()
+		if profile == "" || cmd.Process.Signal(os.Interrupt) != nil {
+			_ = cmd.Process.Kill()
+		}
 		_ = cmd.Wait()
 		_ = srv.Close()
 	}
@@ -236,87 +264,153 @@ type result struct {
 	p50, p99 time.Duration
 }
 
-// measure sends frames for a while and has n clients read them; stalled more do
-// not read.
-func (s *stage) measure(ctx context.Context, n, stalled int, span time.Duration) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, span+20*time.Second)
-	defer cancel()
-	total, first := int(span.Seconds()*rate), s.seq+1
-	sent := make([]int64, total)
-	took := make([][]time.Duration, n)
-	var wg sync.WaitGroup
-	for range stalled {
+// crowd is clients of a stage that read.
+type crowd struct {
+	s       *stage
+	conns   []*websocket.Conn
+	reading sync.WaitGroup
+
+	mu   sync.Mutex // guards the fields below
+	took []time.Duration
+	all  int           // as many are waited for
+	full chan struct{} // closed when they are there
+}
+
+// join connects n clients.
+func (s *stage) join(ctx context.Context, n int) (*crowd, error) {
+	c := &crowd{s: s}
+	for range n {
 		ws, _, err := websocket.Dial(ctx, "ws://"+s.addr+"/", nil)
 		if err != nil {
-			return result{}, err
+			c.leave()
+			return nil, err
 		}
-		defer ws.CloseNow()
+		c.conns = append(c.conns, ws)
+		if _, _, err := ws.Read(ctx); err != nil { // the lifecycle
+			c.leave()
+			return nil, err
+		}
+		c.reading.Go(func() { c.read(ctx, ws) })
+	}
+	_, err := send(ctx, time.Second, c) // in which links begin
+	return c, err
+}
+
+func (c *crowd) leave() {
+	for _, ws := range c.conns {
+		_ = ws.CloseNow()
+	}
+	c.reading.Wait()
+}
+
+// read reads what a client gets until its connection ends.
+func (c *crowd) read(ctx context.Context, ws *websocket.Conn) {
+	for {
+		_, b, err := ws.Read(ctx)
+		if err != nil {
+			return
+		}
+		c.came(b)
+	}
+}
+
+// came takes a frame that a client got.
+func (c *crowd) came(b []byte) {
+	now := time.Since(epoch)
+	_, rest, ok := strings.Cut(string(b), `"raw_message":"`)
+	num, _, _ := strings.Cut(rest, `"`)
+	at, err := strconv.ParseInt(num, 10, 64)
+	if !ok || err != nil || strings.HasSuffix(string(b), `"replayed":true}`) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.took = append(c.took, now-time.Duration(at)); len(c.took) == c.all {
+		close(c.full)
+	}
+}
+
+// expect begins to wait for so many frames at each client.
+func (c *crowd) expect(total int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.took, c.all, c.full = nil, total*len(c.conns), make(chan struct{})
+}
+
+// got waits for what is expected, and returns how long it took.
+func (c *crowd) got() (p50, p99 time.Duration, err error) {
+	select {
+	case <-c.full:
+	case <-time.After(patience):
+		return 0, 0, errors.New("not all frames came")
+	}
+	slices.Sort(c.took)
+	return c.took[len(c.took)/2], c.took[len(c.took)*99/100], nil
+}
+
+// patience is how long frames may be on their way.
+const patience = 20 * time.Second
+
+// send sends the same number of frames to several stages for a while, and measures
+// how their clients get them.
+func send(ctx context.Context, span time.Duration, crowds ...*crowd) ([]result, error) {
+	total := int(span.Seconds() * rate)
+	out := make([]result, len(crowds))
+	for i, c := range crowds {
+		c.expect(total)
+		before, err := c.s.spent()
+		if err != nil {
+			return nil, err
+		}
+		out[i].cpu = -float64(before)
 	}
 	began := time.Now()
-	for i := range n {
-		ws, _, err := websocket.Dial(ctx, "ws://"+s.addr+"/", nil)
-		if err != nil {
-			return result{}, err
-		}
-		defer ws.CloseNow()
-		if _, _, err := ws.Read(ctx); err != nil { // the lifecycle
-			return result{}, err
-		}
-		wg.Go(func() {
-			for len(took[i]) < total {
-				_, b, err := ws.Read(ctx)
-				if err != nil {
-					return
-				}
-				_, rest, ok := strings.Cut(string(b), `"raw_message":"n`)
-				if !ok {
-					continue
-				}
-				num, _, _ := strings.Cut(rest, `"`)
-				if k, err := strconv.Atoi(num); err == nil && k >= first { // else it is replayed
-					k -= first
-					took[i] = append(took[i], time.Since(began)-time.Duration(sent[k]))
-				}
-			}
-		})
-	}
-	before, err := s.spent()
-	if err != nil {
-		return result{}, err
-	}
-	start := time.Now()
 	for k := range total {
-		time.Sleep(time.Until(start.Add(time.Duration(k) * time.Second / rate)))
-		sent[k] = int64(time.Since(began))
-		if err := s.source.Write(ctx, websocket.MessageText, s.next()); err != nil {
-			return result{}, err
+		time.Sleep(time.Until(began.Add(time.Duration(k) * time.Second / rate)))
+		for i := range crowds {
+			s := crowds[(i+k)%len(crowds)].s
+			s.seq++
+			if err := s.source.Write(ctx, websocket.MessageText, frame(s.seq)); err != nil {
+				return nil, err
+			}
 		}
 	}
-	wg.Wait()
-	after, err := s.spent()
-	if err != nil {
-		return result{}, err
+	for i, c := range crowds {
+		var err error
+		if out[i].p50, out[i].p99, err = c.got(); err != nil {
+			return nil, err
+		}
+		after, err := c.s.spent()
+		if err != nil {
+			return nil, err
+		}
+		out[i].cpu = (out[i].cpu + float64(after)) / 1e3 / float64(total)
 	}
-	all := slices.Concat(took...)
-	if len(all) != n*total {
-		return result{}, fmt.Errorf("%d of %d frames came", len(all), n*total)
-	}
-	slices.Sort(all)
-	return result{
-		cpu: float64((after - before).Nanoseconds()) / 1e3 / float64(total),
-		p50: all[len(all)/2], p99: all[len(all)*99/100],
-	}, nil
+	return out, nil
 }
 
-// next returns the next message.
-func (s *stage) next() []byte {
-	s.seq++
-	return frame(s.seq)
+// mute connects a client that does not read, and whose system takes little for it.
+func (s *stage) mute(ctx context.Context) (*websocket.Conn, error) {
+	narrow := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return conn, conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	}}
+	ws, _, err := websocket.Dial(ctx, "ws://"+s.addr+"/", &websocket.DialOptions{HTTPClient: &http.Client{Transport: narrow}})
+	return ws, err
 }
 
-func frame(n int) []byte { return fmt.Appendf(nil, message, time.Now().Unix(), n, n, n, n, n) }
+// epoch is what times are counted from.
+var epoch = time.Now()
 
-const message = `{"self_id":10001,"user_id":30001,"time":%d,"message_id":%d,"message_seq":%d,"real_id":%d,"real_seq":"%d","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"n%d","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"hello, this is a message of the usual length"}}],"message_format":"array","post_type":"message","group_id":700000001,"group_name":"Group"}`
+// frame returns a message, whose text is when it was made.
+func frame(n int) []byte {
+	return fmt.Appendf(nil, message, time.Now().Unix(), n, n, n, n, time.Since(epoch).Nanoseconds())
+}
+
+const message = `{"self_id":10001,"user_id":30001,"time":%d,"message_id":%d,"message_seq":%d,"real_id":%d,"real_seq":"%d","message_type":"group","sender":{"user_id":30001,"nickname":"Alice","card":"","role":"member"},"raw_message":"%d","font":14,"sub_type":"normal","message":[{"type":"text","data":{"text":"hello, this is a message of the usual length"}}],"message_format":"array","post_type":"message","group_id":700000001,"group_name":"Group"}`
 
 // direct returns the p50 of a client that is connected to the source itself.
 func direct(ctx context.Context, span time.Duration) (time.Duration, error) {
@@ -338,40 +432,26 @@ func direct(ctx context.Context, span time.Duration) (time.Duration, error) {
 		return 0, err
 	}
 	defer ws.CloseNow()
-	source, total := <-came, int(span.Seconds()*rate)
-	sent, took := make([]int64, total), make([]time.Duration, 0, total)
-	began := time.Now()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for len(took) < total {
-			if _, _, err := ws.Read(ctx); err != nil {
-				return
-			}
-			took = append(took, time.Since(began)-time.Duration(sent[len(took)]))
-		}
-	})
-	for k := range total {
-		time.Sleep(time.Until(began.Add(time.Duration(k) * time.Second / rate)))
-		sent[k] = int64(time.Since(began))
-		if err := source.Write(ctx, websocket.MessageText, frame(k)); err != nil {
-			return 0, err
-		}
+	c := &crowd{s: &stage{source: <-came}, conns: []*websocket.Conn{ws}}
+	c.reading.Go(func() { c.read(ctx, ws) })
+	defer c.leave()
+	r, err := send(ctx, span, c)
+	if err != nil {
+		return 0, err
 	}
-	wg.Wait()
-	slices.Sort(took)
-	return took[len(took)/2], nil
+	return r[0].p50, nil
 }
 
 // settled is how long the journal looks at what came, after a link came up.
 const settled = 7 * time.Second
 
-func bench(ctx context.Context, rounds int, span time.Duration) error {
-	f, err := start(ctx, "floor")
+func bench(ctx context.Context, rounds int, span time.Duration, only int, profile string) error {
+	f, err := start(ctx, "floor", "")
 	if err != nil {
 		return err
 	}
 	defer f.kill()
-	g, err := start(ctx, "gateway")
+	g, err := start(ctx, "gateway", profile)
 	if err != nil {
 		return err
 	}
@@ -386,50 +466,109 @@ func bench(ctx context.Context, rounds int, span time.Duration) error {
 		fmt.Printf("%s  %s\n", word, fmt.Sprintf(format, args...))
 	}
 	for _, n := range []int{1, 4, 16} {
-		var ratios, floors, ours, added []float64
-		for range rounds { // by turns, so that both have the same machine
-			rf, err := f.measure(ctx, n, 0, span)
-			if err != nil {
-				return err
-			}
-			rg, err := g.measure(ctx, n, 0, span)
-			if err != nil {
-				return err
-			}
-			ratios, floors, ours = append(ratios, rg.cpu/rf.cpu), append(floors, rf.cpu), append(ours, rg.cpu)
-			if n == 1 {
-				d, err := direct(ctx, span)
-				if err != nil {
-					return err
-				}
-				added = append(added, float64(rg.p50-d))
-			}
+		if only != 0 && n != only {
+			continue
 		}
-		r := median(ratios)
-		say(r <= maxCPU, "%2d clients: %.1f us of CPU a frame, the floor %.1f, ratio %.2f (at most %.1f)", n, median(ours), median(floors), r, maxCPU)
+		r, err := compare(ctx, f, g, n, rounds, span)
+		if err != nil {
+			return err
+		}
+		say(r.ratio <= maxCPU, "%2d clients: %.1f us of CPU a frame, the floor %.1f, ratio %.2f (at most %.1f)", n, r.ours, r.floor, r.ratio, maxCPU)
 		if n == 1 {
-			d := time.Duration(median(added))
-			say(d <= maxAdded, "%2d clients: p50 at %d/s %v over a direct link's (at most %v)", n, rate, d, maxAdded)
+			say(r.added <= maxAdded, "%2d clients: p50 at %d/s %v over a direct link's (at most %v); the floor's is %v over it", n, rate, r.added, maxAdded, r.floorAdded)
 		}
 	}
-	var stall []float64
-	for range rounds {
-		without, err := g.measure(ctx, 4, 0, span)
+	if only == 0 {
+		g2, err := start(ctx, "gateway", "")
 		if err != nil {
 			return err
 		}
-		with, err := g.measure(ctx, 4, 1, span)
+		defer g2.kill()
+		time.Sleep(settled)
+		s, err := stall(ctx, g, g2, rounds, span)
 		if err != nil {
 			return err
 		}
-		stall = append(stall, float64(with.p99)/float64(without.p99))
+		say(s <= maxStall, "one client that stops reading: p99 of four others %.2f times that without it (at most %.2f)", s, maxStall)
 	}
-	s := median(stall)
-	say(s <= maxStall, "one client that stops reading: p99 of four others %.2f times that without it (at most %.2f)", s, maxStall)
 	if failed {
 		return errors.New("a bound is broken")
 	}
 	return nil
+}
+
+// compared is what the gateway and the floor take.
+type compared struct {
+	ratio, ours, floor float64 // CPU for a frame: medians
+	added, floorAdded  time.Duration
+}
+
+// compare measures both by turns, so that both have the same machine.
+func compare(ctx context.Context, f, g *stage, n, rounds int, span time.Duration) (compared, error) {
+	cf, err := f.join(ctx, n)
+	if err != nil {
+		return compared{}, err
+	}
+	defer cf.leave()
+	cg, err := g.join(ctx, n)
+	if err != nil {
+		return compared{}, err
+	}
+	defer cg.leave()
+	var ratios, floors, ours, added, floorAdded []float64
+	for range rounds {
+		rf, err := send(ctx, span, cf)
+		if err != nil {
+			return compared{}, err
+		}
+		rg, err := send(ctx, span, cg)
+		if err != nil {
+			return compared{}, err
+		}
+		f, g := rf[0], rg[0]
+		ratios, floors, ours = append(ratios, g.cpu/f.cpu), append(floors, f.cpu), append(ours, g.cpu)
+		d, err := direct(ctx, span)
+		if err != nil {
+			return compared{}, err
+		}
+		added, floorAdded = append(added, float64(g.p50-d)), append(floorAdded, float64(f.p50-d))
+	}
+	return compared{median(ratios), median(ours), median(floors), time.Duration(median(added)), time.Duration(median(floorAdded))}, nil
+}
+
+// stall returns how many times the p99 of four clients becomes what it is without
+// one more that does not read. Two gateways get the same frames at the same time, so
+// that both have the same machine, and have that client by turns: of all rounds the
+// median.
+func stall(ctx context.Context, a, b *stage, rounds int, span time.Duration) (float64, error) {
+	var crowds []*crowd
+	for _, s := range []*stage{a, b} {
+		c, err := s.join(ctx, 4)
+		if err != nil {
+			return 0, err
+		}
+		defer c.leave()
+		crowds = append(crowds, c)
+	}
+	var ratios []float64
+	for range rounds {
+		slices.Reverse(crowds)
+		ws, err := crowds[0].s.mute(ctx)
+		if err != nil {
+			return 0, err
+		}
+		_, err = send(ctx, 2*time.Second, crowds...) // what the system takes for it is full then
+		if err != nil {
+			return 0, err
+		}
+		r, err := send(ctx, span, crowds...)
+		_ = ws.CloseNow()
+		if err != nil {
+			return 0, err
+		}
+		ratios = append(ratios, float64(r[0].p99)/float64(r[1].p99))
+	}
+	return median(ratios), nil
 }
 
 func median(v []float64) float64 {
