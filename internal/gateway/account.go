@@ -241,7 +241,7 @@ func (a *Account) Flush() {
 // nothing waits for an answer for too long.
 func (a *Account) laterLocked() {
 	if a.late == nil {
-		a.late = time.AfterFunc(askSpacing, a.askLate)
+		a.late = time.AfterFunc(lateTime, a.askLate)
 	}
 }
 

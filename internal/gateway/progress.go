@@ -31,10 +31,11 @@ const (
 	maxHeld  = 1024
 	// Beyond askMany events for a link in askWindow, as no account has them, a ping is
 	// not sent with each, but one in askSpacing: its answer costs about as much as an
-	// event.
+	// event. What came after the last is asked for when lateTime is over.
 	askWindow  = 100 * time.Millisecond
 	askMany    = 150
 	askSpacing = 20 * time.Millisecond
+	lateTime   = 50 * time.Millisecond
 	// pongPatience is how long a first ping may go unanswered before a peer is
 	// taken for one that answers none.
 	pongPatience = 5 * time.Second
@@ -153,7 +154,8 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		return
 	}
 	a.releaseLocked(l)
-	a.passLocked(l, e, !l.many && l.asked.room() && !l.silent(now), now)
+	asking := !l.many || now.Sub(l.asked.moved) >= askSpacing
+	a.passLocked(l, e, asking && l.asked.room() && !l.silent(now), now)
 }
 
 // passLocked sends an event, with a ping if asking says so and it is not large.
@@ -167,7 +169,7 @@ func (a *Account) passLocked(l *link, e *outgoing, asking bool, now time.Time) {
 	if !ok {
 		return
 	}
-	if len(l.tail) >= maxTail {
+	if len(l.tail) >= maxTail+maxTail/8 { // asking the system for each would cost as much as the event
 		l.confirmLocked()
 	}
 	l.tail = append(l.tail, mark{e.seq, end})
