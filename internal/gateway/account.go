@@ -252,7 +252,7 @@ func (a *Account) askLate() {
 	now := time.Now()
 	var asked []*link
 	for _, l := range a.links {
-		if l.asked.overdue(now) {
+		if len(l.asked.held) > 0 && l.asked.overdue(now) {
 			a.releaseLocked(l)
 		}
 		if l.unaskedLocked(now) {

@@ -25,10 +25,9 @@ const (
 	firstAsked = 8
 	mostAsked  = 32
 	quietTime  = 200 * time.Millisecond
-	// holdTime is how long events wait for an answer, and maxHeld how many. Then they
+	// holdTime is how long there may be no answer while events wait for one. Then they
 	// go out without a ping.
-	holdTime = time.Second
-	maxHeld  = 1024
+	holdTime = 5 * time.Second
 	// Beyond askMany events for a link in askWindow, as no account has them, a ping is
 	// not sent with each, but one in askSpacing: its answer costs about as much as an
 	// event. What came after the last is asked for when lateTime is over.
@@ -79,7 +78,6 @@ type asked struct {
 	moved time.Time  // when the last was sent or answered
 	held  []outgoing // what waits, oldest first
 	bytes int        // of held
-	since time.Time  // since when something waits
 }
 
 // room reports whether another ping may be sent.
@@ -103,20 +101,14 @@ func (q *asked) answer(seq uint64, now time.Time) {
 	}
 }
 
-// hold keeps an event until there is room. It reports false if too much waits, or has
-// waited too long.
-func (q *asked) hold(e *outgoing, now time.Time) bool {
-	if len(q.held) == 0 {
-		q.since = now
-	}
-	if len(q.held) >= maxHeld || q.bytes > maxQueued/2 || q.overdue(now) || now.Sub(q.moved) > holdTime {
-		return false
-	}
-	q.held, q.bytes = append(q.held, *e), q.bytes+len(e.raw)
-	return true
-}
+// hold keeps an event until there is room.
+func (q *asked) hold(e *outgoing) { q.held, q.bytes = append(q.held, *e), q.bytes+len(e.raw) }
 
-func (q *asked) overdue(now time.Time) bool { return len(q.held) > 0 && now.Sub(q.since) > holdTime }
+// full reports whether more waits than may wait for a receiver.
+func (q *asked) full() bool { return len(q.held) > maxFrames || q.bytes > maxQueued }
+
+// overdue reports whether there was no answer for too long.
+func (q *asked) overdue(now time.Time) bool { return now.Sub(q.moved) > holdTime }
 
 // take returns the event that waits longest.
 func (q *asked) take() outgoing {
@@ -149,7 +141,10 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		l.window, l.lately = now, 0
 	}
 	l.lately++
-	if !l.many && !l.silent(now) && (len(l.asked.held) > 0 || !l.asked.room()) && l.asked.hold(e, now) {
+	if !l.many && !l.silent(now) && (len(l.asked.held) > 0 || !l.asked.room()) && !l.asked.overdue(now) {
+		if l.asked.hold(e); l.asked.full() {
+			l.out.fail(errSlow)
+		}
 		a.laterLocked()
 		return
 	}

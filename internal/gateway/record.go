@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 )
 
@@ -24,12 +25,11 @@ type record struct {
 	entries []entry
 	bytes   int
 	last    uint64
-	ids     map[int64]bool    // of the messages in entries
 	have    map[string]uint64 // app to the last event that it has
 	disk    *spool            // nil: memory only
 }
 
-func newRecord() *record { return &record{last: 1, ids: map[int64]bool{}, have: map[string]uint64{}} }
+func newRecord() *record { return &record{last: 1, have: map[string]uint64{}} }
 
 // open brings back what an earlier process recorded, and goes on in its file.
 func (r *record) open(path string) error {
@@ -74,20 +74,18 @@ func (r *record) add(e entry) uint64 {
 func (r *record) keep(e entry) {
 	r.entries = append(r.entries, e)
 	r.bytes += len(e.raw)
-	if e.id != 0 {
-		r.ids[e.id] = true
-	}
 	for len(r.entries) > r.limit && r.entries[0].seq <= r.needed || r.bytes > maxRecorded && len(r.entries) > 1 {
 		old := r.entries[0]
 		r.entries[0] = entry{}
 		r.entries = r.entries[1:]
 		r.bytes -= len(old.raw)
-		delete(r.ids, old.id)
 	}
 }
 
 // holds reports whether a message is in the record.
-func (r *record) holds(id int64) bool { return id != 0 && r.ids[id] }
+func (r *record) holds(id int64) bool {
+	return id != 0 && slices.ContainsFunc(r.entries, func(e entry) bool { return e.id == id })
+}
 
 // has notes that an app has everything up to seq.
 func (r *record) has(app string, seq uint64) {
