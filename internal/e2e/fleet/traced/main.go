@@ -1,5 +1,5 @@
 // Command traced is a worker that does what examples/worker does, and writes down when
-// it begins with a message and when it has ended: a line `begin|end PID CHAT MESSAGE
+// it begins with a message and when it has ended: a line `begin|end PID CHAT WHAT
 // NANOSECONDS` in the file that its second argument names, for all workers the same. It
 // is for tests.
 package main
@@ -31,9 +31,9 @@ func main() {
 		os.Exit(1)
 	}
 	defer f.Close()
-	note := func(what string, m onebot.MessageEvent) {
+	note := func(how string, m onebot.MessageEvent, what string) {
 		// One write each, so that lines of several processes do not mix.
-		if _, err := fmt.Fprintf(f, "%s %d %d/%d %d %d\n", what, os.Getpid(), m.Base().SelfID, ncat.ChatOf(m).Group, m.Msg().MessageID, time.Now().UnixNano()); err != nil {
+		if _, err := fmt.Fprintf(f, "%s %d %d/%d %s %d\n", how, os.Getpid(), m.Base().SelfID, ncat.ChatOf(m).Group, what, time.Now().UnixNano()); err != nil {
 			panic(err)
 		}
 	}
@@ -42,8 +42,8 @@ func main() {
 	ncat.Command(b, "take", func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, a struct {
 		What string `arg:"what"`
 	}) error {
-		note("begin", m)
-		defer note("end", m)
+		note("begin", m, a.What)
+		defer note("end", m, a.What)
 		t := time.NewTimer(handling)
 		defer t.Stop()
 		n, err := ncat.Update(ctx, b.Store(), "taken/"+a.What, func(n int, _ bool) (int, error) { return n + 1, nil })
