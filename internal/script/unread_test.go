@@ -17,10 +17,11 @@ import (
 const views = `
 const strict = (f) => { try { return f(); } catch (e) { return e.name + ": " + e.message; } };
 const keys = (o) => Reflect.ownKeys(o).map(String);
+const define = Object.defineProperty;
 const polluted = (o, name, d, f) => {
   const before = Object.getOwnPropertyDescriptor(o, name);
-  Object.defineProperty(o, name, { configurable: true, ...d });
-  try { return strict(f); } finally { if (before) Object.defineProperty(o, name, before); else delete o[name]; }
+  define(o, name, { configurable: true, ...d });
+  try { return strict(f); } finally { if (before) define(o, name, before); else delete o[name]; }
 };
 const views = [
   (m) => JSON.stringify(m),
@@ -196,7 +197,9 @@ func TestUnreadMessages(t *testing.T) {
 func TestUnreadStaysUnread(t *testing.T) {
 	r := newRealm(t, `const { on } = globalThis[Symbol.for("ncat")];
 on("message", (m) => m.reply("hello"));
-on("message", (m) => m.reply(m.text));`)
+on("message", (m) => m.reply(m.text));
+let looks = true;
+on("message", (m) => { if (looks) m.text; looks = false; return m.reply("hello"); });`)
 	const broken = "no JSON"
 	for range 2 {
 		if got := r.enter(0, 1, broken, true); !slices.Equal(got, []string{"[say hello]", "undefined <nil>"}) {
@@ -210,7 +213,8 @@ on("message", (m) => m.reply(m.text));`)
 	if got := r.enter(1, 1, text, true); got[0] != "[say a]" {
 		t.Errorf("asked %q", got)
 	}
-	if got := r.enter(1, 1, broken, true); !strings.Contains(got[0], "SyntaxError") {
+	r.enter(2, 1, text, true)
+	if got := r.enter(2, 1, broken, true); !strings.Contains(got[0], "SyntaxError") {
 		t.Errorf("not parsed before: %q", got)
 	}
 }
