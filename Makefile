@@ -118,7 +118,7 @@ script-types: ## the declarations, the examples and the pages' pieces under tsc 
 	npm install --prefix bin/tsc --no-audit --no-fund --ignore-scripts --silent typescript@5.9.3
 	NCATD_TSC=$(CURDIR)/bin/tsc/node_modules/.bin/tsc $(GO) test -count=1 -v -run TestTypes ./internal/script
 
-script-saves: ## 200 saves of a script while messages flow: p99 from the save to the first answer of the new code; 1,000 reloads
+script-saves: ## 200 saves of a script while messages flow: p99 from the save to the first answer of the new code; 1,000 reloads; p99 of a script beside hostile ones
 	NCATD_SCRIPT_SAVES=1 NCATD_SCRIPT_RELOADS=1 $(GO) test -count=1 -timeout 20m -v -run 'TestSaves|TestManyReloads|TestHostile' ./internal/script
 
 bench-idle: ## memory and CPU of a daemon with one account and nothing to do

@@ -1,0 +1,130 @@
+package script
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ncatd/ncatd/ncat"
+	"github.com/ncatd/ncatd/ncattest"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// neighbourRounds is how often each has its turn, neighbourMessages what is said in
+// one, every two milliseconds.
+const (
+	neighbourRounds   = 11
+	neighbourMessages = 300
+)
+
+// A neighbour's p99 may be a fifth more, by the medians of all rounds. The engines
+// have one allocator between them, which gives memory back to the system under its
+// one lock: beside a plugin that does nothing but allocate, until it is ended, what
+// it has to wait more is bounded.
+const (
+	neighbourPercent = 120
+	neighbourWaits   = 10 * time.Millisecond
+)
+
+var allocating = []string{"memory bomb", "array buffers", "string bomb", "a million lines"}
+
+// TestHostileNeighbours measures how long a plugin takes for its answers, in turns
+// with and without another that does harm meanwhile.
+func TestHostileNeighbours(t *testing.T) {
+	if os.Getenv("NCATD_SCRIPT_SAVES") == "" {
+		t.Skip("takes minutes; make script-saves")
+	}
+	var allBeside, allAlone []time.Duration // of all rounds
+	for _, h := range corpus {
+		if !h.ends {
+			continue
+		}
+		t.Run(h.name, func(t *testing.T) {
+			st := newStage(t, func(b *bench) {
+				b.write("bad.ts", strings.Replace(hostileSource, "BODY", h.body, 1))
+				b.write("good.ts", `import { onPrivate } from "ncat"; onPrivate((m) => { if (m.text.startsWith("m")) return m.reply(m.text); });`)
+			})
+			st.turn()
+			var beside, alone []time.Duration
+			for range neighbourRounds {
+				alone = append(alone, st.turn())
+				st.from(1, "go")
+				beside = append(beside, st.turn())
+				st.recovers()
+			}
+			t.Logf("p99 beside it %v, without it %v", middle(beside), middle(alone))
+			if !slices.Contains(allocating, h.name) {
+				allBeside, allAlone = append(allBeside, beside...), append(allAlone, alone...)
+			} else if more := middle(beside) - middle(alone); more > neighbourWaits {
+				t.Errorf("p99 is %v more, at most %v", more, neighbourWaits)
+			}
+		})
+	}
+	percent := 100 * middle(allBeside) / middle(allAlone)
+	t.Logf("p99 beside those that do not only allocate %v, without them %v: %d %%", middle(allBeside), middle(allAlone), percent)
+	if percent > neighbourPercent {
+		t.Errorf("%d %% is more than %d %%", percent, neighbourPercent)
+	}
+}
+
+// middle returns the median.
+func middle(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// from lets a user say something.
+func (st *stage) from(user onebot.UserID, text string) {
+	st.mu.Lock()
+	st.id++
+	m := ncattest.PrivateMessage(user, text)
+	m.SelfID, m.MessageID = ncattest.Self, onebot.MessageID(st.id)
+	st.mu.Unlock()
+	st.s.Feed(ncattest.Frame(m))
+}
+
+// turn says one message after the other and returns p99 of the time to their answers.
+func (st *stage) turn() time.Duration {
+	st.mu.Lock()
+	st.sent, st.when = nil, nil
+	st.mu.Unlock()
+	said := make([]time.Time, neighbourMessages)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for i := range said {
+		<-tick.C
+		said[i] = time.Now()
+		st.from(onebot.UserID(1000+i), fmt.Sprintf("m%d", i))
+	}
+	var took []time.Duration
+	st.until("all are answered", func() bool {
+		took = took[:0]
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		for i, s := range st.sent {
+			if n, err := strconv.Atoi(strings.TrimPrefix(s, "m")); err == nil {
+				took = append(took, st.when[i].Sub(said[n]))
+			}
+		}
+		return len(took) == len(said)
+	})
+	slices.Sort(took)
+	return took[len(took)*99/100]
+}
+
+// recovers waits until the plugin that did harm was ended, and switches it on again
+// if it is off.
+func (st *stage) recovers() {
+	before := st.count("alive")
+	st.until("it was ended and answers again", func() bool {
+		if st.state("bad") != ncat.PluginRunning {
+			_ = st.bot.SetPlugin(st.t.Context(), "bad", true) // tried again
+		}
+		st.from(2, "alive?")
+		return st.count("alive") > before
+	})
+}
