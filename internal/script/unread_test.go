@@ -106,7 +106,6 @@ type realm struct {
 	eng   *quickEngine
 	ids   []int // of the handlers
 	asked []string
-	turn  int
 }
 
 func newRealm(t *testing.T, source string) *realm {
