@@ -33,7 +33,11 @@ func Members(s string, buf []Member) ([]Member, bool) {
 		if k, v, ok = o.next(); !ok {
 			break
 		}
-		buf = append(buf, Member{Unquote(k), v})
+		key := k[1 : len(k)-1]
+		if !o.plain {
+			key = Unquote(k)
+		}
+		buf = append(buf, Member{key, v})
 	}
 	return buf, ok && skipSpace(s, o.i) == len(s)
 }
@@ -136,6 +140,7 @@ type object[T Text] struct {
 	i     int // of what comes next
 	depth int
 	done  bool // i is behind its end
+	plain bool // the key that next returned says what it looks like
 }
 
 // open begins the object with which s begins.
@@ -162,7 +167,7 @@ func (o *object[T]) next() (key, val T, ok bool) {
 		return key, val, false
 	}
 	kEnd := plainEnd(s, k+1) + 1
-	if kEnd == 0 {
+	if o.plain = kEnd > 0; !o.plain {
 		if kEnd = skipString(s, k); kEnd < 0 {
 			return key, val, false
 		}
