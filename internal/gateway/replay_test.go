@@ -67,6 +67,11 @@ func TestMissedEventsComeOnce(t *testing.T) {
 	s.links(1)
 	first := s.say("before")
 	s.got()
+	await.True(t, 10*time.Second, "what was said before", func() bool { // its ping, which was answered, came first
+		mu.Lock()
+		defer mu.Unlock()
+		return len(heard) == 1
+	})
 	_ = c.ws.CloseNow()
 	s.links(0)
 	missed := []string{s.say("missed 1"), s.say("missed 2")}
