@@ -427,7 +427,10 @@ func (a *Account) repair(ctx context.Context, life uint64, why Link) {
 // Spawn implements [supervisor.Driver].
 func (d *driver) Spawn(ctx context.Context, n uint64) error {
 	a := (*Account)(d)
-	a.runner.Do(func(now time.Time) { a.enter(Began{n}, now) })
+	a.runner.Do(func(now time.Time) {
+		a.due = time.Time{} // no look was due while there was nothing to look at
+		a.enter(Began{n}, now)
+	})
 	err := a.o.Host.Spawn(ctx, &Life{a, n})
 	if err != nil {
 		why := supervisor.ReasonSpawnFailed

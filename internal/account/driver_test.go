@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -311,6 +312,27 @@ func TestATimerWatchesForStalls(t *testing.T) {
 			}
 			time.Sleep(stallWatch)
 		}
+	})
+}
+
+// TestAPauseIsNoStall: a process that waits for its turn to be started again does not
+// hold ncatd up.
+func TestAPauseIsNoStall(t *testing.T) {
+	onStand(t, testPolicy, func(s *stand) {
+		var log bytes.Buffer // of the account's goroutine
+		s.a.runner.Do(func(time.Time) { s.a.log = slog.New(slog.NewTextHandler(&log, nil)) })
+		s.a.Want(true)
+		s.goOnline(10001)
+		s.life.Exited(failure(ReasonCrash, api.CodeHung), time.Now())
+		time.Sleep(time.Hour) // nobody logs in again: the pauses grow to minutes
+		if n := s.count("spawn"); n < 4 {
+			t.Errorf("started %d times", n)
+		}
+		s.a.runner.Do(func(time.Time) {
+			if strings.Contains(log.String(), "held up") {
+				t.Error(log.String())
+			}
+		})
 	})
 }
 
