@@ -148,10 +148,10 @@ fleet-kills: ## three hosts, twelve accounts, four workers, three servers: MESSA
 	NCATD_MESSAGES=$(or $(MESSAGES),50000) NCATD_KILLS=$(or $(KILLS),50) NCATD_PARTITION=60 NCATD_AWAY=60 NCATD_MOVES=$(or $(MOVES),20) $(GO) test -tags e2e_fleet -count=1 -timeout 3h -v -run 'TestFleet|TestKills|TestTakeover|TestMoveKills|TestBusAway|TestLongPartition' ./internal/e2e/fleet
 
 bench-fleet: ## a remote worker beside a local bot, a host's events beside nats.go alone, on three servers (nothing else may run)
-	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestBenchFleet$$' $(BENCHFLAGS) ./ncat/natsbot
+	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -v -run '^TestBenchFleet$$' $(BENCHFLAGS) ./ncat/natsbot
 
 bench-bus: ## memory, start time and idle CPU of a daemon without bus: beside one with it
-	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -run '^TestIdleWithoutBus$$' ./internal/e2e/fleet
+	NCATD_BENCH=1 $(GO) test -tags e2e_fleet -count=1 -timeout 20m -v -run '^TestIdleWithoutBus$$' ./internal/e2e/fleet
 
 simulate-fleet: ## what fleets of 10, 1,000 and 100,000 accounts need, and a worker's death, in virtual time
 	$(GO) run ./internal/fleet/simulate
