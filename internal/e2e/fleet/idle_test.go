@@ -31,9 +31,9 @@ func TestIdleWithoutBus(t *testing.T) {
 	if os.Getenv("NCATD_BENCH") == "" {
 		t.Skip("a benchmark: make bench-bus")
 	}
-	s := natstest.Start(t, 1)
 	var got [2][]usage
 	for round := range 3 {
+		s := natstest.Start(t, 1) // a stopped account stays its host's
 		for side, url := range []string{"", s.URL()} {
 			h := newHost(t, fmt.Sprintf("b%d%d", round, side), s.URL())
 			if url == "" {
