@@ -56,6 +56,7 @@ func TestMissedEventsComeOnce(t *testing.T) {
 	var heard []string
 	listen := func() *client {
 		c := s.dial("/")
+		c.read() // the lifecycle: from here on events are live
 		c.reads(func(raw string) {
 			mu.Lock()
 			heard = append(heard, raw)
@@ -64,7 +65,6 @@ func TestMissedEventsComeOnce(t *testing.T) {
 		return c
 	}
 	c := listen()
-	s.links(1)
 	first := s.say("before")
 	s.got()
 	await.True(t, 10*time.Second, "what was said before", func() bool { // its ping, which was answered, came first
@@ -76,7 +76,6 @@ func TestMissedEventsComeOnce(t *testing.T) {
 	s.links(0)
 	missed := []string{s.say("missed 1"), s.say("missed 2")}
 	listen()
-	s.links(1)
 	live := s.say("live")
 	s.got()
 	want := []string{first, marked2(missed[0]), marked2(missed[1])}
