@@ -44,7 +44,7 @@ func (m *machine) host(args []any) (any, error) {
 	case "failed":
 		m.fail(m.now, m.thrown(a.text(1)))
 	case "log":
-		m.logLine(a.text(1), a.text(2))
+		return m.logLine(a.text(1), a.text(2), a.int(3)), nil
 	case "lost":
 		m.lost = true
 	case "unawaited":
@@ -269,13 +269,19 @@ func (l *logBudget) take() (dropped int, ok bool) {
 	return dropped, true
 }
 
-func (m *machine) logLine(level, text string) {
+// logLine writes a line of the script, before which the script itself left some
+// out. It returns until when the script may leave out more, nil if it may not.
+func (m *machine) logLine(level, text string, leftOut int) any {
+	m.lines.dropped += leftOut
 	dropped, ok := m.lines.take()
 	if dropped > 0 {
-		m.log.Warn("script writes too much", "plugin", m.info.ID, "lines_left_out", dropped)
+		m.log.Warn("lines of the script were left out", "plugin", m.info.ID, "lines", dropped)
 	}
 	if !ok {
-		return
+		if m.lines.dropped == 1 {
+			m.log.Warn("script writes too much", "plugin", m.info.ID, "lines_a_second", logBurst)
+		}
+		return float64(m.lines.since.Add(time.Second).UnixMilli())
 	}
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	const most = 8 << 10
@@ -283,6 +289,7 @@ func (m *machine) logLine(level, text string) {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	m.log.Log(m.ctx, levels[level], text, "plugin", m.info.ID)
+	return nil
 }
 
 // unhandled logs a call that failed and for which the script does not wait.

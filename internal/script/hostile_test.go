@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,8 @@ var corpus = []hostile{
 	{"a million timers", `for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 1e6);`, "timers are set", false},
 	{"a million calls", `await Promise.all(Array.from({ length: 1e6 }, () => m.bot.api.getStatus()));`, "calls are on their way", false},
 	{"a million unawaited calls", `for (let i = 0; i < 1e5; i++) m.reply("x"); `, "calls are on their way", false},
-	{"a million lines", `for (let i = 0; i < 1e6; i++) console.log("line");`, "took more than", true},
+	{"a million lines", `for (let i = 0; i < 1e6; i++) console.log("line");`, "writes too much", false},
+	{"lines without end", `for (;;) console.log("line");`, "took more than", true},
 	{"an array without end", `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);`, "too long", false},
 	{"a sparse array", `new Array(2 ** 32 - 1).forEach(() => {});`, "too long", false},
 	{"a quadratic search", `"a".repeat(4e6).indexOf("a".repeat(1e6) + "b");`, "too long", false},
@@ -129,6 +131,38 @@ func TestHostile(t *testing.T) {
 	t.Logf("RSS %d MiB", rss>>10)
 	if rss > 150<<10 && slack == 1 { // the race detector has its own memory
 		t.Errorf("RSS is %d MiB", rss>>10)
+	}
+}
+
+// Lines that are too many are named at once, and counted when there are lines again.
+func TestTooManyLines(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		b.write("a.ts", `import { onPrivate, textIs } from "ncat";
+onPrivate(textIs("go"), () => { for (let i = 0; i < 500; i++) console.log("line " + i); });
+onPrivate(textIs("more"), () => { console.log("more"); });
+`)
+	})
+	st.until("it runs", func() bool { return st.state("a") == ncat.PluginRunning })
+	st.say("go")
+	st.until("it is named", func() bool { return strings.Contains(st.log.String(), "script writes too much") })
+	st.until("there are lines again", func() bool { st.say("more"); return strings.Contains(st.log.String(), "msg=more") })
+	var written, left int
+	for _, l := range strings.Split(st.log.String(), "\n") {
+		if strings.Contains(l, `msg="line `) {
+			written++
+		}
+		if _, n, ok := strings.Cut(l, "lines of the script were left out"); ok {
+			_, n, _ = strings.Cut(n, " lines=")
+			k, err := strconv.Atoi(n)
+			if err != nil {
+				t.Fatal(l)
+			}
+			left += k
+		}
+	}
+	// Some of those that were left out said "more".
+	if written != logBurst || left < 500-logBurst {
+		t.Errorf("%d lines were written, %d left out", written, left)
 	}
 }
 

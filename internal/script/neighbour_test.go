@@ -22,15 +22,15 @@ const (
 )
 
 // A neighbour's p99 may be a fifth more, by the medians of all rounds. The engines
-// have one allocator between them, which gives memory back to the system under its
-// one lock: beside a plugin that does nothing but allocate, until it is ended, what
-// it has to wait more is bounded.
+// take large blocks from one allocator, which gives memory back to the system under
+// its one lock: while the 64 MiB of a plugin that does nothing but allocate are given
+// back, what the others have to wait more is bounded.
 const (
 	neighbourPercent = 120
 	neighbourWaits   = 10 * time.Millisecond
 )
 
-var allocating = []string{"memory bomb", "array buffers", "string bomb", "a million lines"}
+var allocating = []string{"memory bomb", "array buffers", "string bomb"}
 
 // TestHostileNeighbours measures how long a plugin takes for its answers, in turns
 // with and without another that does harm meanwhile.
@@ -63,6 +63,9 @@ func TestHostileNeighbours(t *testing.T) {
 				t.Errorf("p99 is %v more, at most %v", more, neighbourWaits)
 			}
 		})
+	}
+	if len(allAlone) == 0 {
+		return // -run picked others
 	}
 	percent := 100 * middle(allBeside) / middle(allAlone)
 	t.Logf("p99 beside those that do not only allocate %v, without them %v: %d %%", middle(allBeside), middle(allAlone), percent)

@@ -159,7 +159,10 @@ func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e
 		text := string(raw)
 		_, lazy := e.(onebot.MessageEvent)
 		lazy = lazy && !strings.Contains(text, `"reply"`) // which would be a field or a quote
-		kind, rest = "event", []any{text, args, lazy}
+		kind, rest = "event", []any{text, lazy}
+		if args != "" {
+			rest = append(rest, args)
+		}
 	}
 	for {
 		p.gate.RLock()

@@ -254,7 +254,7 @@ for (const k of ["set", "has", "deleteProperty", "ownKeys", "getOwnPropertyDescr
     return f(m, ...args);
   };
 }
-function event(id, turn, text, args, lazy) {
+function event(id, turn, text, lazy, args) {
   now = turn;
   const h = handlers.get(id);
   place = h.place;
@@ -266,7 +266,7 @@ function event(id, turn, text, args, lazy) {
       e = wrap(parse(text));
       e[TURN] = turn;
     }
-    v = h.f(e, args === "" ? undefined : parse(args));
+    v = h.f(e, args === undefined ? undefined : parse(args));
   } catch (e) {
     host("settle", turn, "error", stringify(describe(e)));
     return;
@@ -518,7 +518,18 @@ function show(v, depth = 0) {
     return `{${Object.entries(v).slice(0, 100).map(([k, x]) => `${k}: ${show(x, depth + 1)}`).join(", ")}}`;
   } catch { return "[an object that cannot be read]"; }
 }
-const log = (level) => (...args) => { host("log", level, args.map((a) => show(a)).join(" ")); };
+// When Go says that it takes no more lines for a while, those that come anyway are
+// only counted.
+let silentUntil = 0, leftOut = 0;
+const log = (level) => (...args) => {
+  const t = clock();
+  if (t < silentUntil && t >= silentUntil - 1000) { // else the clock was set
+    leftOut++;
+    return;
+  }
+  silentUntil = host("log", level, args.map((a) => show(a)).join(" "), leftOut) ?? 0;
+  leftOut = 0;
+};
 globalThis.console = { log: log("info"), info: log("info"), debug: log("debug"), trace: log("debug"), warn: log("warn"), error: log("error") };
 
 // lifecycle runs what the plugin exports for the moments of its life.
