@@ -128,12 +128,17 @@ func shifted(row []mapping, column int) []mapping {
 	return out
 }
 
-var asyncHelper = regexp.MustCompile(`(?s)\nvar __async = \(__this, __arguments, generator\) => \{\n.*?\n\};\n`)
+var (
+	asyncHelper     = regexp.MustCompile(`(?s)\nvar __async = \(__this, __arguments, generator\) => \{\n.*?\n\};\n`)
+	generatorHelper = regexp.MustCompile(`(?s)(\nvar __asyncGenerator = [^\n]*\n.*?)call\.then\(clear, clear\)`)
+)
 
 // runByPrelude puts the prelude's function in the place of esbuild's helper, on as
-// many lines.
+// many lines. The helper of async generators looks at each promise that it returns,
+// which shall not count as waiting for it.
 func runByPrelude(code string) string {
-	return asyncHelper.ReplaceAllStringFunc("\n"+code, func(helper string) string {
+	code = asyncHelper.ReplaceAllStringFunc("\n"+code, func(helper string) string {
 		return "\nvar __async = globalThis[Symbol.for(\"ncat/async\")];" + strings.Repeat("\n", strings.Count(helper, "\n")-1)
-	})[1:]
+	})
+	return generatorHelper.ReplaceAllString(code, `${1}globalThis[Symbol.for("ncat/async")].look(call, clear)`)[1:]
 }

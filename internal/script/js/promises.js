@@ -49,6 +49,12 @@ async function drive(w, self, args, f) {
     throw e;
   }
 }
+runAsync.look = (p, f) => {
+  const w = p[CALL], awaited = w?.awaited, q = nativeThen.call(p, f, f);
+  if (w !== undefined) w.awaited = awaited;
+  return q;
+};
+Object.freeze(runAsync);
 Object.defineProperty(globalThis, Symbol.for("ncat/async"), { value: runAsync });
 
 // The script's Promise makes the engine's own promises, which are the fast ones,
