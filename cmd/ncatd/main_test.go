@@ -52,6 +52,10 @@ func TestMain(m *testing.M) {
 // TestScript runs every script of testdata/script with the real program and the
 // simulator, each in a home of its own.
 func TestScript(t *testing.T) {
+	examples, err := filepath.Abs("../../examples/scripts")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -65,6 +69,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("PATH", filepath.Dir(binary)+":"+os.Getenv("PATH"))
 			e.Setenv("NCATD_LANG", "en")
 			e.Setenv("TMPDIR", e.WorkDir)
+			e.Setenv("EXAMPLES", examples)
 			e.Defer(func() { killLeft(t, e.WorkDir) })
 			return nil
 		},
