@@ -48,10 +48,11 @@ e2e-console-smoke: build ## the short pass of e2e-console, as CI runs it: one lo
 	cd internal/e2e/console && npm ci --no-audit --no-fund --ignore-scripts
 	SMOKE=1 node internal/e2e/console/run.mjs bin/ncatd
 
-e2e-apps: build ## frameworks of other authors as apps that ncatd runs, on the simulator (needs node, npm and nginx)
+e2e-apps: build ## frameworks of other authors as apps that ncatd runs, on the simulator (needs node, npm, nginx, and of Debian python3-aiohttp, -fastapi, -hypercorn, -quart, -uvicorn and -websockets)
 	cd internal/e2e/peers && npm ci --no-audit --no-fund --ignore-scripts
 	cd internal/e2e/peers/zerobot && $(GO) build -o ../../../../bin/zerobot-app ./app
 	node internal/e2e/peers/apps.mjs bin/ncatd bin/zerobot-app
+	node internal/e2e/peers/python.mjs bin/ncatd
 	node internal/e2e/peers/flood.mjs bin/ncatd bin/zerobot-app $(or $(MESSAGES),10000)
 	node internal/e2e/peers/kills.mjs bin/ncatd bin/zerobot-app $(or $(KILLS),6)
 	node internal/e2e/peers/docs.mjs bin/ncatd

@@ -137,6 +137,33 @@ func TestAiocqhttp(t *testing.T) {
 	}
 }
 
+// A framework that begins may have its place for events before the one for calls: it
+// hears nothing before it can answer.
+func TestCallsComeBeforeEvents(t *testing.T) {
+	var refused atomic.Int32
+	url, came := framework(t, func(r *http.Request) int {
+		if r.URL.Path == "/api" && refused.Add(1) <= 3 {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	})
+	newStage(t, func(c *Config) { c.Listen = ""; c.Reverse = Reverse{APIURL: url + "/api", EventURL: url + "/event"} })
+	if first, second := <-came, <-came; first.path != "/api" || second.path != "/event" {
+		t.Errorf("%s came before %s", first.path, second.path)
+	}
+	// One whose link for calls never comes still gets its events.
+	url, came = framework(t, func(r *http.Request) int {
+		if r.URL.Path == "/api" {
+			return http.StatusNotFound
+		}
+		return 0
+	})
+	newStage(t, func(c *Config) { c.Listen = ""; c.Reverse = Reverse{APIURL: url + "/api", EventURL: url + "/event"} })
+	if l := <-came; l.path != "/event" {
+		t.Error(l.path)
+	}
+}
+
 // NcatBot 3 opens a link of its own on /api for each call, and takes the first frame
 // that comes for the answer; its events come on /event. Both have a Content-Type.
 func TestNcatBot3(t *testing.T) {

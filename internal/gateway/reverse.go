@@ -47,6 +47,8 @@ const (
 	firstPause = 100 * time.Millisecond
 	// dialTimeout bounds one try.
 	dialTimeout = 10 * time.Second
+	// leadTime is how long a link for events waits for the one for calls.
+	leadTime, leadStep = 2 * time.Second, 20 * time.Millisecond
 	// steady is how long a link must have held for the pauses to begin anew.
 	steady = 5 * time.Second
 )
@@ -59,6 +61,9 @@ func (a *App) reverse(ctx context.Context, acc *Account, t target) error {
 	}
 	pause, told := firstPause, ""
 	for {
+		if t.role == roleEvent {
+			a.lead(ctx, acc)
+		}
 		began := time.Now()
 		l, err := a.dial(ctx, acc, t, self)
 		if err == nil {
@@ -84,6 +89,34 @@ func (a *App) reverse(ctx context.Context, acc *Account, t target) error {
 		}
 		pause = min(2*pause, max(a.c.Reverse.Interval, firstPause))
 	}
+}
+
+// lead lets an app's link for calls come before the one for events, so that it can
+// answer the first of them. The link for calls may never come.
+func (a *App) lead(ctx context.Context, acc *Account) {
+	ctx, cancel := context.WithTimeout(ctx, leadTime)
+	defer cancel()
+	step := time.NewTicker(leadStep)
+	defer step.Stop()
+	for a.c.Reverse.APIURL != "" && !a.takesCalls(acc) {
+		select {
+		case <-step.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// takesCalls reports whether the app has a link for calls to the account.
+func (a *App) takesCalls(acc *Account) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for l := range a.links {
+		if l.acc == acc && l.role != roleEvent {
+			return true
+		}
+	}
+	return false
 }
 
 // dial connects to the app.
