@@ -1,6 +1,7 @@
 package ncat_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -192,6 +193,36 @@ func TestPrioritiesStopFiltersAndMiddleware(t *testing.T) {
 	}
 	if s.Stats().Errors != 1 {
 		t.Errorf("stats %+v", s.Stats())
+	}
+}
+
+// A fallback comes after all others, whatever their priority, and only if none ran:
+// neither a handler whose filter passed nor a command.
+func TestFallback(t *testing.T) {
+	b := ncat.New()
+	var trace []string
+	handler := func(name string) func(context.Context, *ncat.Bot, onebot.MessageEvent) error {
+		return func(context.Context, *ncat.Bot, onebot.MessageEvent) error { trace = append(trace, name); return nil }
+	}
+	b.OnMessage(handler("one"), ncat.Fallback(), ncat.Priority(500))
+	b.OnMessage(handler("two"), ncat.Fallback())
+	b.OnMessage(handler("late"), ncat.Priority(-500), ncat.Where(ncat.TextIs("taken")))
+	ncat.Command(b, "cmd", func(context.Context, *ncat.Bot, onebot.MessageEvent, struct{}) error {
+		trace = append(trace, "command")
+		return nil
+	})
+	s := botlink.Of(b).NewSession("main", noCalls{}, botlink.Options{})
+	var run sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	run.Go(func() { _ = s.Run(ctx) })
+	for i, text := range []string{"free", "taken", "/cmd"} {
+		s.Feed(bytes.ReplaceAll(groupFrame(1, i), fmt.Appendf(nil, "ping %d", i), []byte(text)))
+	}
+	eventually(t, "the handlers", func() bool { st := s.Stats(); return st.Waiting == 0 && st.Handling == 0 && st.Events == 3 })
+	cancel()
+	run.Wait()
+	if got, want := strings.Join(trace, " "), "one two late command"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

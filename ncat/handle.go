@@ -14,7 +14,11 @@ import (
 // handle runs the handlers for one event.
 func (s *session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 	t := s.core.registry.table.Load()
+	ran := false
 	for _, h := range t.handlers(reflect.TypeOf(e)) {
+		if ran && h.fallback {
+			return
+		}
 		if h.pick {
 			if h = t.commands.find(s.bot, e); h == nil {
 				continue
@@ -33,6 +37,7 @@ func (s *session) handle(ctx context.Context, q *chatQueue, e onebot.Event) {
 		if hctx == nil {
 			continue // switched off
 		}
+		ran = ran || !h.fallback
 		var err error
 		if h.parallel > 0 {
 			s.aside(hctx, q, t, h, e, done)

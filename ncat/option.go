@@ -19,6 +19,10 @@ type HandlerOption func(*registration)
 // higher the earlier; 0 without it, 100 for commands.
 func Priority(n int) HandlerOption { return func(r *registration) { r.priority = n } }
 
+// Fallback makes a handler run after all others of the same event, and only if none
+// of them ran.
+func Fallback() HandlerOption { return func(r *registration) { r.fallback = true } }
+
 // Named sets the name of a handler in logs, errors and /help; without it, it is
 // the name of its function.
 func Named(name string) HandlerOption { return func(r *registration) { r.name, r.label = name, name } }

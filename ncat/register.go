@@ -73,6 +73,7 @@ type registration struct {
 	limit      limiter
 	parallel   int // see Concurrent; 0: one after the other
 	slots      slots
+	fallback   bool
 	// cmd is set in the registration of a command, which the registration
 	// with pick finds in the table's index.
 	cmd  *command
@@ -215,6 +216,12 @@ func (r *registry) addLocked(reg *registration) {
 	r.seq++
 	reg.seq = r.seq
 	i, _ := slices.BinarySearchFunc(r.regs, reg, func(a, b *registration) int {
+		if a.fallback != b.fallback {
+			if a.fallback {
+				return 1
+			}
+			return -1
+		}
 		if a.priority != b.priority {
 			return b.priority - a.priority
 		}

@@ -2,16 +2,14 @@
 // installation answers something. It is written against the public SDK alone
 // and is an example of it: 测试 gets the answer by which one knows that
 // everything works, /ping a pong, /echo its text, /status how the bot fares. It
-// says nothing while another plugin runs, whose answers it would double. It is a
-// plugin, so that `ncatd plugin disable demo` and bot.plugins in the config silence
-// it.
+// leaves to the other plugins what one of them handles. It is a plugin, so that
+// `ncatd plugin disable demo` and bot.plugins in the config silence it.
 package demo
 
 import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +43,7 @@ func (d *demo) Version() string { return "1" }
 
 // Setup implements [ncat.Plugin].
 func (d *demo) Setup(_ context.Context, h *ncat.Host) error {
-	h.OnMessage(d.message, ncat.Named("demo"))
+	h.OnMessage(d.message, ncat.Named("demo"), ncat.Fallback())
 	return nil
 }
 
@@ -55,9 +53,6 @@ func (d *demo) message(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) 
 	}
 	text := strings.TrimSpace(m.Msg().Text())
 	word, rest, _ := strings.Cut(text, " ")
-	if word != "测试" && !strings.HasPrefix(word, "/") || d.besideOthers(b) {
-		return nil
-	}
 	var answer string
 	switch word {
 	case "测试":
@@ -79,11 +74,6 @@ func (d *demo) message(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) 
 		return nil
 	}
 	return b.Reply(ctx, m, answer)
-}
-
-// besideOthers reports whether another plugin runs.
-func (d *demo) besideOthers(b *ncat.Bot) bool {
-	return slices.ContainsFunc(b.Plugins(), func(p ncat.PluginStatus) bool { return p.ID != d.ID() && p.State == ncat.PluginRunning })
 }
 
 // status says how the bot fares. A host that does not tell its version is no
