@@ -19,6 +19,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/client"
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcatsim"
+	"github.com/ncatd/ncatd/internal/napcatsim/simcmd"
 )
 
 // The exit codes. People script against them.
@@ -171,6 +172,10 @@ func (a *app) explain(err error) (msg, hint string) {
 	var sim *napcatsim.RefusedError
 	if errors.As(err, &sim) {
 		return a.t("err.sim_refused", sim.Reason), a.t("hint.sim_refused")
+	}
+	var silent *simcmd.NoAnswerError
+	if errors.As(err, &silent) {
+		return a.t("err.sim_no_answer", silent.Wait), a.t("hint.sim_no_answer")
 	}
 	if msg, hint, ok := a.explainInstall(err); ok {
 		return msg, hint

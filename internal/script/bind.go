@@ -29,6 +29,7 @@ type options struct {
 	Match    []string    `json:"match"`
 	Where    *filterSpec `json:"where"`
 	Priority *int        `json:"priority"`
+	Fallback bool        `json:"fallback"`
 	Args     []argSpec   `json:"args"`
 	Help     string      `json:"help"`
 	Alias    oneOrMore   `json:"alias"`
@@ -130,6 +131,9 @@ func (v *version) bindOne(h *ncat.Host, s *spec) (err error) {
 	}
 	if s.Priority != nil {
 		opts = append(opts, ncat.Priority(*s.Priority))
+	}
+	if s.Fallback {
+		opts = append(opts, ncat.Fallback())
 	}
 	switch s.kind {
 	case "schedule":

@@ -124,6 +124,7 @@ onMatch(/^add (\d+) (\d+)$/, (m, [, a, b]) => m.reply(Number(a) + Number(b)));
 onGroup(textIs("pic"), (m) => m.reply(at(m.user_id), image("https://example.com/a.png")));
 on("message.group", keyword("spam"), () => stop, { priority: 200 });
 onMessage(keyword("spam"), (m) => m.reply("not stopped"));
+onMessage(textIs("add 3 4", "alone"), (m) => m.reply("handled by nobody else"), { fallback: true, priority: 500 });
 on("notice.group_increase", (e) => e.bot.sendGroup(e.group_id, "welcome ", e.user_id));
 schedule("tick", "every 1h", (b) => b.accounts[0].sendPrivate(9, "tick"));
 onGroup(textIs("late"), (m) => { setTimeout(() => m.reply("late"), 5000); });
@@ -142,7 +143,7 @@ onGroup(textIs("perm"), async (m) => {
 		alice := g.From(1)
 		for _, c := range []struct{ say, want string }{
 			{"/roll", "1..6"}, {"/r 20 for luck", "1..20 for luck"}, {"/wait 90s 23:00", "[90000,true,5]"}, {"/wait 1s -w 12", "[1000,false,12]"},
-			{"add 2 40", "42"}, {"web", "c d example.com:8443 6 é😀 36 aGk= hi"}, {"fetch", "DeniedError"}, {"perm", "true 1 true hello"},
+			{"add 2 40", "42"}, {"add 3 4", "7"}, {"alone", "handled by nobody else"}, {"web", "c d example.com:8443 6 é😀 36 aGk= hi"}, {"fetch", "DeniedError"}, {"perm", "true 1 true hello"},
 			{"/count", `[1,[1],true,[{"key":"a","value":[1]},{"key":"b","value":1},{"key":"n","value":1}],"TypeError"]`},
 		} {
 			alice.Says(c.say)

@@ -7,7 +7,6 @@ package simcmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -33,6 +32,12 @@ func (e *ExitError) Error() string { return "exit status " + strconv.Itoa(e.Code
 
 // ExitCode returns Code.
 func (e *ExitError) ExitCode() int { return e.Code }
+
+// NoAnswerError says that the bot did not answer for so long.
+type NoAnswerError struct{ Wait time.Duration }
+
+// Error implements error.
+func (e *NoAnswerError) Error() string { return "the bot did not answer within " + e.Wait.String() }
 
 // UsageError is a command line that does not make sense.
 type UsageError struct{ Message string }
@@ -243,7 +248,7 @@ func (t *target) say() *cobra.Command {
 				}
 			}
 			if len(out.Answers) == 0 && r.Wait > 0 {
-				return errors.New("the bot did not answer within " + r.Wait.String())
+				return &NoAnswerError{r.Wait.D()}
 			}
 			return nil
 		},

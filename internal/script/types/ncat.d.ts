@@ -81,6 +81,8 @@ declare module "ncat" {
     where?: Filter | Filter[];
     /** The higher the earlier; 0 without it. Commands have 100. */
     priority?: number;
+    /** It comes after all others, and runs only if none of them did. */
+    fallback?: boolean;
     /** In logs and errors. */
     name?: string;
   }
