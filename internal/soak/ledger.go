@@ -36,16 +36,14 @@ func newBot() *ncat.Bot {
 	if path == "" {
 		return b
 	}
+	const mark = "/mark "
 	b.OnMessage(func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error {
-		text, ok := strings.CutPrefix(m.Msg().Text(), "/mark ")
-		if !ok || m.Msg().FromSelf() {
-			return nil
-		}
+		text := strings.TrimPrefix(m.Msg().Text(), mark)
 		if err := writeDown(path, text, ncat.Redelivered(nil, m)); err != nil {
 			return err
 		}
 		return b.Reply(ctx, m, "marked "+text)
-	})
+	}, ncat.Where(ncat.HasPrefix(mark), ncat.NotSelf())) // else the demo would leave all messages to it
 	return b
 }
 
