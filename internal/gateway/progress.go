@@ -28,9 +28,10 @@ const (
 	// holdTime is how long there may be no answer while events wait for one. Then they
 	// go out without a ping.
 	holdTime = 5 * time.Second
-	// Beyond askMany events for a link in askWindow, as no account has them, a ping is
-	// not sent with each, but one in askSpacing: its answer costs about as much as an
-	// event. What came after the last is asked for when lateTime is over.
+	// Beyond askMany events for a link in askWindow and in the next, as no account has
+	// them, a ping is not sent with each, but one in askSpacing: its answer costs about
+	// as much as an event. What came after the last is asked for when lateTime is over.
+	// What NapCat's death left to fetch comes as fast, but not for as long.
 	askWindow  = 100 * time.Millisecond
 	askMany    = 150
 	askSpacing = 20 * time.Millisecond
@@ -65,7 +66,8 @@ type progress struct {
 	tail     []mark    // what was sent behind acked, and before that what acked ended with
 	window   time.Time // when the present askWindow began
 	lately   int       // events that were sent since
-	many     bool      // more than askMany came in the one before
+	fast     bool      // more than askMany came in the one before
+	many     bool      // and in the one before that
 	first    time.Time // of the first ping
 	ponged   bool
 	asked    asked
@@ -135,9 +137,10 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		return
 	}
 	if l.catching { // what was missed is not what comes fast
-		l.window, l.lately, l.many = now, 0, false
+		l.window, l.lately, l.fast, l.many = now, 0, false, false
 	} else if now.Sub(l.window) >= askWindow {
-		l.many = now.Sub(l.window) < 2*askWindow && l.lately > askMany
+		fast := now.Sub(l.window) < 2*askWindow && l.lately > askMany
+		l.fast, l.many = fast, fast && l.fast
 		l.window, l.lately = now, 0
 	}
 	l.lately++

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// What waits for an app's answers waits as long as answers come, and goes out without
-// a ping only when there are none.
-func TestWhatWaitsForAnswersWaitsWhileTheyCome(t *testing.T) {
+// pipeLink returns a link of an app with replay, whose other side reads nothing.
+func pipeLink(t *testing.T) (*Account, *link) {
+	t.Helper()
 	near, far := net.Pipe()
-	defer far.Close()
+	t.Cleanup(func() { _ = far.Close() })
 	acc := newAccount("main")
 	app, err := New(Options{}).App(Config{Name: "app", Accounts: []string{"main"}, Replay: Replay{Age: time.Minute, Events: 1000}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -20,7 +20,14 @@ func TestWhatWaitsForAnswersWaitsWhileTheyCome(t *testing.T) {
 	}
 	l := newLink(app, acc, roleUniversal, "peer")
 	l.out = newOutbox(near, near, false)
-	defer l.out.Close()
+	t.Cleanup(func() { _ = l.out.Close() })
+	return acc, l
+}
+
+// What waits for an app's answers waits as long as answers come, and goes out without
+// a ping only when there are none.
+func TestWhatWaitsForAnswersWaitsWhileTheyCome(t *testing.T) {
+	acc, l := pipeLink(t)
 	seq, now := uint64(0), time.Now()
 	event := func() {
 		seq++
@@ -56,5 +63,39 @@ func TestWhatWaitsForAnswersWaitsWhileTheyCome(t *testing.T) {
 	}
 	if !errors.Is(l.out.why(), errSlow) {
 		t.Errorf("%d events wait, and the app is not cut off: %v", len(l.asked.held), l.out.why())
+	}
+}
+
+// An app is asked for each event, also right after many that came at once, and only
+// now and then while very many keep coming.
+func TestABurstIsNoFlood(t *testing.T) {
+	acc, l := pipeLink(t)
+	seq, now := uint64(0), time.Now()
+	// events feeds n events, each of which is answered for, and returns how many were asked for.
+	events := func(n int, gap time.Duration) (asked int) {
+		for range n {
+			seq++
+			now = now.Add(gap)
+			acc.mu.Lock()
+			acc.eventLocked(l, &outgoing{seq: seq, raw: []byte("{}")}, now)
+			acc.mu.Unlock()
+			if l.askedFor == seq {
+				asked++
+				acc.ack(l, seq)
+				l.asked.moved = now
+			}
+		}
+		return asked
+	}
+	if n := events(300, 50*time.Microsecond) + events(60, 3*time.Millisecond); n != 360 {
+		t.Errorf("%d of 360 were asked for after a burst", n)
+	}
+	events(600, 500*time.Microsecond)
+	if n := events(400, 500*time.Microsecond); n > 20 {
+		t.Errorf("%d of 400 were asked for in a flood", n)
+	}
+	events(50, 3*time.Millisecond)
+	if n := events(50, 3*time.Millisecond); n != 50 {
+		t.Errorf("%d of 50 were asked for after it", n)
 	}
 }
