@@ -7,14 +7,14 @@
 //
 //	node flood.mjs PATH-OF-NCATD PATH-OF-ZEROBOT-APP [MESSAGES]
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { get, request } from 'node:http'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { allUp, freePort, here, lines, newStage, pause } from './stage.mjs'
 
 const WebSocket = createRequire(import.meta.url)('ws')
-const { base, home, run, until, sim, statusOrNull } = newStage(resolve(process.argv[2]))
+const { base, home, run, until, sim, statusOrNull, play } = newStage(resolve(process.argv[2]))
 const calm = Number(process.argv[4] ?? 10_000)
 const rough = Math.ceil(calm / 5)
 const A = 700000001
@@ -239,18 +239,4 @@ async function main() {
   console.log(`flood: ${calm} messages at ${Math.round((calm * 1000) / took)}/s to six apps, exact; ${rough} with NapCat killed ${kills} times and ${sse.cuts}+${ws.cuts} cuts: exact (the simulator lost ${lost} itself, ${ws.replayed} were missed and came later); median call in the gap ${gaps[gaps.length >> 1].toFixed(1)} ms: ok`)
 }
 
-main()
-  .then(() => {
-    run('stop')
-    rmSync(base, { recursive: true, force: true })
-    process.exit(0)
-  })
-  .catch((err) => {
-    console.error('flood:', err, 'kept:', base)
-    try {
-      run('stop')
-    } catch {
-      // it has stopped
-    }
-    process.exit(1)
-  })
+play('flood', main)

@@ -3,11 +3,11 @@
 //
 //	node kills.mjs PATH-OF-NCATD PATH-OF-ZEROBOT-APP [KILLS]
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { allUp, freePort, here, lines, newStage, pause } from './stage.mjs'
 
-const { base, home, run, until, sim, statusOrNull } = newStage(resolve(process.argv[2]))
+const { base, home, run, until, sim, statusOrNull, play } = newStage(resolve(process.argv[2]))
 const kills = Number(process.argv[4] ?? 6)
 const names = ['napcat-ts', 'zerobot']
 const heard = (name) => join(base, name + '.heard')
@@ -98,18 +98,4 @@ apps:
   console.log(`kills: ncatd killed ${kills} times, ${n} messages: no second copy, nothing lost, later with the mark ${JSON.stringify(marks)}, of it twice ${JSON.stringify(twice)}: ok`)
 }
 
-main()
-  .then(() => {
-    run('stop')
-    rmSync(base, { recursive: true, force: true })
-    process.exit(0)
-  })
-  .catch((err) => {
-    console.error('kills:', err, 'kept:', base)
-    try {
-      run('stop')
-    } catch {
-      // it has stopped
-    }
-    process.exit(1)
-  })
+play('kills', main)

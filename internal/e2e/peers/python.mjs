@@ -6,11 +6,11 @@
 //
 //	node python.mjs PATH-OF-NCATD [MESSAGES]
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { allUp, freePort, here, lines, newStage, pause } from './stage.mjs'
 
-const { base, home, run, until, sim } = newStage(resolve(process.argv[2]))
+const { base, home, run, until, sim, play } = newStage(resolve(process.argv[2]))
 const total = Number(process.argv[3] ?? 3000)
 const GROUP = 700000001
 const USER = 3001000001
@@ -90,18 +90,4 @@ async function main() {
   console.log(`python: ${there.size} messages to ${names.length} bots, each once and in order, over cuts and kills: ok`)
 }
 
-main()
-  .then(() => {
-    run('stop')
-    rmSync(base, { recursive: true, force: true })
-    process.exit(0)
-  })
-  .catch((err) => {
-    console.error('python:', err, 'kept:', base)
-    try {
-      run('stop')
-    } catch {
-      // it has stopped
-    }
-    process.exit(1)
-  })
+play('python', main)

@@ -2,7 +2,7 @@
 // the people of the simulator, who are told what to say without a process a message.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, existsSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, existsSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -68,7 +68,25 @@ export function newStage(ncatd) {
       r.on('error', fail)
       r.end(body)
     })
-  return { base, home, run, statusOrNull, until, sim }
+  // play runs a script to its end. What it leaves is kept if it fails.
+  async function play(name, main) {
+    let code = 0
+    try {
+      await main()
+      run('stop')
+      rmSync(base, { recursive: true, force: true })
+    } catch (err) {
+      code = 1
+      console.error(`${name}:`, err, 'kept:', base)
+      try {
+        run('stop')
+      } catch {
+        // it has stopped
+      }
+    }
+    process.exit(code)
+  }
+  return { base, home, run, statusOrNull, until, sim, play }
 }
 
 export const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [])
