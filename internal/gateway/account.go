@@ -252,9 +252,7 @@ func (a *Account) askLate() {
 	now := time.Now()
 	var asked []*link
 	for _, l := range a.links {
-		if len(l.asked.held) > 0 && l.asked.overdue(now) {
-			a.releaseLocked(l)
-		}
+		a.releaseLocked(l, now)
 		if l.unaskedLocked(now) {
 			l.askLocked(now)
 			asked = append(asked, l)

@@ -131,8 +131,8 @@ var errGone = errors.New("the app has left")
 // catchUp sends what the app missed, until it is up to date.
 func (l *link) catchUp(ctx context.Context) {
 	l.acc.succeed(ctx, l)
-	for n := firstMissed; ctx.Err() == nil; n = min(2*n, mostMissed) {
-		list, done := l.acc.next(l, n)
+	for ctx.Err() == nil {
+		list, done := l.acc.next(l, missedAtOnce)
 		if done {
 			return
 		}

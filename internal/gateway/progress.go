@@ -16,18 +16,17 @@ import (
 // that the app takes for it.
 //
 // Only so many pings are on their way at once: what comes beyond them waits here for
-// an answer. A client that reads many at once may end the link (the ws of Node does
-// at 60), and answers that its system cannot send yet are forgotten when it ends.
+// an answer, but not for long. A client that reads many at once may end the link (the
+// ws of Node does at 60), and answers that its system cannot send yet are forgotten when
+// it ends.
 const (
-	// A link that was idle for idleTime has firstAsked pings on their way, as many as a
-	// system sends answers at once on such a connection; each answer that something
-	// waits for lets one more go, up to mostAsked.
-	firstAsked = 8
-	mostAsked  = 32
-	quietTime  = 200 * time.Millisecond
-	// holdTime is how long there may be no answer while events wait for one. Then they
-	// go out without a ping.
-	holdTime = 5 * time.Second
+	// mostAsked is as many as any system sends answers at once: congestion control
+	// that measures (BBR) lets go of no more than four for a while.
+	mostAsked = 4
+	// waitTime is how long an event waits for an answer to an earlier one. Then it goes
+	// out without a ping: to an app that is far away, more than mostAsked in each round
+	// trip, or that is busy.
+	waitTime = 250 * time.Millisecond
 	// Beyond askMany events for a link in askWindow and in the next, as no account has
 	// them, a ping is not sent with each, but one in askSpacing: its answer costs about
 	// as much as an event. What came after the last is asked for when lateTime is over.
@@ -45,10 +44,8 @@ const (
 	answerTime = 100 * time.Millisecond
 	// followTime is how long the next of what was missed waits for an answer to the last.
 	followTime = time.Second
-	// firstMissed and mostMissed are how many events go out at once of what was missed:
-	// as many as a system sends answers at once on a new connection, then more.
-	firstMissed = firstAsked
-	mostMissed  = mostAsked
+	// missedAtOnce is how many events of what was missed go out before that.
+	missedAtOnce = 32
 	// maxTail is how many events of a link are remembered that no ping was answered for.
 	maxTail = 1024
 )
@@ -76,41 +73,33 @@ type progress struct {
 // asked is what is on its way to an app and what waits for its answer.
 type asked struct {
 	pings []uint64   // the events of those that were not answered, oldest first
-	most  int        // how many may be, if more than firstAsked
-	moved time.Time  // when the last was sent or answered
+	last  time.Time  // when one was sent
 	held  []outgoing // what waits, oldest first
 	bytes int        // of held
 }
 
 // room reports whether another ping may be sent.
-func (q *asked) room() bool { return len(q.pings) < max(q.most, firstAsked) }
+func (q *asked) room() bool { return len(q.pings) < mostAsked }
 
 // ask notes a ping.
-func (q *asked) ask(seq uint64, now time.Time) {
-	if len(q.pings) == 0 && now.Sub(q.moved) > quietTime {
-		q.most = firstAsked
-	}
-	q.pings, q.moved = append(q.pings, seq), now
-}
+func (q *asked) ask(seq uint64, now time.Time) { q.pings, q.last = append(q.pings, seq), now }
 
 // answer notes that the pings up to seq were answered.
-func (q *asked) answer(seq uint64, now time.Time) {
+func (q *asked) answer(seq uint64) {
 	n, _ := slices.BinarySearch(q.pings, seq+1)
 	q.pings = slices.Delete(q.pings, 0, n)
-	q.moved = now
-	if len(q.held) > 0 {
-		q.most = min(q.most+n, mostAsked)
-	}
 }
 
 // hold keeps an event until there is room.
-func (q *asked) hold(e *outgoing) { q.held, q.bytes = append(q.held, *e), q.bytes+len(e.raw) }
+func (q *asked) hold(e outgoing, now time.Time) {
+	e.since = now
+	q.held, q.bytes = append(q.held, e), q.bytes+len(e.raw)
+}
 
-// full reports whether more waits than may wait for a receiver.
-func (q *asked) full() bool { return len(q.held) > maxFrames || q.bytes > maxQueued }
-
-// overdue reports whether there was no answer for too long.
-func (q *asked) overdue(now time.Time) bool { return now.Sub(q.moved) > holdTime }
+// overdue reports whether what waits longest waits for too long, or too much waits.
+func (q *asked) overdue(now time.Time) bool {
+	return len(q.held) > 0 && (now.Sub(q.held[0].since) > waitTime || len(q.held) > maxFrames || q.bytes > maxQueued)
+}
 
 // take returns the event that waits longest.
 func (q *asked) take() outgoing {
@@ -144,15 +133,16 @@ func (a *Account) eventLocked(l *link, e *outgoing, now time.Time) {
 		l.window, l.lately = now, 0
 	}
 	l.lately++
-	if !l.many && !l.silent(now) && (len(l.asked.held) > 0 || !l.asked.room()) && !l.asked.overdue(now) {
-		if l.asked.hold(e); l.asked.full() {
-			l.out.fail(errSlow)
-		}
+	if !l.many && !l.silent(now) && (len(l.asked.held) > 0 || !l.asked.room()) {
+		l.asked.hold(*e, now)
+		a.releaseLocked(l, now)
 		a.laterLocked()
 		return
 	}
-	a.releaseLocked(l)
-	asking := !l.many || now.Sub(l.asked.moved) >= askSpacing
+	for len(l.asked.held) > 0 {
+		a.unheldLocked(l)
+	}
+	asking := !l.many || now.Sub(l.asked.last) >= askSpacing
 	a.passLocked(l, e, asking && l.asked.room() && !l.silent(now), now)
 }
 
@@ -181,12 +171,17 @@ func (a *Account) heldLocked(l *link, now time.Time) {
 	}
 }
 
-// releaseLocked sends what waited for an answer in vain.
-func (a *Account) releaseLocked(l *link) {
-	for len(l.asked.held) > 0 {
-		e := l.asked.take()
-		a.passLocked(l, &e, false, time.Time{})
+// releaseLocked sends what waited for an answer for too long.
+func (a *Account) releaseLocked(l *link, now time.Time) {
+	for l.asked.overdue(now) {
+		a.unheldLocked(l)
 	}
+}
+
+// unheldLocked sends what waits longest without a ping.
+func (a *Account) unheldLocked(l *link) {
+	e := l.asked.take()
+	a.passLocked(l, &e, false, time.Time{})
 }
 
 // confirmLocked shortens the tail of a peer that answers no pings to what may not
@@ -246,7 +241,7 @@ func (a *Account) ack(l *link, seq uint64) {
 		return
 	}
 	now := time.Now()
-	if l.asked.answer(seq, now); seq > l.acked {
+	if l.asked.answer(seq); seq > l.acked {
 		i := 0
 		for i < len(l.tail) && l.tail[i].seq <= seq {
 			i++
@@ -376,10 +371,11 @@ func (l *link) startLocked(now time.Time) {
 
 // outgoing is an event on its way to several links, which share its frames.
 type outgoing struct {
-	seq  uint64
-	raw  []byte
-	text frame // nil: not made yet
-	both frame // a ping before it
+	seq   uint64
+	raw   []byte
+	text  frame     // nil: not made yet
+	both  frame     // a ping before it
+	since time.Time // when it began to wait for a link
 }
 
 // large reports whether the event may come in pieces, between which a link may

@@ -221,7 +221,7 @@ func TestWhatIsNotAnsweredForGoesOut(t *testing.T) {
 		}
 		want = want[1:]
 	}
-	if pings > firstAsked {
+	if pings > mostAsked {
 		t.Errorf("%d pings without an answer", pings)
 	}
 }
