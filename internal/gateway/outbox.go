@@ -217,13 +217,6 @@ func (o *outbox) failLocked(err error) {
 	}
 }
 
-// fail is failLocked for others.
-func (o *outbox) fail(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.failLocked(err)
-}
-
 func (o *outbox) closeLocked() error {
 	if !o.closed {
 		o.known = o.confirmedLocked()
