@@ -347,7 +347,7 @@ func (a *Account) Snapshot() api.Account {
 	out.Detail, out.History, out.Degraded = a.o.Say(out.Fault), history, a.o.Degraded()
 	for i := range out.Degraded {
 		d := &out.Degraded[i]
-		d.Detail = a.o.Say(api.Fault{Code: d.Code, Args: d.Args})
+		d.Detail = a.o.Say(d.Fault())
 	}
 	return out
 }

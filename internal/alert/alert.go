@@ -10,6 +10,8 @@ package alert
 import (
 	"slices"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Kind is what a condition is about; people script and configure by these words.
@@ -47,11 +49,18 @@ type Condition struct {
 	Account string    `json:"account,omitempty"` // empty: of the whole daemon
 	Subject string    `json:"subject,omitempty"` // which plugin, file, channel
 	Since   time.Time `json:"since"`
-	// Code and Args name the catalogue's sentence for it (entry fault.CODE).
-	Code string   `json:"code,omitempty"`
-	Args []string `json:"args,omitempty"`
+	// Code and Args name the catalogue's sentence for it (entry fault.CODE), Cause
+	// what it goes on with.
+	Code  string     `json:"code,omitempty"`
+	Args  []string   `json:"args,omitempty"`
+	Cause *api.Fault `json:"cause,omitempty"`
 	// UIN is the account's number, 0 if it is not known.
 	UIN int64 `json:"uin,omitempty"`
+}
+
+// Fault returns what describes c.
+func (c Condition) Fault() api.Fault {
+	return api.Fault{Code: api.Code(c.Code), Args: c.Args, Cause: c.Cause}
 }
 
 func (c Condition) key() string { return string(c.Kind) + "\x00" + c.Account + "\x00" + c.Subject }

@@ -22,9 +22,7 @@ type codes struct{}
 func (codes) T(code string, args ...any) string {
 	return strings.TrimSpace(code + " " + fmt.Sprintln(args...))
 }
-func (codes) Fault(code string, args []string) string {
-	return strings.TrimSpace(fmt.Sprint(code, args))
-}
+func (codes) Fault(f api.Fault) string { return strings.TrimSpace(fmt.Sprint(f.Code, f.Args)) }
 
 // phone is a channel that notes what it is told and fails while broken is set.
 type phone struct {
@@ -264,6 +262,15 @@ func TestObserve(t *testing.T) {
 	} {
 		if got := kinds(a); got != strings.TrimSpace(want) {
 			t.Errorf("%+v: %q, want %q", a, got, want)
+		}
+	}
+	why := api.Because(api.CodePluginError, "boom")
+	for _, st := range []api.Status{
+		{Plugins: []api.Plugin{{ID: "dice", State: "failed", Error: "boom", Fault: why}}},
+		{Accounts: []api.Account{{Name: "main", State: api.StateOnline, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"dice"}, Cause: &why}}}}},
+	} {
+		if got := Observe(st); len(got) != 1 || got[0].Subject != "dice" || got[0].Fault().Cause == nil || got[0].Cause.Code != api.CodePluginError {
+			t.Errorf("why a plugin does not run is lost: %+v", got)
 		}
 	}
 	ends := api.Account{Name: "a", State: api.StateOnline, Degraded: []api.Degraded{{Code: api.CodeCertEnds, Args: []string{"/c.pem", "soon"}}, {Code: api.CodeNoPacket}}}

@@ -16,7 +16,7 @@ func Observe(st api.Status) []Condition {
 	}
 	for _, p := range st.Plugins {
 		if p.State == "failed" {
-			all = append(all, Condition{Kind: KindPlugin, Subject: p.ID, Code: string(api.CodePluginFailed), Args: []string{p.ID, p.Error}})
+			all = append(all, Condition{Kind: KindPlugin, Subject: p.ID, Code: string(api.CodePluginFailed), Args: []string{p.ID, p.Error}, Cause: api.Fault{}.With(p.Fault).Cause})
 		}
 	}
 	if r := st.RolledBack; r != nil {
@@ -77,8 +77,10 @@ func account(a api.Account) []Condition {
 		if d.Code == api.CodePluginFailed && len(d.Args) > 0 {
 			subject = d.Args[0]
 		}
-		add(degraded(d.Code), subject, d.Since, api.Fault{Code: d.Code, Args: d.Args})
-		if c := &all[len(all)-1]; c.Kind != KindPart {
+		add(degraded(d.Code), subject, d.Since, d.Fault())
+		c := &all[len(all)-1]
+		c.Cause = d.Cause
+		if c.Kind != KindPart {
 			// Of the daemon, although every account shows it.
 			c.Account, c.UIN = "", 0
 		}

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Words is the reader's language: the catalogue's sentences by their codes.
 type Words interface {
 	// T returns a sentence with its args put in.
 	T(code string, args ...any) string
-	// Fault returns the sentence of a fault's code, "" if it has none.
-	Fault(code string, args []string) string
+	// Fault returns the sentence of a fault, "" if its code has none.
+	Fault(f api.Fault) string
 }
 
 // render puts a message into words.
@@ -24,7 +26,7 @@ func render(w Words, m Message) Text {
 			t.Title = "ncatd: " + head
 		}
 		lines = append(lines, head)
-		if why := w.Fault(it.Code, it.Args); why != "" && it.Phase != Resolved {
+		if why := w.Fault(it.Fault()); why != "" && it.Phase != Resolved {
 			lines = append(lines, "  "+why)
 		}
 		when := it.Since.Local().Format(time.DateTime)

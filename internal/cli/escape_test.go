@@ -57,7 +57,7 @@ func (d hostileDaemon) Status() api.Status {
 		LastCrash:  &api.LastCrash{Time: now, Panic: x, Account: x, Chat: x, MessageID: x},
 		Accounts: []api.Account{
 			{Name: "main", UIN: 1, Nickname: x, State: api.StateOnline, Detail: x, Since: now, Degraded: []api.Degraded{
-				{Code: "made_up", Detail: x, Since: now}, {Code: api.CodePluginFailed, Args: []string{x, x}, Since: now, Count: 3}}},
+				{Code: "made_up", Detail: x, Since: now}, {Code: api.CodePluginFailed, Args: []string{x}, Cause: &api.Fault{Code: api.CodePluginError, Args: []string{x}}, Since: now, Count: 3}}},
 			{Name: "b" + x, State: api.StateFailed, Reason: x, Detail: x, Since: now, Fault: api.Because(api.CodeSpawnFailed, x).With(api.Because(api.CodeLastLine, x))},
 			{Name: "c", State: api.StateLoginRequired, Reason: "qr", Detail: x, Since: now, Login: &api.Login{Step: api.StepWaiting, URL: "https://x/" + x}},
 		}}

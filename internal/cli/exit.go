@@ -20,6 +20,7 @@ import (
 	"github.com/ncatd/ncatd/internal/home"
 	"github.com/ncatd/ncatd/internal/napcatsim"
 	"github.com/ncatd/ncatd/internal/napcatsim/simcmd"
+	"github.com/ncatd/ncatd/internal/script"
 )
 
 // The exit codes. People script against them.
@@ -179,6 +180,9 @@ func (a *app) explain(err error) (msg, hint string) {
 	}
 	if msg, hint, ok := a.explainInstall(err); ok {
 		return msg, hint
+	}
+	if f, ok := script.Told(err); ok {
+		return printable(text.Fault(a.lang, f)), text.FaultHint(a.lang, f)
 	}
 	if msg, hint, ok := a.explainStore(err); ok {
 		return msg, hint

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ncatd/ncatd/internal/cli/text"
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 func newPlugin(a *app) *cobra.Command {
@@ -36,13 +37,21 @@ func newPluginList(a *app) *cobra.Command {
 			if text.Has("plugin." + state) {
 				state = a.t("plugin." + state)
 			}
-			rows = append(rows, []string{p.ID, p.Version, state, p.Error})
+			rows = append(rows, []string{p.ID, p.Version, state, a.pluginError(p)})
 		}
 		a.out.table(rows, nil)
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
 	return c
+}
+
+// pluginError says why a plugin, or its newest version, does not run.
+func (a *app) pluginError(p api.Plugin) string {
+	if text.Has("fault." + string(p.Fault.Code)) {
+		return printable(text.Fault(a.lang, p.Fault))
+	}
+	return p.Error
 }
 
 func newPluginSwitch(a *app, on bool) *cobra.Command {

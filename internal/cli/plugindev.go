@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/logfile"
 	"github.com/ncatd/ncatd/internal/script"
@@ -31,12 +32,12 @@ func newPluginNew(a *app) *cobra.Command {
 			return err
 		}
 		files, err := kit.New(dir, args[0])
-		switch {
-		case errors.Is(err, kit.ErrName):
-			return usagef(a, "err.plugin_name", args[0])
-		case errors.Is(err, kit.ErrExists):
-			return fail(exitFailure, errString(a.t("err.plugin_exists", args[0])), a.t("hint.plugin_exists"))
-		case err != nil:
+		if err != nil && !errors.Is(err, kit.ErrExists) {
+			if _, name := script.Told(err); name {
+				return fail(exitUsage, err, "")
+			}
+		}
+		if err != nil {
 			return err
 		}
 		for _, f := range files {
@@ -81,17 +82,12 @@ func newPluginCheck(a *app) *cobra.Command {
 			return err
 		}
 		if asJSON {
-			out := struct {
-				Problems []script.Problem `json:"problems"`
-				Types    []string         `json:"types"`
-				Checker  string           `json:"checker"`
-			}{append([]script.Problem{}, r.Problems...), append([]string{}, r.Types...), r.TSC}
-			if err := a.out.json(out, false); err != nil {
+			if err := a.checkedJSON(r); err != nil {
 				return err
 			}
 		} else {
 			for _, p := range r.Problems {
-				a.out.print("%s", printable(p.String()))
+				a.out.print("%s", printable(text.Fault(a.lang, p.Fault())))
 			}
 			for _, l := range r.Types {
 				a.out.print("%s", printable(l))
@@ -112,6 +108,33 @@ func newPluginCheck(a *app) *cobra.Command {
 	return c
 }
 
+// scriptProblemJSON is one problem in `plugin check --json`.
+type scriptProblemJSON struct {
+	File   string   `json:"file,omitempty"`
+	Line   int      `json:"line,omitempty"`
+	Column int      `json:"column,omitempty"`
+	Code   api.Code `json:"code"`
+	Text   string   `json:"text"`
+	Hint   string   `json:"hint,omitempty"`
+}
+
+func (a *app) checkedJSON(r kit.Report) error {
+	out := struct {
+		Problems []scriptProblemJSON `json:"problems"`
+		Types    []string            `json:"types"`
+		Checker  string              `json:"checker"`
+	}{[]scriptProblemJSON{}, append([]string{}, r.Types...), r.TSC}
+	for _, p := range r.Problems {
+		hint := text.Fault(a.lang, p.Hint)
+		for _, pair := range []string{"()", "（）"} { // in which hints stand in a sentence
+			open, end := string([]rune(pair)[0]), string([]rune(pair)[1])
+			hint = strings.TrimSuffix(strings.TrimPrefix(hint, open), end)
+		}
+		out.Problems = append(out.Problems, scriptProblemJSON{p.File, p.Line, p.Column, p.What.Code, text.Fault(a.lang, p.What), hint})
+	}
+	return a.out.json(out, false)
+}
+
 func newPluginTest(a *app) *cobra.Command {
 	var asJSON bool
 	var only string
@@ -120,7 +143,12 @@ func newPluginTest(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		results, err := trial.Run(c.Context(), path, only)
+		results, err := trial.Run(c.Context(), path, only, func(err error) string {
+			if f, ok := script.Told(err); ok {
+				return text.Fault(a.lang, f)
+			}
+			return err.Error()
+		})
 		if errors.Is(err, trial.ErrNoTests) {
 			return fail(exitFailure, errString(a.t("err.no_tests", args[0])), a.t("hint.no_tests"))
 		}
@@ -160,8 +188,8 @@ func (a *app) printTest(r trial.Result) {
 	}
 	a.out.print("%s", a.out.paint("31", "FAIL "+printable(r.File+": "+r.Name)))
 	for _, lines := range [][]string{r.Failed, r.Log} {
-		for _, text := range lines {
-			for line := range strings.Lines(text) {
+		for _, told := range lines {
+			for line := range strings.Lines(told) {
 				a.out.print("     %s", printable(strings.TrimRight(line, "\n")))
 			}
 		}
@@ -202,7 +230,7 @@ func (a *app) printPlugin(p api.PluginInfo) {
 	add("plugin.head.needs", strings.Join(p.Needs, ", "))
 	add("plugin.head.wants", a.rights(p.Wants))
 	add("plugin.head.granted", a.rights(p.Granted))
-	add("plugin.head.error", p.Error)
+	add("plugin.head.error", a.pluginError(p.Plugin))
 	a.out.table(rows, nil)
 }
 
@@ -289,7 +317,10 @@ func newPluginInstall(a *app) *cobra.Command {
 		}
 		p, err := kit.Open(c.Context(), dir, args[0])
 		if err != nil {
-			return fail(exitFailure, a.noPackage(args[0], err), a.t("hint.plugin_install"))
+			if f, ok := script.Told(err); ok {
+				return fail(exitFailure, err, text.FaultHint(a.lang, f))
+			}
+			return fail(exitFailure, err, a.t("hint.plugin_install"))
 		}
 		err = a.installPlugin(c.Context(), p, yes, want)
 		return errors.Join(err, p.Close())
@@ -319,7 +350,7 @@ func (a *app) installPlugin(ctx context.Context, p *kit.Package, yes bool, want 
 	}
 	if len(p.Problems) > 0 {
 		for _, q := range p.Problems {
-			a.out.print("%s", printable(q.String()))
+			a.out.print("%s", printable(text.Fault(a.lang, q.Fault())))
 		}
 		return fail(exitFailure, errString(a.t("err.plugin_broken", m.ID)), "")
 	}
@@ -332,25 +363,9 @@ func (a *app) installPlugin(ctx context.Context, p *kit.Package, yes bool, want 
 		}
 	}
 	path, err := p.Install(time.Now())
-	if errors.Is(err, kit.ErrExists) {
-		return fail(exitFailure, errString(a.t("err.plugin_exists", m.ID)), a.t("hint.plugin_exists"))
-	}
 	if err != nil {
 		return err
 	}
 	a.out.say("%s", a.t("plugin.installed", m.ID, path))
 	return nil
-}
-
-// noPackage words why source cannot be installed.
-func (a *app) noPackage(source string, err error) error {
-	switch {
-	case errors.Is(err, kit.ErrTooLarge):
-		return errString(a.t("err.plugin_too_large", source))
-	case errors.Is(err, kit.ErrArchive):
-		return errString(a.t("err.plugin_archive", source, err))
-	case errors.Is(err, kit.ErrNoPackage):
-		return errString(a.t("err.plugin_no_file", source))
-	}
-	return err
 }

@@ -88,7 +88,7 @@ func (s *stages) account(acc api.Account) {
 // degraded says once each why an account does less than it should.
 func (s *stages) degraded(acc api.Account) {
 	for _, d := range acc.Degraded {
-		line := s.a.t("start.degraded", acc.Name, s.a.degradedText(api.Degraded{Code: d.Code, Args: d.Args, Detail: d.Detail}))
+		line := s.a.t("start.degraded", acc.Name, s.a.degradedText(api.Degraded{Code: d.Code, Args: d.Args, Cause: d.Cause, Detail: d.Detail}))
 		if key := acc.Name + " " + line; s.said[key] == "" {
 			s.said[key] = line
 			s.a.out.say("%s", line)

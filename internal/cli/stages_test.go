@@ -26,12 +26,12 @@ func TestStages(t *testing.T) {
 		a := &app{lang: tt.lang, Deps: Deps{Stderr: &errs}}
 		a.out = newOutput(&bytes.Buffer{}, &errs, tt.lang, a.getenv)
 		s := &stages{a: a, began: time.Now()}
-		now := time.Now()
+		now, boom := time.Now(), api.Because(api.CodePluginError, "boom")
 		for _, acc := range []api.Account{
 			{State: api.StateBackoff, Reason: "disk_full", NextTry: now.Add(30 * time.Second), Fault: api.Because(api.CodeDiskFull).With(api.Because(api.CodeLastLine, "ENOSPC"))},
 			{State: api.StateLoginRequired, Reason: "qr", Fault: api.Because(api.CodeLoginQR), Login: &api.Login{Step: api.StepWaiting, URL: "https://txz.qq.com/p?k=1", Issued: now, Seq: 1}},
-			{State: api.StateOnline, UIN: 1, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"draw", "boom"}, Since: now}}},
-			{State: api.StateOnline, UIN: 1, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"draw", "boom"}, Since: now, Count: 2}}},
+			{State: api.StateOnline, UIN: 1, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"draw", "boom"}, Cause: &boom, Since: now}}},
+			{State: api.StateOnline, UIN: 1, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"draw", "boom"}, Cause: &boom, Since: now, Count: 2}}},
 		} {
 			acc.Name = "main"
 			for range 2 {

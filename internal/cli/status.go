@@ -259,7 +259,7 @@ func (a *app) printDegraded(acc api.Account) {
 func (a *app) degradedText(d api.Degraded) string {
 	s := d.Detail
 	if text.Has("fault." + string(d.Code)) {
-		s = text.Fault(a.lang, api.Fault{Code: d.Code, Args: d.Args})
+		s = text.Fault(a.lang, d.Fault())
 	}
 	if d.Count > 1 {
 		return a.t("status.times", printable(s), d.Count)

@@ -178,11 +178,11 @@ func (w words) T(code string, args ...any) string {
 }
 
 // Fault implements [alert.Words].
-func (w words) Fault(code string, args []string) string {
-	if !text.Has("fault." + code) {
+func (w words) Fault(f api.Fault) string {
+	if !text.Has("fault." + string(f.Code)) {
 		return ""
 	}
-	return text.Fault(w.lang, api.Fault{Code: api.Code(code), Args: args})
+	return text.Fault(w.lang, f)
 }
 
 // changed says that the status may have changed.
@@ -233,7 +233,7 @@ func (d *Daemon) Alerts(ctx context.Context) (api.Alerts, error) {
 	for _, o := range open {
 		c := o.Condition
 		out.Open = append(out.Open, api.AlertOpen{Kind: string(c.Kind), Account: c.Account, Subject: c.Subject,
-			Fault: api.Fault{Code: api.Code(c.Code), Args: c.Args}, Since: c.Since, Gone: o.Gone, Told: o.Told})
+			Fault: c.Fault(), Since: c.Since, Gone: o.Gone, Told: o.Told})
 	}
 	for _, account := range slices.Sorted(maps.Keys(silenced)) {
 		if until := silenced[account]; until.After(time.Now()) {
@@ -255,7 +255,7 @@ func (d *Daemon) AlertLog(ctx context.Context) ([]api.AlertLogEntry, error) {
 		entry := api.AlertLogEntry{Time: e.Time, Channel: e.Channel, Tries: e.Tries, Items: []api.AlertItem{}, Failed: e.Failed.Fault()}
 		for _, it := range e.Items {
 			entry.Items = append(entry.Items, api.AlertItem{Phase: string(it.Phase), Kind: string(it.Kind), Account: it.Account, Subject: it.Subject,
-				Fault: api.Fault{Code: api.Code(it.Code), Args: it.Args}, Since: it.Since, Seconds: it.Lasted.Seconds()})
+				Fault: it.Fault(), Since: it.Since, Seconds: it.Lasted.Seconds()})
 		}
 		out = append(out, entry)
 	}

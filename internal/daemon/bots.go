@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -168,14 +169,18 @@ func (b *bots) plugins() []api.Plugin {
 	problems := b.scripts.Problems()
 	for _, p := range b.bot.Plugins() {
 		one := api.Plugin{ID: p.ID, Version: p.Version, Enabled: p.Enabled, State: p.State, Error: p.Error}
-		if err := problems[p.ID]; err != nil && one.Error == "" {
-			one.Error = err.Error() // of a newer version than the one that runs
+		if one.Error != "" {
+			one.Fault = api.Because(api.CodePluginError, one.Error)
+		}
+		if err := problems[p.ID]; err != nil {
+			one.Error = cmp.Or(one.Error, err.Error()) // of a newer version than the one that runs
+			one.Fault = script.Fault(err)
 		}
 		delete(problems, p.ID)
 		out = append(out, one)
 	}
 	for _, id := range slices.Sorted(maps.Keys(problems)) {
-		out = append(out, api.Plugin{ID: id, State: ncat.PluginFailed, Error: problems[id].Error()})
+		out = append(out, api.Plugin{ID: id, State: ncat.PluginFailed, Error: problems[id].Error(), Fault: script.Fault(problems[id])})
 	}
 	return out
 }
@@ -184,7 +189,7 @@ func (b *bots) plugins() []api.Plugin {
 func (b *bots) report() {
 	for _, p := range b.plugins() {
 		if p.Error != "" {
-			b.d.health.Set("", api.CodePluginFailed, p.ID, p.Error)
+			b.d.health.Report("", pluginFailed(p.ID, p.Error, p.Fault))
 		} else {
 			b.d.health.Clear("", api.CodePluginFailed, p.ID)
 		}
@@ -197,7 +202,7 @@ func (b *bots) setPlugin(ctx context.Context, id string, on bool) error {
 	case errors.Is(err, ncat.ErrNoPlugin):
 		return noPlugin(id)
 	case err != nil:
-		return control.Refuse(control.CodeConflict, api.Because(api.CodePluginNotSet, id, err))
+		return control.Refuse(control.CodeConflict, api.Because(api.CodePluginNotSet, id).With(b.why(id, err)))
 	}
 	return nil
 }

@@ -58,10 +58,30 @@ func (b *bots) scriptFailed(id string, err error) {
 		b.d.health.Clear("", api.CodePluginFailed, id)
 		return
 	}
-	b.d.health.Set("", api.CodePluginFailed, id, err.Error())
+	b.d.health.Report("", pluginFailed(id, err.Error(), script.Fault(err)))
 	if b.d.config().Scripts.TellAdmins && b.d.run != nil && b.d.run.Err() == nil {
-		b.d.wg.Go(func() { b.tellAdmins(b.d.run, text.T(text.Chinese, "plugin.chat_failed", id, err)) })
+		b.d.wg.Go(func() {
+			b.tellAdmins(b.d.run, text.Fault(text.Chinese, api.Because(api.CodePluginFailed, id).With(script.Fault(err))))
+		})
 	}
+}
+
+// pluginFailed says that a plugin does not run, and why. The English sentence of
+// that is for those who read args.
+func pluginFailed(id, english string, why api.Fault) api.Fault {
+	return api.Fault{Code: api.CodePluginFailed, Args: []string{id, english}}.With(why)
+}
+
+// why says without a language why plugin id does not do what it was asked for; err
+// is what package ncat says.
+func (b *bots) why(id string, err error) api.Fault {
+	if f, ok := script.Told(err); ok {
+		return f
+	}
+	if own := b.scripts.Problems()[id]; own != nil {
+		return script.Fault(own)
+	}
+	return api.Because(api.CodePluginError, err)
 }
 
 // tellAdmins writes to the bot's admins, from the first account that can.
@@ -114,7 +134,7 @@ func (b *bots) reloadPlugin(ctx context.Context, id string) error {
 		}
 		return noPlugin(id)
 	case err != nil:
-		return control.Refuse(control.CodeConflict, api.Because(api.CodePluginNotLoaded, id, err))
+		return control.Refuse(control.CodeConflict, api.Because(api.CodePluginNotLoaded, id).With(b.why(id, err)))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ package health
 
 import (
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -71,6 +72,12 @@ func partOf(code api.Code, args []string) string {
 // whose sentence args fill. Reporting the same again costs little: the first
 // report is logged, later ones are counted.
 func (r *Registry) Set(account string, code api.Code, args ...string) {
+	r.Report(account, api.Fault{Code: code, Args: args})
+}
+
+// Report is Set for a fault with causes.
+func (r *Registry) Report(account string, f api.Fault) {
+	code, args := f.Code, f.Args
 	part := partOf(code, args)
 	r.mu.Lock()
 	i := slices.IndexFunc(r.reasons, func(q reason) bool { return q.account == account && q.Code == code && q.part == part })
@@ -84,7 +91,7 @@ func (r *Registry) Set(account string, code api.Code, args ...string) {
 		return
 	}
 	if i < 0 {
-		r.reasons = append(r.reasons, reason{account, part, api.Degraded{Code: code, Args: slices.Clone(args), Since: time.Now(), Count: 1}})
+		r.reasons = append(r.reasons, reason{account, part, api.Degraded{Code: code, Args: slices.Clone(args), Cause: f.Cause, Since: time.Now(), Count: 1}})
 		r.mu.Unlock()
 		r.log.Warn("degraded", attrs(account, code, args)...)
 		r.changed(account)
@@ -92,9 +99,9 @@ func (r *Registry) Set(account string, code api.Code, args ...string) {
 	}
 	q := &r.reasons[i]
 	q.Count++
-	same := slices.Equal(q.Args, args)
+	same := slices.Equal(q.Args, args) && reflect.DeepEqual(q.Cause, f.Cause)
 	if !same {
-		q.Args = slices.Clone(args)
+		q.Args, q.Cause = slices.Clone(args), f.Cause
 	}
 	r.mu.Unlock()
 	if !same {

@@ -48,6 +48,13 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("changes told of %q, want %q", told, want)
 		}
 
+		why := api.Fault{Code: api.CodePluginFailed, Args: []string{"dice", "panic"}}.With(api.Because(api.CodePluginError, "panic"))
+		r.Report("main", why)
+		r.Report("main", why) // again: no change
+		if got := r.Of("main"); len(told) != 6 || got[2].Count != 3 || got[2].Fault().Cause == nil || got[2].Cause.Code != api.CodePluginError {
+			t.Errorf("another cause: told %q, %+v", told, got)
+		}
+
 		r.Clear("main", api.CodePluginFailed, "weather")
 		r.Clear("main", api.CodeStoreWrite)
 		r.Clear("main", api.CodeStoreWrite) // again: nothing

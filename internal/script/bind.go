@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -72,7 +74,7 @@ type argSpec struct {
 // where the script registered it.
 func (m *machine) register(kind, text string) error {
 	if m.loaded {
-		return &argumentError{"handlers, commands and schedules are registered while the plugin loads, at its top level"}
+		return unfit(api.Because(api.CodeScriptRegLate))
 	}
 	s := spec{kind: kind}
 	if err := strict(json.RawMessage(text), &s.options); err != nil {
@@ -88,9 +90,8 @@ func (m *machine) register(kind, text string) error {
 			_, err = pattern(s.Match)
 		}
 	case "command":
-		_, err = argsType(s.Args)
-		if err == nil && strings.TrimSpace(s.Name) == "" {
-			err = &argumentError{"a command needs a name"}
+		if _, err = argsType(s.Args); err == nil {
+			err = m.nameable(&s)
 		}
 	case "schedule":
 		_, err = s.schedule()
@@ -101,6 +102,24 @@ func (m *machine) register(kind, text string) error {
 		return err
 	}
 	m.specs = append(m.specs, s)
+	return nil
+}
+
+// nameable refuses a command that has no name, or one that another of the plugin
+// has.
+func (m *machine) nameable(s *spec) error {
+	if strings.TrimSpace(s.Name) == "" {
+		return unfit(api.Because(api.CodeScriptRegName))
+	}
+	mine := append([]string{s.Name}, s.Alias...)
+	for i := range m.specs {
+		other := &m.specs[i]
+		if other.kind == "command" && slices.ContainsFunc(append([]string{other.Name}, other.Alias...), func(n string) bool {
+			return slices.ContainsFunc(mine, func(name string) bool { return strings.EqualFold(n, name) })
+		}) {
+			return unfit(api.Because(api.CodeScriptRegTaken, s.Name, other.Name))
+		}
+	}
 	return nil
 }
 
@@ -204,14 +223,14 @@ func (v *version) bindCommand(h *ncat.Host, s *spec, opts []ncat.HandlerOption) 
 func argsType(args []argSpec) (t reflect.Type, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &argumentError{fmt.Sprint(v)}
+			err = &argumentError{text: fmt.Sprint(v)}
 		}
 	}()
 	fields := make([]reflect.StructField, len(args))
 	for i, a := range args {
 		typ, opts := argType(a.Kind), ""
 		if typ == nil {
-			return nil, &argumentError{fmt.Sprintf("argument %s: no kind %q", a.Key, a.Kind)}
+			return nil, &argumentError{text: fmt.Sprintf("argument %s: no kind %q", a.Key, a.Kind)}
 		}
 		if a.Kind == "rest" || a.Kind == "content" {
 			opts += ",rest"
@@ -242,7 +261,25 @@ func argsType(args []argSpec) (t reflect.Type, err error) {
 		fields[i] = reflect.StructField{Name: "F" + strconv.Itoa(i), Type: typ, Tag: reflect.StructTag(tag)}
 	}
 	t = reflect.StructOf(fields)
-	return t, ncat.CheckArgs(t)
+	return t, argsError(args, ncat.CheckArgs(t))
+}
+
+var fieldOf = regexp.MustCompile(`^field F(\d+): (.*)$`)
+
+// argsError names what is wrong with arguments as the script names it.
+func argsError(args []argSpec, err error) error {
+	if err == nil {
+		return nil
+	}
+	said := fieldOf.FindStringSubmatch(err.Error())
+	if said == nil {
+		return &argumentError{text: err.Error()}
+	}
+	i, _ := strconv.Atoi(said[1]) // digits
+	if a := args[i]; a.Default != nil && said[2] == fmt.Sprintf("the default %q does not fit", *a.Default) {
+		return unfit(api.Because(api.CodeScriptRegDefault, a.Key, *a.Default))
+	}
+	return unfit(api.Because(api.CodeScriptRegArg, args[i].Key, said[2]))
 }
 
 func argType(kind string) reflect.Type {
@@ -323,11 +360,11 @@ func (s *spec) schedule() ([]ncat.ScheduleOption, error) {
 	if s.In != "" {
 		var err error
 		if loc, err = time.LoadLocation(s.In); err != nil {
-			return nil, &argumentError{fmt.Sprintf("schedule %s: %v", s.Name, err)}
+			return nil, unfit(api.Because(api.CodeScriptRegZone, s.Name, s.In))
 		}
 	}
 	if _, err := ncat.ParseSchedule(s.Spec, loc); err != nil {
-		return nil, &argumentError{fmt.Sprintf("schedule %s: %v", s.Name, err)}
+		return nil, unfit(api.Because(api.CodeScriptRegSchedule, s.Name, s.Spec))
 	}
 	opts := []ncat.ScheduleOption{ncat.InZone(loc), ncat.Jitter(time.Duration(s.Jitter))}
 	if s.CatchUp {

@@ -3,14 +3,15 @@ package script
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/evanw/esbuild/pkg/api"
+	esbuild "github.com/evanw/esbuild/pkg/api"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // maxSource bounds one file of a plugin, and what they come to together.
@@ -20,49 +21,6 @@ const maxSource = 4 << 20
 type bundle struct {
 	code   string
 	source *sourceMap
-}
-
-// buildError is what is wrong with a plugin's source, with the place.
-type buildError struct {
-	list []Problem
-}
-
-// Problem is one mistake in a plugin, where it is and what helps.
-type Problem struct {
-	File   string `json:"file,omitempty"` // as the plugin's folder sees it
-	Line   int    `json:"line,omitempty"`
-	Column int    `json:"column,omitempty"`
-	Text   string `json:"text"`
-	Hint   string `json:"hint,omitempty"`
-}
-
-// String returns "file:line:column: text".
-func (p Problem) String() string {
-	var s strings.Builder
-	if p.File != "" {
-		s.WriteString(p.File)
-		if p.Line > 0 {
-			fmt.Fprintf(&s, ":%d:%d", p.Line, p.Column)
-		}
-		s.WriteString(": ")
-	}
-	s.WriteString(p.Text)
-	if p.Hint != "" {
-		s.WriteString(" (" + p.Hint + ")")
-	}
-	return s.String()
-}
-
-func (e *buildError) Error() string {
-	lines := make([]string, 0, len(e.list))
-	for i, p := range e.list {
-		if i == 5 {
-			lines = append(lines, fmt.Sprintf("and %d more", len(e.list)-i))
-			break
-		}
-		lines = append(lines, p.String())
-	}
-	return strings.Join(lines, "\n")
 }
 
 // bundler makes one module of a plugin's source, or of a file of its tests.
@@ -101,8 +59,7 @@ func (b *bundler) build() (*bundle, error) {
 		}
 	}
 	if len(out.code) > maxSource {
-		return nil, &buildError{[]Problem{{File: b.main, Text: fmt.Sprintf("the plugin comes to %d bytes with all it imports, at most %d MiB are allowed", len(out.code), maxSource>>20),
-			Hint: "leave out what it does not need"}}}
+		return nil, &buildError{[]Problem{{File: b.main, What: api.Because(api.CodeScriptBundle, len(out.code), maxSource>>20), Hint: api.Because(api.CodeScriptBundleHint)}}}
 	}
 	var err error
 	out.source, err = parseSourceMap(mapping)
@@ -113,93 +70,91 @@ func (b *bundler) build() (*bundle, error) {
 }
 
 // run runs esbuild.
-func (b *bundler) run(entry string) api.BuildResult {
-	o := api.BuildOptions{
+func (b *bundler) run(entry string) esbuild.BuildResult {
+	o := esbuild.BuildOptions{
 		EntryPoints: []string{entry}, AbsWorkingDir: b.root, Outdir: b.root, Bundle: true, Write: false, Metafile: false,
-		Format: api.FormatESModule, Platform: api.PlatformNeutral, Target: api.ES2023, Charset: api.CharsetUTF8,
+		Format: esbuild.FormatESModule, Platform: esbuild.PlatformNeutral, Target: esbuild.ES2023, Charset: esbuild.CharsetUTF8,
 		MainFields: []string{"module", "main"}, Conditions: []string{"import", "default"},
-		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent,
+		Sourcemap: esbuild.SourceMapExternal, SourcesContent: esbuild.SourcesContentExclude, LogLevel: esbuild.LogLevelSilent,
 		TsconfigRaw: `{"compilerOptions":{"target":"ES2023","verbatimModuleSyntax":false}}`,
-		Plugins:     []api.Plugin{{Name: "ncat", Setup: b.setup}},
+		Plugins:     []esbuild.Plugin{{Name: "ncat", Setup: b.setup}},
 	}
 	if b.plugin {
 		o.Supported = map[string]bool{"async-await": false, "async-generator": false, "for-await": false}
 	}
-	return api.Build(o)
+	return esbuild.Build(o)
 }
 
-func (b *bundler) setup(p api.PluginBuild) {
-	p.OnResolve(api.OnResolveOptions{Filter: `^ncat(/test)?$`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-		return api.OnResolveResult{Path: a.Path, Namespace: "ncat"}, nil
+func (b *bundler) setup(p esbuild.PluginBuild) {
+	p.OnResolve(esbuild.OnResolveOptions{Filter: `^ncat(/test)?$`}, func(a esbuild.OnResolveArgs) (esbuild.OnResolveResult, error) {
+		return esbuild.OnResolveResult{Path: a.Path, Namespace: "ncat"}, nil
 	})
 	// A URL would be left for the engine, which fetches nothing.
-	p.OnResolve(api.OnResolveOptions{Filter: `^([A-Za-z][A-Za-z0-9+.-]*:|//)`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-		return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf("Could not resolve %q: a plugin imports files of its own folder only", a.Path), Detail: importHint(a.Path)}}}, nil
+	p.OnResolve(esbuild.OnResolveOptions{Filter: `^([A-Za-z][A-Za-z0-9+.-]*:|//)`}, func(a esbuild.OnResolveArgs) (esbuild.OnResolveResult, error) {
+		return esbuild.OnResolveResult{Errors: []esbuild.Message{{Detail: Problem{What: api.Because(api.CodeScriptForeign, a.Path), Hint: importHint(a.Path)}}}}, nil
 	})
-	p.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "ncat"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+	p.OnLoad(esbuild.OnLoadOptions{Filter: `.*`, Namespace: "ncat"}, func(a esbuild.OnLoadArgs) (esbuild.OnLoadResult, error) {
 		code := moduleJS
 		if a.Path == "ncat/test" {
 			code = testModuleJS
 		}
-		return api.OnLoadResult{Contents: &code, Loader: api.LoaderJS}, nil
+		return esbuild.OnLoadResult{Contents: &code, Loader: esbuild.LoaderJS}, nil
 	})
-	p.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+	p.OnLoad(esbuild.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(a esbuild.OnLoadArgs) (esbuild.OnLoadResult, error) {
 		text, err := b.read(a.Path)
 		if err != nil {
 			var bad *buildError
 			if errors.As(err, &bad) {
-				return api.OnLoadResult{Errors: []api.Message{{Text: bad.list[0].Text, Detail: bad.list[0].Hint, Location: &api.Location{File: bad.list[0].File, Line: 1}}}}, nil
+				return esbuild.OnLoadResult{Errors: []esbuild.Message{{Detail: bad.list[0], Location: &esbuild.Location{File: bad.list[0].File, Line: 1}}}}, nil
 			}
-			return api.OnLoadResult{}, err
+			return esbuild.OnLoadResult{}, err
 		}
 		if b.plugin {
 			text = b.lowered(b.name(a.Path), text)
 		}
 		loader, ok := loaders()[strings.ToLower(filepath.Ext(a.Path))]
 		if !ok {
-			loader = api.LoaderDefault
+			loader = esbuild.LoaderDefault
 		}
-		return api.OnLoadResult{Contents: &text, Loader: loader, ResolveDir: filepath.Dir(a.Path)}, nil
+		return esbuild.OnLoadResult{Contents: &text, Loader: loader, ResolveDir: filepath.Dir(a.Path)}, nil
 	})
 }
 
-func loaders() map[string]api.Loader {
-	return map[string]api.Loader{".ts": api.LoaderTS, ".mts": api.LoaderTS, ".cts": api.LoaderTS, ".js": api.LoaderJS, ".mjs": api.LoaderJS,
-		".cjs": api.LoaderJS, ".json": api.LoaderJSON, ".txt": api.LoaderText, ".md": api.LoaderText, ".tsx": api.LoaderTSX, ".jsx": api.LoaderJSX}
+func loaders() map[string]esbuild.Loader {
+	return map[string]esbuild.Loader{".ts": esbuild.LoaderTS, ".mts": esbuild.LoaderTS, ".cts": esbuild.LoaderTS, ".js": esbuild.LoaderJS, ".mjs": esbuild.LoaderJS,
+		".cjs": esbuild.LoaderJS, ".json": esbuild.LoaderJSON, ".txt": esbuild.LoaderText, ".md": esbuild.LoaderText, ".tsx": esbuild.LoaderTSX, ".jsx": esbuild.LoaderJSX}
 }
 
 // read reads a file of the plugin. Links are followed before it is seen whether
 // the file lies in the plugin's folder.
 func (b *bundler) read(path string) (string, error) {
 	name := b.name(path)
-	bad := func(hint, format string, args ...any) error {
-		return &buildError{[]Problem{{File: name, Text: fmt.Sprintf(format, args...), Hint: hint}}}
-	}
+	bad := func(what, hint api.Fault) error { return &buildError{[]Problem{{File: name, What: what, Hint: hint}}} }
 	root, err := filepath.EvalSymlinks(b.root)
 	if err != nil {
 		return "", err
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", bad("", "the file does not exist")
+		return "", bad(api.Because(api.CodeScriptNoFile), api.Fault{})
 	} else if err != nil {
 		return "", err
 	}
 	rel, err := filepath.Rel(root, real)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return "", bad("put what it needs into its folder", "the file lies outside of the plugin's folder")
+		return "", bad(api.Because(api.CodeScriptOutside), api.Because(api.CodeScriptOutsideHint))
 	}
 	if b.alone && name != b.main {
-		return "", bad("make it a folder with main.ts to use several files", "a plugin of one file imports \"ncat\" only")
+		return "", bad(api.Because(api.CodeScriptAlone), api.Because(api.CodeScriptAloneHint))
 	}
 	info, err := os.Stat(real)
 	switch {
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular():
-		return "", bad("", "this is no regular file")
+		return "", bad(api.Because(api.CodeScriptIrregular), api.Fault{})
 	case info.Size() > maxSource:
-		return "", bad("", "the file has %d bytes, at most %d MiB are allowed", info.Size(), maxSource>>20)
+		return "", bad(api.Because(api.CodeScriptSize, info.Size(), maxSource>>20), api.Because(api.CodeScriptBundleHint))
 	}
 	text, err := os.ReadFile(real)
 	if err != nil {
@@ -207,10 +162,10 @@ func (b *bundler) read(path string) (string, error) {
 	}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(text) {
-		return "", bad("save it as UTF-8", "the file is not UTF-8")
+		return "", bad(api.Because(api.CodeScriptNotUTF8), api.Because(api.CodeScriptUTF8Hint))
 	}
 	if bytes.IndexByte(text, 0) >= 0 {
-		return "", bad("save it as UTF-8", "the file holds a NUL byte and is no text")
+		return "", bad(api.Because(api.CodeScriptNUL), api.Because(api.CodeScriptUTF8Hint))
 	}
 	return string(text), nil
 }
@@ -224,25 +179,27 @@ func (b *bundler) name(path string) string {
 }
 
 // problems translates what the bundler says.
-func (b *bundler) problems(errs []api.Message) error {
+func (b *bundler) problems(errs []esbuild.Message) error {
 	out := &buildError{}
 	for _, e := range errs {
-		p := Problem{Text: e.Text}
+		p, ours := e.Detail.(Problem)
+		switch {
+		case ours:
+		case strings.HasPrefix(e.Text, "Could not resolve "):
+			name, _, _ := strings.Cut(strings.TrimPrefix(e.Text, `Could not resolve "`), `"`)
+			p.Hint = importHint(name)
+		case len(e.Notes) > 0:
+			hint, _, _ := strings.Cut(e.Notes[0].Text, "\n")
+			p.Hint = api.Because(api.CodeScriptSaidHint, hint)
+		}
+		if !ours {
+			p.What = api.Because(api.CodeScriptSaid, e.Text)
+		}
 		if e.Location != nil {
 			p.File, p.Line, p.Column = filepath.ToSlash(e.Location.File), e.Location.Line, e.Location.Column+1
 			if filepath.IsAbs(e.Location.File) {
 				p.File = b.name(e.Location.File)
 			}
-		}
-		hint, ours := e.Detail.(string)
-		switch {
-		case ours:
-			p.Hint = hint
-		case strings.HasPrefix(e.Text, "Could not resolve "):
-			name, _, _ := strings.Cut(strings.TrimPrefix(e.Text, `Could not resolve "`), `"`)
-			p.Hint = importHint(name)
-		case len(e.Notes) > 0:
-			p.Hint, _, _ = strings.Cut(e.Notes[0].Text, "\n")
 		}
 		out.list = append(out.list, p)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -44,7 +45,7 @@ func (r *request) content(list []json.RawMessage) ([]any, error) {
 			Data  json.RawMessage `json:"data"`
 		}
 		if err := json.Unmarshal(raw, &seg); err != nil || seg.Type == "" {
-			return nil, &argumentError{fmt.Sprintf("%s is no content of a message", short(string(raw)))}
+			return nil, &argumentError{text: fmt.Sprintf("%s is no content of a message", short(string(raw)))}
 		}
 		if seg.Media != nil {
 			m, err := r.media(seg.Type, seg.Media)
@@ -59,7 +60,7 @@ func (r *request) content(list []json.RawMessage) ([]any, error) {
 		}
 		var msg onebot.Message
 		if err := json.Unmarshal(append(append([]byte("["), raw...), ']'), &msg); err != nil {
-			return nil, &argumentError{err.Error()}
+			return nil, &argumentError{text: err.Error()}
 		}
 		for _, s := range msg {
 			out = append(out, s)
@@ -88,7 +89,7 @@ func (r *request) media(kind string, spec *mediaSpec) (*ncat.Media, error) {
 		}
 		m = ncat.File(src, name)
 	default:
-		return nil, &argumentError{kind + " is no kind of media"}
+		return nil, &argumentError{text: kind + " is no kind of media"}
 	}
 	if spec.Summary != "" {
 		m = m.Summary(spec.Summary)
@@ -113,7 +114,7 @@ func (r *request) source(s sourceSpec) (ncat.Source, error) {
 	case s.Base64 != "":
 		b, err := base64.StdEncoding.DecodeString(s.Base64)
 		if err != nil {
-			return ncat.Source{}, &argumentError{"the base64 of what is sent: " + err.Error()}
+			return ncat.Source{}, &argumentError{text: "the base64 of what is sent: " + err.Error()}
 		}
 		return ncat.Bytes(b), nil
 	}
@@ -127,7 +128,7 @@ const maxFile = 64 << 20
 // readFile reads a file of the plugin's own folder, out of which no name leads.
 func (p *pluginInfo) readFile(name string) ([]byte, error) {
 	if p.Dir == "" {
-		return nil, &deniedError{fmt.Sprintf("%s: a plugin of one file has no folder of its own; send bytes or a URL", name)}
+		return nil, denied(api.Because(api.CodeScriptFileAlone, name))
 	}
 	root, err := os.OpenRoot(p.Dir)
 	if err != nil {
@@ -136,12 +137,12 @@ func (p *pluginInfo) readFile(name string) ([]byte, error) {
 	defer root.Close() // it was only read
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
-		return nil, &deniedError{fmt.Sprintf("%s: not a file of the plugin's folder: %v", name, err)}
+		return nil, denied(api.Because(api.CodeScriptFileOutside, name, err))
 	}
 	defer f.Close() // it was only read
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
-		err = overLimit("size", "%s is larger than %d MiB", name, maxFile>>20)
+		err = overLimit("size", api.Because(api.CodeScriptFileSize, name, maxFile>>20))
 	}
 	return b, err
 }
@@ -154,10 +155,10 @@ func (r *request) localFiles(raw json.RawMessage) error {
 	}
 	var v any
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return &argumentError{err.Error()}
+		return &argumentError{text: err.Error()}
 	}
 	if bad := localFile(v, ""); bad != "" {
-		return &deniedError{fmt.Sprintf("%q is a file of the machine; send the plugin's own with image() and its kin, or let the operator grant files", short(bad))}
+		return denied(api.Because(api.CodeScriptFileGrant, short(bad), r.m.info.ID))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // types/onebot.d.ts, packed by internal/onebotgen.
@@ -40,7 +42,7 @@ func Declarations() map[string]string {
 }
 
 // ErrNoPlugin says that what lies at a path is no plugin.
-var ErrNoPlugin = errors.New("no plugin: that is a file such as hello.ts, or a folder with main.ts")
+var ErrNoPlugin error = Fail(api.Because(api.CodeScriptNone), nil)
 
 // Check reads the manifest of the plugin at path and bundles it. The problems are
 // what keeps it from running.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"modernc.org/quickjs"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // engine is one JavaScript realm. It belongs to one goroutine, but for
@@ -30,7 +32,7 @@ var (
 	errCPU    = errors.New("over its time")
 	errMemory = errors.New("out of memory")
 	errBroken = errors.New("the engine failed")
-	errStuck  = errors.New("stuck in a built-in function")
+	errStuck  = Fail(api.Because(api.CodeScriptStuck), nil)
 )
 
 // hostFunc answers what the script asks of Go, on the engine's goroutine.
@@ -131,7 +133,7 @@ func (q *quickEngine) enter(budget time.Duration, due bool, entry string, args [
 	defer func() {
 		if v := recover(); v != nil {
 			q.lost = true
-			err = fmt.Errorf("%w: %v", errBroken, v)
+			err = Fail(api.Because(api.CodeScriptBroken, v), errBroken)
 		}
 		spent = time.Since(start)
 		if spent >= budget {

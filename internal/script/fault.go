@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -16,20 +17,39 @@ type thrown struct {
 	Message string `json:"message"`
 	Stack   string `json:"stack"`
 	Null    bool   `json:"null"` // it was null, which the engine throws where there is no memory left for an error
+	// Fault is what the host told the script, if it threw that on.
+	Fault api.Fault `json:"fault"`
 }
 
 func (e *thrown) Error() string {
-	text := e.Name + ": " + e.Message
+	said := e.Name + ": " + e.Message
 	if e.Name == "thrown" {
-		text = "threw " + e.Message
+		said = "threw " + e.Message
 		if e.Stack != "" {
-			text += ", which is no Error and knows no place; its handler is"
+			said += ", which is no Error and knows no place; its handler is"
 		}
 	}
 	if e.Stack != "" {
-		text += "\n" + e.Stack
+		said += "\n" + e.Stack
 	}
-	return text
+	return said
+}
+
+// told is the place of what was thrown and the script's words, or, as long as it
+// did not change them, the host's.
+func (e *thrown) told() api.Fault {
+	f := api.Because(api.CodeScriptSaid, e.Name+": "+e.Message)
+	switch {
+	case e.Name == "thrown":
+		f = api.Because(api.CodeScriptThrew, e.Message)
+	case e.Fault.Code != "" && english(e.Fault) == e.Message:
+		f = api.Because(api.CodeScriptAt, e.Name).With(e.Fault)
+	}
+	first, _, _ := strings.Cut(e.Stack, "\n")
+	if place, _, _ := strings.Cut(strings.TrimPrefix(first, "    at "), " in "); place != first {
+		return api.Because(api.CodeScriptAt, place).With(f)
+	}
+	return f
 }
 
 // fillRate is faster than a script fills its memory with objects, in bytes a second.
@@ -57,6 +77,8 @@ type fault struct {
 	Cause     string `json:"cause,omitempty"`
 	MaybeDone bool   `json:"maybeDone,omitempty"`
 	Limit     string `json:"limit,omitempty"`
+	// Fault is what it says, without a language.
+	Fault api.Fault `json:"fault,omitzero"`
 }
 
 func faultOf(err error) string {
@@ -65,6 +87,7 @@ func faultOf(err error) string {
 	var over *limitError
 	var denied *deniedError
 	var bad *argumentError
+	f.Fault, _ = Told(err)
 	switch {
 	case errors.As(err, &over):
 		f.Class, f.Limit = "LimitError", over.limit
@@ -121,11 +144,32 @@ func sentinelClass(err error) string {
 }
 
 // deniedError refuses what a plugin was not granted.
-type deniedError struct{ text string }
+type deniedError struct{ fault api.Fault }
 
-func (e *deniedError) Error() string { return e.text }
+func denied(f api.Fault) error { return &deniedError{f} }
+
+func (e *deniedError) Error() string { return english(e.fault) }
+
+func (e *deniedError) told() api.Fault { return e.fault }
 
 // argumentError refuses what a script asked for.
-type argumentError struct{ text string }
+type argumentError struct {
+	text  string
+	fault api.Fault // in place of text
+}
 
-func (e *argumentError) Error() string { return e.text }
+func unfit(f api.Fault) error { return &argumentError{fault: f} }
+
+func (e *argumentError) Error() string {
+	if e.fault.Code != "" {
+		return english(e.fault)
+	}
+	return e.text
+}
+
+func (e *argumentError) told() api.Fault {
+	if e.fault.Code != "" {
+		return e.fault
+	}
+	return api.Because(api.CodeScriptSaid, e.text)
+}

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // The bounds of one fetch.
@@ -42,14 +44,14 @@ type fetchParams struct {
 func (r *request) fetch(ctx context.Context) (any, error) {
 	p := new(fetchParams)
 	if err := json.Unmarshal([]byte(r.params), p); err != nil {
-		return nil, &argumentError{"fetch: " + err.Error()}
+		return nil, &argumentError{text: "fetch: " + err.Error()}
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, &argumentError{fmt.Sprintf("fetch takes http and https URLs, not %q", short(p.URL))}
+		return nil, &argumentError{text: fmt.Sprintf("fetch takes http and https URLs, not %q", short(p.URL))}
 	}
 	g := r.m.outer.granted()
-	if err := g.allows(u, r.m.info.Permissions.Fetch); err != nil {
+	if err := r.m.allows(g, u); err != nil {
 		return nil, err
 	}
 	var body io.Reader
@@ -57,13 +59,13 @@ func (r *request) fetch(ctx context.Context) (any, error) {
 	case p.Base64 != nil:
 		b, err := base64.StdEncoding.DecodeString(*p.Base64)
 		if err != nil {
-			return nil, &argumentError{"fetch: " + err.Error()}
+			return nil, &argumentError{text: "fetch: " + err.Error()}
 		}
 		body = bytes.NewReader(b)
 	case p.Text != nil:
 		body = strings.NewReader(*p.Text)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, fetchTimeout, fmt.Errorf("fetch: no answer within %v", fetchTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, fetchTimeout, Fail(api.Because(api.CodeScriptFetchLate, fetchTimeout), nil))
 	defer cancel()
 	method := strings.ToUpper(p.Method)
 	if method == "" {
@@ -71,7 +73,7 @@ func (r *request) fetch(ctx context.Context) (any, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
-		return nil, &argumentError{"fetch: " + err.Error()}
+		return nil, &argumentError{text: "fetch: " + err.Error()}
 	}
 	for k, v := range p.Headers {
 		if !strings.EqualFold(k, "host") {
@@ -85,7 +87,7 @@ func (r *request) fetch(ctx context.Context) (any, error) {
 		if p.Redirect == "error" || len(via) >= maxRedirects {
 			return errors.New("redirected too often")
 		}
-		return g.allows(next.URL, r.m.info.Permissions.Fetch)
+		return r.m.allows(g, next.URL)
 	}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Do(req)
@@ -109,7 +111,7 @@ func answer(resp *http.Response) (any, error) {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
 	if len(b) > maxFetch {
-		return nil, overLimit("size", "fetch: the answer is larger than %d MiB", maxFetch>>20)
+		return nil, overLimit("size", api.Because(api.CodeScriptFetchSize, maxFetch>>20))
 	}
 	headers := map[string]string{}
 	for k, v := range resp.Header {
@@ -125,12 +127,12 @@ func answer(resp *http.Response) (any, error) {
 }
 
 // allows says why a URL may not be fetched.
-func (g Grants) allows(u *url.URL, wanted []string) error {
-	if !named(u, wanted) {
-		return &deniedError{fmt.Sprintf("fetch: the plugin's %s does not name %s under permissions.fetch", manifestName, u.Host)}
+func (m *machine) allows(g Grants, u *url.URL) error {
+	if !named(u, m.info.Permissions.Fetch) {
+		return denied(api.Because(api.CodeScriptUnnamed, u.Host))
 	}
 	if !named(u, g.Fetch) {
-		return &deniedError{fmt.Sprintf("fetch: the operator did not grant %s; scripts.grants in ncatd.yaml does", u.Host)}
+		return denied(api.Because(api.CodeScriptUngranted, u.Host, m.info.ID))
 	}
 	return nil
 }
@@ -172,7 +174,7 @@ func transportFor(g Grants) *http.Transport {
 	d := &net.Dialer{Timeout: 10 * time.Second, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil {
-			return &deniedError{"fetch: " + address + " is no address of the internet"}
+			return denied(api.Because(api.CodeScriptAddress, address))
 		}
 		ip := ap.Addr().Unmap()
 		if public(ip) {
@@ -181,7 +183,7 @@ func transportFor(g Grants) *http.Transport {
 		if slices.ContainsFunc(g.Fetch, func(h string) bool { return opens(h, ip, ap.Port()) }) {
 			return nil
 		}
-		return &deniedError{fmt.Sprintf("fetch: %s is an address of this machine or its network, which only a grant of that very address opens", ip)}
+		return denied(api.Because(api.CodeScriptLocal, ip))
 	}}
 	return &http.Transport{DialContext: d.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
 		ResponseHeaderTimeout: fetchTimeout, DisableKeepAlives: true}

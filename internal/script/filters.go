@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -25,7 +26,7 @@ func (s *filterSpec) filter() (f ncat.Filter, err error) {
 	}
 	defer func() {
 		if v := recover(); v != nil { // a time of day that cannot be read, and the like
-			err = &argumentError{fmt.Sprint(v)}
+			err = &argumentError{text: fmt.Sprint(v)}
 		}
 	}()
 	switch s.Op {
@@ -104,14 +105,14 @@ func (s *filterSpec) textFilter() (ncat.Filter, error) {
 	case "type":
 		return ofTypes(args)
 	}
-	return nil, &argumentError{fmt.Sprintf("the filter %s does not take %d arguments", s.Op, len(s.Args))}
+	return nil, &argumentError{text: fmt.Sprintf("the filter %s does not take %d arguments", s.Op, len(s.Args))}
 }
 
 // pattern reads a regular expression of JavaScript: its source and flags. It
 // runs in Go, whose expressions have neither look-around nor back references.
 func pattern(args []string) (*regexp.Regexp, error) {
 	if len(args) != 2 {
-		return nil, &argumentError{"matches takes one regular expression"}
+		return nil, &argumentError{text: "matches takes one regular expression"}
 	}
 	flags := ""
 	for _, f := range args[1] {
@@ -120,7 +121,7 @@ func pattern(args []string) (*regexp.Regexp, error) {
 			flags += string(f)
 		case 'u', 'g', 'v', 'y', 'd':
 		default:
-			return nil, &argumentError{fmt.Sprintf("a pattern knows no flag %c", f)}
+			return nil, unfit(api.Because(api.CodeScriptRegFlag, string(f)))
 		}
 	}
 	src := namedGroup.ReplaceAllString(args[0], "(?P<$1>")
@@ -130,7 +131,7 @@ func pattern(args []string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(src)
 	if err != nil {
-		return nil, &argumentError{fmt.Sprintf("the pattern /%s/ cannot run in Go, before the script; test it in the handler: %v", short(args[0]), err)}
+		return nil, unfit(api.Because(api.CodeScriptRegPattern, short(args[0]), err))
 	}
 	return re, nil
 }
@@ -142,7 +143,7 @@ func ids[T ~int64](raw []json.RawMessage) ([]T, error) {
 	for _, r := range raw {
 		var n int64
 		if err := json.Unmarshal([]byte(strings.Trim(string(r), `"`)), &n); err != nil {
-			return nil, &argumentError{fmt.Sprintf("%s is no number of a user, group or message", short(string(r)))}
+			return nil, &argumentError{text: fmt.Sprintf("%s is no number of a user, group or message", short(string(r)))}
 		}
 		out = append(out, T(n))
 	}
@@ -154,7 +155,7 @@ func texts(raw []json.RawMessage) ([]string, error) {
 	for _, r := range raw {
 		var s string
 		if err := json.Unmarshal(r, &s); err != nil {
-			return nil, &argumentError{fmt.Sprintf("%s is no text", short(string(r)))}
+			return nil, &argumentError{text: fmt.Sprintf("%s is no text", short(string(r)))}
 		}
 		out = append(out, s)
 	}
@@ -170,7 +171,7 @@ func ofTypes(names []string) (ncat.Filter, error) {
 			return nil, err
 		}
 		if k.typ == nil {
-			return nil, &argumentError{fmt.Sprintf("ofType takes exact types, not %q", n)}
+			return nil, &argumentError{text: fmt.Sprintf("ofType takes exact types, not %q", n)}
 		}
 		types[k.typ] = true
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -38,7 +39,7 @@ func (m *machine) host(args []any) (any, error) {
 			m.loadErr = m.thrown(text)
 			var th *thrown
 			if errors.As(m.loadErr, &th) && th.Name == "thrown" {
-				m.loadErr = fmt.Errorf("the plugin's top level: %w", m.loadErr)
+				m.loadErr = &placed{api.Because(api.CodeScriptInTop), m.loadErr}
 			}
 		}
 	case "failed":
@@ -115,7 +116,7 @@ func (m *machine) ask(op string, a arguments) (any, error) {
 	case "random":
 		n := a.int(1)
 		if n < 0 || n > 65536 {
-			return nil, &argumentError{"at most 65536 random bytes at once"}
+			return nil, &argumentError{text: "at most 65536 random bytes at once"}
 		}
 		b := make([]byte, n)
 		_, _ = rand.Read(b) // never fails
@@ -128,7 +129,7 @@ func (m *machine) ask(op string, a arguments) (any, error) {
 			return nil, err
 		}
 		if a.flag(2) && !utf8.Valid(b) {
-			return nil, &argumentError{"the bytes are no UTF-8"}
+			return nil, &argumentError{text: "the bytes are no UTF-8"}
 		}
 		return strings.ToValidUTF8(string(b), "\ufffd"), nil
 	case "is_admin":
@@ -169,7 +170,7 @@ func parseURL(text, base string) (string, error) {
 		}
 	}
 	if err != nil || u.Scheme == "" {
-		return "", &argumentError{fmt.Sprintf("%q is no URL", short(text))}
+		return "", &argumentError{text: fmt.Sprintf("%q is no URL", short(text))}
 	}
 	p := map[string]any{"protocol": u.Scheme + ":", "hostname": strings.ToLower(u.Hostname()), "port": u.Port(), "pathname": u.EscapedPath(),
 		"search": "", "hash": "", "username": u.User.Username(), "password": "", "slashes": u.Host != "" || u.Scheme == "file"}
@@ -311,14 +312,14 @@ func (m *machine) unawaited(id int, err error) {
 		t = m.now
 	}
 	if _, ok := m.lines.take(); ok && m.ctx.Err() == nil {
-		m.log.Error("a promise that nobody awaits failed", "plugin", m.info.ID, "in", t.what, "error", err)
+		m.log.Error("a promise that nobody awaits failed", "plugin", m.info.ID, "in", english(t.what), "error", err)
 	}
 }
 
 // timer sets a timer; an error is returned as text.
 func (m *machine) timer(id int, ms float64, every bool) any {
 	if len(m.timers) >= m.limits.Timers {
-		return "!" + faultOf(m.over(overLimit("timers", "more than %d timers are set", m.limits.Timers)))
+		return "!" + faultOf(m.over(overLimit("timers", api.Because(api.CodeScriptTimers, m.limits.Timers))))
 	}
 	const longest = 1 << 31 // ms, 24 days, as in browsers
 	d := max(time.Duration(min(max(ms, 0), longest)*float64(time.Millisecond)), time.Millisecond)
@@ -333,7 +334,7 @@ func (m *machine) timer(id int, ms float64, every bool) any {
 			} else {
 				delete(m.timers, id)
 			}
-			turn := m.newTurn("a timer", m.ctx)
+			turn := m.newTurn(api.Because(api.CodeScriptInTimer), m.ctx)
 			turn.b, turn.alone = m.outer.bot(), true
 			m.slice(job{turn: turn, entry: "timer", args: []any{id, turn.id}})
 		}})
@@ -353,7 +354,7 @@ func (m *machine) clearTimer(id int) {
 func (m *machine) over(err *limitError) error {
 	if m.now != nil && !m.now.over {
 		m.now.over = true
-		m.log.Error("script is over a limit", "plugin", m.info.ID, "in", m.now.what, "error", err)
+		m.log.Error("script is over a limit", "plugin", m.info.ID, "in", english(m.now.what), "error", err)
 		m.outer.failed(m, err, scoreOver)
 	}
 	return err
@@ -371,7 +372,7 @@ type request struct {
 // call begins a call of the script. What it returns is an error, or nil.
 func (m *machine) call(id int, op, params string) any {
 	if len(params) > maxText {
-		return faultOf(m.over(overLimit("size", "%d bytes are too much for one call", len(params))))
+		return faultOf(m.over(overLimit("size", api.Because(api.CodeScriptCallSize, len(params)))))
 	}
 	m.mu.Lock()
 	full := m.calls >= m.limits.Calls
@@ -380,11 +381,11 @@ func (m *machine) call(id int, op, params string) any {
 	}
 	m.mu.Unlock()
 	if full {
-		return faultOf(m.over(overLimit("calls", "more than %d calls are on their way", m.limits.Calls)))
+		return faultOf(m.over(overLimit("calls", api.Because(api.CodeScriptCalls, m.limits.Calls))))
 	}
 	t := m.now
 	if t == nil {
-		t = m.newTurn("a call", m.ctx)
+		t = m.newTurn(api.Because(api.CodeScriptInCall), m.ctx)
 	}
 	t.pending++
 	r := &request{m: m, id: id, turn: t, op: op, params: params}
@@ -472,7 +473,7 @@ func outcome(out any, err error) (any, error) {
 	}
 	if err == nil && out != nil {
 		if text, err = jsonText(out); err == nil && len(text) > maxText {
-			err = overLimit("size", "an answer of %d bytes is too much", len(text))
+			err = overLimit("size", api.Because(api.CodeScriptAnswerSize, len(text)))
 		}
 	}
 	if err != nil {

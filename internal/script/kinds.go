@@ -2,12 +2,12 @@ package script
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -90,5 +90,5 @@ func kindOf(name string) (kind, error) {
 	if len(near) == 0 {
 		near = slices.Sorted(maps.Keys(all))
 	}
-	return kind{}, &argumentError{fmt.Sprintf("no event has the type %q; there are %s", short(name), strings.Join(near, ", "))}
+	return kind{}, unfit(api.Because(api.CodeScriptRegEvent, short(name), strings.Join(near, ", ")))
 }

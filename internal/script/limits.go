@@ -1,10 +1,11 @@
 package script
 
 import (
-	"fmt"
 	"math"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Limits bound one plugin. The zero value of a field stands for its default.
@@ -53,14 +54,14 @@ func set[T int | int64 | time.Duration](p *T, def T) {
 // limitError says which limit a plugin is over.
 type limitError struct {
 	limit string // memory, cpu, queue, calls, timers, size
-	text  string
+	fault api.Fault
 }
 
-func (e *limitError) Error() string { return e.text }
+func overLimit(limit string, f api.Fault) *limitError { return &limitError{limit, f} }
 
-func overLimit(limit, format string, args ...any) *limitError {
-	return &limitError{limit, fmt.Sprintf(format, args...)}
-}
+func (e *limitError) Error() string { return english(e.fault) }
+
+func (e *limitError) told() api.Fault { return e.fault }
 
 // What counts how much against a plugin. At scoreLimit it is switched off. A
 // failure that repeats every few seconds gets there, one an hour never does.

@@ -2,12 +2,13 @@ package script
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // location is where a plugin lies: a file of the folder of all plugins, or a
@@ -95,7 +96,7 @@ func (l location) bundleName() string { return l.name + ".plugin.js" }
 func (l location) manifest() (Manifest, error) {
 	if l.dir == "" {
 		if ext := filepath.Ext(l.file); slices.Contains(otherExts, ext) {
-			return Manifest{}, &buildError{[]Problem{{File: l.file, Text: "a plugin is no " + ext + " file", Hint: "call it " + l.name + ".ts"}}}
+			return Manifest{}, &buildError{[]Problem{{File: l.file, What: api.Because(api.CodeScriptExt, ext), Hint: api.Because(api.CodeScriptExtHint, l.name)}}}
 		}
 		m := Manifest{ID: l.name, Version: "0"}
 		return m, checkID(m.ID)
@@ -116,7 +117,7 @@ func (l location) main(m Manifest) (string, error) {
 			return "main" + ext, nil
 		}
 	}
-	return "", &buildError{[]Problem{{File: m.Main, Text: "the file does not exist", Hint: fmt.Sprintf("write it, or name another under main in %s", manifestName)}}}
+	return "", &buildError{[]Problem{{File: m.Main, What: api.Because(api.CodeScriptNoFile), Hint: api.Because(api.CodeScriptNoMainHint)}}}
 }
 
 // unfinished reports whether the main file is empty, as one is that an editor is

@@ -3,10 +3,11 @@ package script
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // lockName is the file that says where installed plugins came from.
@@ -32,7 +33,7 @@ func ReadLock(dir string) (map[string]Locked, error) {
 		err = json.Unmarshal(b, &out)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", lockName, err)
+		return nil, Fail(api.Because(api.CodeScriptLock, err).With(api.Because(api.CodeScriptLockHint)), err)
 	}
 	return out, nil
 }

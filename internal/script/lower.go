@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/evanw/esbuild/pkg/api"
+	esbuild "github.com/evanw/esbuild/pkg/api"
 )
 
 // A promise that fails although nobody waits for it is known to the engine alone,
@@ -27,7 +27,7 @@ type at struct{ line, column int }
 
 // findAwaits notes where files await at their top level, which esbuild refuses to
 // translate, and reports whether one does.
-func (b *bundler) findAwaits(errs []api.Message) bool {
+func (b *bundler) findAwaits(errs []esbuild.Message) bool {
 	b.awaits = map[string][]at{}
 	for _, e := range errs {
 		if strings.HasPrefix(e.Text, "Top-level await is not available") && e.Location != nil {

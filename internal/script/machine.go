@@ -3,12 +3,12 @@ package script
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -81,7 +81,7 @@ type job struct {
 // schedule. What it sets off, calls and their ends, is on its account.
 type turn struct {
 	id      int
-	what    string
+	what    api.Fault
 	ctx     context.Context
 	b       *ncat.Bot
 	event   onebot.Event
@@ -120,7 +120,7 @@ func (m *machine) start(ctx context.Context, module string) ([]spec, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-t.C:
-		return nil, overLimit("setup", "not ready after %v: something that the plugin awaits at its top level does not end", m.limits.Setup)
+		return nil, overLimit("setup", api.Because(api.CodeScriptSetup, m.limits.Setup))
 	}
 }
 
@@ -136,7 +136,7 @@ func (m *machine) run(module string, ready chan<- error) {
 	m.mu.Unlock()
 	m.eng = eng
 	defer m.close()
-	load := m.newTurn("the plugin's top level", m.ctx)
+	load := m.newTurn(api.Because(api.CodeScriptInTop), m.ctx)
 	m.slice(job{turn: load, entry: "setup", args: []any{m.info.setup}})
 	if m.ctx.Err() == nil {
 		m.now = load
@@ -263,7 +263,7 @@ func (m *machine) after(t *turn, err error) {
 	case m.stuck.Load():
 		// Told already, by the watchdog.
 	case errors.Is(err, errCPU):
-		m.end(overLimit("cpu", "%s took more than %v and was ended", t.what, m.limits.CPU))
+		m.end(overLimit("cpu", t.what.With(api.Because(api.CodeScriptCPU, m.limits.CPU))))
 	case errors.Is(err, errMemory):
 		m.end(m.outOfMemory(t))
 	case errors.Is(err, errBroken):
@@ -274,7 +274,7 @@ func (m *machine) after(t *turn, err error) {
 }
 
 func (m *machine) outOfMemory(t *turn) error {
-	return overLimit("memory", "%s took more than %d MiB of memory and was ended", t.what, m.limits.Memory>>20)
+	return overLimit("memory", t.what.With(api.Because(api.CodeScriptMemory, m.limits.Memory>>20)))
 }
 
 // stuckGrace is how long after its budget an engine that cannot be interrupted
@@ -288,7 +288,7 @@ func (m *machine) guard(budget time.Duration) {
 	if m.watchdog == nil {
 		m.watchdog = time.AfterFunc(budget+stuckGrace, func() {
 			m.stuck.Store(true)
-			m.end(fmt.Errorf("%w; its goroutine is left behind until it returns", errStuck))
+			m.end(errStuck)
 		})
 		return
 	}
@@ -298,7 +298,7 @@ func (m *machine) guard(budget time.Duration) {
 func (m *machine) unguard() { m.watchdog.Stop() }
 
 // newTurn returns a turn that begins now. It is called on the loop.
-func (m *machine) newTurn(what string, ctx context.Context) *turn {
+func (m *machine) newTurn(what api.Fault, ctx context.Context) *turn {
 	m.lastTurn++
 	t := &turn{id: m.lastTurn, what: what, ctx: ctx, done: make(chan struct{})}
 	m.turns[t.id] = t
@@ -314,7 +314,7 @@ func (m *machine) abandon(t *turn, err error) {
 }
 
 // errGone says that the machine had ended before something could reach it.
-var errGone = errors.New("this version of the plugin has ended")
+var errGone = Fail(api.Because(api.CodeScriptGone), nil)
 
 // settle is told by the script that a turn's handler returned.
 func (m *machine) settle(id int, result string, err error) {
@@ -345,7 +345,7 @@ func (m *machine) finish(t *turn) {
 
 // fail logs an error that no caller waits for.
 func (m *machine) fail(t *turn, err error) {
-	m.log.Error("script failed", "plugin", m.info.ID, "in", t.what, "error", err)
+	m.log.Error("script failed", "plugin", m.info.ID, "in", english(t.what), "error", err)
 	m.outer.failed(m, err, scoreFailed)
 }
 

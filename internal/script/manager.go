@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 )
 
@@ -95,7 +96,10 @@ func (m *Manager) add(ctx context.Context, l location) {
 	err := m.bot.InsertPlugin(ctx, p)
 	taken := errors.Is(err, ncat.ErrPluginTaken)
 	if taken {
-		err = fmt.Errorf("%s: the id %s is taken by another plugin; rename the file or folder, or give another id in %s", filepath.Base(l.path()), p.id, manifestName)
+		err = &buildError{[]Problem{{File: filepath.Base(l.path()), What: api.Because(api.CodeScriptIDTaken, p.id), Hint: api.Because(api.CodeScriptIDTakenHint)}}}
+	}
+	if bad := checkID(p.id); bad != nil {
+		err = bad
 	}
 	switch {
 	case err == nil || !taken && idPattern.MatchString(p.id): // it may have failed
@@ -228,14 +232,42 @@ func (m *Manager) Info(id string) (Info, bool) {
 	return Info{}, false
 }
 
+// needsLocked returns which plugin that p needs does not run, nil if that is none.
+func (m *Manager) needsLocked(p *Plugin, all map[string]ncat.PluginStatus) error {
+	for _, id := range p.DependsOn() {
+		s, there := all[id]
+		if !there {
+			return Fail(api.Because(api.CodeScriptNeedsNone, id).With(api.Because(api.CodeScriptNeedsNoneHint)), nil)
+		}
+		if s.State == ncat.PluginRunning {
+			continue
+		}
+		for _, other := range m.plugins {
+			if other.id == id && slices.Contains(other.DependsOn(), p.id) {
+				return Fail(api.Because(api.CodeScriptNeedsCycle, id), nil)
+			}
+		}
+		return Fail(api.Because(api.CodeScriptNeedsDown, id), nil)
+	}
+	return nil
+}
+
 // Problems returns why newest versions do not run, by the ids of the plugins, or
 // the names of files that could not become plugins.
 func (m *Manager) Problems() map[string]error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := map[string]error{}
+	all := map[string]ncat.PluginStatus{}
+	for _, s := range m.bot.Plugins() {
+		all[s.ID] = s
+	}
 	for _, p := range m.plugins {
-		if err := p.Err(); err != nil {
+		err := p.Err()
+		if err == nil && all[p.id].State == ncat.PluginFailed {
+			err = m.needsLocked(p, all)
+		}
+		if err != nil {
 			out[p.id] = err
 		}
 	}

@@ -2,17 +2,22 @@ package script
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Manifest is a plugin.yaml.
@@ -72,13 +77,11 @@ func readManifest(dir, name string) (Manifest, error) {
 	}
 	switch {
 	case err != nil:
-	case !info.Mode().IsRegular():
-		err = errors.New("this is no regular file") // reading a pipe may never end
+		return m, manifestError(api.Because(api.CodeScriptSaid, err))
+	case !info.Mode().IsRegular(): // reading a pipe may never end
+		return m, manifestError(api.Because(api.CodeScriptIrregular))
 	case info.Size() > 1<<20:
-		err = fmt.Errorf("%d bytes are too much", info.Size())
-	}
-	if err != nil {
-		return m, fmt.Errorf("%s: %w", manifestName, err)
+		return m, manifestError(api.Because(api.CodeScriptManifest, info.Size()))
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -87,7 +90,7 @@ func readManifest(dir, name string) (Manifest, error) {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&m); err != nil && !errors.Is(err, io.EOF) {
-		return m, manifestError(err)
+		return m, yamlError(err)
 	}
 	if m.ID == "" {
 		m.ID = name
@@ -96,57 +99,96 @@ func readManifest(dir, name string) (Manifest, error) {
 		m.Main = "main.ts"
 	}
 	if !filepath.IsLocal(m.Main) {
-		return m, manifestError(fmt.Errorf("main: %q leads out of the plugin's folder", m.Main))
+		return m, manifestError(api.Because(api.CodeScriptMain, m.Main))
 	}
 	for key, k := range m.Config {
 		if _, ok := map[string]bool{"text": true, "number": true, "bool": true, "list": true, "map": true}[k.Type]; !ok {
-			return m, manifestError(fmt.Errorf("config.%s.type: %q is none of text, number, bool, list, map", key, k.Type))
+			return m, manifestError(api.Because(api.CodeScriptKeyType, key, k.Type))
 		}
 	}
 	for _, h := range m.Permissions.Fetch {
-		if err := checkHost(h); err != nil {
-			return m, manifestError(fmt.Errorf("permissions.fetch: %w", err))
+		if !isHost(h) {
+			return m, manifestError(api.Because(api.CodeScriptHost, h))
 		}
 	}
 	return m, checkID(m.ID)
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+):`)
+// manifestError gives what is wrong with the manifest its place.
+func manifestError(f api.Fault) error {
+	return &buildError{[]Problem{{File: manifestName, What: f}}}
+}
 
-// manifestError gives an error of the manifest a place and a remedy.
-func manifestError(err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	text = strings.ReplaceAll(text, "unmarshal errors:\n  ", "")
-	text = strings.ReplaceAll(text, "in type script.", "in ")
-	p := Problem{File: manifestName, Text: text}
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		_, _ = fmt.Sscan(m[1], &p.Line) // digits
-		p.Column = 1
-		p.Text = strings.TrimSpace(strings.Replace(text, m[0], "", 1))
+// The errors of the YAML library: its own, of a key that nobody knows, of a value
+// of another kind.
+var (
+	yamlLine  = regexp.MustCompile(`^line (\d+): `)
+	yamlField = regexp.MustCompile(`^field (.*) not found in type script\.(\w+)$`)
+	yamlValue = regexp.MustCompile("(?s)^cannot unmarshal !!(\\w+)(?: `(.*)`)? into (.*)$")
+)
+
+// yamlError words what the YAML library says of the manifest, a problem for each
+// line.
+func yamlError(err error) error {
+	lines := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	if several := new(yaml.TypeError); errors.As(err, &several) {
+		lines = several.Errors
 	}
-	if strings.Contains(text, "not found in") {
-		p.Hint = "the keys are id, version, description, main, needs, permissions (fetch, files), config"
+	out := &buildError{}
+	for _, line := range lines {
+		p := Problem{File: manifestName}
+		if m := yamlLine.FindStringSubmatch(line); m != nil {
+			_, _ = fmt.Sscan(m[1], &p.Line) // digits
+			p.Column = 1
+			line = strings.TrimPrefix(line, m[0])
+		}
+		p.What = api.Because(api.CodeScriptSaid, line)
+		if m := yamlField.FindStringSubmatch(line); m != nil {
+			p.What, p.Hint = api.Because(api.CodeScriptKey, m[1]), api.Because(api.CodeScriptKeyHint, manifestKeys[m[2]])
+		} else if m := yamlValue.FindStringSubmatch(line); m != nil {
+			p.What = api.Because(api.CodeScriptValue, cmp.Or(m[2], yamlKind(m[1])), yamlKind(m[3]))
+		}
+		out.list = append(out.list, p)
 	}
-	return &buildError{[]Problem{p}}
+	return out
+}
+
+// manifestKeys are the keys of the parts of a manifest, by their types.
+var manifestKeys = map[string]string{
+	"Manifest": "id, version, description, main, needs, permissions, config", "Permissions": "fetch, files", "Key": "type, default, help, required",
+}
+
+// yamlKind shows a kind of value, by its Go type or YAML's word, as it is written.
+func yamlKind(kind string) string {
+	switch {
+	case kind == "string":
+		return "text"
+	case kind == "bool":
+		return "true / false"
+	case kind == "seq", strings.HasPrefix(kind, "[]"):
+		return "[a, b]"
+	}
+	return "key: value"
+}
+
+func keysOf(config map[string]Key) string {
+	return strings.Join(slices.Sorted(maps.Keys(config)), ", ")
 }
 
 func checkID(id string) error {
 	if !idPattern.MatchString(id) {
-		return &buildError{[]Problem{{Text: fmt.Sprintf("%q is no id for a plugin", short(id)), Hint: "letters, digits, dots and dashes; without " + manifestName + " the name of the file or folder counts"}}}
+		return &buildError{[]Problem{{What: api.Because(api.CodeScriptBadID, short(id)), Hint: api.Because(api.CodeScriptBadIDHint)}}}
 	}
 	return nil
 }
 
-// checkHost refuses what is no host or host:port.
-func checkHost(h string) error {
+// isHost refuses what is no host or host:port.
+func isHost(h string) bool {
 	host, _, err := net.SplitHostPort(h)
 	if err != nil {
 		host = h
 	}
-	if host == "" || strings.ContainsAny(h, "/*@? ") {
-		return fmt.Errorf("%q is no host such as api.example.com", h)
-	}
-	return nil
+	return host != "" && !strings.ContainsAny(h, "/*@? ")
 }
 
 // settings checks a section of the configuration against the manifest and fills
@@ -161,14 +203,14 @@ func (m *Manifest) settings(section map[string]any) (map[string]any, error) {
 	}
 	for key := range section {
 		if _, ok := m.Config[key]; !ok {
-			return nil, fmt.Errorf("config: the plugin has no key %s", key)
+			return nil, Fail(api.Because(api.CodeScriptSetKey, m.ID, key).With(api.Because(api.CodeScriptKeyHint, keysOf(m.Config))), nil)
 		}
 	}
 	for key, k := range m.Config {
 		v, given := section[key]
 		switch {
 		case !given && k.Required:
-			return nil, fmt.Errorf("config: %s must be given", key)
+			return nil, Fail(api.Because(api.CodeScriptSetNone, m.ID, key), nil)
 		case !given && k.Default == nil:
 			continue
 		case !given:
@@ -188,7 +230,7 @@ func (m *Manifest) settings(section map[string]any) (map[string]any, error) {
 			ok = k.Type == "map"
 		}
 		if !ok {
-			return nil, fmt.Errorf("config: %s is a %s, not %v", key, k.Type, v)
+			return nil, Fail(api.Because(api.CodeScriptSetValue, m.ID, key, k.Type, v), nil)
 		}
 		out[key] = v
 	}

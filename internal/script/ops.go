@@ -2,6 +2,7 @@ package script
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/schedule"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
@@ -97,7 +99,7 @@ func (r *request) do(ctx context.Context) (any, error) {
 	case "reply", "quote", "mention", "ask", "choose", "confirm":
 		m, ok := e.(onebot.MessageEvent)
 		if !ok {
-			return nil, &argumentError{r.op + ": this event is no message"}
+			return nil, &argumentError{text: r.op + ": this event is no message"}
 		}
 		return r.talk(ctx, b, m, p)
 	case "send", "forward", "send_forward":
@@ -111,7 +113,7 @@ func (r *request) do(ctx context.Context) (any, error) {
 func (r *request) say(ctx context.Context) (any, error) {
 	m, ok := r.turn.event.(onebot.MessageEvent)
 	if !ok {
-		return nil, &argumentError{"reply: this event is no message"}
+		return nil, &argumentError{text: "reply: this event is no message"}
 	}
 	return r.turn.b.Send(ctx, ncat.ChatOf(m), r.params)
 }
@@ -120,7 +122,7 @@ func (r *request) say(ctx context.Context) (any, error) {
 func (r *request) place(p *callParams) (*ncat.Bot, onebot.Event, error) {
 	root := r.m.outer.bot()
 	if root == nil {
-		return nil, nil, &argumentError{r.op + ": the plugin has ended"}
+		return nil, nil, &argumentError{text: r.op + ": the plugin has ended"}
 	}
 	if t := r.turn; t.event != nil && t.id == p.Turn {
 		return t.b, t.event, nil
@@ -130,7 +132,7 @@ func (r *request) place(p *callParams) (*ncat.Bot, onebot.Event, error) {
 	if len(p.Ref) > 0 {
 		var err error
 		if e, err = onebot.Decode(p.Ref); err != nil {
-			return nil, nil, &argumentError{fmt.Sprintf("%s: %v", r.op, err)}
+			return nil, nil, &argumentError{text: fmt.Sprintf("%s: %v", r.op, err)}
 		}
 		self = e.Base().SelfID
 	}
@@ -163,7 +165,7 @@ func (r *request) api(ctx context.Context, b *ncat.Bot, p *callParams) (any, err
 	}
 	f, ok := apiMethods[p.Name]
 	if !ok {
-		return nil, &argumentError{"api has no " + p.Name}
+		return nil, &argumentError{text: "api has no " + p.Name}
 	}
 	return f(ctx, b.API(), p.Params, func(packet *onebot.StreamPacket) error {
 		text, err := jsonText(packet)
@@ -242,7 +244,7 @@ func (r *request) send(ctx context.Context, b *ncat.Bot, p *callParams) (any, er
 	for _, c := range content {
 		n, ok := c.(onebot.Segment)
 		if !ok {
-			return nil, &argumentError{"a forward takes nodes only"}
+			return nil, &argumentError{text: "a forward takes nodes only"}
 		}
 		nodes = append(nodes, n)
 	}
@@ -276,7 +278,7 @@ func (r *request) waitFor(ctx context.Context, b *ncat.Bot, p *callParams) (any,
 	o := struct{ Within *duration }{}
 	if len(p.Options) > 0 {
 		if err := json.Unmarshal(p.Options, &o); err != nil {
-			return nil, &argumentError{err.Error()}
+			return nil, &argumentError{text: err.Error()}
 		}
 	}
 	within := time.Minute
@@ -300,7 +302,7 @@ const maxDownload = 8 << 20
 func (r *request) download(ctx context.Context, b *ncat.Bot, p *callParams) (any, error) {
 	var msg onebot.Message
 	if err := json.Unmarshal(append(append([]byte("["), p.Segment...), ']'), &msg); err != nil || len(msg) != 1 {
-		return nil, &argumentError{"download: this is no segment"}
+		return nil, &argumentError{text: "download: this is no segment"}
 	}
 	var o struct {
 		MaxSize int64    `json:"maxSize"`
@@ -308,7 +310,7 @@ func (r *request) download(ctx context.Context, b *ncat.Bot, p *callParams) (any
 	}
 	if len(p.Options) > 0 {
 		if err := json.Unmarshal(p.Options, &o); err != nil {
-			return nil, &argumentError{"download: " + err.Error()}
+			return nil, &argumentError{text: "download: " + err.Error()}
 		}
 	}
 	if o.MaxSize <= 0 || o.MaxSize > maxDownload {
@@ -378,32 +380,32 @@ func strict(raw json.RawMessage, v any) error {
 	return nil
 }
 
-// badJSON words what is wrong with what a script handed over.
+// badJSON words what is wrong with what a script handed over, in the names that
+// types have there.
 func badJSON(what string, err error) error {
-	text := strings.TrimPrefix(err.Error(), "json: ")
+	said := strings.TrimPrefix(err.Error(), "json: ")
+	f := api.Because(api.CodeScriptSaid, said)
 	var bad *json.UnmarshalTypeError
 	if errors.As(err, &bad) {
-		wanted := "an object"
+		wanted := "object"
 		switch bad.Type.Kind() {
 		case reflect.String:
-			wanted = "a text"
+			wanted = "string"
 		case reflect.Bool:
-			wanted = "true or false"
+			wanted = "boolean"
 		case reflect.Slice, reflect.Array:
-			wanted = "a list"
+			wanted = "array"
 		case reflect.Int, reflect.Int64, reflect.Int32, reflect.Float64:
-			wanted = "a number"
+			wanted = "number"
 		}
-		field := bad.Field
-		if field == "" {
-			field = "what is given"
-		}
-		text = fmt.Sprintf("%s is %s, not a %s", field, wanted, strings.Replace(bad.Value, "string", "text", 1))
+		f = api.Because(api.CodeScriptRegType, cmp.Or(bad.Field, "value"), wanted, strings.Replace(bad.Value, "bool", "boolean", 1))
+	} else if name, unknown := strings.CutPrefix(said, "unknown field "); unknown {
+		f = api.Because(api.CodeScriptRegOption, strings.Trim(name, `"`))
 	}
 	if what != "" {
-		text = what + ": " + text
+		f = api.Because(api.CodeScriptAt, what).With(f)
 	}
-	return &argumentError{text}
+	return unfit(f)
 }
 
 // eventJSON returns an event as scripts see it: the message is a list of

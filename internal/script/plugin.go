@@ -3,13 +3,13 @@ package script
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 )
 
@@ -182,7 +182,7 @@ func (p *Plugin) loadUnless(ctx context.Context, same *version) (*version, error
 		return nil, err
 	}
 	if v.manifest.ID != p.id {
-		return nil, fmt.Errorf("%s: the id changed from %s to %s; remove the plugin and add it again", manifestName, p.id, v.manifest.ID)
+		return nil, &buildError{[]Problem{{File: manifestName, What: api.Because(api.CodeScriptIDChanged, p.id, v.manifest.ID), Hint: api.Because(api.CodeScriptIDChangedHint)}}}
 	}
 	if v.bundle = p.prepared; !p.pinned {
 		p.prepared = nil
@@ -249,7 +249,7 @@ func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err
 	return v != nil && err == nil, err
 }
 
-var errNotRunning = errors.New("the plugin does not run")
+var errNotRunning = Fail(api.Because(api.CodeScriptStopped), nil)
 
 // takeOver lets v take over from the present version between two events.
 func (p *Plugin) takeOver(ctx context.Context, v *version) error {
@@ -323,23 +323,27 @@ func (p *Plugin) failed(m *machine, err error, n float64) {
 	}
 	switch {
 	case over || errors.Is(err, errStuck):
-		reason := fmt.Errorf("switched off, because it fails all the time: %w", err)
+		reason := api.Because(api.CodeScriptOff, p.id)
 		if errors.Is(err, errStuck) {
-			reason = fmt.Errorf("switched off: %w", err)
+			reason = api.Because(api.CodeScriptOffStuck, p.id)
 		}
-		p.report(reason)
-		go p.switchOff(reason) // the caller is the machine that ends
+		go p.switchOff(reason, err) // the caller is the machine that ends
 	case m.ctx.Err() != nil:
 		go p.remake(v) // waited for by Close, which takes the same lock
 	}
 }
 
-func (p *Plugin) switchOff(reason error) {
+// switchOff ends the plugin for a reason, which err is part of.
+func (p *Plugin) switchOff(reason api.Fault, err error) {
+	why := Fail(reason.With(Fault(err)), err)
 	p.changing.Lock()
 	h := p.host
+	if h != nil {
+		p.told(why)
+	}
 	p.changing.Unlock()
 	if h != nil {
-		h.Fail(reason)
+		h.Fail(why)
 	}
 }
 
@@ -361,7 +365,7 @@ func (p *Plugin) remake(v *version) {
 		err = p.takeOver(p.life, next)
 	}
 	if err != nil {
-		go p.switchOff(fmt.Errorf("switched off, because it cannot be made anew: %w", err))
+		go p.switchOff(api.Because(api.CodeScriptOffAnew, p.id), err)
 		return
 	}
 	p.env.Log.Info("plugin was made anew", "plugin", p.id)

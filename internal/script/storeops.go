@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -29,7 +30,7 @@ type storeEntry struct {
 func (m *machine) store() (ncat.Store, error) {
 	b := m.outer.bot()
 	if b == nil {
-		return nil, &argumentError{"the plugin has ended"}
+		return nil, &argumentError{text: "the plugin has ended"}
 	}
 	return b.Store(), nil
 }
@@ -52,7 +53,7 @@ func (r *request) store(ctx context.Context) (any, error) {
 		return map[string]json.RawMessage{"value": v}, nil
 	case "store_put":
 		if len(p.Value) == 0 {
-			return nil, &argumentError{"store.put: undefined cannot be kept; use delete"}
+			return nil, &argumentError{text: "store.put: undefined cannot be kept; use delete"}
 		}
 		return nil, ncat.PutFor(ctx, s, p.Key, p.Value, time.Duration(p.TTL))
 	case "store_delete":
@@ -89,7 +90,7 @@ func (r *request) transaction() {
 		m.unguard()
 		t.spent += spent
 		if errors.Is(err, errCPU) {
-			err = overLimit("cpu", "a transaction took more than %v, in which the stores of all plugins wait", left)
+			err = overLimit("cpu", api.Because(api.CodeScriptTx, left))
 			m.end(err)
 			return err
 		}
@@ -108,7 +109,7 @@ func (r *request) transaction() {
 // transact answers a question of a transaction's function.
 func (m *machine) transact(op string, a arguments) (any, error) {
 	if m.tx == nil {
-		return nil, &argumentError{"the transaction is over"}
+		return nil, &argumentError{text: "the transaction is over"}
 	}
 	switch op {
 	case "tx_get":
@@ -120,11 +121,11 @@ func (m *machine) transact(op string, a arguments) (any, error) {
 	case "tx_put":
 		value := a.text(2)
 		if value == "" {
-			return nil, &argumentError{"tx.put: undefined cannot be kept; use delete"}
+			return nil, &argumentError{text: "tx.put: undefined cannot be kept; use delete"}
 		}
 		var ttl duration
 		if err := json.Unmarshal([]byte(a.text(3)), &ttl); err != nil {
-			return nil, &argumentError{err.Error()}
+			return nil, &argumentError{text: err.Error()}
 		}
 		return nil, m.tx.Put(a.text(1), []byte(value), time.Duration(ttl))
 	case "tx_delete":
@@ -145,7 +146,7 @@ func (m *machine) transact(op string, a arguments) (any, error) {
 func (m *machine) permission(op string, a arguments) (any, error) {
 	b := m.outer.bot()
 	if b == nil {
-		return nil, &argumentError{"the plugin has ended"}
+		return nil, &argumentError{text: "the plugin has ended"}
 	}
 	if op == "perm_rules" {
 		return jsonText(append([]ncat.Rule{}, b.Permissions().Rules()...))
@@ -161,7 +162,7 @@ func (m *machine) permission(op string, a arguments) (any, error) {
 func (r *request) perm(ctx context.Context, p *callParams) error {
 	b := r.m.outer.bot()
 	if b == nil {
-		return &argumentError{"the plugin has ended"}
+		return &argumentError{text: "the plugin has ended"}
 	}
 	perms := b.Permissions()
 	f, ok := map[string]func(context.Context, string, ncat.Scope) error{

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Stage is where a test of a script plays: a bot, people and a clock.
@@ -89,20 +91,20 @@ func (p *Plugin) interrupt() {
 }
 
 // Play runs one test on a stage and returns what was not as it should be.
-func (s *Suite) Play(name string, st Stage) []string {
+func (s *Suite) Play(name string, st Stage) []error {
 	r := &runner{suite: s, stage: st}
 	eng, err := r.open()
 	if err != nil {
-		return []string{err.Error()}
+		return []error{err}
 	}
 	s.mu.Lock()
 	s.running = append(s.running, eng.Interrupt)
 	s.mu.Unlock()
 	if _, _, err = eng.Enter(testBudget, "run", name); err == nil && !r.ended {
-		err = errors.New("the test waits for something that does not come; calls of ncat/test return when everything is done")
+		err = Fail(api.Because(api.CodeScriptTestWaits), nil)
 	}
 	if err := errors.Join(err, eng.Close()); err != nil {
-		r.failed = append(r.failed, err.Error())
+		r.failed = append(r.failed, err)
 	}
 	return r.failed
 }
@@ -122,7 +124,7 @@ type runner struct {
 	suite         *Suite
 	stage         Stage
 	loaded, ended bool
-	failed        []string
+	failed        []error
 	loadErr       error
 }
 
@@ -133,7 +135,7 @@ func (r *runner) open() (*quickEngine, error) {
 	}
 	_, err = eng.Load(r.suite.file, r.suite.tests.code, testBudget)
 	if err == nil && !r.loaded {
-		err = errors.New("the file of tests does not end")
+		err = Fail(api.Because(api.CodeScriptTestsOpen), nil)
 	}
 	if err = errors.Join(err, r.loadErr); err != nil {
 		return nil, errors.Join(err, eng.Close())
@@ -152,7 +154,7 @@ func (r *runner) host(args []any) (any, error) {
 	case "ended":
 		r.ended = true
 		if text := a.text(1); text != "" {
-			r.failed = append(r.failed, r.told(text))
+			r.failed = append(r.failed, errors.New(r.told(text)))
 		}
 	case "test":
 		var list []json.RawMessage

@@ -3,12 +3,12 @@ package script
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -30,10 +30,10 @@ var errReplaced = errors.New("a new version of the plugin took over")
 
 // lifecycle calls what the script exports for a moment of its life.
 func (v *version) lifecycle(ctx context.Context, d time.Duration, name, state string) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d, overLimit("time", "%s did not end within %v", name, d))
+	ctx, cancel := context.WithTimeoutCause(ctx, d, overLimit("time", inExport(name).With(api.Because(api.CodeScriptLate, d.Round(time.Millisecond)))))
 	defer cancel()
 	m := v.m
-	t := &turn{what: name, ctx: ctx, b: v.p.bot(), done: make(chan struct{})}
+	t := &turn{what: inExport(name), ctx: ctx, b: v.p.bot(), done: make(chan struct{})}
 	ok := m.push(job{do: func() {
 		m.begin(t)
 		m.slice(job{turn: t, entry: "lifecycle", args: []any{t.id, name, state}})
@@ -44,10 +44,12 @@ func (v *version) lifecycle(ctx context.Context, d time.Duration, name, state st
 	result, err := m.wait(ctx, t)
 	var th *thrown
 	if errors.As(err, &th) {
-		err = fmt.Errorf("%s: %w", name, err)
+		err = &placed{inExport(name), err}
 	}
 	return result, err
 }
+
+func inExport(name string) api.Fault { return api.Because(api.CodeScriptInExport, name) }
 
 // begin lets a turn begin, on the loop.
 func (m *machine) begin(t *turn) {
@@ -178,7 +180,7 @@ func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e
 			p.gate.RUnlock()
 			return errGone
 		}
-		t := &turn{what: at.what(e), ctx: ctx, b: b, event: e, done: make(chan struct{}), counts: true}
+		t := &turn{what: at.what(), ctx: ctx, b: b, event: e, done: make(chan struct{}), counts: true}
 		err := cur.m.submit(t, kind, at.ID, rest)
 		p.gate.RUnlock()
 		if !errors.Is(err, errGone) {
@@ -205,14 +207,15 @@ func passes(s *spec, b *ncat.Bot, e onebot.Event) bool {
 }
 
 // what names what a turn is about, for the log.
-func (s *spec) what(e onebot.Event) string {
+func (s *spec) what() api.Fault {
+	f := api.Fault{Code: api.CodeScriptInHandler, Args: []string{s.Name}}
 	switch s.kind {
 	case "command":
-		return "command " + s.Name
+		f.Code = api.CodeScriptInCommand
 	case "schedule":
-		return "schedule " + s.Name
+		f.Code = api.CodeScriptInSchedule
 	}
-	return fmt.Sprintf("handler %s", s.Name)
+	return f
 }
 
 // submit queues the beginning of a turn.
@@ -223,7 +226,7 @@ func (m *machine) submit(t *turn, kind string, handler int, rest []any) error {
 		return errGone
 	}
 	if m.events >= m.limits.Queue {
-		err := overLimit("queue", "%d events wait for the plugin; %s was left out", m.limits.Queue, t.what)
+		err := overLimit("queue", t.what.With(api.Because(api.CodeScriptQueue, m.limits.Queue)))
 		go m.outer.failed(m, err, scoreOver) // it may take the lock that is held here
 		return err
 	}

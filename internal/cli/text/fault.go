@@ -1,26 +1,46 @@
 package text
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/ncatd/ncatd/internal/control/api"
 )
 
 // Fault words f and its causes in one sentence, "" for the zero Fault. All args
-// are strings, so that every verb is %s.
+// are strings, so that every verb is %s. A text that ends in a colon introduces the
+// cause, one in parentheses belongs to what it comes after; else a semicolon stands
+// between.
 func Fault(l Lang, f api.Fault) string {
-	var parts []string
+	s, before := "", "" // before: the text of the part before
 	for c := &f; c != nil && c.Code != ""; c = c.Cause {
 		args := make([]any, len(c.Args))
 		for i, a := range c.Args {
 			args[i] = a
 		}
-		parts = append(parts, T(l, "fault."+string(c.Code), args...))
+		code := "fault." + string(c.Code)
+		s += between(l, before, byLang[l][code]) + T(l, code, args...)
+		before = cmp.Or(byLang[l][code], code)
 	}
-	if l == Chinese {
-		return strings.Join(parts, "；")
+	if colon(before) {
+		s = strings.TrimRight(s, ":：")
 	}
-	return strings.Join(parts, "; ")
+	return s
+}
+
+func colon(text string) bool { return strings.HasSuffix(text, ":") || strings.HasSuffix(text, "：") }
+
+// between is what stands between two texts of a sentence.
+func between(l Lang, before, next string) string {
+	switch {
+	case before == "", strings.HasSuffix(before, "："), strings.HasPrefix(next, "（"):
+		return ""
+	case colon(before), strings.HasPrefix(next, "("):
+		return " "
+	case l == Chinese:
+		return "；"
+	}
+	return "; "
 }
 
 // FaultHint returns what helps against f or, if nothing is known, against its
@@ -181,7 +201,8 @@ var faultEN = map[string]string{
 	"fault.disk_low":        "the disk of %s has only %s MiB left",
 	"fault.disk_read_only":  "%s cannot be written to",
 	"fault.log_lost":        "%s cannot be written, %s lines were lost",
-	"fault.plugin_failed":   "plugin %s does not run: %s",
+	"fault.plugin_failed":   "plugin %s does not run:",
+	"fault.plugin_error":    "%s",
 	"fault.permissions":     "the permissions could not be read, so that only admins may do what needs one: %s",
 	"fault.port_replaced":   "port %s is taken by %s, port %s is used instead",
 	"fault.no_packet":       "NapCat has no packet back end for this QQ version",
@@ -399,7 +420,8 @@ var faultZH = map[string]string{
 	"fault.disk_low":        "%s 所在的磁盘只剩 %s MiB",
 	"fault.disk_read_only":  "%s 不可写",
 	"fault.log_lost":        "%s 写不进去，丢了 %s 行",
-	"fault.plugin_failed":   "插件 %s 没有运行：%s",
+	"fault.plugin_failed":   "插件 %s 没有运行：",
+	"fault.plugin_error":    "%s",
 	"fault.permissions":     "读不到权限，需要权限的操作只有管理员能做：%s",
 	"fault.port_replaced":   "端口 %s 被 %s 占用，改用了端口 %s",
 	"fault.no_packet":       "NapCat 没有适合这个 QQ 版本的发包后端",

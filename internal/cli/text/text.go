@@ -46,7 +46,7 @@ var catalogues = []pair{
 	{alertEN, alertZH},
 	{doorEN, doorZH}, {fleetEN, fleetZH}, {consoleEN, consoleZH},
 	{appEN, appZH},
-	{selfEN, selfZH},
+	{selfEN, selfZH}, {scriptEN, scriptZH},
 }
 
 var byLang = func() map[Lang]map[string]string {

@@ -34,7 +34,7 @@ function Card({ of: a, at = '' }) {
     <p class="why">${why}</p>
     ${helps ? html`<p class="hint">${helps}</p>` : null}
     ${a.login && a.state !== 'online' && !at ? html`<p><a class="button main" href=${'#/login/' + encodeURIComponent(a.name)}>${t('console.go_login')}</a></p>` : null}
-    ${(a.degraded || []).map((d) => html`<p key=${d.code + d.since} class="warn box">${fault({ code: d.code, args: d.args }, d.detail)}${remedy(d) ? html`<br /><span class="hint">${remedy(d)}</span>` : null}</p>`)}
+    ${(a.degraded || []).map((d) => html`<p key=${d.code + d.since} class="warn box">${fault(d, d.detail)}${remedy(d) ? html`<br /><span class="hint">${remedy(d)}</span>` : null}</p>`)}
     <dl>
       <div><dt>${t('console.since')}</dt><dd><time datetime=${a.since} title=${when(a.since)}>${ago(a.since)}</time></dd></div>
       ${a.next_try ? html`<div><dt>${t('console.next_try')}</dt><dd>${ago(a.next_try)}</dd></div>` : null}

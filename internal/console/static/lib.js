@@ -35,11 +35,17 @@ export function t(code, ...args) {
   });
 }
 
-// fault words why something is as it is, causes included.
+// fault words why something is as it is, causes included: a text that ends in a
+// colon introduces its cause, one in parentheses belongs to what it comes after.
 export function fault(f, otherwise = '') {
-  const parts = [];
-  for (let c = f; c && c.code; c = c.cause) parts.push(has('fault.' + c.code) ? t('fault.' + c.code, ...(c.args || [])) : c.code);
-  return parts.join(settings.lang === 'zh' ? '；' : '; ') || otherwise;
+  let s = '', before = '';
+  for (let c = f; c && c.code; c = c.cause) {
+    const text = texts['fault.' + c.code] ?? c.code;
+    if (s) s += /：$/.test(before) || text[0] === '（' ? '' : before.endsWith(':') || text[0] === '(' ? ' ' : settings.lang === 'zh' ? '；' : '; ';
+    s += has('fault.' + c.code) ? t('fault.' + c.code, ...(c.args || [])) : c.code;
+    before = text;
+  }
+  return (/[:：]$/.test(before) ? s.replace(/[:：]+$/, '') : s) || otherwise;
 }
 
 // remedy is what helps against a fault, "" if nothing is known.

@@ -270,6 +270,9 @@ type Plugin struct {
 	Enabled bool   `json:"enabled"`
 	State   string `json:"state"` // running, disabled, failed, stopping
 	Error   string `json:"error,omitempty"`
+	// Fault is why it does not run, or not in its newest version; Error is its
+	// English sentence.
+	Fault Fault `json:"fault,omitzero"`
 }
 
 // PluginInfo is all that is known of one plugin.

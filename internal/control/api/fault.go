@@ -53,11 +53,15 @@ func (f Fault) With(causes ...Fault) Fault {
 type Degraded struct {
 	Code   Code      `json:"code"`
 	Args   []string  `json:"args,omitempty"`
+	Cause  *Fault    `json:"cause,omitempty"`
 	Detail string    `json:"detail"`
 	Since  time.Time `json:"since"`
 	// Count is how often it was reported since then.
 	Count int `json:"count,omitempty"`
 }
+
+// Fault returns why, without a sentence.
+func (d Degraded) Fault() Fault { return Fault{Code: d.Code, Args: d.Args, Cause: d.Cause} }
 
 // LastCrash is how the daemon's own process last ended badly.
 type LastCrash struct {
@@ -212,7 +216,8 @@ const (
 	CodeDiskLow        Code = "disk_low"        // folder, MiB free
 	CodeDiskReadOnly   Code = "disk_read_only"  // folder
 	CodeLogLost        Code = "log_lost"        // log, lines
-	CodePluginFailed   Code = "plugin_failed"   // plugin, error
+	CodePluginFailed   Code = "plugin_failed"   // plugin; cause: why
+	CodePluginError    Code = "plugin_error"    // its words
 	CodePermissions    Code = "permissions"     // error
 	CodePortReplaced   Code = "port_replaced"   // port, what holds it, port taken instead
 	CodeNoPacket       Code = "no_packet"       // no packet back end
@@ -263,8 +268,8 @@ const (
 	CodeNoApp            Code = "no_app"              // name
 	CodeNoPlugin         Code = "no_plugin"           // id
 	CodePluginBuiltIn    Code = "plugin_built_in"     // id
-	CodePluginNotLoaded  Code = "plugin_not_loaded"   // id, error
-	CodePluginNotSet     Code = "plugin_not_set"      // id, error
+	CodePluginNotLoaded  Code = "plugin_not_loaded"   // id; cause: why
+	CodePluginNotSet     Code = "plugin_not_set"      // id; cause: why
 	CodeNoAlerts         Code = "no_alerts"           // none are configured
 	CodeNoChannel        Code = "no_channel"          // name, those that there are
 	CodeConfigChanged    Code = "config_changed"      // on disk, since it was read

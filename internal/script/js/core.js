@@ -13,7 +13,15 @@ const calls = new Map(), timers = new Map(), handlers = new Map(), callbacks = n
 let lastID = 0, now = 0, place = "", plugin = {}, exported = {}, config = {};
 
 // Errors, in the words of the Go packages.
+// told is what Go said of an error without a language, which goes back to it when
+// the script throws the error on.
+let tell, told;
 class NcatError extends Error {
+  #told;
+  static {
+    tell = (e, f) => { e.#told = f; };
+    told = (e) => (#told in e ? e.#told : undefined);
+  }
   constructor(message, more) {
     super(message);
     if (more) for (const k of ["action", "retcode", "wording", "verdict", "cause", "maybeDone", "limit"]) if (more[k] !== undefined) this[k] = more[k];
@@ -28,6 +36,7 @@ named(["OneBotError", "NotSentError", "UnknownOutcomeError", "NoAnswerError", "C
 named(["RefusedError", "UnconfirmedError", "UnsupportedError", "BadParamsError", "NoPacketError", "MutedError", "NotMemberError"], errors.OneBotError);
 const makeError = (f) => {
   const e = new (errors[f.class] ?? NcatError)(f.message, f);
+  if (f.fault) tell(e, f.fault);
   return e;
 };
 
@@ -50,6 +59,7 @@ function describe(e, where = place) {
     out.name = clip(`${e.name}`);
     out.message = clip(`${e.message}`);
     out.stack = `${e.stack ?? ""}`;
+    out.fault = told(e);
     if (e.callStack) out.stack += e.callStack;
   } catch {
     out.message ||= "an error that cannot be read";

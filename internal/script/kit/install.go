@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/ncatd/ncatd/internal/atomicfile"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/script"
 )
 
@@ -41,9 +42,10 @@ type Package struct {
 	Manifest script.Manifest
 	Problems []script.Problem
 
-	dir  string // of all plugins
-	tmp  string
-	path string // the plugin, within tmp
+	given string // Source as it was given
+	dir   string // of all plugins
+	tmp   string
+	path  string // the plugin, within tmp
 }
 
 // Open brings the plugin at source, a file, an archive, a folder or the http or
@@ -57,7 +59,7 @@ func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Package{Source: source, dir: dir, tmp: tmp}
+	p := &Package{Source: source, given: source, dir: dir, tmp: tmp}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -81,16 +83,21 @@ func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
 		return p, p.copyDir(p.Source)
 	}
 	if !info.Mode().IsRegular() { // it may never end
-		return nil, fmt.Errorf("%s: %w", source, ErrNoPackage)
+		return nil, script.Fail(api.Because(api.CodeScriptPackFile, source), nil)
 	}
 	if info.Size() > maxPackage {
-		return nil, fmt.Errorf("%s: %w", source, ErrTooLarge)
+		return nil, tooLarge(source)
 	}
 	text, err := os.ReadFile(source)
 	if err != nil {
 		return nil, err
 	}
 	return p, p.unpack(filepath.Base(source), text)
+}
+
+// tooLarge says that source is no plugin for its size.
+func tooLarge(source string) error {
+	return script.Fail(api.Because(api.CodeScriptPackSize, source, maxPackage>>20), nil)
 }
 
 func get(ctx context.Context, source string) ([]byte, error) {
@@ -102,17 +109,23 @@ func get(ctx context.Context, source string) ([]byte, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err
+		if told := new(url.Error); errors.As(err, &told) {
+			err = told.Err // without the address, which is told
+		}
+		return nil, script.Fail(api.Because(api.CodeScriptPackFetch, source, err), err)
 	}
 	defer resp.Body.Close() // it was only read
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", source, resp.Status)
+		return nil, script.Fail(api.Because(api.CodeScriptPackFetch, source, resp.Status), nil)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPackage+1))
-	if err == nil && len(b) > maxPackage {
-		err = fmt.Errorf("%s: %w", source, ErrTooLarge)
+	if err != nil {
+		return nil, script.Fail(api.Because(api.CodeScriptPackFetch, source, err), err)
 	}
-	return b, err
+	if len(b) > maxPackage {
+		return nil, tooLarge(source)
+	}
+	return b, nil
 }
 
 // unpack makes a plugin of a file's content.
@@ -138,19 +151,19 @@ func (p *Package) unpack(name string, text []byte) error {
 func (p *Package) archive(name string, each func(put func(string, io.Reader) error) error) error {
 	into := filepath.Join(p.tmp, name)
 	if !filepath.IsLocal(name) {
-		return fmt.Errorf("%q: %w", name, ErrName)
+		return badName(name)
 	}
 	files, size := 0, int64(0)
 	err := each(func(name string, r io.Reader) error {
 		if files++; files > maxFiles {
-			return fmt.Errorf("more than %d files: %w", maxFiles, ErrTooLarge)
+			return script.Fail(api.Because(api.CodeScriptPackMany, maxFiles), nil)
 		}
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
-			return fmt.Errorf("%q leads out of the archive", name)
+			return script.Fail(api.Because(api.CodeScriptPackOut, name), nil)
 		}
 		b, err := io.ReadAll(io.LimitReader(r, maxPackage-size+1))
 		if size += int64(len(b)); err == nil && size > maxPackage {
-			err = ErrTooLarge
+			err = tooLarge(p.given)
 		}
 		if err != nil {
 			return err
@@ -161,12 +174,17 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 		}
 		return os.WriteFile(at, b, 0o644)
 	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrArchive, err)
+	if f := script.Fault(err); f.Code == api.CodeScriptPackSize {
+		return err
+	} else if err != nil {
+		return script.Fail(api.Because(api.CodeScriptPackBroken, p.given).With(f), err)
+	}
+	if files == 0 {
+		return script.ErrNoPlugin
 	}
 	entries, err := os.ReadDir(into)
 	if err != nil {
-		return fmt.Errorf("archive: %w", err)
+		return err
 	}
 	if len(entries) == 1 && entries[0].IsDir() {
 		into = filepath.Join(into, entries[0].Name())
@@ -283,7 +301,7 @@ func (p *Package) Install(now time.Time) (string, error) {
 	_, known := all[p.Manifest.ID]
 	if _, err := os.Lstat(to); err == nil {
 		if !known {
-			return "", fmt.Errorf("%s: %w, and was not installed: move it away first", to, ErrExists)
+			return "", script.Fail(api.Because(api.CodeScriptPackInTheWay, to), ErrExists)
 		}
 		if err := os.Rename(to, filepath.Join(p.tmp, "before")); err != nil {
 			return "", err

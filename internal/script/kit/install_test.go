@@ -212,9 +212,9 @@ func TestInstallRefuses(t *testing.T) {
 		{"out of the archive", "a.zip", zipped(t, file{"../evil.ts", "x"}), "leads out of the archive"},
 		{"absolute", "a.tgz", tarred(t, file{"/etc/evil.ts", "x"}), "leads out of the archive"},
 		{"too many files", "a.zip", zipped(t, slices.Repeat([]file{{"x.ts", ""}}, maxFiles+1)...), "more than 2000 files"},
-		{"too large", "a.tgz", tarred(t, file{"main.ts", strings.Repeat(" ", maxPackage+1)}), "too much for a plugin"},
+		{"too large", "a.tgz", tarred(t, file{"main.ts", strings.Repeat(" ", maxPackage+1)}), "a.tgz is too large for a plugin: at most 16 MiB"},
 		{"no archive", "a.zip", []byte("PK"), "zip"},
-		{"empty", "a.zip", zipped(t), "archive"},
+		{"empty", "a.zip", zipped(t), "no plugin is there"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			from, dir := filepath.Join(t.TempDir(), c.file), t.TempDir()

@@ -10,20 +10,14 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/script"
 )
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// ErrName says that a plugin cannot have a name.
-var ErrName = errors.New("letters, digits, dots and dashes make a name")
-
-// What [Open] refuses.
-var (
-	ErrNoPackage = errors.New("no ordinary file")
-	ErrTooLarge  = errors.New("too much for a plugin")
-	ErrArchive   = errors.New("no archive that can be read")
-)
+// badName says that a plugin cannot have a name.
+func badName(name string) error { return script.Fail(api.Because(api.CodeScriptPackName, name), nil) }
 
 // ErrExists says that there is a plugin of that name.
 var ErrExists = errors.New("it is there already")
@@ -71,12 +65,12 @@ permissions:
 // files that it wrote. What editors need lies beside the plugins, for all of them.
 func New(dir, name string) ([]string, error) {
 	if !namePattern.MatchString(name) {
-		return nil, fmt.Errorf("%q: %w", name, ErrName)
+		return nil, badName(name)
 	}
 	at := filepath.Join(dir, name)
 	for _, taken := range []string{at, at + ".ts", at + ".js", at + ".mts", at + ".mjs"} {
 		if _, err := os.Lstat(taken); err == nil {
-			return nil, fmt.Errorf("%s: %w", taken, ErrExists)
+			return nil, script.Fail(api.Because(api.CodeScriptPackExists, name), ErrExists)
 		}
 	}
 	files, err := Types(dir)

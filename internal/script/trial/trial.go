@@ -5,7 +5,6 @@ package trial
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/script"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
@@ -34,8 +34,9 @@ var ErrNoTests = errors.New("no tests: they are called like main.test.ts")
 // longest is how long one test may take, of the real clock.
 const longest = 20 * time.Second
 
-// Run runs the tests of the plugin at path whose names contain only.
-func Run(ctx context.Context, path, only string) ([]Result, error) {
+// Run runs the tests of the plugin at path whose names contain only. say words for
+// the results what is wrong with the plugin.
+func Run(ctx context.Context, path, only string, say func(error) string) ([]Result, error) {
 	files, err := testFiles(path)
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func Run(ctx context.Context, path, only string) ([]Result, error) {
 		}
 		for _, name := range names {
 			if strings.Contains(name, only) {
-				out = append(out, one(suite, filepath.Base(f), name))
+				out = append(out, one(suite, filepath.Base(f), name, say))
 			}
 			if ctx.Err() != nil {
 				return out, context.Cause(ctx)
@@ -98,7 +99,7 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 // one runs one test in a bubble of package synctest, which needs a testing.T.
-func one(suite *script.Suite, file, name string) Result {
+func one(suite *script.Suite, file, name string, say func(error) string) Result {
 	r := Result{File: file, Name: name}
 	log := &lines{}
 	began := time.Now()
@@ -108,7 +109,7 @@ func one(suite *script.Suite, file, name string) Result {
 	defer watch.Stop()
 	p, err := suite.Plugin(slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
-		r.Failed = []string{err.Error()}
+		r.Failed = []string{say(err)}
 		return r
 	}
 	run := func(t *testing.T) {
@@ -116,22 +117,27 @@ func one(suite *script.Suite, file, name string) Result {
 		bot.AddPlugin(p)
 		ncattest.Run(t, bot, func(h *ncattest.Harness) {
 			for _, s := range bot.Plugins() {
-				if s.Error != "" {
+				switch err := p.Err(); {
+				case err != nil:
+					r.Failed = append(r.Failed, say(err))
+				case s.Error != "":
 					r.Failed = append(r.Failed, s.Error)
 				}
 			}
 			if len(r.Failed) == 0 {
-				r.Failed = suite.Play(name, &stage{h: h, bot: bot, claimed: map[int]bool{}})
+				for _, err := range suite.Play(name, &stage{h: h, bot: bot, claimed: map[int]bool{}}) {
+					r.Failed = append(r.Failed, say(err))
+				}
 			}
 			for _, err := range h.Errors() { // those that the test did not ask for
-				r.Failed = append(r.Failed, "a handler failed: "+err.Error())
+				r.Failed = append(r.Failed, say(script.Fail(api.Because(api.CodeScriptTestHandler).With(script.Fault(err)), err)))
 			}
 		})
 	}
 	r.OK = inTest(name, run)
 	r.OK = r.OK && len(r.Failed) == 0
 	if !r.OK && len(r.Failed) == 0 {
-		r.Failed = []string{fmt.Sprintf("%s: the test did not end", name)}
+		r.Failed = []string{say(script.Fail(api.Because(api.CodeScriptTestOpen, name), nil))}
 	}
 	r.Log, r.Took = log.all, time.Since(began).Seconds()
 	return r

@@ -52,7 +52,7 @@ test("fails: not equal", () => equal({ a: [1] }, { a: [2] }));
 test("fails: waits", () => new Promise(() => {}));
 test("fails: throws", () => { friend(1).says("/throw"); });
 `)
-	results, err := Run(t.Context(), dir, "")
+	results, err := Run(t.Context(), dir, "", error.Error)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ test("fails: throws", () => { friend(1).says("/throw"); });
 	if wrong := results[15]; !strings.Contains(strings.Join(wrong.Failed, ""), "thrown") {
 		t.Errorf("%q", wrong.Failed)
 	}
-	if some, err := Run(t.Context(), dir, "asks"); err != nil || len(some) != 1 {
+	if some, err := Run(t.Context(), dir, "asks", error.Error); err != nil || len(some) != 1 {
 		t.Errorf("%d results, %v", len(some), err)
 	}
 }
@@ -78,16 +78,16 @@ test("fails: throws", () => { friend(1).says("/throw"); });
 func TestBroken(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.ts"), bot)
-	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), ""); err == nil {
+	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error); err == nil {
 		t.Error("no error without tests")
 	}
 	write(t, filepath.Join(dir, "a.test.ts"), `import { test } from "ncat/test"; test("x", () => {`)
-	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), ""); err == nil || !strings.Contains(err.Error(), "a.test.ts:1:") {
+	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error); err == nil || !strings.Contains(err.Error(), "a.test.ts:1:") {
 		t.Errorf("error %v", err)
 	}
 	write(t, filepath.Join(dir, "a.test.ts"), `import { test } from "ncat/test"; test("x", () => {});`)
 	write(t, filepath.Join(dir, "a.ts"), `nothing.at.all;`)
-	results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "")
+	results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error)
 	if err != nil || len(results) != 1 || results[0].OK || !strings.Contains(results[0].Failed[0], "'nothing' is not defined") {
 		t.Errorf("%+v, %v", results, err)
 	}
