@@ -137,7 +137,11 @@ func (v *version) bind(h *ncat.Host) error {
 func (v *version) bindOne(h *ncat.Host, s *spec) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // ncat's way to refuse what an author wrote
-			err = errors.New(strings.TrimPrefix(fmt.Sprint(p), "ncat: "))
+			said := strings.TrimPrefix(fmt.Sprint(p), "ncat: ")
+			if i := strings.LastIndex(said, " ("); i > 0 { // a place in this package
+				said = said[:i]
+			}
+			err = errors.New(said)
 		}
 	}()
 	f, err := s.Where.filter()

@@ -110,14 +110,14 @@ func (m *Manager) add(ctx context.Context, l location) {
 			m.env.Log.Error("script cannot be added", "path", l.path(), "error", err)
 		}
 		m.write(func() { m.broken[l.path()] = err })
-		m.report(filepath.Base(l.path()), err)
+		m.report(nameOf(l.path()), err)
 	}
 }
 
 func (m *Manager) fixed(path string) {
 	if m.broken[path] != nil {
 		m.write(func() { delete(m.broken, path) })
-		m.report(filepath.Base(path), nil)
+		m.report(nameOf(path), nil)
 	}
 }
 
@@ -232,6 +232,12 @@ func (m *Manager) Info(id string) (Info, bool) {
 	return Info{}, false
 }
 
+// nameOf is what a plugin is called that could not become one, so that nothing is
+// known but where it lies.
+func nameOf(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+}
+
 // needsLocked returns which plugin that p needs does not run, nil if that is none.
 func (m *Manager) needsLocked(p *Plugin, all map[string]ncat.PluginStatus) error {
 	for _, id := range p.DependsOn() {
@@ -272,7 +278,7 @@ func (m *Manager) Problems() map[string]error {
 		}
 	}
 	for path, err := range m.broken {
-		out[strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))] = err
+		out[nameOf(path)] = err
 	}
 	return out
 }

@@ -100,19 +100,31 @@ on("message.grup" as any, () => {});`)
 		b.write("c.ts", "import { command } from \"ncat\";\ncommand(\"x\", () => {}); command(\"y\", () => {}, { alias: \"X\" });")
 		b.write("d.ts", "import { schedule } from \"ncat\";\nschedule(\"s\", \"whenever\", () => {});")
 		b.write("e.ts", `try { await fetch("https://x.org/"); } catch (e) { e.message = "mine"; throw e; }`)
+		b.write("h.ts", "import { onGroup } from \"ncat\";\nonGroup(undefined as any);")
+		b.write("i.ts", "import { onGroup } from \"ncat\";\nonGroup({} as any, () => {});")
+		b.write("j.ts", "import { command } from \"ncat\";\ncommand(\"x\", 5 as any);")
+		b.write("k.ts", "import { command } from \"ncat\";\ncommand(\"x\", { n: 5 as any }, () => {});")
+		b.write("l.ts", "export const onLoad = 5;")
+		b.write("签到.ts", "export {};")
 		b.write("f/plugin.yaml", "needs: [absent]\n")
 		b.write("f/main.ts", "export {};")
 		b.write("g/plugin.yaml", "needs: [a]\n")
 		b.write("g/main.ts", "export {};")
 	})
 	for id, want := range map[string]string{
-		"a": `a.ts:3:1: ArgumentError: 没有类型为 "message.grup" 的事件；可用的有：`,
-		"b": "b.ts:1:7: DeniedError: fetch：plugin.yaml 的 permissions.fetch 里没有写 x.org",
-		"c": "c.ts:2:25: ArgumentError: 命令 y：名字或别名已被命令 x 占用",
-		"d": `d.ts:2:1: ArgumentError: 定时任务 s："whenever" 不是时间表；正确的写法如 `,
-		"e": "e.ts:1:13: DeniedError: mine",
-		"f": "需要插件 absent，但没有这个插件（请安装它，或从 plugin.yaml 的 needs 里去掉）",
-		"g": "需要插件 a，但它没有运行",
+		"a":  `a.ts:3:1: ArgumentError: 没有类型为 "message.grup" 的事件；可用的有：`,
+		"b":  "b.ts:1:7: DeniedError: fetch：plugin.yaml 的 permissions.fetch 里没有写 x.org",
+		"c":  "c.ts:2:25: ArgumentError: 命令 y：名字或别名已被命令 x 占用",
+		"d":  `d.ts:2:1: ArgumentError: 定时任务 s："whenever" 不是时间表；正确的写法如 `,
+		"e":  "e.ts:1:13: DeniedError: mine",
+		"h":  `h.ts:2:1: ArgumentError: on("message.group")：处理函数应该是一个函数`,
+		"i":  "i.ts:2:1: ArgumentError: 过滤器要用 textIs、inGroup 等生成",
+		"j":  "j.ts:2:1: ArgumentError: command x：处理函数应该是一个函数",
+		"k":  "k.ts:2:1: ArgumentError: 命令 x：参数 n 要用 arg.text()、arg.int() 等生成",
+		"l":  "ArgumentError: 导出了 onLoad，但它不是函数",
+		"签到": `"签到" 不能作插件的 id（请用字母、`,
+		"f":  "需要插件 absent，但没有这个插件（请安装它，或从 plugin.yaml 的 needs 里去掉）",
+		"g":  "需要插件 a，但它没有运行",
 	} {
 		if got := text.Fault(text.Chinese, Fault(st.m.Problems()[id])); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: said %s, want %s", id, got, want)

@@ -79,18 +79,23 @@ const (
 
 // The codes of what a script registers in vain.
 const (
-	CodeScriptRegLate     Code = "script_reg_late"
-	CodeScriptRegName     Code = "script_reg_name"
-	CodeScriptRegTaken    Code = "script_reg_taken"    // command, the one that has its name
-	CodeScriptRegEvent    Code = "script_reg_event"    // type, those that there are
-	CodeScriptRegArg      Code = "script_reg_arg"      // argument, words of package ncat
-	CodeScriptRegDefault  Code = "script_reg_default"  // argument, its default
-	CodeScriptRegSchedule Code = "script_reg_schedule" // name, what is no schedule
-	CodeScriptRegZone     Code = "script_reg_zone"     // name of the schedule, zone
-	CodeScriptRegPattern  Code = "script_reg_pattern"  // pattern, error
-	CodeScriptRegFlag     Code = "script_reg_flag"     // flag of a pattern
-	CodeScriptRegOption   Code = "script_reg_option"   // name
-	CodeScriptRegType     Code = "script_reg_type"     // name, type that is wanted, type that is given
+	CodeScriptRegLate      Code = "script_reg_late"
+	CodeScriptRegName      Code = "script_reg_name"
+	CodeScriptRegTaken     Code = "script_reg_taken"     // command, the one that has its name
+	CodeScriptRegGenerator Code = "script_reg_generator" // these are told by js/core.js
+	CodeScriptRegFilter    Code = "script_reg_filter"
+	CodeScriptRegHandler   Code = "script_reg_handler"  // function that was called
+	CodeScriptRegMade      Code = "script_reg_made"     // command, argument
+	CodeScriptRegExport    Code = "script_reg_export"   // name
+	CodeScriptRegEvent     Code = "script_reg_event"    // type, those that there are
+	CodeScriptRegArg       Code = "script_reg_arg"      // argument, words of package ncat
+	CodeScriptRegDefault   Code = "script_reg_default"  // argument, its default
+	CodeScriptRegSchedule  Code = "script_reg_schedule" // name, what is no schedule
+	CodeScriptRegZone      Code = "script_reg_zone"     // name of the schedule, zone
+	CodeScriptRegPattern   Code = "script_reg_pattern"  // pattern, error
+	CodeScriptRegFlag      Code = "script_reg_flag"     // flag of a pattern
+	CodeScriptRegOption    Code = "script_reg_option"   // name
+	CodeScriptRegType      Code = "script_reg_type"     // name, type that is wanted, type that is given
 )
 
 // The codes of why a script that ran was ended, refused or left out.

@@ -39,6 +39,13 @@ const makeError = (f) => {
   if (f.fault) tell(e, f.fault);
   return e;
 };
+// unfit is an error that Go has a sentence for in every language; the message is the
+// English one.
+const unfit = (message, code, ...args) => {
+  const e = new errors.ArgumentError(message);
+  tell(e, { code: `script_${code}`, args });
+  return e;
+};
 
 // stop is what a handler returns that keeps its event from the handlers after it.
 const stop = Symbol("stop");
@@ -174,7 +181,7 @@ function settle(turn, v) {
   if (v !== null && typeof v === "object" && typeof v.then === "function") settled(v, end, fail);
   else if (v === stop) end(v);
   else if (v !== null && typeof v === "object" && typeof v.next === "function") {
-    const e = new errors.ArgumentError("the handler is a generator, which nobody runs: leave out the star");
+    const e = unfit("the handler is a generator, which nobody runs: leave out the star", "reg_generator");
     e.stack = where;
     fail(e);
   }
@@ -309,12 +316,12 @@ const not = filters.not = (f) => new Filter({ op: "not", of: [specOf(f)] });
 function specOf(f) {
   if (f instanceof Filter) return f.spec;
   if (isArray(f)) return allOf(...f).spec;
-  throw new errors.ArgumentError("a filter is made by textIs, inGroup and the like, so that it can run before the script");
+  throw unfit("a filter is made by textIs, inGroup and the like, so that it can run before the script", "reg_filter");
 }
 
 // Handlers.
 function register(kind, spec, h, what) {
-  if (typeof h !== "function") throw new errors.ArgumentError(`${what}: the handler is no function`);
+  if (typeof h !== "function") throw unfit(`${what}: the handler is no function`, "reg_handler", what);
   const id = ++lastID;
   sync("register", kind, stringify({ ...spec, id }));
   handlers.set(id, { f: h, place: new Error().stack });
@@ -339,9 +346,9 @@ function onMatch(re, h, o) {
 function command(name, a, b, c) {
   let args, h = a, o = b;
   if (typeof a !== "function") [args, h, o] = [a, b, c];
-  if (typeof h !== "function") throw new errors.ArgumentError(`command ${name}: the handler is no function`);
+  if (typeof h !== "function") throw unfit(`command ${name}: the handler is no function`, "reg_handler", `command ${name}`);
   const fields = Object.entries(args ?? {}).map(([key, x]) => {
-    if (!(x instanceof Arg)) throw new errors.ArgumentError(`command ${name}: argument ${key} is made by arg.text(), arg.int() and the like`);
+    if (!(x instanceof Arg)) throw unfit(`command ${name}: argument ${key} is made by arg.text(), arg.int() and the like`, "reg_made", `${name}`, key);
     return { key, ...x.spec };
   });
   const dates = fields.filter((f) => f.kind === "time").map((f) => f.key);
@@ -581,7 +588,7 @@ function packet(c, text) {
 function load(name) {
   import(name).then((ns) => {
     for (const n of ["onLoad", "onReload", "onUnload"]) {
-      if (ns[n] !== undefined && typeof ns[n] !== "function") throw new errors.ArgumentError(`${n} is exported but is no function`);
+      if (ns[n] !== undefined && typeof ns[n] !== "function") throw unfit(`${n} is exported but is no function`, "reg_export", n);
       exported[n] = ns[n];
     }
   }).then(() => host("loaded", ""), (e) => host("loaded", stringify(describe(e))));
