@@ -129,6 +129,9 @@ func answer(resp *http.Response) (any, error) {
 // allows says why a URL may not be fetched.
 func (m *machine) allows(g Grants, u *url.URL) error {
 	if !named(u, m.info.Permissions.Fetch) {
+		if m.info.Dir == "" {
+			return denied(api.Because(api.CodeScriptFetchAlone, u.Host))
+		}
 		return denied(api.Because(api.CodeScriptUnnamed, u.Host))
 	}
 	if !named(u, g.Fetch) {

@@ -17,7 +17,7 @@ import (
 func TestProblemsInChinese(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"syntax":         {"a/main.ts", "on(", "main.ts:1:4: Unexpected end of file"},
-		"missing import": {"a/main.ts", `import { x } from "./nothing"; x();`, `main.ts:1:19: Could not resolve "./nothing"（请检查文件名：自己的文件按它在插件文件夹里的名字导入）`},
+		"missing import": {"a/main.ts", `import { x } from "./nothing"; x();`, `main.ts:1:19: Could not resolve "./nothing"（请检查文件名和路径：插件导入的是自己文件夹里的文件，如 "./util"）`},
 		"of Node":        {"a/main.ts", `import p from "process"; p();`, `main.ts:1:15: Could not resolve "process"（process 是 Node 的模块，插件不在 Node 里运行；设置请从 config 读取）`},
 		"of Node's web":  {"a/main.ts", `import p from "node:http"; p();`, `main.ts:1:15: 不能导入 "node:http"：插件只能导入自己文件夹里的文件（http 是 Node 的模块，插件不在 Node 里运行；请用 fetch）`},
 		"GBK":            {"a/main.ts", "// \xc4\xe3", "main.ts: 文件不是 UTF-8 编码（请用编辑器另存为 UTF-8）"},
@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 		{Fail(api.Because(api.CodeScriptOff, "a").With(late), errCPU), "switched off, because it fails all the time (when it is mended: ncatd plugin enable a): command ping: took more than 1s and was ended (scripts.limits.cpu)",
 			"一直出错，已停用（改好后运行 ncatd plugin enable a）：命令 ping：占用引擎超过 1s，已被结束（上限由 scripts.limits.cpu 设置）"},
 		{&placed{inExport("onLoad"), &thrown{Name: "TypeError", Message: "not a function", Stack: stack}}, "onLoad: main.ts:3:5: TypeError: not a function", "onLoad：main.ts:3:5: TypeError: not a function"},
-		{&thrown{Name: "thrown", Message: `"no"`}, `threw "no", which is no Error and knows no place`, `抛出了 "no"，它不是 Error，因此不知道出处`},
+		{&thrown{Name: "thrown", Message: `"no"`}, `threw "no", which is no Error and knows no place: throw an Error`, `抛出了 "no"，它不是 Error，查不到出处；请改用 throw new Error(…)`},
 		{&thrown{Name: "DeniedError", Message: refused.Error(), Stack: stack, Fault: Fault(refused)}, "main.ts:3:5: DeniedError: " + refused.Error(), "main.ts:3:5: DeniedError: fetch：还没有授权访问 x.org；请在 ncatd.yaml 的 scripts.grants.a 里授权"},
 		// The script's own words, although it says whose they were.
 		{&thrown{Name: "DeniedError", Message: "not today", Stack: stack, Fault: Fault(refused)}, "main.ts:3:5: DeniedError: not today", "main.ts:3:5: DeniedError: not today"},
@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 func TestThrownOn(t *testing.T) {
 	st := newStage(t, func(b *bench) {
 		b.write("a.ts", `import { on, DeniedError } from "ncat";
-try { await fetch("https://x.org/"); } catch (e) { if (!(e instanceof DeniedError) || !e.message.includes("does not name")) throw "another"; }
+try { await fetch("https://x.org/"); } catch (e) { if (!(e instanceof DeniedError) || !e.message.includes("names no hosts")) throw "another"; }
 on("message.grup" as any, () => {});`)
 		b.write("b.ts", `await fetch("https://x.org/");`)
 		b.write("c.ts", "import { command } from \"ncat\";\ncommand(\"x\", () => {}); command(\"y\", () => {}, { alias: \"X\" });")
@@ -105,6 +105,7 @@ on("message.grup" as any, () => {});`)
 		b.write("j.ts", "import { command } from \"ncat\";\ncommand(\"x\", 5 as any);")
 		b.write("k.ts", "import { command } from \"ncat\";\ncommand(\"x\", { n: 5 as any }, () => {});")
 		b.write("l.ts", "export const onLoad = 5;")
+		b.write("m/main.ts", `await fetch("https://x.org/");`)
 		b.write("签到.ts", "export {};")
 		b.write("f/plugin.yaml", "needs: [absent]\n")
 		b.write("f/main.ts", "export {};")
@@ -113,7 +114,7 @@ on("message.grup" as any, () => {});`)
 	})
 	for id, want := range map[string]string{
 		"a":  `a.ts:3:1: ArgumentError: 没有类型为 "message.grup" 的事件；可用的有：`,
-		"b":  "b.ts:1:7: DeniedError: fetch：plugin.yaml 的 permissions.fetch 里没有写 x.org",
+		"b":  "b.ts:1:7: DeniedError: fetch：单文件插件不能访问网络；请改成文件夹，并在 plugin.yaml 的 permissions.fetch 里写上 x.org",
 		"c":  "c.ts:2:25: ArgumentError: 命令 y：名字或别名已被命令 x 占用",
 		"d":  `d.ts:2:1: ArgumentError: 定时任务 s："whenever" 不是时间表；正确的写法如 `,
 		"e":  "e.ts:1:13: DeniedError: mine",
@@ -124,7 +125,8 @@ on("message.grup" as any, () => {});`)
 		"l":  "ArgumentError: 导出了 onLoad，但它不是函数",
 		"签到": `"签到" 不能作插件的 id（请用字母、`,
 		"f":  "需要插件 absent，但没有这个插件（请安装它，或从 plugin.yaml 的 needs 里去掉）",
-		"g":  "需要插件 a，但它没有运行",
+		"g":  "需要插件 a，但它没有运行；请先让它运行",
+		"m":  "main.ts:1:7: DeniedError: fetch：plugin.yaml 的 permissions.fetch 里没有写 x.org，请补上",
 	} {
 		if got := text.Fault(text.Chinese, Fault(st.m.Problems()[id])); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: said %s, want %s", id, got, want)

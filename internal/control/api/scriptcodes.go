@@ -122,6 +122,7 @@ const (
 	CodeScriptGone       Code = "script_gone"
 
 	CodeScriptUnnamed     Code = "script_fetch_unnamed" // host that the manifest does not name
+	CodeScriptFetchAlone  Code = "script_fetch_alone"   // host that a plugin of one file cannot name
 	CodeScriptUngranted   Code = "script_fetch_grant"   // host that was not granted, plugin
 	CodeScriptLocal       Code = "script_fetch_local"   // address of the machine or its network
 	CodeScriptAddress     Code = "script_fetch_address" // what is no address
@@ -139,7 +140,7 @@ const (
 	CodeScriptTestHandler  Code = "script_test_handler"
 	CodeScriptPackFile     Code = "script_pack_file" // source
 	CodeScriptPackSize     Code = "script_pack_size" // source, MiB allowed
-	CodeScriptPackMany     Code = "script_pack_many" // files allowed
+	CodeScriptPackMany     Code = "script_pack_many" // source, files allowed
 	CodeScriptPackBroken   Code = "script_pack_broken"
 	CodeScriptPackOut      Code = "script_pack_out"    // entry of an archive
 	CodeScriptPackFetch    Code = "script_pack_fetch"  // source, the server's words or an error

@@ -156,7 +156,7 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 	files, size := 0, int64(0)
 	err := each(func(name string, r io.Reader) error {
 		if files++; files > maxFiles {
-			return script.Fail(api.Because(api.CodeScriptPackMany, maxFiles), nil)
+			return script.Fail(api.Because(api.CodeScriptPackMany, p.given, maxFiles), nil)
 		}
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return script.Fail(api.Because(api.CodeScriptPackOut, name), nil)
@@ -174,7 +174,7 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 		}
 		return os.WriteFile(at, b, 0o644)
 	})
-	if f := script.Fault(err); f.Code == api.CodeScriptPackSize {
+	if f := script.Fault(err); f.Code == api.CodeScriptPackSize || f.Code == api.CodeScriptPackMany {
 		return err
 	} else if err != nil {
 		return script.Fail(api.Because(api.CodeScriptPackBroken, p.given).With(f), err)
