@@ -50,6 +50,7 @@ func (r *request) fetch(ctx context.Context) (any, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, &argumentError{text: fmt.Sprintf("fetch takes http and https URLs, not %q", short(p.URL))}
 	}
+	u.RawQuery = escapeQuery(u.RawQuery)
 	g := r.m.outer.granted()
 	if err := r.m.allows(g, u); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ncatd/ncatd/ncat"
 )
@@ -49,4 +50,86 @@ onPrivate(textIs("others"), async (m) => m.reply([await denied("http://OTHER/"),
 	st.until("the answer", func() bool { return st.count("true 201 hi POST /path text") == 1 })
 	st.say("others")
 	st.until("neither is asked", func() bool { return st.count("DeniedError DeniedError") == 1 })
+}
+
+// webStage is a stage with plugin a, which may ask srv at HOST.
+func webStage(t *testing.T, source string, serve http.HandlerFunc) *stage {
+	srv := httptest.NewServer(serve)
+	t.Cleanup(srv.Close)
+	host := strings.TrimPrefix(srv.URL, "http://")
+	st := newStage(t, func(b *bench) {
+		b.env.Grants = func(string) Grants { return Grants{Fetch: []string{host}} }
+		b.write("a/plugin.yaml", "permissions: {fetch: [\""+host+"\"]}\n")
+		b.write("a/main.ts", strings.ReplaceAll(source, "HOST", host))
+	})
+	st.until("it runs", func() bool { return st.state("a") == ncat.PluginRunning })
+	return st
+}
+
+// A fetch that is aborted ends, and with it what waits for the handler's calls.
+func TestFetchAborted(t *testing.T) {
+	left := make(chan struct{}, 2)
+	st := webStage(t, `import { onPrivate, textIs } from "ncat";
+const why = async (signal: AbortSignal) => { try { await fetch("http://HOST/", { signal }); return "asked"; } catch (e) { return (e as Error).name; } };
+onPrivate(textIs("abort"), async (m) => {
+  const c = new AbortController();
+  setTimeout(() => c.abort(), 20);
+  await m.reply([await why(c.signal), await why(AbortSignal.timeout(20)), await why(c.signal)].join(" "));
+});
+`, func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		left <- struct{}{}
+	})
+	st.say("abort")
+	for range 2 {
+		select {
+		case <-left:
+		case <-time.After(fetchTimeout / 3):
+			t.Fatal("the server is still being asked")
+		}
+	}
+	st.until("the answer", func() bool { return st.count("AbortError TimeoutError AbortError") == 1 })
+}
+
+// What fetch sends is what browsers send.
+func TestFetchSends(t *testing.T) {
+	st := webStage(t, `import { onPrivate, textIs } from "ncat";
+const at = "http://HOST/a/../b";
+const send = async (query: string, body: string | ArrayBufferView) => (await fetch(at + query, { method: "POST", body })).text();
+onPrivate(textIs("ask"), async (m) => {
+  await m.reply(await send("?q=你 好&x='", "é"));
+  await m.reply(await send("", new Uint16Array([0x6261])));
+  await m.reply(await send("", new DataView(new Uint8Array([0x61, 0x62]).buffer, 1)));
+  const r = await fetch("http://HOST/mark");
+  await m.reply("mark " + (await r.json()).ok + (await r.bytes()).length);
+});
+`, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/mark" {
+			_, _ = w.Write([]byte("\ufeff{\"ok\":true}"))
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		fmt.Fprintf(w, "%s %s %s", r.RequestURI, r.Header.Get("Content-Type"), body)
+	})
+	st.say("ask")
+	for _, want := range []string{"/a/../b?q=%E4%BD%A0%20%E5%A5%BD&x=%27 text/plain;charset=UTF-8 é", "/a/../b  ab", "/a/../b  b", "mark true14"} {
+		st.until(want, func() bool { return st.count(want) == 1 })
+	}
+}
+
+// URLs are written as browsers write them.
+func TestURLs(t *testing.T) {
+	for _, c := range []struct{ url, base, want string }{
+		{"https://User:P%40ss%3A@EXAMPLE.com:443/a/./../b c?q=é 1#h i", "", `"hash":"#h%20i","hostname":"example.com","password":"P%40ss%3A","pathname":"/b%20c","port":"","protocol":"https:","search":"?q=%C3%A9%201","slashes":true,"username":"User"`},
+		{"../x?y", "http://a.b/c/d/e", `"pathname":"/c/x","port":"","protocol":"http:","search":"?y"`},
+		{"mailto:a@b", "", `"pathname":"a@b"`},
+		{"http://a", "", `"pathname":"/"`},
+	} {
+		if got, err := parseURL(c.url, c.base); err != nil || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s, %v; want %s", c.url, got, err, c.want)
+		}
+	}
 }

@@ -52,6 +52,12 @@ func (m *machine) host(args []any) (any, error) {
 		m.unawaited(a.int(1), m.thrown(a.text(2)))
 	case "unhandled":
 		m.unhandled(a.text(1), m.thrown(a.text(2)))
+	case "stack":
+		return m.source.stack(m.info.file, a.text(1)), nil
+	case "abort":
+		if end, ok := m.fetches[a.int(1)]; ok {
+			end()
+		}
 	case "timer":
 		return m.timer(a.int(1), a.float(2), a.flag(3)), nil
 	case "clear":
@@ -131,7 +137,7 @@ func (m *machine) ask(op string, a arguments) (any, error) {
 		if a.flag(2) && !utf8.Valid(b) {
 			return nil, &argumentError{text: "the bytes are no UTF-8"}
 		}
-		return strings.ToValidUTF8(string(b), "\ufffd"), nil
+		return strings.ToValidUTF8(strings.TrimPrefix(string(b), "\ufeff"), "\ufffd"), nil
 	case "is_admin":
 		id, err := onebot.ParseUserID(a.text(1))
 		b := m.outer.bot()
@@ -172,13 +178,12 @@ func parseURL(text, base string) (string, error) {
 	if err != nil || u.Scheme == "" {
 		return "", &argumentError{text: fmt.Sprintf("%q is no URL", short(text))}
 	}
+	u = u.ResolveReference(u) // without . and .. in the path
+	user, password, _ := strings.Cut(u.User.String(), ":")
 	p := map[string]any{"protocol": u.Scheme + ":", "hostname": strings.ToLower(u.Hostname()), "port": u.Port(), "pathname": u.EscapedPath(),
-		"search": "", "hash": "", "username": u.User.Username(), "password": "", "slashes": u.Host != "" || u.Scheme == "file"}
-	if pw, ok := u.User.Password(); ok {
-		p["password"] = pw
-	}
+		"search": "", "hash": "", "username": user, "password": password, "slashes": u.Host != "" || u.Scheme == "file"}
 	if u.RawQuery != "" {
-		p["search"] = "?" + u.RawQuery
+		p["search"] = "?" + escapeQuery(u.RawQuery)
 	}
 	if u.Fragment != "" {
 		p["hash"] = "#" + u.EscapedFragment()
@@ -193,6 +198,19 @@ func parseURL(text, base string) (string, error) {
 		p["pathname"] = u.Opaque
 	}
 	return jsonText(p)
+}
+
+// escapeQuery writes the query of a URL as browsers send it.
+func escapeQuery(q string) string {
+	var b strings.Builder
+	for _, c := range []byte(q) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>'`, c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 func short(s string) string {
@@ -316,8 +334,32 @@ func (m *machine) unawaited(id int, err error) {
 	}
 }
 
+// alarm is a timer that is set, and by what.
+type alarm struct {
+	*time.Timer
+	of *turn
+}
+
+// origin is the turn that set off t, through any number of timers.
+func (t *turn) origin() *turn {
+	if t != nil && t.of != nil {
+		return t.of
+	}
+	return t
+}
+
+// open reports whether a turn goes on for which somebody waits: that of an event,
+// or of a moment of the plugin's life.
+func (m *machine) open(t *turn) bool {
+	return t != nil && m.turns[t.id] == t && (t.counts || t == m.moment)
+}
+
 // timer sets a timer; an error is returned as text.
 func (m *machine) timer(id int, ms float64, every bool) any {
+	of := m.now.origin()
+	if m.ending && !m.open(of) {
+		return "!" + faultOf(errUnloaded)
+	}
 	if len(m.timers) >= m.limits.Timers {
 		return "!" + faultOf(m.over(overLimit("timers", api.Because(api.CodeScriptTimers, m.limits.Timers))))
 	}
@@ -335,11 +377,11 @@ func (m *machine) timer(id int, ms float64, every bool) any {
 				delete(m.timers, id)
 			}
 			turn := m.newTurn(api.Because(api.CodeScriptInTimer), m.ctx)
-			turn.b, turn.alone = m.outer.bot(), true
+			turn.b, turn.alone, turn.of = m.outer.bot(), true, of
 			m.slice(job{turn: turn, entry: "timer", args: []any{id, turn.id}})
 		}})
 	}
-	m.timers[id] = time.AfterFunc(d, fire)
+	m.timers[id] = alarm{time.AfterFunc(d, fire), of}
 	return nil
 }
 
@@ -398,8 +440,11 @@ func (m *machine) call(id int, op, params string) any {
 		mine = make(chan struct{})
 		t.sends = mine
 	}
+	ctx, stop := r.context()
+	if op == "fetch" {
+		m.fetches[id] = stop
+	}
 	m.carry(func() {
-		ctx, stop := r.context()
 		defer stop()
 		if prev != nil {
 			select { // what was written first goes first, whether it is awaited or not
@@ -487,6 +532,7 @@ func (r *request) end(out any, err error) {
 	result, err := outcome(out, err)
 	m := r.m
 	m.push(job{do: func() {
+		delete(m.fetches, r.id)
 		m.mu.Lock()
 		m.calls--
 		m.mu.Unlock()

@@ -50,8 +50,11 @@ type loop struct {
 	now      *turn     // on whose account the engine runs
 	entered  time.Time // when it began to
 	lost     bool      // promises failed for which nobody may wait
-	timers   map[int]*time.Timer
-	specs    []spec // registered while it was loaded
+	timers   map[int]alarm
+	fetches  map[int]func() // end those on their way
+	ending   bool           // no timer is set any more but by what goes on
+	moment   *turn          // of its life that was begun last
+	specs    []spec         // registered while it was loaded
 	loaded   bool
 	loadErr  error
 	tx       ncat.Tx
@@ -95,6 +98,7 @@ type turn struct {
 	counts  bool          // against the depth of the queue
 	over    bool          // it ran into a limit, which is counted once
 	alone   bool          // nobody waits for it, so that its error is logged
+	of      *turn         // what set the timer whose turn it is; nil for others
 }
 
 func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *sourceMap, o outside) *machine {
@@ -103,7 +107,7 @@ func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *source
 	return &machine{talks: talks, endTalks: endTalks,
 		info: info, limits: limits, log: log, source: source, outer: o, ctx: ctx, cancel: cancel,
 		wake: make(chan struct{}, 1), carriers: carriers{calls: make(chan func())},
-		loop: loop{turns: map[int]*turn{}, timers: map[int]*time.Timer{}},
+		loop: loop{turns: map[int]*turn{}, timers: map[int]alarm{}, fetches: map[int]func(){}},
 	}
 }
 

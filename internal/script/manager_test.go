@@ -189,6 +189,52 @@ func TestFolder(t *testing.T) {
 	st.answers("world")
 }
 
+// What is being handled while a new version takes over is answered by the old one,
+// also if it waits for timers; onUnload may wait for some as well.
+func TestReloadLetsHandlersSleep(t *testing.T) {
+	source := `import { onPrivate, textIs } from "ncat";
+const sleep = (ms: number) => new Promise((ok) => setTimeout(ok, ms));
+onPrivate(textIs("slow"), async (m) => { await m.reply("begun VERSION"); await sleep(60); await sleep(60); await m.reply("slow VERSION"); });
+onPrivate(textIs("later"), (m) => { setTimeout(() => console.log("later VERSION"), 500); });
+onPrivate(textIs("hi"), (m) => m.reply("VERSION"));
+export async function onUnload() { await sleep(10); console.log("unloaded VERSION"); }
+`
+	version := func(v string) string { return strings.ReplaceAll(source, "VERSION", v) }
+	st := newStage(t, func(b *bench) { b.write("a.ts", version("one")) })
+	st.answers("one")
+	st.say("later")
+	st.say("slow")
+	st.until("the handler has begun", func() bool { return st.count("begun one") == 1 })
+	st.write("a.ts", version("two"))
+	st.answers("two")
+	st.until("the handler ends", func() bool { return st.count("slow one") == 1 })
+	st.until("it is unloaded", func() bool { return strings.Contains(st.log.String(), "unloaded one") })
+	if text := st.log.String(); strings.Contains(text, "later one") || strings.Contains(text, "level=ERROR") {
+		t.Error("a timer outlived its version, or something failed")
+	}
+}
+
+// What a script writes of errors has places of its source, and of dates what they
+// say.
+func TestLogged(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		b.write("a.ts", `import { onPrivate, textIs, type MessageEvent } from "ncat";
+interface Nothing { a: number }
+
+onPrivate(textIs("hi"), async (m) => {
+  try { await (null as unknown as MessageEvent).recall(); } catch (e) { console.error("caught", e); }
+  console.log(new Date(0), /x/g, [new Date(NaN)]);
+  await m.reply("logged");
+});
+`)
+	})
+	st.answers("logged")
+	st.until("what it wrote", func() bool { return strings.Contains(st.log.String(), "1970-01-01T00:00:00.000Z /x/g [Invalid Date]") })
+	if text := st.log.String(); !strings.Contains(text, "at a.ts:5:") || strings.Contains(text, "<eval>") {
+		t.Errorf("no place of the source:\n%s", text)
+	}
+}
+
 // State goes over, nothing else of the old version survives.
 func TestReloadLeavesNothing(t *testing.T) {
 	source := `import { onPrivate, textIs, command, schedule } from "ncat";

@@ -188,3 +188,28 @@ func TestFolderWithoutMain(t *testing.T) {
 	st.write("half/main.ts", `import { onPrivate, textIs } from "ncat"; onPrivate(textIs("alive?"), (m) => m.reply("alive"));`)
 	st.until("it answers", func() bool { st.say("alive?"); return st.count("alive") > 0 })
 }
+
+// A plugin's folder may be a link to where it is worked on.
+func TestLinkedFolder(t *testing.T) {
+	real := t.TempDir()
+	put := func(word string) {
+		if err := os.MkdirAll(filepath.Join(real, "lib"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(real, "main.ts"), []byte(`import { onPrivate, textIs } from "ncat"; import { word } from "./lib/word"; onPrivate(textIs("hi"), (m) => m.reply(word));`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(real, "lib", "word.ts"), []byte("export const word = \""+word+"\";"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("one")
+	st := newStage(t, func(b *bench) {
+		if err := os.Symlink(real, filepath.Join(b.dir, "linked")); err != nil {
+			t.Fatal(err)
+		}
+	})
+	st.answers("one")
+	put("two")
+	st.answers("two")
+}

@@ -36,6 +36,7 @@ func (v *version) lifecycle(ctx context.Context, d time.Duration, name, state st
 	t := &turn{what: inExport(name), ctx: ctx, b: v.p.bot(), done: make(chan struct{})}
 	ok := m.push(job{do: func() {
 		m.begin(t)
+		m.moment = t
 		m.slice(job{turn: t, entry: "lifecycle", args: []any{t.id, name, state}})
 	}})
 	if !ok {
@@ -58,8 +59,8 @@ func (m *machine) begin(t *turn) {
 	m.turns[t.id] = t
 }
 
-// unload ends the version: timers and conversations at once, what is being
-// handled and onUnload within the limit.
+// unload ends the version: conversations and timers at once, but for those that
+// what is being handled may wait for; that and onUnload within the limit.
 func (v *version) unload(ctx context.Context) {
 	v.unloaded.Do(func() {
 		m := v.m
@@ -69,6 +70,7 @@ func (v *version) unload(ctx context.Context) {
 		quiet, cancel := context.WithDeadline(ctx, limit)
 		m.idle(quiet)
 		cancel()
+		m.push(job{do: m.endTimers})
 		if _, err := v.lifecycle(ctx, max(time.Until(limit), m.limits.Unload/4), "onUnload", ""); err != nil && m.ctx.Err() == nil {
 			m.log.Error("plugin does not unload cleanly", "plugin", m.info.ID, "error", err)
 		}
@@ -76,12 +78,14 @@ func (v *version) unload(ctx context.Context) {
 	})
 }
 
-// endTimers ends all timers, on the loop.
+// endTimers ends the timers for which nothing that goes on waits, on the loop.
 func (m *machine) endTimers() {
-	for id := range m.timers {
-		m.clearTimer(id)
+	for id, t := range m.timers {
+		if !m.open(t.of) {
+			m.clearTimer(id)
+		}
 	}
-	m.limits.Timers = 0
+	m.ending = true
 }
 
 // idle waits until no event is being handled.

@@ -159,10 +159,12 @@ func (w *watcher) extend() (grown bool) {
 func skipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
 
 func (w *watcher) tree(dir string, want map[string]bool) {
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	// The folder itself may be a link, which the separator follows.
+	_ = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil
 		}
+		path = filepath.Clean(path)
 		if path != dir && skipped(d.Name()) || len(want) >= maxWatched {
 			return fs.SkipDir
 		}

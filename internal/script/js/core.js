@@ -528,7 +528,9 @@ function show(v, depth = 0) {
   }
   if (v === null || typeof v !== "object") return String(v);
   try {
-    if (v instanceof Error) return depth ? `${v.name}: ${v.message}` : `${v.name}: ${v.message}\n${v.stack ?? ""}`;
+    if (v instanceof Error) return depth ? `${v.name}: ${v.message}` : `${v.name}: ${v.message}\n${host("stack", `${v.stack ?? ""}${v.callStack ?? ""}`)}`;
+    if (v instanceof Date) return Number.isNaN(v.getTime()) ? "Invalid Date" : v.toISOString();
+    if (v instanceof RegExp) return `${v}`;
     if (depth > 3) return "…";
     if (isArray(v)) return `[${v.slice(0, 100).map((x) => show(x, depth + 1)).join(", ")}${v.length > 100 ? ", …" : ""}]`;
     if (v instanceof Map || v instanceof Set) return `${v.constructor.name} ${show([...v], depth + 1)}`;

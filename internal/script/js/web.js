@@ -139,18 +139,19 @@ globalThis.crypto = {
   },
 };
 
+const ended = (name, message) => Object.defineProperty(new Error(message), "name", { value: name });
 class AbortSignal {
   aborted = false;
   reason = undefined;
   #waiting = [];
-  static timeout(ms) { const s = new AbortSignal(); setTimeout(() => s._abort(new Error("over its time")), ms); return s; }
+  static timeout(ms) { const s = new AbortSignal(); setTimeout(() => s._abort(ended("TimeoutError", "over its time")), ms); return s; }
   addEventListener(type, f) { if (type === "abort") this.#waiting.push(f); }
   removeEventListener(type, f) { this.#waiting = this.#waiting.filter((x) => x !== f); }
   throwIfAborted() { if (this.aborted) throw this.reason; }
   _abort(reason) {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = reason ?? new Error("aborted");
+    this.reason = reason ?? ended("AbortError", "aborted");
     for (const f of this.#waiting) f({ type: "abort" });
   }
 }
@@ -184,25 +185,29 @@ globalThis.Response = class Response {
     this.headers = new Headers(r.headers);
   }
   #bytes() { return this.#base64 === undefined ? encodeUTF8(this.#text) : fromBase64(this.#base64); }
-  #decoded() { return this.#text ?? new TextDecoder().decode(this.#bytes()); }
+  #decoded() { return this.#text?.replace(/^\ufeff/, "") ?? new TextDecoder().decode(this.#bytes()); }
   text() { return Promise.resolve(this.#decoded()); }
   json() { return new Promise((ok) => ok(parse(this.#decoded()))); }
   bytes() { return Promise.resolve(this.#bytes()); }
   arrayBuffer() { return Promise.resolve(this.#bytes().buffer); }
 };
 globalThis.fetch = (url, o = {}) => {
+  const { signal } = o;
+  if (signal?.aborted) return Promise.reject(signal.reason);
   const headers = {};
   new Headers(o.headers).forEach((v, k) => { headers[k] = v; });
   let text, base64;
-  if (o.body instanceof Uint8Array) base64 = toBase64(o.body);
+  if (ArrayBuffer.isView(o.body)) base64 = toBase64(new Uint8Array(o.body.buffer, o.body.byteOffset, o.body.byteLength));
   else if (o.body instanceof ArrayBuffer) base64 = toBase64(new Uint8Array(o.body));
   else if (o.body instanceof URLSearchParams) { text = o.body.toString(); headers["content-type"] ??= "application/x-www-form-urlencoded"; }
-  else if (o.body != null) text = `${o.body}`;
-  const p = call("fetch", { url: `${url}`, method: o.method, headers, text, base64, redirect: o.redirect }).then((r) => new Response(r));
-  if (!o.signal) return p;
+  else if (o.body != null) { text = `${o.body}`; headers["content-type"] ??= "text/plain;charset=UTF-8"; }
+  const p = call("fetch", { url: `${url}`, method: o.method, headers, text, base64, redirect: o.redirect }), id = lastID;
+  const answer = p.then((r) => new Response(r));
+  if (!signal) return answer;
   return new Promise((ok, fail) => {
-    if (o.signal.aborted) return fail(o.signal.reason);
-    o.signal.addEventListener("abort", () => fail(o.signal.reason));
-    p.then(ok, fail);
+    const abort = () => { host("abort", id); fail(signal.reason); };
+    const end = (f) => (v) => { signal.removeEventListener("abort", abort); f(v); };
+    signal.addEventListener("abort", abort);
+    answer.then(end(ok), end(fail));
   });
 };

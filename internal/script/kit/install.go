@@ -155,11 +155,14 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 	}
 	files, size := 0, int64(0)
 	err := each(func(name string, r io.Reader) error {
-		if files++; files > maxFiles {
-			return script.Fail(api.Because(api.CodeScriptPackMany, p.given, maxFiles), nil)
-		}
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return script.Fail(api.Because(api.CodeScriptPackOut, name), nil)
+		}
+		if hidden(name) {
+			return nil
+		}
+		if files++; files > maxFiles {
+			return script.Fail(api.Because(api.CodeScriptPackMany, p.given, maxFiles), nil)
 		}
 		b, err := io.ReadAll(io.LimitReader(r, maxPackage-size+1))
 		if size += int64(len(b)); err == nil && size > maxPackage {
@@ -190,6 +193,12 @@ func (p *Package) archive(name string, each func(put func(string, io.Reader) err
 		into = filepath.Join(into, entries[0].Name())
 	}
 	return p.read(into)
+}
+
+// hidden reports whether a file of an archive is none of the plugin: one that
+// begins with a dot, or what macOS adds.
+func hidden(name string) bool {
+	return slices.ContainsFunc(strings.Split(path.Clean(name), "/"), func(s string) bool { return strings.HasPrefix(s, ".") || s == "__MACOSX" })
 }
 
 func unzip(text []byte, put func(string, io.Reader) error) error {

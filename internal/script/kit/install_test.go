@@ -89,6 +89,7 @@ func TestInstall(t *testing.T) {
 		{"one file", "hello.ts", []byte(greetTS), "hello.ts", script.Permissions{}},
 		{"zip with a folder", "greet-1.2.zip", zipped(t, plugin...), "greet/main.ts", asked},
 		{"zip without a folder", "x.zip", zipped(t, flat...), "greet/main.ts", asked},
+		{"zip of macOS", "greet.zip", zipped(t, append(plugin, file{"__MACOSX/greet/._main.ts", "x"}, file{"greet/.DS_Store", "x"})...), "greet/main.ts", asked},
 		{"tar.gz", "greet.tar.gz", tarred(t, plugin...), "greet/lib/word.ts", asked},
 		{"tgz", "greet.tgz", tarred(t, flat...), "greet/main.ts", asked},
 	} {

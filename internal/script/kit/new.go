@@ -51,11 +51,12 @@ permissions:
     "module": "ESNext",
     "moduleResolution": "Bundler",
     "strict": true,
+    "allowJs": true,
     "noEmit": true,
     "skipLibCheck": true,
     "types": []
   },
-  "include": ["**/*.ts", "**/*.js", ".types/*.d.ts"],
+  "include": ["**/*", ".types/*.d.ts"],
   "exclude": ["**/node_modules"]
 }
 `

@@ -372,4 +372,4 @@ declare class Response {
   text(): Promise<string>; json<T = any>(): Promise<T>; bytes(): Promise<Uint8Array>; arrayBuffer(): Promise<ArrayBuffer>;
 }
 /** Asks a host that plugin.yaml names and the operator granted; at most 8 MiB. */
-declare function fetch(url: string | URL, init?: { method?: string; headers?: Record<string, string> | Headers; body?: string | Uint8Array | ArrayBuffer | URLSearchParams | null; redirect?: "follow" | "manual" | "error"; signal?: AbortSignal }): Promise<Response>;
+declare function fetch(url: string | URL, init?: { method?: string; headers?: Record<string, string> | Headers; body?: string | ArrayBufferView | ArrayBuffer | URLSearchParams | null; redirect?: "follow" | "manual" | "error"; signal?: AbortSignal }): Promise<Response>;
