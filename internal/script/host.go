@@ -38,7 +38,11 @@ func (m *machine) host(args []any) (any, error) {
 		if text := a.text(1); text != "" {
 			m.loadErr = m.thrown(text)
 			var th *thrown
-			if errors.As(m.loadErr, &th) && th.Name == "thrown" {
+			switch ok := errors.As(m.loadErr, &th); {
+			case !ok: // what was thrown could not be read
+			case th.outOfMemory(time.Since(m.entered), m.limits.Memory):
+				m.loadErr = m.outOfMemory(&turn{what: api.Because(api.CodeScriptInTop)})
+			case th.Name == "thrown":
 				m.loadErr = &placed{api.Because(api.CodeScriptInTop), m.loadErr}
 			}
 		}

@@ -197,6 +197,25 @@ func TestUnloadThatNeverEnds(t *testing.T) {
 	st.until("it is named", func() bool { return strings.Contains(st.log.String(), "onUnload: did not end within") })
 }
 
+// A plugin whose top level fills its memory is told so at once, although the promise
+// of its module has no room to end; the time to get ready is not waited for.
+func TestMemoryOfTopLevel(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		b.env.Limits.Memory, b.env.Limits.CPU, b.env.Limits.Setup = 16<<20, slack*5*time.Second, time.Hour
+		b.write("a.ts", "const a: any[] = []; for (;;) a.push({ x: a.length });")
+		b.write("c.ts", "const a: any[] = []; for (;;) a.push('x'.repeat(1e6) + a.length);")
+		b.write("b.ts", "const a: any[] = []; for (let i = 0; i < 1e4; i++) a.push({ x: i }); await new Promise((ok) => setTimeout(ok, 1));")
+	})
+	for _, id := range []string{"a", "c"} {
+		if got, want := st.problem(id), "the plugin's top level: took more than 16 MiB of memory and was ended (scripts.limits.memory)"; got != want {
+			t.Errorf("problem of %s %q, want %q", id, got, want)
+		}
+	}
+	if got := st.problem("b"); got != "" {
+		t.Errorf("one that waits: %q", got)
+	}
+}
+
 // TestBadPlugins reads plugins that cannot run: each is named with its place.
 func TestBadPlugins(t *testing.T) {
 	for _, c := range []struct {

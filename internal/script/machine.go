@@ -149,6 +149,9 @@ func (m *machine) run(module string, ready chan<- error) {
 		if err == nil {
 			err = m.tellLost(m.limits.CPU - spent)
 		}
+		if err == nil && !m.loaded {
+			_, _, err = m.eng.Call(m.limits.CPU-spent, "room")
+		}
 		load.spent += spent
 		m.unguard()
 		m.after(load, err)
