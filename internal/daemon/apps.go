@@ -98,6 +98,7 @@ func (a *apps) start(ctx context.Context, cfg *config.Config, secrets *config.Se
 		changed = append(changed, old.c.Name)
 	}
 	a.mu.Unlock()
+	defer a.gw.Hold()()
 	for _, old := range ended {
 		old.cancel()
 	}
@@ -115,6 +116,7 @@ func (a *apps) start(ctx context.Context, cfg *config.Config, secrets *config.Se
 			a.d.log.Error("app not started", "app", c.Name, "err", err)
 			continue
 		}
+		n.served.Open()
 		a.run(ctx, n)
 		list = append(list, n)
 		if !slices.Contains(changed, c.Name) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ncatd/ncatd/internal/config"
 	"github.com/ncatd/ncatd/internal/e2e/await"
+	"github.com/ncatd/ncatd/onebot"
 )
 
 // written is a log that may be read while it is written.
@@ -323,4 +324,43 @@ func TestStatusIsToldWhileAnAppEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-reloaded
+}
+
+// What happens while an app that changed waits for the end of another comes to it
+// when it is back.
+func TestAppMissesNothingInAReload(t *testing.T) {
+	slow := `{name: slow, accounts: [second], transports: [http], run: {command: [sh, -c, "trap 'touch told' TERM; touch began; until [ -e go ]; do sleep 0.05; done"]}%s}`
+	yaml := func(one, more string) string {
+		return "supervisor: {stop_timeout: 20s}\naccounts: [{name: main, uin: 10001}, {name: second, uin: 10002}]\napps:\n  - {name: one, accounts: [main], token: " + tokenOne + one + "}\n  - " + fmt.Sprintf(slow, more) + "\n"
+	}
+	r := newAppsRig(t, yaml("", ""))
+	r.d.apps.mu.Lock()
+	n := r.d.apps.list[1]
+	r.d.apps.mu.Unlock()
+	n.comp.Want(true)
+	dir := filepath.Join(r.dir, "apps", "slow")
+	exists := func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
+	}
+	await.True(t, 20*time.Second, "that it runs", exists("began"))
+	r.link(r.url("one"), tokenOne)
+	await.True(t, 20*time.Second, "the link", func() bool { return r.d.apps.snapshot()[0].Links == 1 })
+	reloaded := make(chan struct{})
+	go func() {
+		defer close(reloaded)
+		r.reload(yaml(", heartbeat: 10s", ", heartbeat: 10s"))
+	}()
+	await.True(t, 20*time.Second, "that it is told to end", exists("told"))
+	await.True(t, 20*time.Second, "the end of the link", func() bool { return r.d.apps.snapshot()[0].Links == 0 })
+	e, err := onebot.Decode([]byte(`{"time":1795973856,"self_id":10001,"post_type":"message","message_type":"group","sub_type":"normal","message_id":77,"group_id":1,"user_id":30001,"raw_message":"kept","message":[{"type":"text","data":{"text":"kept"}}],"sender":{"user_id":30001}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.d.apps.feed(r.d.apps.gw.Account("main"), e, true)
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-reloaded
+	r.link(r.url("one"), tokenOne)
+	await.True(t, 20*time.Second, "what it missed", func() bool { return r.d.apps.snapshot()[0].Replayed == 1 })
 }

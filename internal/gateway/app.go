@@ -64,6 +64,7 @@ type App struct {
 	log  *slog.Logger
 	accs []*Account
 
+	opened sync.Once
 	counts counts
 	doors  guard
 
@@ -109,12 +110,22 @@ func (a *App) Name() string { return a.c.Name }
 // Wants reports whether the app gets an event.
 func (a *App) Wants(ev *Event) bool { return a.c.Filter.Wants(ev) }
 
+// Open begins to keep the events of the app's accounts for it, as [App.Run] does if
+// it was not called before. Run must follow.
+func (a *App) Open() {
+	a.opened.Do(func() {
+		for _, acc := range a.accs {
+			if err := acc.use(a.c.Replay.Events, a.c.SSE || a.c.Webhook.URL != "", a.g.o.Dir); err != nil {
+				a.log.Warn("the record of events works in memory only", "account", acc.name, "err", err)
+			}
+		}
+	})
+}
+
 // Run serves the app until ctx ends.
 func (a *App) Run(ctx context.Context) error {
+	a.Open()
 	for _, acc := range a.accs {
-		if err := acc.use(a.c.Replay.Events, a.c.SSE || a.c.Webhook.URL != "", a.g.o.Dir); err != nil {
-			a.log.Warn("the record of events works in memory only", "account", acc.name, "err", err)
-		}
 		defer acc.unuse()
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -298,10 +309,19 @@ func (a *Account) use(events int, pulls bool, dir string) error {
 	if pulls {
 		a.record.limit = max(a.record.limit, aloneKept)
 	}
-	if events == 0 || a.record.disk != nil || dir == "" {
+	// Also without replay: an app that comes later has the numbers of a record that goes on.
+	if a.record.disk != nil || dir == "" {
 		return nil
 	}
 	return a.record.open(spoolPath(dir, a.name))
+}
+
+// hold keeps the events of an account until unuse is called.
+func (a *Account) hold() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.users++
+	a.used.Store(true)
 }
 
 func (a *Account) unuse() {

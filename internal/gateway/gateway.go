@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -68,6 +70,22 @@ func (g *Gateway) App(c Config) (*App, error) {
 		a.accs = append(a.accs, g.Account(name))
 	}
 	return a, nil
+}
+
+// Hold keeps the events of all accounts until release is called, as if an app used
+// them, so that no app misses any while it makes room for another form of itself.
+func (g *Gateway) Hold() (release func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	held := slices.Collect(maps.Values(g.accs))
+	for _, a := range held {
+		a.hold()
+	}
+	return func() {
+		for _, a := range held {
+			a.unuse()
+		}
+	}
 }
 
 // Close ends the records. No app may run any more.

@@ -38,10 +38,9 @@ func (r *record) open(path string) error {
 		return err
 	}
 	r.disk = disk
-	for _, e := range entries {
-		if r.last = e.seq; r.limit > 0 {
-			r.keep(e)
-		}
+	for _, e := range entries { // all of them: an app that wants them may come later
+		r.entries, r.last = append(r.entries, e), e.seq
+		r.bytes += len(e.raw)
 	}
 	return nil
 }
@@ -64,6 +63,8 @@ func (r *record) add(e entry) uint64 {
 	e.seq = r.last
 	if r.limit > 0 {
 		r.keep(e)
+	} else {
+		r.entries, r.bytes = nil, 0 // no gap
 	}
 	if r.disk != nil {
 		r.disk.add(e)

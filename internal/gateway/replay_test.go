@@ -147,6 +147,78 @@ func TestRecordOutlivesTheProcess(t *testing.T) {
 	}
 }
 
+// An app with replay that comes beside one without goes on in the same numbers: those
+// of an earlier process do not come back under what is being sent.
+func TestReplayThatComesLater(t *testing.T) {
+	dir := t.TempDir()
+	disk := newRecord()
+	if err := disk.open(spoolPath(dir, "main")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		disk.add(entry{at: time.Now(), typ: "message.group", raw: []byte(groupMessage(int64(100+i), 1, "earlier"))})
+	}
+	if err := disk.close(); err != nil {
+		t.Fatal(err)
+	}
+	s := stageIn(t, dir, func(c *Config) { c.Replay.Events = 0 })
+	c := s.dial("/")
+	c.read()
+	for i := range 5 {
+		s.say(fmt.Sprint("before ", i))
+		c.read()
+	}
+	other := s.app.c
+	other.Name, other.Replay.Events, other.Listen = "two", 1000, ""
+	two, err := s.g.App(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two.Open()
+	defer func() { // Run, whose context has ended, gives back what Open took
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = two.Run(ctx)
+	}()
+	for i := range 5 {
+		s.say(fmt.Sprint("after ", i))
+	}
+	s.acc.mu.Lock()
+	defer s.acc.mu.Unlock()
+	list := s.acc.record.entries
+	if len(list) != 3+5+5 || list[12].seq != s.acc.record.last || !strings.Contains(string(list[12].raw), "after 4") {
+		t.Fatalf("%d events are kept", len(list))
+	}
+	for i, e := range list[1:] {
+		if e.seq != list[i].seq+1 {
+			t.Errorf("%d follows %d", e.seq, list[i].seq)
+		}
+	}
+}
+
+// While an app makes room for another form of itself, what happens is kept for it.
+func TestHeldAccountsKeepEvents(t *testing.T) {
+	s := newStage(t, nil)
+	c := s.dial("/")
+	c.read()
+	s.say("had")
+	c.read()
+	s.got()
+	_ = c.ws.CloseNow()
+	s.links(0)
+	s.acc.unuse() // as when the only app ends
+	s.say("lost")
+	release := s.g.Hold()
+	kept := s.say("kept")
+	s.acc.hold() // and begins anew
+	release()
+	c = s.dial("/")
+	c.read()
+	if got := c.read(); got != string(marked([]byte(kept), "replayed")) {
+		t.Error(got)
+	}
+}
+
 func TestRecordSurvivesAnyBytes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.events")
 	s, _, err := openSpool(path)
