@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,6 +232,9 @@ func (a *App) fail(err error) {
 	a.last = err.Error()
 }
 
+// maxNamed is how much of an action's name is said in an answer: it may be megabytes.
+const maxNamed = 128
+
 // judge says whether the app may call an action: code is 0, or that of the
 // answer that it gets instead.
 func (a *App) judge(action string) (code int, message string) {
@@ -242,6 +246,9 @@ func (a *App) judge(action string) (code int, message string) {
 	}
 	if known, ok := schema.Lookup(Base(action)); ok {
 		return RetNotAllowed, "app " + a.c.Name + " may not call " + action + ": it has no right to " + string(known.Group) + " (ncatd: apps." + a.c.Name + ".allow)"
+	}
+	if len(action) > maxNamed {
+		action = strings.ToValidUTF8(action[:maxNamed], "") + "…"
 	}
 	return RetNotAllowed, "app " + a.c.Name + " may not call " + action + ", which ncatd does not know"
 }
@@ -273,7 +280,14 @@ func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (
 	}
 	params, err := a.place(ctx, acc, r)
 	if err != nil {
-		return RetNotAllowed, [][]byte{answer(RetNotAllowed, err.Error(), r.echo)}
+		code := onebot.RetFailed // as of a file that NapCat does not find
+		switch {
+		case errors.Is(err, errPrivate):
+			code = RetNotAllowed
+		case errors.Is(err, onebot.ErrNotSent), errors.Is(err, onebot.ErrUnknownOutcome), ctx.Err() != nil:
+			code = RetAway // while the file was on its way: the action itself was not called
+		}
+		return code, [][]byte{answer(code, err.Error(), r.echo)}
 	}
 	changed := *r
 	changed.params = params

@@ -149,6 +149,9 @@ type request struct {
 	echo   []byte
 }
 
+// bom may stand before a text in UTF-8; JSON5 has it for a space, JSON does not.
+var bom = []byte("\ufeff")
+
 // What a frame may be instead of a request (contract E.2).
 var (
 	errNotJSON = errors.New("no JSON")
@@ -157,6 +160,7 @@ var (
 
 // parse reads a request, as JSON or JSON5.
 func parse(b []byte) (request, error) {
+	b = bytes.TrimPrefix(b, bom)
 	r, ok := read(b)
 	if ok {
 		return r, nil

@@ -154,7 +154,7 @@ func (a *App) params(w http.ResponseWriter, r *http.Request) (params []byte, rel
 		return nil, release, err
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	body := bytes.TrimSpace(b.Bytes())
+	body := bytes.TrimSpace(bytes.TrimPrefix(b.Bytes(), bom))
 	switch {
 	case len(body) == 0:
 		return object(query, nil), release, nil

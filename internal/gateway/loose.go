@@ -22,7 +22,7 @@ func loose(b []byte) []byte {
 	if len(b) == 0 || len(b) > maxLoose {
 		return nil
 	}
-	dec := json5.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
+	dec := json5.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
 	dec.UseNumber()
 	var v, more any
 	if dec.Decode(&v) != nil || dec.Decode(&more) == nil {

@@ -96,26 +96,28 @@ func (p *placer) walk(key string, v any) any {
 
 // codes places the files of CQ codes in a text (contract H.3).
 func (p *placer) codes(text string) string {
-	for _, mark := range []string{"file=", "url=", "path=", "thumb="} {
-		for from := 0; ; {
-			i := strings.Index(text[from:], mark)
-			if i < 0 {
-				break
-			}
-			start := from + i + len(mark)
-			n := strings.IndexAny(text[start:], ",]")
-			if n < 0 || !strings.Contains(text[:start], "[CQ:") {
-				break
-			}
-			was := text[start : start+n]
-			is := cqEscape(p.source(cqUnescape(was)))
-			if is != was {
-				text = text[:start] + is + text[start+n:]
-			}
-			from = start + len(is)
+	var out strings.Builder
+	for {
+		i := strings.Index(text, "[CQ:")
+		n := strings.IndexByte(text[max(i, 0):], ']')
+		if i < 0 || n < 0 {
+			break
 		}
+		parts := strings.Split(text[i:i+n], ",")
+		for k, part := range parts[1:] {
+			switch key, was, _ := strings.Cut(part, "="); key {
+			case "file", "url", "path", "thumb":
+				value := cqUnescape(was)
+				if is := p.source(value); is != value {
+					parts[k+1] = key + "=" + cqEscape(is)
+				}
+			}
+		}
+		out.WriteString(text[:i])
+		out.WriteString(strings.Join(parts, ","))
+		text = text[i+n:]
 	}
-	return text
+	return out.String() + text
 }
 
 func cqUnescape(s string) string {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -165,7 +166,7 @@ func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.Resp
 	acc, path := a.account(r.URL.Path)
 	switch {
 	case acc == nil:
-		http.Error(w, "this app has several accounts; begin the path with one of /"+strings.Join(names(a.accs), ", /"), http.StatusNotFound)
+		a.notFound(w, "this app has several accounts; begin the path with one of /"+strings.Join(names(a.accs), ", /"))
 	case upgrade && a.c.WebSocket:
 		if !a.takePlace(w) {
 			return
@@ -183,8 +184,14 @@ func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.Resp
 	case !upgrade && a.c.HTTP:
 		a.callHTTP(ctx, w, r, acc, path)
 	default:
-		http.Error(w, "this app has no such transport; see apps."+a.c.Name+".transports in ncatd.yaml", http.StatusNotFound)
+		a.notFound(w, "this app has no such transport; see apps."+a.c.Name+".transports in ncatd.yaml")
 	}
+}
+
+// notFound refuses a request, and notes why: the app itself may not tell.
+func (a *App) notFound(w http.ResponseWriter, why string) {
+	a.fail(errors.New(why))
+	http.Error(w, why, http.StatusNotFound)
 }
 
 // takePlace takes one of the places for WebSockets and streams of events, which

@@ -280,7 +280,16 @@ func TestFilesArePlaced(t *testing.T) {
 			t.Errorf("%s: %s", name, p)
 		}
 	}
+	said := `"[CQ:at,qq=1] my profile=` + dir + `/none.png [CQ:image,file=` + dir + `/a b.png]"`
+	if a, p := send(said); !strings.Contains(a, `"retcode":0`) || !strings.Contains(p, `my profile=`+dir+`/none.png [CQ:image,file=/napcat/temp/x.png]`) {
+		t.Error(a, p)
+	}
 	before := len(s.up.asked())
+	for _, none := range []string{dir + "/none.png", dir} { // no matter of rights
+		if a, _ := send(`[{"type":"image","data":{"file":"file://` + none + `"}}]`); !strings.Contains(a, `"retcode":1200`) {
+			t.Errorf("%s: %s", none, a)
+		}
+	}
 	for _, bad := range []string{private + "/secrets.json", dir + "/link.png", dir + "/../" + filepath.Base(private) + "/secrets.json"} {
 		if a, _ := send(`[{"type":"image","data":{"file":"file://` + bad + `"}}]`); !strings.Contains(a, `"retcode":1460`) {
 			t.Errorf("%s: %s", bad, a)
