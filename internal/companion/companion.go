@@ -41,6 +41,7 @@ const (
 	sampleEvery = 5 * time.Second
 	// stopGrace is what a stop may take beyond the stop timeout.
 	stopGrace = 2 * time.Second
+	stateFile = "state.json"
 	// tailLines is how much of its output explains an end.
 	tailLines = 20
 )
@@ -53,8 +54,9 @@ type Options struct {
 	Args []string
 	Dir  string
 	// Env makes its environment, each time it is started.
-	Env  func() []string
-	User *proc.User // nil: as we do
+	Env func() []string
+	// User says as whom it runs, each time it is started; nil, or a nil user: as we do.
+	User func() (*proc.User, error)
 	// State is the folder for its state and its output.
 	State       string
 	Log         io.Writer
@@ -129,7 +131,7 @@ func New(o Options) (*Companion, error) {
 	return c, nil
 }
 
-func (c *Companion) path() string { return filepath.Join(c.o.State, "state.json") }
+func (c *Companion) path() string { return filepath.Join(c.o.State, stateFile) }
 
 // command tells one way of running it from another. What is in its environment
 // does not count: a token that changed is no reason to kill a program.
@@ -164,6 +166,27 @@ func (c *Companion) save() {
 	if err != nil {
 		c.log.Warn("state of the app not written", "err", err)
 	}
+}
+
+// Sweep ends what an earlier ncatd left running of an app that is not run any more.
+// dir is the app's folder for its state.
+func Sweep(dir string, timeout time.Duration) error {
+	path := filepath.Join(dir, stateFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var st state
+	if err == nil {
+		err = json.Unmarshal(b, &st)
+	}
+	if err == nil {
+		err = proc.Sweep(st.Process, st.Marker, timeout)
+	}
+	if err != nil {
+		return fmt.Errorf("sweep what is left of an app: %w", err)
+	}
+	return os.Remove(path)
 }
 
 // Survives reports whether a process lives that an earlier ncatd started.
@@ -271,7 +294,7 @@ func (d *driver) Spawn(ctx context.Context, life uint64) error {
 	c.fresh = false
 	c.mu.Unlock()
 	if fresh && st.Command == c.command() && proc.Alive(st.Process) {
-		p, err := proc.Adopt(c.spec(st.Marker), st.Process, st.Output)
+		p, err := proc.Adopt(c.spec(st.Marker, nil), st.Process, st.Output)
 		if err == nil {
 			c.log.Info("app adopted", "pid", st.Process.PID)
 			c.take(ctx, p, life)
@@ -282,7 +305,14 @@ func (d *driver) Spawn(ctx context.Context, life uint64) error {
 	if err := proc.Sweep(st.Process, st.Marker, c.o.StopTimeout); err != nil {
 		return &supervisor.Fault{Cause: supervisor.Because(supervisor.ReasonSpawnFailed, api.CodeSpawnFailed, err), Weight: 1}
 	}
-	if err := os.MkdirAll(c.o.Dir, 0o700); err != nil {
+	var user *proc.User
+	if c.o.User != nil {
+		var err error
+		if user, err = c.o.User(); err != nil {
+			return err
+		}
+	}
+	if err := makeDir(c.o.Dir, user); err != nil {
 		return err
 	}
 	// What carries the marker can be found although ncatd dies before it has
@@ -291,8 +321,11 @@ func (d *driver) Spawn(ctx context.Context, life uint64) error {
 	c.state.Process, c.state.Output, c.state.Command = proc.Identity{}, 0, c.command()
 	c.mu.Unlock()
 	c.save()
-	p, err := proc.Start(c.spec(st.Marker))
+	p, err := proc.Start(c.spec(st.Marker, user))
 	if err != nil {
+		if why := mayEnter(user, c.o.Dir); why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
 		return err
 	}
 	c.log.Info("app started", "pid", p.Identity().PID, "command", c.o.Path)
@@ -300,9 +333,9 @@ func (d *driver) Spawn(ctx context.Context, life uint64) error {
 	return nil
 }
 
-func (c *Companion) spec(marker string) proc.Spec {
+func (c *Companion) spec(marker string, user *proc.User) proc.Spec {
 	return proc.Spec{
-		Path: c.o.Path, Args: c.o.Args, Dir: c.o.Dir, Env: c.o.Env(), Marker: marker, User: c.o.User,
+		Path: c.o.Path, Args: c.o.Args, Dir: c.o.Dir, Env: c.o.Env(), Marker: marker, User: user,
 		Output: filepath.Join(c.o.State, "output"), Log: c.o.Log, Secrets: c.o.Secrets, Logger: c.log,
 	}
 }

@@ -4,8 +4,11 @@ package companion
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -112,6 +115,17 @@ func TestAdoptedByTheNextOne(t *testing.T) {
 	if alive(first.PID) {
 		t.Error("it outlived its end")
 	}
+	// Of an app that is not run any more nothing is left.
+	gone, stopGone := run(t, o)
+	gone.Want(true)
+	left := gone.await(t, supervisor.StateOnline)
+	gone.Detach()
+	stopGone()
+	for range 2 { // the second time nothing is there
+		if err := Sweep(o.State, time.Second); err != nil || alive(left.PID) {
+			t.Errorf("%d runs on: %v", left.PID, err)
+		}
+	}
 	// Another command is another program: the old one ends first.
 	again, stopAgain := run(t, o)
 	again.Want(true)
@@ -137,4 +151,39 @@ func TestMemoryLimit(t *testing.T) {
 	c.mu.Unlock()
 	c.Linked(true) // it looks again
 	await.True(t, 10*time.Second, "the restart", func() bool { return c.Status().Failures.Streak > 0 })
+}
+
+func TestRunsAsItsUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("not root")
+	}
+	nobody := &proc.User{UID: 65534, GID: 65534}
+	o := options(t, t.TempDir())
+	o.Linkless, o.User = true, func() (*proc.User, error) { return nobody, nil }
+	open, err := os.MkdirTemp("/tmp", "companion") // t.TempDir is within a folder of ours alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(open) })
+	if err := os.Chmod(open, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = filepath.Join(open, "made") // for the user
+	c, stop := run(t, o)
+	c.Want(true)
+	c.await(t, supervisor.StateOnline)
+	stop()
+
+	o = options(t, t.TempDir())
+	o.User = func() (*proc.User, error) { return nobody, nil }
+	closed := filepath.Join(open, "closed")
+	o.Dir = filepath.Join(closed, "dir")
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c, _ = run(t, o)
+	c.Want(true)
+	await.True(t, 10*time.Second, "why it does not start", func() bool {
+		return strings.Contains(fmt.Sprint(c.Status().Cause.Why), "may not enter "+closed)
+	})
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/gateway"
 	"github.com/ncatd/ncatd/internal/logfile"
+	"github.com/ncatd/ncatd/internal/proc"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -105,6 +106,7 @@ func (a *apps) start(ctx context.Context, cfg *config.Config, secrets *config.Se
 	for _, old := range ended {
 		<-old.done
 	}
+	a.sweep(cfg)
 	var list []*app
 	for _, c := range cfg.Apps {
 		if i := slices.IndexFunc(kept, func(old *app) bool { return old.c.Name == c.Name }); i >= 0 {
@@ -131,6 +133,22 @@ func (a *apps) start(ctx context.Context, cfg *config.Config, secrets *config.Se
 	}
 	return changed
 }
+
+// sweep ends what a killed ncatd left running of apps that a config does not run.
+func (a *apps) sweep(cfg *config.Config) {
+	dirs, _ := os.ReadDir(a.d.o.Home.Join("apps")) // none: no app was ever run
+	for _, dir := range dirs {
+		if slices.ContainsFunc(cfg.Apps, func(c config.App) bool { return len(c.Run.Command) > 0 && c.Name == dir.Name() }) {
+			continue
+		}
+		if err := companion.Sweep(a.stateOf(dir.Name()), cfg.Supervisor.StopTimeout.D()); err != nil {
+			a.d.log.Warn("what is left of an app may run on", "app", dir.Name(), "err", err)
+		}
+	}
+}
+
+// stateOf is where the state of an app's process is.
+func (a *apps) stateOf(app string) string { return a.d.o.Home.Join("apps", app, ".ncatd") }
 
 // resolved is an app with all that it leaves to the config around it.
 func resolved(cfg *config.Config, c config.App) config.App {
@@ -445,10 +463,6 @@ func (a *apps) snapshot() []api.App {
 // companion makes what runs an app.
 func (a *apps) companion(cfg *config.Config, n *app) (*companion.Companion, error) {
 	c, s := n.c, cfg.Supervisor
-	user, home, err := userOf(c.Run.User)
-	if err != nil {
-		return nil, err
-	}
 	dir := a.dir(c)
 	path, args := c.Run.Command[0], c.Run.Command[1:]
 	if strings.ContainsRune(path, filepath.Separator) && !filepath.IsAbs(path) {
@@ -466,9 +480,10 @@ func (a *apps) companion(cfg *config.Config, n *app) (*companion.Companion, erro
 		return t == config.TransportForward || t == config.TransportReverse || t == config.TransportSSE
 	})
 	return companion.New(companion.Options{
-		Name: c.Name, Path: path, Args: args, Dir: dir, User: user, State: a.d.o.Home.Join("apps", c.Name, ".ncatd"),
-		Env: func() []string { return a.environ(n, home, hidden) },
-		Log: w, Secrets: []string{n.token, url.QueryEscape(n.token), url.PathEscape(n.token)}, Policy: policy, StopTimeout: s.StopTimeout.D(), MemoryLimit: uint64(max(0, c.Run.MemoryLimit)),
+		Name: c.Name, Path: path, Args: args, Dir: dir, State: a.stateOf(c.Name),
+		User: func() (*proc.User, error) { user, _, err := userOf(c.Run.User); return user, err },
+		Env:  func() []string { return a.environ(n, hidden) },
+		Log:  w, Secrets: []string{n.token, url.QueryEscape(n.token), url.PathEscape(n.token)}, Policy: policy, StopTimeout: s.StopTimeout.D(), MemoryLimit: uint64(max(0, c.Run.MemoryLimit)),
 		Linkless: linkless, Sampler: a.d.sampler, Logger: a.d.log, Say: say,
 	})
 }

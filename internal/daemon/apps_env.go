@@ -10,12 +10,12 @@ import (
 
 // environ returns the environment of an app that ncatd runs: ncatd's own without
 // what is only ncatd's, what the config adds, and where its account is.
-func (a *apps) environ(n *app, home string, hidden []string) []string {
+func (a *apps) environ(n *app, hidden []string) []string {
 	env := slices.DeleteFunc(systemd.Scrub(a.d.o.Environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return strings.HasPrefix(name, "NCATD_") || strings.HasPrefix(name, "ONEBOT_") || slices.Contains(hidden, name)
 	})
-	if home != "" {
+	if _, home, err := userOf(n.c.Run.User); err == nil && home != "" {
 		env = append(env, "HOME="+home)
 	}
 	self := ""

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -363,4 +364,36 @@ func TestAppMissesNothingInAReload(t *testing.T) {
 	<-reloaded
 	r.link(r.url("one"), tokenOne)
 	await.True(t, 20*time.Second, "what it missed", func() bool { return r.d.apps.snapshot()[0].Replayed == 1 })
+}
+
+// What a killed ncatd left running of an app that has another name now is ended: two
+// copies of one program never run.
+func TestLeftoverOfARenamedAppIsEnded(t *testing.T) {
+	run := "transports: [http], run: {command: [sleep, '1000']}}"
+	r := newAppsRig(t, appsYAML("{name: old, "+run))
+	old := r.d.apps.list[0].comp
+	old.Want(true)
+	await.True(t, 20*time.Second, "that it runs", func() bool { return old.Status().PID != 0 })
+	pid := old.Status().PID
+	old.Detach() // as if ncatd had been killed
+	r.reload(appsYAML("{name: new, " + run))
+	if proc, err := os.FindProcess(pid); err == nil && proc.Signal(syscall.Signal(0)) == nil {
+		t.Errorf("process %d runs on", pid)
+	}
+	if s := r.d.apps.snapshot(); len(s) != 1 || s[0].Name != "new" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An app whose user is not there is shown, with the reason.
+func TestAppOfAnUnknownUserIsShown(t *testing.T) {
+	r := newAppsRig(t, appsYAML("{name: one, transports: [http], run: {command: [sleep, '1000'], user: nobody-of-that-name}}"))
+	if len(r.d.apps.list) != 1 {
+		t.Fatal("it is not there")
+	}
+	r.d.apps.list[0].comp.Want(true)
+	await.True(t, 20*time.Second, "the reason", func() bool {
+		s := r.d.apps.snapshot()[0]
+		return s.Reason == "spawn_failed" && strings.Contains(s.Detail, "nobody-of-that-name")
+	})
 }
