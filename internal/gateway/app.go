@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
 	"github.com/ncatd/ncatd/onebot"
@@ -204,7 +206,12 @@ func (a *App) exit(l *link, err error) {
 	if last {
 		a.since = time.Now()
 	}
-	if err != nil {
+	switch code := websocket.CloseStatus(err); {
+	case err == nil, code == websocket.StatusNormalClosure, code == websocket.StatusGoingAway, code == websocket.StatusNoStatusRcvd:
+		// the app wanted it so
+	case code < 0 && errors.Is(err, io.EOF):
+		a.last = "the connection ended without a goodbye"
+	default:
 		a.last = err.Error()
 	}
 	a.mu.Unlock()

@@ -334,7 +334,7 @@ func TestRepliesByWebhookAreMessages(t *testing.T) {
 		t.Errorf("retcode %d", code)
 	}
 	s.up.mu.Lock()
-	if p := s.up.params[len(s.up.params)-1]; !strings.Contains(p, `"reply":"[CQ:image,file=/napcat/temp/x.png]"`) || !strings.Contains(p, `"context":{"`) {
+	if p := s.up.params[len(s.up.params)-1]; !strings.Contains(p, `"reply":"[CQ:image,file=/napcat/temp/x.png,name=a.png]"`) || !strings.Contains(p, `"context":{"`) {
 		t.Error(p)
 	}
 	s.up.mu.Unlock()

@@ -104,14 +104,21 @@ func (p *placer) codes(text string) string {
 			break
 		}
 		parts := strings.Split(text[i:i+n], ",")
+		name := ""
 		for k, part := range parts[1:] {
 			switch key, was, _ := strings.Cut(part, "="); key {
 			case "file", "url", "path", "thumb":
 				value := cqUnescape(was)
 				if is := p.source(value); is != value {
 					parts[k+1] = key + "=" + cqEscape(is)
+					if path, _ := localPath(value); key == "file" {
+						name = filepath.Base(path) // what people see
+					}
 				}
 			}
+		}
+		if name != "" && !slices.ContainsFunc(parts, func(s string) bool { return strings.HasPrefix(s, "name=") }) {
+			parts = append(parts, "name="+cqEscape(name))
 		}
 		out.WriteString(text[:i])
 		out.WriteString(strings.Join(parts, ","))
@@ -216,18 +223,20 @@ func localPath(s string) (string, bool) {
 
 // upload copies a file to where NapCat reads it.
 func upload(ctx context.Context, up onebot.Streamer, path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	st, err := f.Stat()
+	// Looked at before it is opened: opening a FIFO would wait for a writer, and the link
+	// and a reload for that.
+	st, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
 	if !st.Mode().IsRegular() {
 		return "", errors.New("no regular file")
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
 	state, err := onebot.NewClient(up).Upload(ctx, f, onebot.Upload{Name: rand.Text() + filepath.Ext(path), Size: st.Size()})
 	if err != nil {
 		return "", err

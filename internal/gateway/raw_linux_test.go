@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,6 +128,19 @@ func (l *rawLink) works(fatal int, heard chan<- string) {
 // The ws of Node has done with its answers to pings only when it has done with all
 // that it read at once, and ends the link at the 60th. An app that was busy while
 // hundreds of messages came, or had missed them, keeps its link and gets them once.
+// A FIFO that an app names has no end that anybody waits for.
+func TestAFIFOIsNotOpened(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStage(t, func(c *Config) { c.Folders = Folders{Own: []string{dir}} })
+	c := s.dial("/api")
+	if got := c.call(`{"action":"send_group_msg","params":{"group_id":1,"message":"[CQ:image,file=` + dir + `/fifo]"},"echo":1}`); !strings.Contains(got, `"retcode":1200`) {
+		t.Error(got)
+	}
+}
+
 func TestABusyAppIsNotDrownedInPings(t *testing.T) {
 	const messages = 300
 	s := newStage(t, nil)

@@ -238,6 +238,34 @@ func TestSSE(t *testing.T) {
 	}
 }
 
+// How a link ended is told if nobody wanted it so.
+func TestHowALinkEndedIsTold(t *testing.T) {
+	s := newStage(t, nil)
+	for _, code := range []websocket.StatusCode{websocket.StatusNormalClosure, websocket.StatusGoingAway} {
+		c := s.dial("/")
+		s.links(1)
+		_ = c.ws.Close(code, "")
+		s.links(0)
+		if got := s.app.Stats().LastError; got != "" {
+			t.Errorf("%v: %s", code, got)
+		}
+	}
+	c := s.dial("/")
+	s.links(1)
+	_ = c.ws.CloseNow()
+	s.links(0)
+	if got := s.app.Stats().LastError; got != "the connection ended without a goodbye" {
+		t.Error(got)
+	}
+	c = s.dial("/")
+	s.links(1)
+	_ = c.ws.Close(websocket.StatusInternalError, "out of cheese")
+	s.links(0)
+	if got := s.app.Stats().LastError; !strings.Contains(got, "out of cheese") {
+		t.Error(got)
+	}
+}
+
 func TestFilesArePlaced(t *testing.T) {
 	dir, private := t.TempDir(), t.TempDir()
 	for _, f := range []string{filepath.Join(dir, "a b.png"), filepath.Join(dir, "图 100%.png"), filepath.Join(private, "secrets.json")} {
@@ -266,7 +294,7 @@ func TestFilesArePlaced(t *testing.T) {
 	if !strings.Contains(p, `"file":"/napcat/temp/x.png"`) || !strings.Contains(p, `"name":"a b.png"`) || !strings.Contains(p, "12345678901234567") {
 		t.Error(p)
 	}
-	if _, p := send(`"hi [CQ:image,file=` + dir + `/a b.png,summary=x]"`); !strings.Contains(p, `hi [CQ:image,file=/napcat/temp/x.png,summary=x]`) {
+	if _, p := send(`"hi [CQ:image,file=` + dir + `/a b.png,summary=x]"`); !strings.Contains(p, `hi [CQ:image,file=/napcat/temp/x.png,summary=x,name=a b.png]`) {
 		t.Error(p)
 	}
 	if _, p := send(`[{"type":"image","data":{"file":"file:///elsewhere/c.png"}}]`); !strings.Contains(p, `file:///elsewhere/c.png`) {
@@ -280,8 +308,11 @@ func TestFilesArePlaced(t *testing.T) {
 			t.Errorf("%s: %s", name, p)
 		}
 	}
+	if _, p := send(`"[CQ:file,name=b.png,file=` + dir + `/a b.png]"`); !strings.Contains(p, `[CQ:file,name=b.png,file=/napcat/temp/x.png]`) {
+		t.Error(p)
+	}
 	said := `"[CQ:at,qq=1] my profile=` + dir + `/none.png [CQ:image,file=` + dir + `/a b.png]"`
-	if a, p := send(said); !strings.Contains(a, `"retcode":0`) || !strings.Contains(p, `my profile=`+dir+`/none.png [CQ:image,file=/napcat/temp/x.png]`) {
+	if a, p := send(said); !strings.Contains(a, `"retcode":0`) || !strings.Contains(p, `my profile=`+dir+`/none.png [CQ:image,file=/napcat/temp/x.png,name=a b.png]`) {
 		t.Error(a, p)
 	}
 	before := len(s.up.asked())
