@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -96,7 +97,7 @@ func (d addition) section(r recipe, name string, cfg *config.Config) (s section,
 	if where == "" {
 		where = r.url
 	}
-	if where != "" {
+	if where != "" { // it waits for us
 		s.Transports, s.Reverse = []string{config.TransportReverse}, &reversePart{where}
 		return s, where
 	}
@@ -105,7 +106,46 @@ func (d addition) section(r recipe, name string, cfg *config.Config) (s section,
 		port = freePort(cfg)
 	}
 	s.Listen = &listenPart{"127.0.0.1", port}
-	return s, "ws://127.0.0.1:" + strconv.Itoa(port)
+	where = "ws://127.0.0.1:" + strconv.Itoa(port)
+	if d.account == "" && len(cfg.Accounts) > 1 { // each has a path of its own
+		where += "/" + cfg.Accounts[0].Name + "/"
+	}
+	return s, where
+}
+
+// fits refuses an address on the wrong side: a framework either waits for ncatd or
+// connects to it. Of generic nobody knows which.
+func (d addition) fits(a *app, r recipe) error {
+	generic := r.name == "generic"
+	switch {
+	case d.url != "" && r.url == "" && !generic:
+		return usagef(a, "err.app_url", r.name)
+	case d.port != 0 && (r.url != "" || d.url != ""):
+		return usagef(a, "err.app_port", r.name)
+	}
+	return nil
+}
+
+// waiting returns the host and the port at which a framework has to wait for url.
+func waiting(where string) (host, port string) {
+	u, err := url.Parse(where)
+	if err != nil {
+		return "", "" // the config has refused it
+	}
+	host, port = "0.0.0.0", u.Port()
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" {
+		host = "127.0.0.1"
+	} else if ip != nil && ip.IsLoopback() {
+		host = ip.String()
+	}
+	switch {
+	case port != "":
+	case u.Scheme == "wss":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return host, port
 }
 
 func newAppAdd(a *app) *cobra.Command {
@@ -115,6 +155,9 @@ func newAppAdd(a *app) *cobra.Command {
 		i := slices.IndexFunc(list, func(r recipe) bool { return r.name == args[0] })
 		if i < 0 {
 			return usagef(a, "err.no_recipe", args[0], strings.Join(recipeNames(), ", "))
+		}
+		if err := d.fits(a, list[i]); err != nil {
+			return err
 		}
 		path, err := a.configFile()
 		if err != nil {
@@ -137,7 +180,12 @@ func newAppAdd(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fill := strings.NewReplacer("{url}", where, "{token}", token, "{self}", a.selfOf(c.Context(), cfg, d.account))
+		first := d.account
+		if first == "" && len(cfg.Accounts) > 0 {
+			first = cfg.Accounts[0].Name
+		}
+		host, port := waiting(where)
+		fill := strings.NewReplacer("{url}", where, "{host}", host, "{port}", port, "{token}", token, "{self}", a.selfOf(c.Context(), cfg, first))
 		a.out.print("%s", fill.Replace(a.t("app.recipe."+list[i].name)))
 		return nil
 	})
