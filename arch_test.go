@@ -65,7 +65,7 @@ var rules = map[string]rule{
 	"internal/alias":             {allow: []string{"internal/jsonscan"}, third: none, why: "a leaf: numbers for texts and nothing of OneBot"},
 	"internal/jsonscan":          {allow: none, why: "a leaf: JSON text and nothing of OneBot"},
 	"onebot":                     {allow: []string{"onebot", "internal/alias", "internal/jsonscan"}, third: []string{"github.com/go-json-experiment/json"}, why: "the protocol does no I/O and weighs nothing"},
-	"internal/rpc":               {allow: []string{"onebot", "internal/alias", "internal/jsonscan"}, third: []string{"github.com/coder/websocket"}, why: "one connection and no more"},
+	"internal/rpc":               {allow: []string{"onebot", "internal/alias", "internal/jsonscan"}, third: []string{"github.com/coder/websocket", "golang.org/x/sys"}, why: "one connection and no more"},
 	"ncat":                       {allow: []string{"internal/alias", "internal/atomicfile", "onebot", "internal/rpc", "internal/schedule", "internal/bot/journal", "internal/botlink"}, why: "authors get the SDK without the daemon"},
 	"ncat/natsbot":               {allow: []string{"internal/botlink", "internal/fleet/bus", "internal/fleet/worker", "ncat", "onebot"}, why: "a bot on other machines is for who asks for one"},
 	"internal/fleet":             {allow: []string{"internal/atomicfile", "internal/control/api", "internal/fleet", "onebot"}, why: "a host's part of a fleet knows no daemon and no NapCat"},

@@ -32,7 +32,8 @@ const (
 // another goroutine.
 type wire struct {
 	net.Conn
-	now *NowWriter // for what set flying or, while it is not set, holds mu
+	from *nearReader // for the reader
+	now  *NowWriter  // for what set flying or, while it is not set, holds mu
 
 	idle func() // nil, or called before the system is asked for more
 
@@ -54,7 +55,7 @@ type wire struct {
 }
 
 func newWire(c net.Conn) *wire {
-	w := &wire{Conn: c, now: NewNowWriter(c)}
+	w := &wire{Conn: c, from: newNearReader(c), now: NewNowWriter(c)}
 	w.landed.L = &w.mu
 	return w
 }
@@ -68,7 +69,7 @@ func (w *wire) system(p []byte) (int, error) {
 		runtime.Gosched()
 	}
 	w.pause()
-	n, err := w.Conn.Read(p)
+	n, err := w.from.Read(p)
 	if lost := w.resume(); err != nil && lost != nil {
 		err = lost
 	}
