@@ -277,6 +277,9 @@ func (a *App) called(acc *Account, r *request, code int, took time.Duration) {
 // make makes a call as the app may: within its own send rate, and with files that
 // NapCat can read.
 func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (int, [][]byte) {
+	if unheard(r) {
+		return onebot.RetFailed, [][]byte{answer(onebot.RetFailed, r.action+" has no message, and NapCat does not answer such a call; nothing was sent", r.echo)}
+	}
 	if a.c.Rate != nil && sends(r) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		err := a.c.Rate.Wait(ctx)
@@ -302,14 +305,15 @@ func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (
 }
 
 // account returns the account that a path begins with, and the rest of the path.
-// With one account no path needs to name it.
+// With one account no path needs to name it, but none may name another one: the app
+// would speak for the wrong account.
 func (a *App) account(path string) (acc *Account, rest string) {
 	for _, acc := range a.accs {
 		if rest, ok := cutName(path, acc.name); ok {
 			return acc, rest
 		}
 	}
-	if len(a.accs) == 1 {
+	if len(a.accs) == 1 && !a.g.names(path) {
 		return a.accs[0], path
 	}
 	return nil, path

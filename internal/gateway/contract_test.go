@@ -35,6 +35,9 @@ func TestFramesAreReadAsNapCatReadsThem(t *testing.T) {
 		{"\ufeff" + `{"action":"get_status","echo":2` + strings.Repeat(" ", maxLoose) + `}`, `"data":{},"message":"","wording":"","echo":2,`},
 		{`{"action":"` + strings.Repeat("长", 1<<20) + `","echo":3}`, `长…, which ncatd does not know","echo":3,`},
 		{`{"action":"get_status","params":null,"echo":{"a":[1, 2.50]}}`, `"data":{},"message":"","wording":"","echo":{"a":[1, 2.50]},`},
+		{`{"action":"send_group_msg_async","params":{"group_id":1},"echo":8}`, `"retcode":1200,"data":null,"message":"send_group_msg_async has no message`},
+		{`{"action":"send_msg","echo":8}`, `"retcode":1200,`},
+		{`{"action":"send_msg","params":{"message":null,"user_id":1},"echo":8}`, `"retcode":0,`},
 		{`{"params":{},"echo":7}`, `"retcode":1404,"data":null,"message":"不支持的API undefined","wording":"不支持的API undefined","echo":7,`},
 		{`[]`, `"retcode":1404,"data":null,"message":"不支持的API undefined","wording":"不支持的API undefined","echo":null,`},
 		{`{]`, `"retcode":1400,"data":null,"message":"json解析失败,请检查数据格式","wording":"json解析失败,请检查数据格式","echo":null,`},
@@ -92,6 +95,25 @@ func TestEveryPathTakesCalls(t *testing.T) {
 		if got := c.call(`{"action":"get_status","echo":1}`); !strings.Contains(got, `"retcode":0`) {
 			t.Errorf("%s: %s", path, got)
 		}
+	}
+}
+
+// A path of an account that the app does not have is no path to the one that it has.
+func TestPathsOfOtherAccountsAreRefused(t *testing.T) {
+	s := newStage(t, nil)
+	for _, name := range []string{"second", "event"} {
+		s.g.Account(name)
+	}
+	for path, want := range map[string]int{"/second": 404, "/second/get_status": 404, "/secondly/get_status": 200, "/event/get_status": 200, "/main/get_status": 200} {
+		if resp, body := (caller{t, s.addr}).do("GET", path, nil, ""); resp.StatusCode != want {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+	if c, err := s.try("/second/", http.Header{"Authorization": {"Bearer secret-secret-secret"}}); err == nil {
+		t.Errorf("a link to another account: %s", c.read())
+	}
+	if got := s.app.Stats().LastError; !strings.Contains(got, "/main") {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -155,6 +177,7 @@ func TestHTTPIsAnsweredAsNapCatDoes(t *testing.T) {
 		{"JSON5", "POST", "/get_group_info", h("application/json"), `{group_id:5,}`, 200, "application/json", `"data":{"group_id":5},`},
 		{"BOM", "POST", "/get_group_info", h("application/json"), "\ufeff{" + strings.Repeat(" ", maxLoose) + `"group_id":5}`, 200, "application/json", `"group_id":5},`},
 		{"no object", "POST", "/get_group_info?a=1", h("application/json"), `[1]`, 200, "application/json", `"data":{"a":"1"},`},
+		{"no message", "POST", "/send_group_msg?echo=x", h("application/json"), `{"group_id":5}`, 200, "application/json", `"retcode":200,"data":null,"message":"send_group_msg has no message`},
 		{"form", "POST", "/get_group_info", h("application/x-www-form-urlencoded"), "group_id=5&x=%E4%BD%A0+1", 200, "application/json", `"data":{"group_id":"5","x":"你 1"},`},
 		{"echo", "POST", "/get_group_info", h("application/json"), `{"echo":{"a": [1]}}`, 200, "application/json", `"echo":{"a": [1]},`},
 		{"echo in the query", "GET", "/get_group_info?echo=x", nil, "", 200, "application/json", `"echo":"x",`},
@@ -162,7 +185,7 @@ func TestHTTPIsAnsweredAsNapCatDoes(t *testing.T) {
 		{"wrong token", "GET", "/get_group_info?access_token=x", http.Header{}, "", 403, "text/html", `={"message":"token verify failed!"}`},
 		{"no action", "GET", "/", nil, "", 200, "application/json", `"status":"ok","retcode":0,"data":{}`},
 		{"bad params", "POST", "/get_msg?echo=x", nil, "", 200, "application/json", `"retcode":400,"data":null,"message":"no","wording":"no","echo":null,`},
-		{"failed", "POST", "/send_msg?echo=x", nil, "", 200, "application/json", `"retcode":200,"data":null,"message":"no","wording":"no","echo":"x",`},
+		{"failed", "POST", "/send_msg?echo=x&message=y", nil, "", 200, "application/json", `"retcode":200,"data":null,"message":"no","wording":"no","echo":"x",`},
 		{"unknown", "POST", "/get_new_thing?echo=x", nil, "", 200, "application/json", `"retcode":200,"data":null,"message":"不支持的Api get_new_thing","wording":"不支持的Api get_new_thing","echo":"x",`},
 		{"alias", "POST", "/get_group_info_async", nil, "", 200, "application/json", `"retcode":0`},
 	} {

@@ -131,6 +131,19 @@ func cutName(path, name string) (rest string, ok bool) {
 	return rest, true
 }
 
+// names reports whether a path begins with the name of an account, and not with what
+// each app has.
+func (g *Gateway) names(path string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name := range g.accs {
+		if _, ok := cutName(path, name); ok && name != "api" && name != "event" {
+			return true
+		}
+	}
+	return false
+}
+
 // await returns the account's number as soon as it is known.
 func (a *Account) await(ctx context.Context) (int64, error) {
 	select {

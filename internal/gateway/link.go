@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/ncatd/ncatd/internal/jsonscan"
 	"github.com/ncatd/ncatd/internal/rpc"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -337,6 +338,18 @@ func sends(r *request) bool {
 	return strings.HasPrefix(r.action, "send_") && strings.Contains(r.action, "msg") ||
 		strings.HasPrefix(r.action, "forward_") && strings.Contains(r.action, "_single_msg") ||
 		quickly(r.action) && bytes.Contains(r.params, []byte(`"reply"`))
+}
+
+// unheard reports whether a call is one that NapCat does not answer on a WebSocket, as it
+// does over HTTP: a message without a message (contract E.2, E.5).
+func unheard(r *request) bool {
+	kind, sends := strings.CutPrefix(Base(r.action), "send_")
+	if kind, ok := strings.CutSuffix(kind, "msg"); !sends || !ok || kind != "" && kind != "group_" && kind != "private_" {
+		return false
+	}
+	has := false
+	jsonscan.Fields(r.params, func(key, _ []byte) { has = has || string(key) == "message" })
+	return !has
 }
 
 // quickly reports whether an action is a quick operation (contract E.7).

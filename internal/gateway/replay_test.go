@@ -413,11 +413,11 @@ func TestCallsKeepTheirOrder(t *testing.T) {
 	s := newStage(t, nil)
 	c := s.dial("/")
 	for i := range 500 {
-		c.write(fmt.Sprintf(`{"action":"send_group_msg","params":{"n":%d}}`, i))
+		c.write(fmt.Sprintf(`{"action":"send_group_msg","params":{"message":%d}}`, i))
 	}
 	await.True(t, 10*time.Second, "all calls", func() bool { return len(s.up.asked()) == 500 })
 	for i, p := range s.up.params {
-		if p != fmt.Sprintf(`{"n":%d}`, i) {
+		if p != fmt.Sprintf(`{"message":%d}`, i) {
 			t.Fatalf("call %d is %s", i, p)
 		}
 	}

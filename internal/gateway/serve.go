@@ -166,7 +166,7 @@ func (a *App) answerHTTP(ctx context.Context, links *sync.WaitGroup, w http.Resp
 	acc, path := a.account(r.URL.Path)
 	switch {
 	case acc == nil:
-		a.notFound(w, "this app has several accounts; begin the path with one of /"+strings.Join(names(a.accs), ", /"))
+		a.notFound(w, "no account of this app; begin the path with one of /"+strings.Join(names(a.accs), ", /"))
 	case upgrade && a.c.WebSocket:
 		if !a.takePlace(w) {
 			return
