@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,8 +57,11 @@ func (a *app) scriptPath(arg string) (dir, path string, err error) {
 	if strings.ContainsAny(arg, `/\`) || slices.Contains([]string{".ts", ".js", ".mts", ".mjs"}, filepath.Ext(arg)) {
 		candidates = append([]string{arg}, candidates...)
 	}
+	if more, err := script.Find(dir, arg); err == nil { // a folder may have another name than its id
+		candidates = append(candidates, more...)
+	}
 	for _, p := range candidates {
-		if _, err := os.Stat(p); err != nil {
+		if _, err := script.Read(p); errors.Is(err, script.ErrNoPlugin) {
 			continue
 		}
 		abs, err := filepath.Abs(p)
@@ -151,6 +153,9 @@ func newPluginTest(a *app) *cobra.Command {
 		})
 		if errors.Is(err, trial.ErrNoTests) {
 			return fail(exitFailure, errString(a.t("err.no_tests", args[0])), a.t("hint.no_tests"))
+		}
+		if errors.Is(err, trial.ErrNoMatch) {
+			return errString(a.t("err.no_test_named", args[0], only))
 		}
 		if err != nil {
 			return err

@@ -69,6 +69,18 @@ func Check(path string) ([]Problem, error) {
 	return nil, err
 }
 
+// Find returns where in dir, the folder of all plugins, those lie that have an id.
+func Find(dir, id string) ([]string, error) {
+	found, err := discover(dir)
+	var paths []string
+	for _, l := range found {
+		if newPlugin(nil, l).id == id {
+			paths = append(paths, l.path())
+		}
+	}
+	return paths, err
+}
+
 // Read returns the manifest of the plugin at path.
 func Read(path string) (Manifest, error) {
 	l, ok := locate(path)

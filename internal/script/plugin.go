@@ -329,7 +329,7 @@ func (p *Plugin) failed(m *machine, err error, n float64) {
 		}
 		go p.switchOff(reason, err) // the caller is the machine that ends
 	case m.ctx.Err() != nil:
-		go p.remake(v) // waited for by Close, which takes the same lock
+		go p.remake(v)
 	}
 }
 
@@ -353,13 +353,24 @@ const remakePause = 100 * time.Millisecond
 
 // remake makes the machine of v, which was ended, anew.
 func (p *Plugin) remake(v *version) {
+	p.gate.RLock()
+	cur, changed := p.current, p.changed
+	p.gate.RUnlock()
+	if cur != v {
+		return
+	}
+	// Before it has the lock, which Close would wait for: in a test no time passes then.
+	t := time.NewTimer(remakePause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-changed:
+	}
 	p.changing.Lock()
 	defer p.changing.Unlock()
 	if p.life == nil || p.running.Load() != v {
 		return
 	}
-	t := time.NewTimer(remakePause)
-	<-t.C
 	next, err := p.load(p.life, v)
 	if err == nil {
 		err = p.takeOver(p.life, next)

@@ -307,16 +307,17 @@ func (p *Package) Install(now time.Time) (string, error) {
 		name = p.Manifest.ID
 	}
 	to := filepath.Join(p.dir, name)
-	_, known := all[p.Manifest.ID]
-	if _, err := os.Lstat(to); err == nil {
-		if !known {
-			return "", script.Fail(api.Because(api.CodeScriptPackInTheWay, to), ErrExists)
-		}
-		if err := os.Rename(to, filepath.Join(p.tmp, "before")); err != nil {
-			return "", err
-		}
+	before, err := script.Find(p.dir, p.Manifest.ID) // a file may become a folder
+	if err != nil {
+		return "", err
 	}
-	if err := os.Rename(p.path, to); err != nil {
+	if _, err := os.Lstat(to); err == nil && !slices.Contains(before, to) {
+		before = append(before, to)
+	}
+	if _, known := all[p.Manifest.ID]; !known && len(before) > 0 {
+		return "", script.Fail(api.Because(api.CodeScriptPackInTheWay, before[0]), ErrExists)
+	}
+	if err := p.replace(before, to); err != nil {
 		return "", err
 	}
 	perms := p.Manifest.Permissions
@@ -327,6 +328,23 @@ func (p *Package) Install(now time.Time) (string, error) {
 		return "", err
 	}
 	return to, atomicfile.Write(script.LockPath(p.dir), append(b, '\n'), 0o644)
+}
+
+// replace puts what Open brought in the place of what was before, which stays if that
+// fails.
+func (p *Package) replace(before []string, to string) (err error) {
+	for i, at := range before {
+		aside := filepath.Join(p.tmp, fmt.Sprintf(".before%d", i))
+		if err := os.Rename(at, aside); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, os.Rename(aside, at))
+			}
+		}()
+	}
+	return os.Rename(p.path, to)
 }
 
 // Close removes what Open brought and Install did not take.

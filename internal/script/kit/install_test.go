@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -199,6 +200,65 @@ func TestInstallAgain(t *testing.T) {
 		}
 		if lock, err := script.ReadLock(dir); err != nil || lock["greet"].Version != v {
 			t.Errorf("lock %+v, %v", lock, err)
+		}
+	}
+}
+
+// A plugin that was one file and becomes a folder, or the other way round, is
+// replaced; what lies there with its id and was not installed stays.
+func TestInstallInAnotherForm(t *testing.T) {
+	dir, from := t.TempDir(), t.TempDir()
+	put := func(path, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(filepath.Join(from, "greet.ts"), greetTS)
+	put(filepath.Join(from, "new", "plugin.yaml"), greetYAML)
+	put(filepath.Join(from, "new", "main.ts"), greetTS)
+	install := func(name string) error {
+		p, err := Open(t.Context(), dir, filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Install(time.Now())
+		return errors.Join(err, p.Close())
+	}
+	for _, c := range []struct{ name, is string }{{"greet.ts", "greet.ts"}, {"new", "greet"}, {"greet.ts", "greet.ts"}} {
+		if err := install(c.name); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := script.Find(dir, "greet"); err != nil || !slices.Equal(at, []string{filepath.Join(dir, c.is)}) {
+			t.Errorf("%s: it lies at %v, %v", c.name, at, err)
+		}
+	}
+	if err := errors.Join(os.Remove(script.LockPath(dir)), os.Remove(filepath.Join(dir, "greet.ts"))); err != nil {
+		t.Fatal(err)
+	}
+	put(filepath.Join(dir, "mine", "plugin.yaml"), greetYAML)
+	put(filepath.Join(dir, "mine", "main.ts"), greetTS)
+	if err := install("new"); !errors.Is(err, ErrExists) {
+		t.Errorf("one of the user's own is in the way: %v", err)
+	}
+}
+
+// A version that cannot be put in its place leaves the one before it where it was.
+func TestInstallThatFailsKeepsWhatWasBefore(t *testing.T) {
+	dir := t.TempDir()
+	before := []string{filepath.Join(dir, "a.ts"), filepath.Join(dir, "b.ts")}
+	for _, f := range before {
+		if err := os.WriteFile(f, []byte(filepath.Base(f)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &Package{tmp: t.TempDir(), path: filepath.Join(dir, "nothing")}
+	if err := p.replace(before, before[0]); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there was installed: %v", err)
+	}
+	for _, f := range before {
+		if b, err := os.ReadFile(f); string(b) != filepath.Base(f) {
+			t.Errorf("%s is %q, %v", f, b, err)
 		}
 	}
 }

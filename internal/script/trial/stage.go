@@ -2,6 +2,7 @@ package trial
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -272,6 +273,8 @@ func (s *stage) on(args []json.RawMessage) error {
 	return nil
 }
 
+var errBackwards = errors.New("time passes forwards only")
+
 func (s *stage) pass(op string, args []json.RawMessage) error {
 	var text string
 	var ms float64
@@ -279,6 +282,9 @@ func (s *stage) pass(op string, args []json.RawMessage) error {
 	case len(args) != 1:
 		return fmt.Errorf("%s takes one time", op)
 	case json.Unmarshal(args[0], &ms) == nil:
+		if ms < 0 {
+			return errBackwards
+		}
 		s.h.Pass(time.Duration(ms * float64(time.Millisecond)))
 		return nil
 	}
@@ -293,7 +299,10 @@ func (s *stage) pass(op string, args []json.RawMessage) error {
 		return nil
 	}
 	d, err := schedule.ParseDistance(text)
-	if err == nil {
+	switch {
+	case err == nil && d < 0:
+		err = errBackwards
+	case err == nil:
 		s.h.Pass(d)
 	}
 	return err

@@ -31,6 +31,9 @@ type Result struct {
 // ErrNoTests says that a plugin has no tests.
 var ErrNoTests = errors.New("no tests: they are called like main.test.ts")
 
+// ErrNoMatch says that no test's name contains what was asked for.
+var ErrNoMatch = errors.New("no test of that name")
+
 // longest is how long one test may take, of the real clock.
 const longest = 20 * time.Second
 
@@ -56,12 +59,15 @@ func Run(ctx context.Context, path, only string, say func(error) string) ([]Resu
 		}
 		for _, name := range names {
 			if strings.Contains(name, only) {
-				out = append(out, one(suite, filepath.Base(f), name, say))
+				out = append(out, one(ctx, suite, filepath.Base(f), name, say))
 			}
 			if ctx.Err() != nil {
 				return out, context.Cause(ctx)
 			}
 		}
+	}
+	if len(out) == 0 && only != "" {
+		return nil, ErrNoMatch
 	}
 	return out, nil
 }
@@ -99,7 +105,7 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 // one runs one test in a bubble of package synctest, which needs a testing.T.
-func one(suite *script.Suite, file, name string, say func(error) string) Result {
+func one(ctx context.Context, suite *script.Suite, file, name string, say func(error) string) Result {
 	r := Result{File: file, Name: name}
 	log := &lines{}
 	began := time.Now()
@@ -107,6 +113,7 @@ func one(suite *script.Suite, file, name string, say func(error) string) Result 
 	// from outside.
 	watch := time.AfterFunc(longest, suite.Interrupt)
 	defer watch.Stop()
+	defer context.AfterFunc(ctx, suite.Interrupt)()
 	p, err := suite.Plugin(slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		r.Failed = []string{say(err)}

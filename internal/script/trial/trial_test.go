@@ -1,10 +1,13 @@
 package trial
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func write(t *testing.T, path, text string) {
@@ -70,6 +73,9 @@ test("fails: throws", () => { friend(1).says("/throw"); });
 	if wrong := results[15]; !strings.Contains(strings.Join(wrong.Failed, ""), "thrown") {
 		t.Errorf("%q", wrong.Failed)
 	}
+	if _, err := Run(t.Context(), dir, "asks who", error.Error); !errors.Is(err, ErrNoMatch) {
+		t.Errorf("a test that is not there: %v", err)
+	}
 	if some, err := Run(t.Context(), dir, "asks", error.Error); err != nil || len(some) != 1 {
 		t.Errorf("%d results, %v", len(some), err)
 	}
@@ -89,6 +95,25 @@ func TestBroken(t *testing.T) {
 	write(t, filepath.Join(dir, "a.ts"), `nothing.at.all;`)
 	results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error)
 	if err != nil || len(results) != 1 || results[0].OK || !strings.Contains(results[0].Failed[0], "'nothing' is not defined") {
+		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// A handler that loops does not keep a run from its end, and what is over its time is
+// a test that failed.
+func TestAHandlerThatLoopsIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.ts"), `import { onMessage } from "ncat"; onMessage(() => { for (;;); });`)
+	write(t, filepath.Join(dir, "a.test.ts"), `import { test, friend, pass } from "ncat/test";
+test("loops", () => { friend(1).says("hi"); });
+test("back", () => { pass("-1h"); });`)
+	if results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "back", error.Error); err != nil || len(results) != 1 || results[0].OK {
+		t.Errorf("time went back: %+v, %v", results, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	results, err := Run(ctx, filepath.Join(dir, "a.ts"), "loops", error.Error)
+	if !errors.Is(err, context.DeadlineExceeded) || len(results) != 1 || results[0].OK {
 		t.Errorf("%+v, %v", results, err)
 	}
 }
