@@ -497,7 +497,7 @@ func (m *machine) carry(call func()) {
 }
 
 // restingCarriers bounds how many goroutines wait for calls.
-const restingCarriers = 8
+const restingCarriers = 64
 
 // sends are the calls that write messages, whose order is that of the script.
 var sends = map[string]bool{"say": true, "reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}
