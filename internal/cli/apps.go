@@ -47,7 +47,7 @@ func recipes() []recipe {
 }
 
 func newApp(a *app) *cobra.Command {
-	return a.group("app", "app", newAppAdd(a), newAppList(a), newAppShow(a), newAppRemove(a), newAppToken(a), newAppLog(a))
+	return a.group("app", "app", newAppAdd(a), newAppList(a), newAppShow(a), newAppRemove(a), newAppRestart(a), newAppToken(a), newAppLog(a))
 }
 
 // section is what `app add` writes.
@@ -423,6 +423,21 @@ func newAppRemove(a *app) *cobra.Command {
 		defer cl.Close()
 		_, err = cl.Reload(c.Context())
 		return err
+	})
+}
+
+func newAppRestart(a *app) *cobra.Command {
+	return a.command("app_restart", "restart NAME", between(1, 1, "NAME"), func(c *cobra.Command, args []string) error {
+		cl, _, err := a.connect()
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		if err := cl.RestartApp(c.Context(), args[0]); err != nil {
+			return err
+		}
+		a.out.say("%s", a.t("app.restarting", args[0]))
+		return nil
 	})
 }
 

@@ -206,7 +206,7 @@ func TestNoCommandObeysStrangers(t *testing.T) {
 		{"config get " + hostileText, nil}, {"config check --config /nowhere/" + hostileText, nil},
 		{"send --group 1 --image /nowhere/" + hostileText + " x", nil}, {hostileText, nil}, {"status --" + hostileText, nil},
 		{"restore /nowhere/" + hostileText, nil}, {"install --napcat-package /nowhere/" + hostileText, nil},
-		{"app list", nil}, {"app list --json", nil}, {"app show " + hostileText, nil}, {"app add " + hostileText, nil}, {"app remove " + hostileText, nil}, {"app log " + hostileText, nil}, {"app token " + hostileText, nil},
+		{"app list", nil}, {"app list --json", nil}, {"app show " + hostileText, nil}, {"app add " + hostileText, nil}, {"app remove " + hostileText, nil}, {"app restart " + hostileText, nil}, {"app log " + hostileText, nil}, {"app token " + hostileText, nil},
 		{"plugin info x", nil}, {"plugin info x --json", nil}, {"plugin disable x", nil}, {"plugin reload x", nil}, {"plugin reload x --json", nil}, {"plugin log " + hostileText, nil},
 		{"plugin new " + hostileText, nil}, {"plugin check " + hostileText, nil}, {"plugin test " + hostileText, nil}, {"plugin install /nowhere/" + hostileText, nil}, {"plugin remove " + hostileText + " --yes", nil},
 		{"app", nil}, {"fleet dead", nil}, {"alert", nil}, {"self", nil}, {"service", nil}, {"alert list", nil}, {"alert list --json", nil}, {"alert log", nil}, {"alert log --json", nil}, {"alert test", nil}, {"alert test --json", nil}, {"alert silence main 1h", nil},

@@ -60,6 +60,9 @@ type Backend interface {
 	Plugin(ctx context.Context, id string) (api.PluginInfo, error)
 	ReloadPlugin(ctx context.Context, id string) error
 
+	// RestartApp starts the process of an app anew that the daemon runs.
+	RestartApp(name string) error
+
 	// Alerts returns the channels of alerts, what is wrong and what is silenced;
 	// AlertLog what was told, the newest last. AlertTest sends a test through a
 	// channel, "" is all; a channel that fails is an answer, not an error.

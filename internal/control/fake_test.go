@@ -94,6 +94,7 @@ func (f *fakeBackend) Plugin(_ context.Context, id string) (api.PluginInfo, erro
 func (f *fakeBackend) ReloadPlugin(_ context.Context, id string) error {
 	return f.note("reload plugin %s", id)
 }
+func (f *fakeBackend) RestartApp(name string) error { return f.note("restart app %s", name) }
 func (f *fakeBackend) Reload(context.Context) (api.ReloadResponse, error) {
 	return api.ReloadResponse{}, f.note("reload")
 }

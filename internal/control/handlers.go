@@ -190,6 +190,7 @@ func baseRoutes() []route {
 		}),
 		{Method: "GET", Path: "/v0/apps/{id}/events", Summary: "Streams the events that an app gets, one a line.",
 			Out: reflect.TypeFor[json.RawMessage](), stream: true, handle: (*Server).appEvents},
+		act("/v0/apps/{id}/restart", "Starts anew the process of an app that ncatd runs.", func(_ context.Context, b Backend, t target, _ none) error { return b.RestartApp(t.id) }),
 		{Method: "GET", Path: "/v0/logs", Summary: "Logs of ncatd and NapCat merged by time, one record a line.",
 			Out: reflect.TypeFor[api.LogRecord](), stream: true, handle: (*Server).logs, Query: []param{
 				{"account", "only this account's"}, {"level", "debug, info, warn or error: at least this"},
@@ -207,9 +208,7 @@ func baseRoutes() []route {
 		act("/v0/plugins/{id}/enable", "Switches a plugin on.", func(ctx context.Context, b Backend, t target, _ none) error {
 			return b.SetPlugin(ctx, t.id, true)
 		}),
-		act("/v0/plugins/{id}/reload", "Loads a script anew; if that fails the old version goes on.", func(ctx context.Context, b Backend, t target, _ none) error {
-			return b.ReloadPlugin(ctx, t.id)
-		}),
+		act("/v0/plugins/{id}/reload", "Loads a script anew; if that fails the old version goes on.", func(ctx context.Context, b Backend, t target, _ none) error { return b.ReloadPlugin(ctx, t.id) }),
 		post("/v0/reload", "Reads the config again and applies what can be applied live.", reload),
 		act("/v0/restart", "Restarts every account's NapCat.", restart),
 		get("/v0/status", "The daemon and its accounts as they stand now.", func(_ context.Context, b Backend, t target) (api.Status, error) {

@@ -62,6 +62,7 @@ func TestClientReachesEveryHandler(t *testing.T) {
 		{"silence main 2h0m0s", func() error { return c.AlertSilence(ctx, "main", 2*time.Hour) }},
 		{"plugin demo true", func() error { return c.SetPlugin(ctx, "demo", true) }},
 		{"plugin demo false", func() error { return c.SetPlugin(ctx, "demo", false) }},
+		{"restart app mybot", func() error { return c.RestartApp(ctx, "mybot") }},
 		{"reload", func() error { _, err := c.Reload(ctx); return err }},
 		{"stop true false", func() error { return c.Stop(ctx, true) }},
 		{"stop true true", func() error { return c.Again(ctx) }},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/companion"
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/gateway"
 	"github.com/ncatd/ncatd/internal/logfile"
@@ -296,10 +298,19 @@ func (a *apps) called(n *app) func(account, action string, retcode int, took tim
 		a.d.metrics.AppCall(n.c.Name, action, retcode, took)
 		b := fmt.Appendf(nil, `{"time":%q,"app":%q,"account":%q,"action":%s,"retcode":%d,"ms":%.1f`, time.Now().Format(time.RFC3339Nano), n.c.Name, account, quoted(action), retcode, float64(took.Microseconds())/1000)
 		if full && len(params) > 0 && len(params) < 64<<10 {
-			b = append(append(b, `,"params":`...), params...)
+			b = append(append(b, `,"params":`...), onOneLine(params)...)
 		}
 		_, _ = w.Write(append(b, "}\n"...)) // a log that fails counts what it lost
 	}
+}
+
+// onOneLine returns what an app sent as JSON without line ends.
+func onOneLine(params []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, params) != nil {
+		return quoted(string(params))
+	}
+	return b.Bytes()
 }
 
 func quoted(s string) []byte {
@@ -411,6 +422,22 @@ func (p paced) Call(ctx context.Context, action string, params, result any) erro
 		return fmt.Errorf("%w: %w", gateway.ErrTooMany, err)
 	}
 	return err
+}
+
+// RestartApp implements [control.Backend].
+func (d *Daemon) RestartApp(name string) error {
+	d.apps.mu.Lock()
+	list := d.apps.list
+	d.apps.mu.Unlock()
+	i := slices.IndexFunc(list, func(n *app) bool { return n.c.Name == name })
+	if i < 0 {
+		return control.Refuse(control.CodeNotFound, api.Because(api.CodeNoApp, name))
+	}
+	if list[i].comp == nil {
+		return control.Refuse(control.CodeConflict, api.Because(api.CodeAppForeign, name))
+	}
+	list[i].comp.Restart()
+	return nil
 }
 
 // detach leaves the companions running at the stop.

@@ -3,6 +3,8 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,6 +22,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/ncatd/ncatd/internal/config"
+	"github.com/ncatd/ncatd/internal/control"
+	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -396,4 +400,48 @@ func TestAppOfAnUnknownUserIsShown(t *testing.T) {
 		s := r.d.apps.snapshot()[0]
 		return s.Reason == "spawn_failed" && strings.Contains(s.Detail, "nobody-of-that-name")
 	})
+}
+
+// A program that ncatd runs is started anew when the operator asks for it; one that
+// runs elsewhere is not ncatd's to restart.
+func TestRestartOfAnApp(t *testing.T) {
+	r := newAppsRig(t, appsYAML("{name: runs, transports: [http], run: {command: [sleep, '1000']}}", "{name: elsewhere}"))
+	comp := r.d.apps.list[0].comp
+	comp.Want(true)
+	await.True(t, 20*time.Second, "that it runs", func() bool { return comp.Status().PID != 0 })
+	pid := comp.Status().PID
+	if err := r.d.RestartApp("runs"); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, 20*time.Second, "another process", func() bool { s := comp.Status(); return s.PID != 0 && s.PID != pid })
+	for name, code := range map[string]string{"elsewhere": control.CodeConflict, "nosuch": control.CodeNotFound} {
+		var refused *api.Error
+		if err := r.d.RestartApp(name); !errors.As(err, &refused) || refused.Code != code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A call is one line of JSON in the log, however it was written.
+func TestCallsAreLinesOfALog(t *testing.T) {
+	r := newAppsRig(t, "log: {events: full}\n"+appsYAML("{name: one}"))
+	n := r.d.apps.list[0]
+	called := r.d.apps.called(n)
+	for _, params := range []string{"{\n  \"a\": 1,\r\n  \"b\": \"\\n\"\n}", "{a: 1}\n", "", "\x1b[2J"} {
+		called("main", "get_status\n", 0, time.Millisecond, []byte(params))
+	}
+	n.logs[len(n.logs)-1].Close()
+	b, err := os.ReadFile(filepath.Join(r.dir, "logs", "app-one.access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+	for _, l := range lines {
+		if !json.Valid([]byte(l)) {
+			t.Errorf("no JSON: %q", l)
+		}
+	}
+	if len(lines) != 4 || !strings.Contains(lines[0], `"params":{"a":1,"b":"\n"}`) {
+		t.Errorf("%d lines: %s", len(lines), b)
+	}
 }

@@ -4,6 +4,7 @@ package text
 var refusalEN = map[string]string{
 	"fault.no_account":               "no account is named %s; there are: %s",
 	"fault.no_app":                   "no app is named %s",
+	"fault.app_foreign":              "ncatd does not run the app %s",
 	"fault.no_plugin":                "no plugin has the id %s",
 	"fault.plugin_built_in":          "plugin %s is part of this program and no script",
 	"fault.plugin_not_loaded":        "plugin %s could not be loaded anew:",
@@ -59,6 +60,7 @@ var refusalEN = map[string]string{
 	"fault.source_damaged":           "%s: serves a damaged archive%s",
 	"fault.source_other":             "%s: failed%s",
 	"hint.fault.no_app":              "ncatd app list",
+	"hint.fault.app_foreign":         "restart it where it runs, or give its command under run in ncatd.yaml",
 	"hint.fault.no_plugin":           "ncatd plugin list",
 	"hint.fault.plugin_built_in":     "ncatd plugin list",
 	"hint.fault.plugin_not_loaded":   "ncatd plugin check",
@@ -81,6 +83,7 @@ var refusalEN = map[string]string{
 var refusalZH = map[string]string{
 	"fault.no_account":               "没有叫 %s 的账号；现有：%s",
 	"fault.no_app":                   "没有叫 %s 的应用",
+	"fault.app_foreign":              "应用 %s 不是由 ncatd 运行的",
 	"fault.no_plugin":                "没有 id 为 %s 的插件",
 	"fault.plugin_built_in":          "插件 %s 编译在程序里，不是脚本",
 	"fault.plugin_not_loaded":        "插件 %s 重新加载失败：",
@@ -136,6 +139,7 @@ var refusalZH = map[string]string{
 	"fault.source_damaged":           "%s：返回的安装包已损坏%s",
 	"fault.source_other":             "%s：失败%s",
 	"hint.fault.no_app":              "ncatd app list",
+	"hint.fault.app_foreign":         "请在它运行的地方重启它，或在 ncatd.yaml 的 run 里写上启动命令",
 	"hint.fault.no_plugin":           "ncatd plugin list",
 	"hint.fault.plugin_built_in":     "ncatd plugin list",
 	"hint.fault.plugin_not_loaded":   "ncatd plugin check",

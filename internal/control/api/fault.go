@@ -266,6 +266,7 @@ const (
 const (
 	CodeNoAccount        Code = "no_account"          // name, those that there are
 	CodeNoApp            Code = "no_app"              // name
+	CodeAppForeign       Code = "app_foreign"         // name
 	CodeNoPlugin         Code = "no_plugin"           // id
 	CodePluginBuiltIn    Code = "plugin_built_in"     // id
 	CodePluginNotLoaded  Code = "plugin_not_loaded"   // id; cause: why

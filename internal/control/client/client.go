@@ -211,6 +211,11 @@ func (c *Client) ReloadPlugin(ctx context.Context, id string) error {
 	return c.do(ctx, "POST", "/v0/plugins/"+url.PathEscape(id)+"/reload", nil, nil)
 }
 
+// RestartApp starts the process of an app anew.
+func (c *Client) RestartApp(ctx context.Context, name string) error {
+	return c.do(ctx, "POST", "/v0/apps/"+url.PathEscape(name)+"/restart", nil, nil)
+}
+
 // Reload makes the daemon read its config again.
 func (c *Client) Reload(ctx context.Context) (api.ReloadResponse, error) {
 	var out api.ReloadResponse
