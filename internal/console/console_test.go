@@ -375,11 +375,7 @@ func TestVendored(t *testing.T) {
 	}
 	named := map[string]bool{}
 	for _, v := range list {
-		b, err := files.ReadFile("static/vendor/" + v.File)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(b)
+		sum := sha256.Sum256(embedded("static/vendor/" + v.File))
 		if hex.EncodeToString(sum[:]) != v.SHA256 {
 			t.Errorf("%s is not the one of %s", v.File, v.Package)
 		}

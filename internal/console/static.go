@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -64,8 +65,9 @@ func Pages() http.Handler {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		typ := mime.TypeByExtension(path.Ext(p))
-		switch path.Ext(p) { // whatever the machine's own table says
+		name := strings.TrimSuffix(p, ".gz")
+		typ := mime.TypeByExtension(path.Ext(name))
+		switch path.Ext(name) { // whatever the machine's own table says
 		case ".js":
 			typ = "text/javascript; charset=utf-8"
 		case ".css":
@@ -77,10 +79,7 @@ func Pages() http.Handler {
 		case ".txt":
 			typ = "text/plain; charset=utf-8"
 		}
-		assets["/console/"+strings.TrimPrefix(p, "static/")] = &asset{mime: typ, load: func() []byte {
-			b, _ := files.ReadFile(p) // it is embedded
-			return b
-		}}
+		assets["/console/"+strings.TrimPrefix(name, "static/")] = &asset{mime: typ, load: func() []byte { return embedded(p) }}
 		return nil
 	}) // an embedded tree is read without errors
 	for _, l := range []text.Lang{text.English, text.Chinese} {
@@ -118,6 +117,22 @@ func Pages() http.Handler {
 			_, _ = w.Write(body) // the reader has gone; nothing to tell it
 		}
 	})
+}
+
+// embedded returns a file of the tree. What is large is in it as .gz, as it would
+// be a third of a percent of the program.
+func embedded(p string) []byte {
+	b, _ := files.ReadFile(p) // the tree has it
+	if strings.HasSuffix(p, ".gz") {
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		if err == nil {
+			b, err = io.ReadAll(z)
+		}
+		if err != nil {
+			panic("console: the embedded " + p + " does not unpack: " + err.Error())
+		}
+	}
+	return b
 }
 
 // Headers sets what every answer to a browser has.
