@@ -264,7 +264,7 @@ func freePort(cfg *config.Config) int {
 // appToken returns the token of an app of the config, which a running daemon is
 // told of, and which is made now if none runs.
 func (a *app) appToken(ctx context.Context, path, name string) (string, error) {
-	h, err := a.home()
+	h, err := a.daemonHome()
 	if err != nil {
 		return "", err
 	}
@@ -409,7 +409,7 @@ func newAppRemove(a *app) *cobra.Command {
 			return a.notEdited(path, err)
 		}
 		a.out.say("%s", a.t("app.removed", args[0], path))
-		h, err := a.home()
+		h, err := a.daemonHome()
 		if err != nil {
 			return err
 		}
@@ -460,7 +460,7 @@ func newAppLog(a *app) *cobra.Command {
 	var calls bool
 	var lines int
 	c := a.command("app_log", "log NAME", between(1, 1, "NAME"), func(_ *cobra.Command, args []string) error {
-		h, err := a.home()
+		h, err := a.daemonHome()
 		if err != nil {
 			return err
 		}
