@@ -135,19 +135,27 @@ func (l location) unfinished() bool {
 	return err != nil || info.Size() == 0
 }
 
+// files returns the files of the plugin, as far as its first level has them.
+func (l location) files() []string {
+	if l.dir == "" {
+		return []string{l.path()}
+	}
+	var out []string
+	entries, _ := os.ReadDir(l.dir) // one that is gone has none
+	for _, e := range entries {
+		out = append(out, filepath.Join(l.dir, e.Name()))
+	}
+	return out
+}
+
 // touched returns when something of the plugin changed last, as far as a look at
 // its first level tells.
 func (l location) touched() time.Time {
 	last := time.Time{}
-	look := func(path string) {
+	for _, path := range append(l.files(), l.path()) {
 		if info, err := os.Stat(path); err == nil && info.ModTime().After(last) {
 			last = info.ModTime()
 		}
-	}
-	look(l.path())
-	entries, _ := os.ReadDir(l.dir) // a plugin of one file has none
-	for _, e := range entries {
-		look(filepath.Join(l.dir, e.Name()))
 	}
 	return last
 }

@@ -39,6 +39,16 @@ func New(dir string, bot *ncat.Bot, env Environment) *Manager {
 // that are gone are taken out, those that changed in one of the paths are loaded
 // anew; with nil for paths nothing is loaded anew.
 func (m *Manager) Load(ctx context.Context, changed []string) {
+	as := map[string]bool{}
+	for _, path := range changed {
+		as[path] = true
+	}
+	m.load(ctx, as)
+}
+
+// load is Load, but takes what is still being written only of the paths that are
+// true in changed, and returns the others.
+func (m *Manager) load(ctx context.Context, changed map[string]bool) (half []string) {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	if m.loaded.IsZero() {
@@ -47,7 +57,7 @@ func (m *Manager) Load(ctx context.Context, changed []string) {
 	found, err := discover(m.dir)
 	if err != nil {
 		m.env.Log.Error("scripts cannot be read", "dir", m.dir, "error", err)
-		return
+		return nil
 	}
 	here := map[string]bool{}
 	for _, l := range found {
@@ -64,28 +74,36 @@ func (m *Manager) Load(ctx context.Context, changed []string) {
 		}
 	}
 	var wg sync.WaitGroup
+	var mu sync.Mutex // guards half
 	for _, l := range found {
 		p := m.plugins[l.path()]
 		if p == nil {
 			m.add(ctx, l)
 			continue
 		}
-		if slices.Contains(changed, l.path()) {
-			wg.Go(func() { m.changed(ctx, p) })
+		if anyway, ok := changed[l.path()]; ok {
+			wg.Go(func() {
+				if !m.changed(ctx, p, anyway) {
+					mu.Lock()
+					half = append(half, l.path())
+					mu.Unlock()
+				}
+			})
 		}
 	}
 	wg.Wait()
+	return half
 }
 
 // touched returns the plugins of which something may have changed since they were
 // read.
-func (m *Manager) touched() []string {
+func (m *Manager) touched() []location {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []string
-	for path, p := range m.plugins {
+	var out []location
+	for _, p := range m.plugins {
 		if p.where.touched().After(m.loaded.Add(-time.Second)) {
-			out = append(out, path)
+			out = append(out, p.where)
 		}
 	}
 	return out
@@ -145,27 +163,32 @@ func (m *Manager) remove(path string, p *Plugin) {
 // being written.
 const patience = 150 * time.Millisecond
 
-// changed loads what changed of a plugin.
-func (m *Manager) changed(ctx context.Context, p *Plugin) {
+// changed loads what changed of a plugin. It reports false if that is still being
+// written; then anyway loads it all the same.
+func (m *Manager) changed(ctx context.Context, p *Plugin, anyway bool) bool {
 	if p.where.unfinished() {
 		wait(ctx, patience)
 	}
 	taken, err := p.reload(ctx, false, false)
+	if errors.Is(err, errHalf) && !anyway {
+		return false
+	}
 	if err != nil && !errors.Is(err, errNotRunning) {
 		wait(ctx, patience)
 		taken, err = p.reload(ctx, false, true)
 	}
 	if errors.Is(err, errNotRunning) {
 		m.restart(ctx, p)
-		return
+		return true
 	}
 	if err != nil {
 		m.env.Log.Error("new version of the plugin does not run, the one before goes on", "plugin", p.id, "error", err)
-		return
+		return true
 	}
 	if taken {
 		m.env.Log.Info("plugin was reloaded", "plugin", p.id, "version", p.Version())
 	}
+	return true
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -228,7 +229,8 @@ func (p *Plugin) Reload(ctx context.Context) error {
 }
 
 // reload is Reload and reports whether a new version took over; without always
-// nothing happens if nothing changed, without tell a failure is not reported yet.
+// nothing happens if nothing changed, without tell a failure is not reported yet and
+// files that are still being written are no new version.
 func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -240,6 +242,12 @@ func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err
 		same = p.running.Load()
 	}
 	v, err := p.loadUnless(ctx, same)
+	if !tell && (v != nil || err != nil) && slices.ContainsFunc(p.where.files(), openForWriting) {
+		if v != nil {
+			v.m.stop()
+		}
+		return false, errHalf
+	}
 	if err == nil && v != nil {
 		err = p.takeOver(ctx, v)
 	}
@@ -248,6 +256,9 @@ func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err
 	}
 	return v != nil && err == nil, err
 }
+
+// errHalf is why what was read is not the new version.
+var errHalf = errors.New("a file of the plugin is still being written")
 
 var errNotRunning = Fail(api.Because(api.CodeScriptStopped), nil)
 

@@ -17,6 +17,11 @@ const (
 	// settle is how long nothing of a plugin may change before it is loaded: an
 	// editor that saves writes, renames and sets times in one go.
 	settle = 8 * time.Millisecond
+	// writing is how long nothing of a file may change that somebody has open for
+	// writing, such as a slow upload, until it is loaded all the same; uploading is
+	// how long that may go on altogether.
+	writing   = 3 * time.Second
+	uploading = 30 * time.Second
 	// maxWatched bounds the folders that are watched.
 	maxWatched = 512
 )
@@ -27,7 +32,41 @@ type watcher struct {
 	m       *Manager
 	fs      *fsnotify.Watcher
 	watched map[string]bool
-	due     map[string]time.Time // changed plugins by path, "" for the folder itself
+	due     map[string]*change // changed plugins by path, "" for the folder itself
+}
+
+// change is what happened to a plugin and is not taken over yet.
+type change struct {
+	first, last time.Time
+	at          time.Time       // when to load it
+	sources     map[string]bool // the files that changed
+}
+
+// late reports whether it is loaded even while it is being written.
+func (c *change) late(now time.Time) bool {
+	return now.Sub(c.last) > writing || now.Sub(c.first) > uploading
+}
+
+// unfinished reports whether one of the files is still being written.
+func (c *change) unfinished() bool {
+	for path := range c.sources {
+		if openForWriting(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// note notes that a plugin changed and returns the change.
+func (w *watcher) note(path string) *change {
+	now := time.Now()
+	c := w.due[path]
+	if c == nil {
+		c = &change{first: now, sources: map[string]bool{}}
+		w.due[path] = c
+	}
+	c.last, c.at = now, now.Add(settle)
+	return c
 }
 
 // Run takes over what changes in the folder until ctx ends. Without any script it
@@ -37,10 +76,11 @@ func (m *Manager) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &watcher{m: m, fs: fw, watched: map[string]bool{}, due: map[string]time.Time{}}
+	w := &watcher{m: m, fs: fw, watched: map[string]bool{}, due: map[string]*change{}}
 	defer func() { _ = fw.Close() }() // nothing is lost with it
 	w.follow()
-	m.Load(ctx, m.touched()) // what came before the watch
+	m.Load(ctx, nil)
+	w.noteTouched() // what came before the watch
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -59,18 +99,28 @@ func (m *Manager) Run(ctx context.Context) error {
 			w.see(e)
 		case err := <-fw.Errors:
 			m.env.Log.Warn("changes of scripts may have been missed", "error", err)
-			w.due[""] = time.Now()
+			w.note("")
 		case <-timer.C:
 			w.load(ctx)
 		}
 	}
 }
 
+// noteTouched notes what may have changed without an event.
+func (w *watcher) noteTouched() {
+	for _, l := range w.m.touched() {
+		c := w.note(l.path())
+		for _, path := range l.files() {
+			c.sources[path] = true
+		}
+	}
+}
+
 func (w *watcher) next() (time.Time, bool) {
 	var first time.Time
-	for _, t := range w.due {
-		if first.IsZero() || t.Before(first) {
-			first = t
+	for _, c := range w.due {
+		if first.IsZero() || c.at.Before(first) {
+			first = c.at
 		}
 	}
 	return first, !first.IsZero()
@@ -79,24 +129,27 @@ func (w *watcher) next() (time.Time, bool) {
 // load loads what has not changed any more for a while.
 func (w *watcher) load(ctx context.Context) {
 	now := time.Now()
-	var paths []string
-	any := false
-	for path, t := range w.due {
-		if !t.After(now) {
+	paths, taken := map[string]bool{}, map[string]*change{}
+	for path, c := range w.due {
+		switch {
+		case c.at.After(now):
+		case !c.late(now) && c.unfinished():
+			c.at = now.Add(settle)
+		default:
 			delete(w.due, path)
-			any = true
-			if path != "" {
-				paths = append(paths, path)
-			}
+			taken[path], paths[path] = c, c.late(now)
 		}
 	}
-	if any {
-		if w.follow() {
-			paths = append(paths, w.m.touched()...) // what changed before the watch
-			slices.Sort(paths)
-			paths = slices.Compact(paths)
+	if len(taken) == 0 {
+		return
+	}
+	if w.follow() {
+		w.noteTouched() // what changed before the watch
+	}
+	for _, path := range w.m.load(ctx, paths) {
+		if w.due[path] == nil {
+			w.due[path] = taken[path]
 		}
-		w.m.Load(ctx, append(paths, ""))
 	}
 }
 
@@ -175,10 +228,9 @@ func (w *watcher) tree(dir string, want map[string]bool) {
 
 // see notes what an event of the file system means.
 func (w *watcher) see(e fsnotify.Event) {
-	at := time.Now().Add(settle)
 	dir := w.m.dir
 	if e.Name == dir || strings.HasPrefix(dir, e.Name+string(filepath.Separator)) {
-		w.due[""] = at
+		w.note("")
 		return
 	}
 	rel, err := filepath.Rel(dir, e.Name)
@@ -190,13 +242,18 @@ func (w *watcher) see(e fsnotify.Event) {
 		return
 	}
 	top := filepath.Join(dir, parts[0])
+	source := isSource(e.Name) || filepath.Base(e.Name) == manifestName
 	if len(parts) == 1 && e.Op&(fsnotify.Create|fsnotify.Remove|fsnotify.Rename) != 0 {
-		w.due[""] = at
+		if c := w.note(""); source {
+			c.sources[e.Name] = true
+		}
 	}
 	if e.Op == fsnotify.Chmod {
 		return
 	}
-	w.due[top] = at
+	if c := w.note(top); source {
+		c.sources[e.Name] = true
+	}
 }
 
 // matters tells a plugin's files from an editor's: swap files, backups, and the
