@@ -233,9 +233,6 @@ func (m *machine) slice(j job) {
 		return
 	}
 	t := j.turn
-	if _, live := m.turns[t.id]; !live {
-		t.spent = 0 // what goes on after its end, such as a promise kept for later
-	}
 	m.now = t
 	left := m.limits.CPU - t.spent
 	m.guard(left)
@@ -333,9 +330,10 @@ func (m *machine) settle(id int, result string, err error) {
 	m.finish(t)
 }
 
-// finish ends a turn of which nothing is left.
+// finish ends a turn of which nothing is left, once: what goes on after one that was
+// abandoned may make calls.
 func (m *machine) finish(t *turn) {
-	if !t.settled || t.pending > 0 {
+	if !t.settled || t.pending > 0 || m.turns[t.id] != t {
 		return
 	}
 	delete(m.turns, t.id)

@@ -398,3 +398,25 @@ func TestSameContentIsNoReload(t *testing.T) {
 	st.write("a.ts", fmt.Sprintf(answers, "new"))
 	st.until("a change is logged", func() bool { return strings.Contains(st.log.String(), "plugin was reloaded") })
 }
+
+// A plugin is taken out while a handler of it makes one call after the other, and
+// goes on to after its event was given up.
+func TestRemovedWhileItCalls(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		b.write("a.ts", `import { api, onPrivate, textIs } from "ncat";
+export const onUnload = () => new Promise((end) => setTimeout(end, 100));
+onPrivate(textIs("loop"), async (m) => {
+  await m.reply("loops");
+  for (;;) { try { await api.getStatus(); } catch { await null; } }
+});`)
+		b.write("b.ts", fmt.Sprintf(answers, "b"))
+	})
+	st.until("it runs", func() bool { return st.state("a") == ncat.PluginRunning })
+	st.say("loop")
+	st.until("it loops", func() bool { return st.count("loops") == 1 })
+	if err := os.Remove(filepath.Join(st.dir, "a.ts")); err != nil {
+		t.Fatal(err)
+	}
+	st.until("it is gone", func() bool { return st.state("a") == "none" })
+	st.answers("b")
+}
