@@ -166,8 +166,13 @@ func (t *goTypes) emitEvents(w *bytes.Buffer) {
 		}
 		done = append(done, n)
 		base := ""
-		if strings.HasPrefix(key, "request.") {
+		kind, of, _ := strings.Cut(key, ".")
+		switch kind {
+		case "request":
 			base = "RequestBase"
+			t.structs[n].narrow("request_type", of)
+		case "message":
+			t.structs[n].narrow("message_type", of)
 		}
 		t.emit(w, n, base)
 	}
@@ -194,6 +199,18 @@ func (t *goTypes) emit(w *bytes.Buffer, name, base string) {
 	fmt.Fprintf(w, "  export interface %s%s {\n", name, ext)
 	g.emitFields(w, "    ")
 	w.WriteString("  }\n")
+}
+
+// narrow gives a field its only value, by which the types of a union are told apart.
+func (g *goTypeDecl) narrow(wire, value string) {
+	only := goField{wire, strconv.Quote(value), ""}
+	for i, f := range g.fields {
+		if f.wire == wire {
+			g.fields[i] = only
+			return
+		}
+	}
+	g.fields = append([]goField{only}, g.fields...)
 }
 
 func (g *goTypeDecl) emitFields(w *bytes.Buffer, indent string) {
@@ -233,8 +250,10 @@ func (t *goTypes) emitSegments(w *bytes.Buffer) {
 	w.WriteString("  }\n  /** One piece of a message. */\n" +
 		"  export type SegmentOf<T extends keyof SegmentData> = { type: T; data: SegmentData[T] };\n" +
 		"  export type Segment = { [T in keyof SegmentData]: SegmentOf<T> }[keyof SegmentData];\n" +
-		"  /** A segment as it may be sent: what image() and its kin return, or one written by hand. */\n" +
-		"  export type SegmentLike = Segment | Media | { type: string; data: Record<string, unknown> };\n")
+		"  /** A segment as actions take it; one may be written by hand. */\n" +
+		"  export type PlainSegment = Segment | { type: string; data: Record<string, unknown> };\n" +
+		"  /** A segment as reply, send and sendForward take it, with what image() and its kin return. */\n" +
+		"  export type SegmentLike = PlainSegment | Media;\n")
 }
 
 // emitRest writes the structs that others mention and nothing has written yet.

@@ -157,11 +157,11 @@ func tsType(t string, in bool) string {
 		return "unknown"
 	case "Message":
 		if in {
-			return "string | SegmentLike | SegmentLike[]"
+			return "string | PlainSegment | PlainSegment[]"
 		}
 	case "Segment":
 		if in {
-			return "SegmentLike"
+			return "PlainSegment"
 		}
 	}
 	return t

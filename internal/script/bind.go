@@ -98,10 +98,32 @@ func (m *machine) register(kind, text string) error {
 	default:
 		err = fmt.Errorf("cannot register a %s", kind)
 	}
+	if err == nil {
+		err = m.roomFor(kind)
+	}
 	if err != nil {
 		return err
 	}
 	m.specs = append(m.specs, s)
+	return nil
+}
+
+// maxHandlers and maxSchedules bound what one plugin registers: each event goes past
+// all handlers, and all schedules may be due at once.
+const (
+	maxHandlers  = 4096
+	maxSchedules = 256
+)
+
+func (m *machine) roomFor(kind string) error {
+	switch {
+	case kind == "schedule" && m.schedules == maxSchedules:
+		return unfit(api.Because(api.CodeScriptRegTimes, maxSchedules))
+	case kind == "schedule":
+		m.schedules++
+	case len(m.specs)-m.schedules == maxHandlers:
+		return unfit(api.Because(api.CodeScriptRegMany, maxHandlers))
+	}
 	return nil
 }
 

@@ -31,7 +31,12 @@ type sourceSpec struct {
 
 // content makes of what a script sends what the bot sends: texts, segments and
 // media.
-func (r *request) content(list []json.RawMessage) ([]any, error) {
+func (r *request) content(list []json.RawMessage) ([]any, error) { return r.nested(list, 0) }
+
+// forwardDepth is how deep forwards nest.
+const forwardDepth = 3
+
+func (r *request) nested(list []json.RawMessage, depth int) ([]any, error) {
 	var out []any
 	for _, raw := range list {
 		var text string
@@ -63,10 +68,39 @@ func (r *request) content(list []json.RawMessage) ([]any, error) {
 			return nil, &argumentError{text: err.Error()}
 		}
 		for _, s := range msg {
+			if n, ok := s.(*onebot.NodeSegment); ok && depth < forwardDepth {
+				if err := r.fill(n, seg.Data, depth); err != nil {
+					return nil, err
+				}
+			}
 			out = append(out, s)
 		}
 	}
 	return out, nil
+}
+
+// fill gives a node what it holds, which may be media.
+func (r *request) fill(n *onebot.NodeSegment, data json.RawMessage, depth int) error {
+	var held struct {
+		Content []json.RawMessage `json:"content"`
+	}
+	if json.Unmarshal(data, &held) != nil || len(held.Content) == 0 {
+		return nil // a text, or an existing message
+	}
+	list, err := r.nested(held.Content, depth+1)
+	if err != nil {
+		return err
+	}
+	n.Content = nil
+	for _, c := range list {
+		switch c := c.(type) {
+		case onebot.Segment:
+			n.Content = append(n.Content, c)
+		case string:
+			n.Content = append(n.Content, onebot.Text(c))
+		}
+	}
+	return nil
 }
 
 func (r *request) media(kind string, spec *mediaSpec) (*ncat.Media, error) {

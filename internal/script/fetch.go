@@ -46,7 +46,7 @@ func (r *request) fetch(ctx context.Context) (any, error) {
 	if err := json.Unmarshal([]byte(r.params), p); err != nil {
 		return nil, &argumentError{text: "fetch: " + err.Error()}
 	}
-	u, err := url.Parse(p.URL)
+	u, err := url.Parse(escapeStray(p.URL, "%25"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, &argumentError{text: fmt.Sprintf("fetch takes http and https URLs, not %q", short(p.URL))}
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -169,52 +168,6 @@ func (m *machine) accounts() (any, error) {
 func jsonText(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err
-}
-
-func parseURL(text, base string) (string, error) {
-	u, err := url.Parse(strings.TrimSpace(text))
-	if err == nil && base != "" {
-		var b *url.URL
-		if b, err = url.Parse(base); err == nil {
-			u = b.ResolveReference(u)
-		}
-	}
-	if err != nil || u.Scheme == "" {
-		return "", &argumentError{text: fmt.Sprintf("%q is no URL", short(text))}
-	}
-	u = u.ResolveReference(u) // without . and .. in the path
-	user, password, _ := strings.Cut(u.User.String(), ":")
-	p := map[string]any{"protocol": u.Scheme + ":", "hostname": strings.ToLower(u.Hostname()), "port": u.Port(), "pathname": u.EscapedPath(),
-		"search": "", "hash": "", "username": user, "password": password, "slashes": u.Host != "" || u.Scheme == "file"}
-	if u.RawQuery != "" {
-		p["search"] = "?" + escapeQuery(u.RawQuery)
-	}
-	if u.Fragment != "" {
-		p["hash"] = "#" + u.EscapedFragment()
-	}
-	if u.Host != "" && u.Path == "" {
-		p["pathname"] = "/"
-	}
-	if port := u.Port(); port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http" {
-		p["port"] = ""
-	}
-	if u.Opaque != "" {
-		p["pathname"] = u.Opaque
-	}
-	return jsonText(p)
-}
-
-// escapeQuery writes the query of a URL as browsers send it.
-func escapeQuery(q string) string {
-	var b strings.Builder
-	for _, c := range []byte(q) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>'`, c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 func short(s string) string {

@@ -44,23 +44,24 @@ type machine struct {
 
 // loop is what only the machine's goroutine touches, but for busy.
 type loop struct {
-	eng      engine
-	turns    map[int]*turn
-	lastTurn int
-	now      *turn     // on whose account the engine runs
-	entered  time.Time // when it began to
-	lost     bool      // promises failed for which nobody may wait
-	timers   map[int]alarm
-	fetches  map[int]func() // end those on their way
-	ending   bool           // no timer is set any more but by what goes on
-	moment   *turn          // of its life that was begun last
-	specs    []spec         // registered while it was loaded
-	loaded   bool
-	loadErr  error
-	tx       ncat.Tx
-	lines    logBudget
-	watchdog *time.Timer
-	stuck    atomic.Bool
+	eng       engine
+	turns     map[int]*turn
+	lastTurn  int
+	now       *turn     // on whose account the engine runs
+	entered   time.Time // when it began to
+	lost      bool      // promises failed for which nobody may wait
+	timers    map[int]alarm
+	fetches   map[int]func() // end those on their way
+	ending    bool           // no timer is set any more but by what goes on
+	moment    *turn          // of its life that was begun last
+	specs     []spec         // registered while it was loaded
+	schedules int            // of them
+	loaded    bool
+	loadErr   error
+	tx        ncat.Tx
+	lines     logBudget
+	watchdog  *time.Timer
+	stuck     atomic.Bool
 }
 
 // outside is what a machine needs of the plugin it belongs to.

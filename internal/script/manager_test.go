@@ -420,3 +420,29 @@ onPrivate(textIs("loop"), async (m) => {
 	st.until("it is gone", func() bool { return st.state("a") == "none" })
 	st.answers("b")
 }
+
+// What onReload returns is bounded; a new version starts without what is more.
+func TestReloadWithTooMuchState(t *testing.T) {
+	const source = `import { onPrivate, textIs } from "ncat";
+let size = 0;
+export const onReload = () => "x".repeat(LENGTH);
+export function onLoad(old?: string) { size = old?.length ?? 0; }
+onPrivate(textIs("hi"), (m) => m.reply("NAME " + size));
+`
+	version := func(name, length string) string {
+		return strings.NewReplacer("NAME", name, "LENGTH", length).Replace(source)
+	}
+	st := newStage(t, func(b *bench) {
+		b.env.Limits.CPU = slack * time.Second
+		b.env.Limits.Unload *= slack
+		b.write("a.ts", version("one", "1000"))
+	})
+	st.answers("one 0")
+	st.write("a.ts", version("two", "5e6"))
+	st.answers("two 1000")
+	st.write("a.ts", version("three", "0"))
+	st.answers("three 0")
+	if !strings.Contains(st.log.String(), "at most 4 MiB go over") {
+		t.Error("that state was lost is not told")
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ncatd/ncatd/ncat"
 )
 
 // TestOddArguments gives functions of the API what they do not take: each says so,
@@ -70,7 +72,12 @@ func TestOddArguments(t *testing.T) {
 		{"grant of nothing", `await permissions.grant(undefined as any);`, `ArgumentError: a role, command or plugin is a text, not undefined`},
 		{"admin of a text", `m.reply("is " + m.bot.isAdmin("x" as any));`, ""},
 		{"timer of a text", `setTimeout("alert(1)" as any, 1);`, `TypeError: a timer needs a function`},
-		{"URL of nothing", `new URL("nowhere");`, `ArgumentError: "nowhere" is no URL`},
+		{"URL of nothing", `new URL("nowhere");`, `TypeError: "nowhere" is no URL`},
+		{"URL without a host", `new URL("http://:80/");`, `TypeError: "http://:80/" is no URL`},
+		{"URL with a port that is none", `new URL("http://a:99999/");`, `TypeError: "http://a:99999/" is no URL`},
+		{"stray percent", `m.reply(new URL("a%zz%41?%#%", "http://a/").href === "http://a/a%zz%41?%#%" ? "fits" : "no");`, ""},
+		{"no Intl", `new Intl.NumberFormat();`, `ReferenceError: 'Intl' is not defined (scripts have no Intl: write dates and numbers with`},
+		{"media for an action", `await m.bot.api.sendPrivateMsg({ user_id: 1, message: { type: "image", media: { url: "https://a/" } } as any });`, `ArgumentError: sendPrivateMsg: what image(), voice(), video() and file() return is sent by reply`},
 		{"fetch of an object", `await fetch({} as any);`, `ArgumentError: fetch takes http and https URLs`},
 		{"fetch with a symbol", `await fetch("http://example.com", { headers: { a: Symbol("s") as any } });`, `TypeError: cannot convert symbol to string`},
 		{"random of a text", `crypto.getRandomValues("x" as any);`, `ArgumentError: getRandomValues takes a typed array, not "x"`},
@@ -108,5 +115,20 @@ func TestOddArguments(t *testing.T) {
 	}
 	if strings.Contains(st.log.String(), "Go struct") || strings.Contains(st.log.String(), "plugin.js") {
 		t.Error("a name of Go or of the bundle is told")
+	}
+}
+
+// What a plugin registers is bounded.
+func TestTooManyHandlers(t *testing.T) {
+	st := newStage(t, func(b *bench) {
+		b.env.Limits.CPU = slack * time.Second
+		b.write("a.ts", `import { schedule } from "ncat"; for (let i = 0; i < 300; i++) schedule("s" + i, "every 1s", () => {});`)
+		b.write("b.ts", `import { onMessage } from "ncat"; for (let i = 0; i < 5000; i++) onMessage(() => {});`)
+	})
+	for id, want := range map[string]string{"a": "a plugin has at most 256 schedules", "b": "a plugin has at most 4096 handlers and commands"} {
+		st.until(id+" is left out", func() bool { return st.state(id) == ncat.PluginFailed })
+		if got := st.problem(id); !strings.Contains(got, want) || !strings.Contains(got, id+".ts:1:") {
+			t.Errorf("%s: %s", id, got)
+		}
 	}
 }

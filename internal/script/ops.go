@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -158,6 +159,9 @@ func (r *request) api(ctx context.Context, b *ncat.Bot, p *callParams) (any, err
 	if err := r.localFiles(p.Params); err != nil {
 		return nil, err
 	}
+	if unplaced.Match(p.Params) {
+		return nil, &argumentError{text: p.Name + ": what image(), voice(), video() and file() return is sent by reply, send and sendForward; an action takes { type: \"image\", data: { file: \"https://…\" } }"}
+	}
 	if r.op == "call" {
 		var out json.RawMessage
 		err := b.Call(ctx, p.Name, p.Params, &out)
@@ -176,6 +180,9 @@ func (r *request) api(ctx context.Context, b *ncat.Bot, p *callParams) (any, err
 		return nil
 	})
 }
+
+// unplaced matches media that nobody brought to NapCat, as js/core.js writes them.
+var unplaced = regexp.MustCompile(`\{"type":"(image|record|video|file)","media":\{`)
 
 // into decodes the params of an action.
 func into(raw json.RawMessage, p any) error {

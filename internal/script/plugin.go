@@ -3,6 +3,7 @@ package script
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -262,6 +263,10 @@ var errHalf = errors.New("a file of the plugin is still being written")
 
 var errNotRunning = Fail(api.Because(api.CodeScriptStopped), nil)
 
+// maxState bounds what goes over from one version to the next: both machines and the
+// program hold it at that moment.
+const maxState = 4 << 20
+
 // takeOver lets v take over from the present version between two events.
 func (p *Plugin) takeOver(ctx context.Context, v *version) error {
 	p.gate.Lock()
@@ -271,6 +276,9 @@ func (p *Plugin) takeOver(ctx context.Context, v *version) error {
 	if old != nil && old.m.ctx.Err() == nil {
 		if state, err = old.lifecycle(ctx, p.env.Limits.Unload, "onReload", ""); err != nil {
 			p.env.Log.Error("state of the plugin is lost", "plugin", p.id, "error", err)
+			state = ""
+		} else if len(state) > maxState {
+			p.env.Log.Error("state of the plugin is lost", "plugin", p.id, "error", fmt.Sprintf("onReload returned %d bytes, at most %d MiB go over", len(state), maxState>>20))
 			state = ""
 		}
 	}

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -190,5 +191,33 @@ onPrivate(textIs("测试"), async (m) => {
 		h.Friend(1).Says("else")
 		h.Group(5).From(1).Says("测试")
 		h.WantNothing()
+	})
+}
+
+// A forward may hold pictures, and forwards that do.
+func TestForwardWithMedia(t *testing.T) {
+	run(t, `import { onGroup, textIs, nodeOf, image } from "ncat";
+const picture = image(new Uint8Array([1, 2, 3]));
+onGroup(textIs("go"), (m) => m.bot.sendForward(m.chat!, nodeOf(1, "ann", "look: ", picture), nodeOf(2, "bob", nodeOf(3, "carl", picture, " inside"))));
+`, func(h *ncattest.Harness, _ *bench, _ *Plugin) {
+		h.Group(5).From(1).Says("go")
+		for _, err := range h.Errors() {
+			t.Error(err)
+		}
+		for _, c := range h.Calls() {
+			var p struct{ Messages, Message json.RawMessage }
+			if c.Action != "send_group_forward_msg" {
+				continue
+			}
+			if err := c.Decode(&p); err != nil {
+				t.Fatal(err)
+			}
+			text := string(p.Messages) + string(p.Message)
+			if n := strings.Count(text, `"type":"image","data":{"file":"base64://AQID"`); n != 2 || strings.Contains(text, `"media"`) {
+				t.Errorf("%d pictures in %s", n, text)
+			}
+			return
+		}
+		t.Errorf("no forward: %v", h.Calls())
 	})
 }

@@ -91,6 +91,8 @@ const (
 	CodeScriptRegArg       Code = "script_reg_arg"      // argument, words of package ncat
 	CodeScriptRegDefault   Code = "script_reg_default"  // argument, its default
 	CodeScriptRegSchedule  Code = "script_reg_schedule" // name, what is no schedule
+	CodeScriptRegMany      Code = "script_reg_many"     // handlers and commands allowed
+	CodeScriptRegTimes     Code = "script_reg_times"    // schedules allowed
 	CodeScriptRegZone      Code = "script_reg_zone"     // name of the schedule, zone
 	CodeScriptRegPattern   Code = "script_reg_pattern"  // pattern, error
 	CodeScriptRegFlag      Code = "script_reg_flag"     // flag of a pattern

@@ -65,6 +65,7 @@ function describe(e, where = place) {
     }
     out.name = clip(`${e.name}`);
     out.message = clip(`${e.message}`);
+    if (out.name === "ReferenceError") out.message += instead(out.message);
     out.stack = `${e.stack ?? ""}`;
     out.fault = told(e);
     if (e.callStack) out.stack += e.callStack;
@@ -73,6 +74,16 @@ function describe(e, where = place) {
     out.stack ||= where;
   }
   return out;
+}
+// What programs for Node and for browsers use and scripts do not have.
+const absent = { __proto__: null, Intl: "write dates and numbers with getHours(), toFixed() and the like", process: "settings are in config, see plugin.yaml",
+  require: "use import", module: "use export", exports: "use export", __dirname: "image() and file() take names of the plugin's folder",
+  Buffer: "use Uint8Array, TextEncoder, atob and btoa", setImmediate: "use setTimeout(f, 0)", performance: "use Date.now()",
+  structuredClone: "use JSON.parse(JSON.stringify(v))", localStorage: "use store", window: "use globalThis", self: "use globalThis",
+  global: "use globalThis", XMLHttpRequest: "use fetch", FormData: "use URLSearchParams, or write the body", alert: "use console.log" };
+function instead(message) {
+  const name = /^'?(\w+)'? is not defined$/.exec(message)?.[1], what = absent[name];
+  return what === undefined ? "" : ` (scripts have no ${name}: ${what})`;
 }
 const isError = (e) => e instanceof Error || (e !== null && typeof e === "object" && typeof e.message === "string" && typeof e.stack === "string");
 const clip = (s) => (s.length > 1000 ? s.slice(0, 1000) + "…" : s);

@@ -1,4 +1,5 @@
 const ncat = globalThis[Symbol.for("ncat")];
+if (ncat === undefined) throw new Error('a test has ncat/test only, not ncat, and so have the files that it imports; what somebody says is a text or { type: "at", data: { qq: "1" } }');
 export default ncat;
 export const { on, onMatch, onMessage, onGroup, onPrivate, onNotice, onRequest, command, onCommand, arg, schedule,
   textIs, hasPrefix, hasSuffix, keyword, matches, inGroup, inPrivate, fromUser, mentionsMe, toMe, isReply, hasSegment,

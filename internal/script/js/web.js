@@ -106,7 +106,13 @@ globalThis.URLSearchParams = class URLSearchParams {
 globalThis.URL = class URL {
   #p;
   #params;
-  constructor(url, base) { this.#p = parse(sync("url", `${url}`, base === undefined ? "" : `${base}`)); }
+  constructor(url, base) {
+    let p;
+    try {
+      p = sync("url", `${url}`, base === undefined ? "" : `${base}`);
+    } catch (e) { throw new TypeError(e.message); }
+    this.#p = parse(p);
+  }
   static canParse(url, base) { try { new URL(url, base); return true; } catch { return false; } }
   get href() { return `${this.protocol}${this.#p.slashes ? "//" : ""}${this.#p.username ? this.#p.username + (this.#p.password ? `:${this.#p.password}` : "") + "@" : ""}${this.host}${this.pathname}${this.search}${this.hash}`; }
   get protocol() { return this.#p.protocol; }

@@ -200,18 +200,18 @@ declare module "ncat" {
   export function atAll(): SegmentOf<"at">;
   export function face(id: number | string): SegmentOf<"face">;
   export function quote(m: number | MessageEvent): SegmentOf<"reply">;
-  export function dice(): SegmentLike;
-  export function rps(): SegmentLike;
-  export function json(value: unknown): SegmentLike;
-  export function markdown(content: string): SegmentLike;
+  export function dice(): PlainSegment;
+  export function rps(): PlainSegment;
+  export function json(value: unknown): PlainSegment;
+  export function markdown(content: string): PlainSegment;
   export function image(source: Source, o?: { summary?: string; sticker?: boolean }): Media;
   export function voice(source: Source): Media;
   export function video(source: Source, o?: { thumb?: Source }): Media;
   export function file(source: Source, o?: { name?: string }): Media;
   /** A node of a forward: an existing message. */
-  export function node(id: number): SegmentLike;
+  export function node(id: number): PlainSegment;
   /** A node of a forward: a message made up. */
-  export function nodeOf(user: number, nickname: string, ...content: Content[]): SegmentLike;
+  export function nodeOf(user: number, nickname: string, ...content: Content[]): PlainSegment;
 
   // The bot
 
@@ -327,12 +327,16 @@ declare module "ncat" {
   export const errors: Record<string, typeof NcatError>;
 }
 
+// A text of the plugin's folder, imported.
+declare module "*.md" { const text: string; export default text; }
+declare module "*.txt" { const text: string; export default text; }
+
 // What scripts have of what browsers have.
 
 interface Console { log(...a: unknown[]): void; info(...a: unknown[]): void; debug(...a: unknown[]): void; trace(...a: unknown[]): void; warn(...a: unknown[]): void; error(...a: unknown[]): void }
 declare var console: Console;
-declare function setTimeout<A extends unknown[]>(f: (...args: A) => unknown, ms?: number, ...args: A): number;
-declare function setInterval<A extends unknown[]>(f: (...args: A) => unknown, ms?: number, ...args: A): number;
+declare function setTimeout(f: (...args: any[]) => unknown, ms?: number, ...args: any[]): number;
+declare function setInterval(f: (...args: any[]) => unknown, ms?: number, ...args: any[]): number;
 declare function clearTimeout(id: number | undefined): void;
 declare function clearInterval(id: number | undefined): void;
 declare function queueMicrotask(f: () => void): void;

@@ -44,12 +44,14 @@ declare module "ncat" {
   export interface RequestBase extends EventBase {}
   /** GroupMessage is sent when somebody writes in a group, and for the bot's own group messages if the endpoint reports them (PostType message_sent). */
   export interface GroupMessage extends MessageBase {
+    message_type: "group";
     group_id: number;
     group_name: string;
     target_id?: number;
   }
   /** PrivateMessage is sent when a friend, or a group member in a temporary session, writes to the bot, and for the bot's own private messages if the endpoint reports them (PostType message_sent). */
   export interface PrivateMessage extends MessageBase {
+    message_type: "private";
     target_id: number;
     /** source group of a temporary session, wherever the frame has it */
     group_id?: number;
@@ -297,7 +299,7 @@ declare module "ncat" {
   }
   /** FriendRequest is sent when somebody asks to become a friend (contract G.4). Answer with SetFriendAddRequest. */
   export interface FriendRequest extends RequestBase {
-    request_type: string;
+    request_type: "friend";
     user_id: number;
     comment: string;
     /** names the request when it is answered */
@@ -305,7 +307,7 @@ declare module "ncat" {
   }
   /** GroupRequest is sent when somebody asks to join a group of the account's, or invites the account into one (contract G.4). Answer with SetGroupAddRequest. */
   export interface GroupRequest extends RequestBase {
-    request_type: string;
+    request_type: "group";
     group_id: number;
     /** who asks, or who invites */
     user_id: number;
@@ -545,8 +547,10 @@ declare module "ncat" {
   /** One piece of a message. */
   export type SegmentOf<T extends keyof SegmentData> = { type: T; data: SegmentData[T] };
   export type Segment = { [T in keyof SegmentData]: SegmentOf<T> }[keyof SegmentData];
-  /** A segment as it may be sent: what image() and its kin return, or one written by hand. */
-  export type SegmentLike = Segment | Media | { type: string; data: Record<string, unknown> };
+  /** A segment as actions take it; one may be written by hand. */
+  export type PlainSegment = Segment | { type: string; data: Record<string, unknown> };
+  /** A segment as reply, send and sendForward take it, with what image() and its kin return. */
+  export type SegmentLike = PlainSegment | Media;
   /** SendResult tells the id of a sent message. ResID is that of a merged forward, if NapCat's packet layer made it. */
   export interface SendResult {
     message_id: number;
@@ -1878,7 +1882,7 @@ declare module "ncat" {
   }
   /** HandleQuickOperationOperation is part of HandleQuickOperationParams. */
   export interface HandleQuickOperationOperation {
-    reply?: string | SegmentLike | SegmentLike[];
+    reply?: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     at_sender?: boolean;
     delete?: boolean;
@@ -1995,7 +1999,7 @@ declare module "ncat" {
     message_type?: string;
     user_id?: number;
     group_id?: number;
-    message: string | SegmentLike | SegmentLike[];
+    message: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     source?: string;
     news?: NewsLine[];
@@ -2024,7 +2028,7 @@ declare module "ncat" {
     message_type?: string;
     user_id?: number;
     group_id?: number;
-    message: string | SegmentLike | SegmentLike[];
+    message: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     source?: string;
     news?: NewsLine[];
@@ -2039,7 +2043,7 @@ declare module "ncat" {
     message_type?: string;
     user_id?: number;
     group_id?: number;
-    message: string | SegmentLike | SegmentLike[];
+    message: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     source?: string;
     news?: NewsLine[];
@@ -2074,7 +2078,7 @@ declare module "ncat" {
     message_type?: string;
     user_id?: number;
     group_id?: number;
-    message: string | SegmentLike | SegmentLike[];
+    message: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     source?: string;
     news?: NewsLine[];
@@ -2113,7 +2117,7 @@ declare module "ncat" {
     message_type?: string;
     user_id?: number;
     group_id?: number;
-    message: string | SegmentLike | SegmentLike[];
+    message: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     source?: string;
     news?: NewsLine[];
@@ -2128,7 +2132,7 @@ declare module "ncat" {
     message_type?: string;
     user_id?: number;
     group_id?: number;
-    message: string | SegmentLike | SegmentLike[];
+    message: string | PlainSegment | PlainSegment[];
     auto_escape?: boolean;
     source?: string;
     news?: NewsLine[];
