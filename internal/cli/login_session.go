@@ -20,8 +20,8 @@ const (
 	rewatch = 250 * time.Millisecond
 	// staleCode is the age at which a code that was there before us is replaced.
 	staleCode = 100 * time.Second
-	// codeless is how long login_required may show nothing to do before a code
-	// is asked for.
+	// codeless is how long nothing may be to do, and on its way, before a code is
+	// asked for.
 	codeless = 5 * time.Second
 )
 
@@ -54,7 +54,7 @@ type loginSession struct {
 	shown  api.Account // as the view shows it
 	known  bool        // acc was seen
 	begun  bool
-	since  time.Time // of the state
+	since  time.Time // of the state, or of its being idle
 	old    string    // a code that is being replaced
 	asking bool      // somebody is answering a captcha
 	loginWish
@@ -249,6 +249,8 @@ func (s *loginSession) take(ctx context.Context, n watchNews) (done bool, err er
 func (s *loginSession) account(ctx context.Context, acc api.Account) (done bool, err error) {
 	if !s.known || acc.State != s.acc.State {
 		s.since, s.renewed = time.Now(), false
+	} else if acc.Login.Idle() && !s.acc.Login.Idle() {
+		s.since = time.Now()
 	}
 	s.acc, s.known = acc, true
 	if acc.State == api.StateOnline && s.wish != nil && !s.begun && s.method == api.MethodQuick && acc.UIN != s.opt.quick {
@@ -363,7 +365,7 @@ func (s *loginSession) nudge(ctx context.Context) {
 		})
 		return
 	}
-	if s.wish == nil && !s.renewed && !s.acc.Login.Waits() && time.Since(s.since) > codeless {
+	if s.wish == nil && !s.renewed && s.acc.Login.Idle() && time.Since(s.since) > codeless {
 		s.renewed = true
 		name := s.acc.Name
 		s.beside(ctx, func() func() error {

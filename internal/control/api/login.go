@@ -84,3 +84,9 @@ func (l *Login) Code() bool { return l != nil && l.URL != "" && l.Step != StepCa
 
 // Waits reports whether a person can do something for the login now.
 func (l *Login) Waits() bool { return l != nil && l.URL != "" }
+
+// Idle reports whether nobody can do anything for the login and nothing is on its
+// way either: the next code is, and so is a phone's yes to a new device.
+func (l *Login) Idle() bool {
+	return !l.Waits() && (l == nil || l.Step != StepExpired && l.Step != StepScanned)
+}
