@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,9 @@ func (a *app) printLink(l api.ConsoleLink) {
 		a.out.say("%s", a.t("door.fingerprint", l.Fingerprint))
 	}
 	if l.Loopback {
-		a.out.hint(a.t("hint.door_loopback"))
+		if u, err := url.Parse(l.URL); err == nil {
+			a.out.hint(a.t("hint.door_loopback", printable(u.Port()), printable(u.Host)))
+		}
 	}
 }
 

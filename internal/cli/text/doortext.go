@@ -14,7 +14,7 @@ var doorEN = map[string]string{
 	"door.head.used":       "LAST USED",
 	"door.head.from":       "FROM",
 	"door.head.agent":      "BROWSER",
-	"hint.door_loopback":   "only this machine reaches it; from elsewhere: ssh -L 8686:127.0.0.1:8686 HOST, or set control.listen and control.tls (docs/console.md)",
+	"hint.door_loopback":   "only this machine reaches it; from elsewhere: ssh -L %s:%s HOST, or set control.listen and control.tls (docs/console.md)",
 }
 
 var doorZH = map[string]string{
@@ -30,5 +30,5 @@ var doorZH = map[string]string{
 	"door.head.used":       "最近使用",
 	"door.head.from":       "来源",
 	"door.head.agent":      "浏览器",
-	"hint.door_loopback":   "只有本机能打开；要在别处打开：ssh -L 8686:127.0.0.1:8686 主机，或设置 control.listen 和 control.tls（见 docs/console.zh-CN.md）",
+	"hint.door_loopback":   "只有本机能打开；要在别处打开：ssh -L %s:%s 主机，或设置 control.listen 和 control.tls（见 docs/console.zh-CN.md）",
 }
