@@ -135,7 +135,7 @@ func newNapCat(c napCatConfig, d napCatDeps) *napCat {
 	}
 	n.state, n.tokens = state, tokens{webUI: c.WebUIToken, oneBot: c.OneBotToken}
 	n.web = webui.New("http://127.0.0.1:1", c.WebUIToken.Reveal(), webui.Options{
-		Timeout: c.Supervisor.Health.ProbeTimeout.D(), SigningKey: state.SigningKey, TOTPSecret: n.totpSecret, Trust: n.trust, Logger: n.log,
+		Timeout: c.Supervisor.Health.ProbeTimeout.D(), SigningKey: state.SigningKey, TOTPSecret: n.totpSecret, Token: n.webUIToken, Trust: n.trust, Logger: n.log,
 	})
 	return n
 }

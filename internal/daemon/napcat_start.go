@@ -145,13 +145,19 @@ func (n *napCat) signingKey() string {
 
 // totpSecret returns the secret of the WebUI's 2FA, which its owner may have
 // switched on there. The file is NapCat's; ncatd only keeps it.
-func (n *napCat) totpSecret() (string, error) {
+func (n *napCat) totpSecret() (string, error) { return n.webUISetting("totpSecret") }
+
+// webUIToken returns the token that the WebUI has written down: its owner may have
+// chosen another there.
+func (n *napCat) webUIToken() (string, error) { return n.webUISetting("token") }
+
+func (n *napCat) webUISetting(key string) (string, error) {
 	doc, err := conffile.Read(filepath.Join(n.workDir(), "config", "webui.json"))
 	if err != nil {
 		return "", err
 	}
-	secret, _ := doc["totpSecret"].(string)
-	return secret, nil
+	s, _ := doc[key].(string)
+	return s, nil
 }
 
 // take makes l the present life and begins to watch its process.

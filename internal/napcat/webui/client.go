@@ -46,6 +46,9 @@ type Options struct {
 	// TOTPSecret returns the base32 secret of the WebUI's 2FA (webui.json's
 	// totpSecret) or "". It is called only when the WebUI asks for a code.
 	TOTPSecret func() (string, error)
+	// Token returns the token that the WebUI has by now (webui.json's token): its
+	// owner may change it there. It is called only when the WebUI refuses ours.
+	Token func() (string, error)
 	// Trust is asked about each new connection before anything is sent on it; an
 	// error closes it. nil trusts any.
 	Trust func(net.Conn) error
@@ -63,6 +66,7 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration
 	totp    func() (string, error)
+	latest  func() (string, error) // Options.Token
 	log     *slog.Logger
 	session session
 
@@ -80,6 +84,7 @@ func New(baseURL, token string, o Options) *Client {
 		token:   token,
 		timeout: o.Timeout,
 		totp:    o.TOTPSecret,
+		latest:  o.Token,
 		log:     o.Logger,
 	}
 	c.session.signingKey = o.SigningKey

@@ -270,6 +270,26 @@ func writeEnvelope(w http.ResponseWriter, s string) {
 	fmt.Fprint(w, s)
 }
 
+// A look that does not say whether the account is logged in says nothing: it is no
+// word of a logout.
+func TestLoginStatusThatSaysNothing(t *testing.T) {
+	for _, data := range []string{``, `,"data":null`, `,"data":{}`, `,"data":{"qrcodeurl":"x"}`, `,"data":{"isLogin":null}`, `,"data":{"isLogin":"yes"}`} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/api/auth/login" {
+				writeEnvelope(w, `{"code":0,"data":{"Credential":"cred"}}`)
+				return
+			}
+			writeEnvelope(w, `{"code":0,"message":"success"`+data+`}`)
+		}))
+		c := New(s.URL, "t", Options{})
+		if st, err := c.CheckLoginStatus(t.Context()); KindOf(err) != KindBadAnswer {
+			t.Errorf("%s: got %+v, %v", data, st, err)
+		}
+		c.Close()
+		s.Close()
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -110,9 +110,19 @@ func (c *Client) CheckAuth(ctx context.Context) error {
 
 // CheckLoginStatus returns the WebUI's view of the login.
 func (c *Client) CheckLoginStatus(ctx context.Context) (LoginStatus, error) {
-	var out LoginStatus
+	var out struct {
+		LoginStatus
+		IsLogin *bool `json:"isLogin"` // every NapCat says it
+	}
 	err := c.do(ctx, post("QQLogin/CheckLoginStatus", nil), &out)
-	return out, err
+	if err == nil && out.IsLogin == nil {
+		err = &Error{Op: "QQLogin/CheckLoginStatus", Kind: KindBadAnswer, Status: http.StatusOK, Message: "it does not say whether the account is logged in"}
+	}
+	if err != nil {
+		return LoginStatus{}, err
+	}
+	out.LoginStatus.IsLogin = *out.IsLogin
+	return out.LoginStatus, nil
 }
 
 // GetQQLoginQrcode returns the text of the newest QR code. [KindNoQR]: none yet.

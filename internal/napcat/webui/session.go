@@ -132,6 +132,9 @@ func (c *Client) renew(ctx context.Context, old string, keep bool) (string, erro
 	}
 
 	cred, err = c.login(ctx)
+	if KindOf(err) == KindBadToken && c.changed() {
+		cred, err = c.login(ctx)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -179,6 +182,27 @@ func (s *session) beforeLoginLocked(old string, keep bool, now time.Time) (cred 
 	// probe meanwhile.
 	return "", 0, &Error{Op: opLogin, Kind: KindRateLimited, RetryAfter: wait,
 		Message: "too many logins to the WebUI within the last hour"}
+}
+
+// changed takes over the token that the WebUI has by now, and reports whether it
+// is another than ours.
+func (c *Client) changed() bool {
+	if c.latest == nil {
+		return false
+	}
+	token, err := c.latest()
+	if err != nil {
+		c.log.Debug("token of the webui not read", "err", err)
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if token == "" || token == c.token {
+		return false
+	}
+	c.token = token
+	c.log.Info("the token was changed in NapCat's WebUI; it holds until NapCat starts again")
+	return true
 }
 
 // login asks for a credential (C.3). It counts every attempt that may have

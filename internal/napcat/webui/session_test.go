@@ -225,6 +225,40 @@ func TestBadTokenIsNotRepeated(t *testing.T) {
 	})
 }
 
+// The owner of a NapCat may choose another token in its WebUI, which revokes every
+// credential; what it writes down then is followed.
+func TestTokenChangedInTheWebUI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall()
+		now := "tok123456"
+		c := h.client(Options{Token: func() (string, error) { return now, nil }})
+		if _, err := c.CheckLoginStatus(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = "chosen-1"
+		h.hash = hashToken(now)
+		h.forgetAll()
+		time.Sleep(10 * time.Second)
+		if st, err := c.CheckLoginStatus(t.Context()); err != nil || !st.IsLogin {
+			t.Fatalf("after the change: %+v, %v", st, err)
+		}
+		// A token that is written down and does not hold is tried once.
+		h.hash, now = "another", "chosen-2"
+		h.forgetAll()
+		time.Sleep(time.Hour)
+		before := len(h.logins)
+		for range 10 {
+			if _, err := c.CheckLoginStatus(t.Context()); KindOf(err) != KindBadToken {
+				t.Fatalf("got %v", err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		if n := len(h.logins) - before; n != 2 {
+			t.Errorf("%d logins", n)
+		}
+	})
+}
+
 func TestRateLimitedRenewalKeepsTheOldCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall()

@@ -53,7 +53,7 @@ func TestANewProcessHasANewKey(t *testing.T) {
 	var got atomic.Value
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got.Store(r.Header.Get("Authorization"))
-		_, _ = w.Write([]byte(`{"code":0,"data":{},"message":"success"}`))
+		_, _ = w.Write([]byte(`{"code":0,"data":{"isLogin":false},"message":"success"}`))
 	}))
 	defer srv.Close()
 	c := New(srv.URL, "webuitoken123456", Options{SigningKey: "first"})
