@@ -140,7 +140,8 @@ func checkHeader(path string) error {
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
-	if pages := int64(binary.BigEndian.Uint32(b[28:])); st.Size() < pages*page {
+	pages := int64(binary.BigEndian.Uint32(b[28:]))
+	if st.Size() < pages*page && (page < 512 || !inLog(path, page, st.Size()/page, pages)) {
 		return fmt.Errorf("%w: %d of %d bytes are there", errDamaged, st.Size(), pages*page)
 	}
 	return nil

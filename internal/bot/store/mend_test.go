@@ -187,6 +187,39 @@ func TestDamagedStoreIsSetAsideAndRestored(t *testing.T) {
 	}
 }
 
+// A checkpoint that a full disk or a kill cut short is no damage: what the file
+// lacks is in its log.
+func TestCheckpointCutShortIsNoDamage(t *testing.T) {
+	h := newHome(t)
+	l := h.open()
+	h.put(l, "plugin", "k", 1)
+	l.Tend(t.Context()) // makes a backup, which must not be needed
+	h.put(l, "plugin", "k", 2)
+	h.fill(l)
+	log, err := os.ReadFile(h.path + "-wal")
+	must(t, err)
+	h.close(l) // with a checkpoint
+	whole, err := os.ReadFile(h.path)
+	must(t, err)
+	cut := len(whole) / 2 &^ 4095
+	must(t, os.WriteFile(h.path, whole[:cut], 0o600))
+	older := slices.Clone(log)
+	older[16]++ // the salt of its header
+	for what, log := range map[string][]byte{"half of it": log[:len(log)/2], "an older one": older, "none": nil} {
+		must(t, os.WriteFile(h.path+"-wal", log, 0o600))
+		if err := checkHeader(h.path); !isDamage(err) {
+			t.Errorf("a log that lacks pages, %s: %v", what, err)
+		}
+	}
+	must(t, os.WriteFile(h.path+"-wal", log, 0o600))
+	l = h.open()
+	h.has(l, "plugin", "k", 2)
+	h.close(l)
+	if len(h.mended) != 0 {
+		t.Errorf("a sound store was set aside: %+v", h.mended)
+	}
+}
+
 // A store in use that is damaged, deleted, or both, goes on from what is in
 // memory of it or from the backup, and everything written afterwards stays.
 func TestStoreDamagedInUse(t *testing.T) {
