@@ -27,9 +27,23 @@ func OpenFile(path string, flag int, perm fs.FileMode) (*os.File, error) {
 // the one it replaces, or of its folder. An error wraps that of the system.
 func Write(path string, b []byte, perm fs.FileMode) error {
 	if err := write(path, b, perm); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return &fs.PathError{Op: "write", Path: path, Err: bare(err)}
 	}
 	return nil
+}
+
+// bare returns what the system says, without the name of a file that nobody knows
+// and that is another each time.
+func bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 func write(path string, b []byte, perm fs.FileMode) error {

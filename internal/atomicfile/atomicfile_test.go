@@ -171,3 +171,20 @@ func TestLock(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What cannot be written is named, not the temporary file, whose name is another
+// each time.
+func TestWriteNamesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	if err := os.MkdirAll(filepath.Join(path, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := Write(path, []byte("x"), 0o600)
+	var pe *fs.PathError
+	if !errors.As(err, &pe) || pe.Path != path {
+		t.Fatalf("got %v", err)
+	}
+	if again := Write(path, []byte("x"), 0o600); again.Error() != err.Error() {
+		t.Errorf("two errors for one thing: %v, %v", err, again)
+	}
+}
