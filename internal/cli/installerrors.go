@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -51,7 +52,11 @@ func (a *app) explainPackage(err error) (msg, hint string, ok bool) {
 	case f.Code != api.CodeInstallError:
 		return a.faultLines(f), a.installHint(f, err), true
 	case install.IsDiskFull(err):
-		return err.Error(), a.t("hint.disk_full"), true
+		msg = err.Error()
+		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+			msg = a.t("err.disk_full", pe.Path)
+		}
+		return msg, a.t("hint.disk_full"), true
 	}
 	return "", "", false
 }

@@ -122,9 +122,8 @@ func (a *app) printStatus(st api.Status) {
 			a.out.hint(a.t("hint.login_required", acc.Name))
 		case api.StateFailed:
 			a.out.hint(a.remedy(acc))
-		case api.StateOnline:
-			a.printDegraded(acc)
 		}
+		a.printDegraded(acc)
 	}
 }
 
@@ -238,7 +237,7 @@ func (a *app) stateWord(acc api.Account) string {
 	return word
 }
 
-// printDegraded says why an account does less than it should although it is
+// printDegraded says why an account does less than it should, or would if it were
 // online, and what helps.
 func (a *app) printDegraded(acc api.Account) {
 	for i, d := range acc.Degraded {

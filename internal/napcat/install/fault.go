@@ -89,10 +89,31 @@ func fetchFault(e *fetch.Error) api.Fault {
 	if e.Dead() {
 		f = api.Because(api.CodeFetchDead, e.Name)
 	}
+	var tried, unused []api.Fault
 	for _, p := range e.Places {
-		f = f.With(sourceFault(p))
+		if p.Cause == fetch.CauseNoDigest {
+			unused = gathered(unused, p)
+		} else {
+			tried = gathered(tried, p)
+		}
 	}
-	return f
+	for _, u := range unused {
+		u.Args[0] = some(u.Args[0])
+		tried = append(tried, u)
+	}
+	return f.With(tried...)
+}
+
+// gathered adds what one source did wrong, which others may have done before it.
+func gathered(faults []api.Fault, p *fetch.PlaceError) []api.Fault {
+	one := sourceFault(p)
+	for _, f := range faults {
+		if f.Code == one.Code && f.Args[1] == one.Args[1] {
+			f.Args[0] += ", " + one.Args[0]
+			return faults
+		}
+	}
+	return append(faults, one)
 }
 
 // sourceFault says what one source did wrong.
@@ -102,6 +123,15 @@ func sourceFault(p *fetch.PlaceError) api.Fault {
 		more = " (" + more + ")"
 	}
 	return api.Fault{Code: api.Code("source_" + string(p.Cause)), Args: []string{p.Place.Via, more}}
+}
+
+// some shortens a list of sources that were not even asked.
+func some(list string) string {
+	names := strings.Split(list, ", ")
+	if len(names) <= 3 {
+		return list
+	}
+	return fmt.Sprintf("%s, … (%d)", strings.Join(names[:2], ", "), len(names))
 }
 
 // where is the file that err speaks of, if it ends in one of the reasons.
