@@ -323,7 +323,8 @@ func (s *loginSession) begin(ctx context.Context) {
 		// Somebody is here and wants it now.
 		act(func(ctx context.Context) error { return s.cl.Restart(ctx, name) })
 	case api.StateLoginRequired:
-		if l := s.acc.Login; l.Code() && time.Since(l.Issued) > staleCode && s.wish == nil {
+		// The code of a new device is looked after; asking for one ends its login.
+		if l := s.acc.Login; l.Code() && l.Step != api.StepNewDevice && time.Since(l.Issued) > staleCode && s.wish == nil {
 			s.renewed, s.old = true, l.URL
 			act(func(ctx context.Context) error { return s.again(s.cl.LoginRefresh(ctx, name)) })
 		}

@@ -449,6 +449,23 @@ func TestLoginReplacesAnOldCode(t *testing.T) {
 	}
 }
 
+// The code that confirms a new device is shown however old it is: asking for another
+// would end that login.
+func TestLoginKeepsTheCodeOfANewDevice(t *testing.T) {
+	d := newLoginDaemon(t)
+	d.serve(t)
+	const url = "https://accounts.qq.com/safe/qrcode?x"
+	d.st.State, d.st.Reason = api.StateLoginRequired, "new_device"
+	d.st.Login = &api.Login{Step: api.StepNewDevice, URL: url, Issued: time.Now().Add(-4 * time.Minute)}
+	run := d.ncatd(t, "", func() {
+		d.until(t, "the code", func() bool { return strings.Contains(d.live.String(), url) })
+		d.online()
+	}, "login", "--json")
+	if run.code != 0 || d.did("refresh main") {
+		t.Errorf("exit %d, calls %q\n%s", run.code, d.calls, run.out)
+	}
+}
+
 func TestLoginSurvivesARestartOfTheDaemon(t *testing.T) {
 	d := newLoginDaemon(t)
 	stop := d.serve(t)
