@@ -71,8 +71,11 @@ func (a *app) scriptPath(arg string) (dir, path string, err error) {
 }
 
 func newPluginCheck(a *app) *cobra.Command {
-	var asJSON bool
+	var asJSON, rehearse bool
 	c := a.command("plugin_check", "check PLUGIN", between(1, 1, "PLUGIN"), func(c *cobra.Command, args []string) error {
+		if rehearse {
+			return kit.Rehearsal(args[0])
+		}
 		dir, path, err := a.scriptPath(args[0])
 		if err != nil {
 			return err
@@ -107,6 +110,8 @@ func newPluginCheck(a *app) *cobra.Command {
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
+	c.Flags().BoolVar(&rehearse, "rehearse", false, "")
+	_ = c.Flags().MarkHidden("rehearse") // it is there: it was added above
 	return c
 }
 

@@ -77,7 +77,7 @@ func newBots(ctx context.Context, d *Daemon) (*bots, error) {
 	}
 	botlink.Of(b.bot).ChoosePlugins(func(id string) bool { return chosen(c.Plugins, id) })
 	b.live(c)
-	b.scripts = b.newScripts()
+	b.scripts = b.newScripts(ctx)
 	b.scripts.Load(ctx, nil)
 	for id := range c.PluginConfig {
 		if !slices.ContainsFunc(b.bot.Plugins(), func(p ncat.PluginStatus) bool { return p.ID == id }) {

@@ -9,12 +9,13 @@ import (
 	"github.com/ncatd/ncatd/internal/control"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/script"
+	"github.com/ncatd/ncatd/internal/script/kit"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
 
 // newScripts returns the manager of the plugins that lie in the home as scripts.
-func (b *bots) newScripts() *script.Manager {
+func (b *bots) newScripts(ctx context.Context) *script.Manager {
 	d, l := b.d, b.d.o.Config.Scripts.Limits
 	dir := d.o.Scripts
 	if dir == "" {
@@ -40,7 +41,8 @@ func (b *bots) newScripts() *script.Manager {
 			s, _ := d.config().Bot.PluginConfig[id].(map[string]any)
 			return s
 		},
-		Report: b.scriptFailed,
+		Report:   b.scriptFailed,
+		Rehearse: kit.Rehearse(ctx),
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	esbuild "github.com/evanw/esbuild/pkg/api"
@@ -30,6 +31,9 @@ type bundler struct {
 	alone  bool            // it may read no other file
 	plugin bool            // async functions are run by the prelude, see lower.go
 	awaits map[string][]at // by file, where it awaits at its top level
+
+	trusted bool        // nothing in it is nested too deeply for esbuild
+	deep    atomic.Bool // something may be
 }
 
 func (b *bundler) build() (*bundle, error) {
@@ -38,6 +42,9 @@ func (b *bundler) build() (*bundle, error) {
 		return nil, err
 	}
 	r := b.run(entry)
+	if b.deep.Load() {
+		return nil, errDeep
+	}
 	if b.plugin && b.findAwaits(r.Errors) {
 		r = b.run(entry)
 	}
@@ -108,6 +115,10 @@ func (b *bundler) setup(p esbuild.PluginBuild) {
 				return esbuild.OnLoadResult{Errors: []esbuild.Message{{Detail: bad.list[0], Location: &esbuild.Location{File: bad.list[0].File, Line: 1}}}}, nil
 			}
 			return esbuild.OnLoadResult{}, err
+		}
+		if !b.trusted && tokens(text) > maxTokens {
+			b.deep.Store(true)
+			text = ""
 		}
 		if b.plugin {
 			text = b.lowered(b.name(a.Path), text)

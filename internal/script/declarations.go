@@ -44,9 +44,9 @@ func Declarations() map[string]string {
 // ErrNoPlugin says that what lies at a path is no plugin.
 var ErrNoPlugin error = Fail(api.Because(api.CodeScriptNone), nil)
 
-// Check reads the manifest of the plugin at path and bundles it. The problems are
-// what keeps it from running.
-func Check(path string) ([]Problem, error) {
+// Check reads the manifest of the plugin at path and bundles it, after a rehearsal
+// if it needs one and there is one. The problems are what keeps it from running.
+func Check(path string, rehearse Rehearsal) ([]Problem, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func Check(path string) ([]Problem, error) {
 	}
 	m, err := l.manifest()
 	if err == nil {
-		_, err = l.build(m)
+		_, err = l.build(m, rehearse)
 	}
 	var bad *buildError
 	if errors.As(err, &bad) {

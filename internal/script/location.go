@@ -159,11 +159,3 @@ func (l location) touched() time.Time {
 	}
 	return last
 }
-
-func (l location) build(m Manifest) (*bundle, error) {
-	main, err := l.main(m)
-	if err != nil {
-		return nil, err
-	}
-	return (&bundler{root: l.root, main: main, alone: l.dir == "", plugin: true}).build()
-}

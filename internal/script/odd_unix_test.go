@@ -78,7 +78,7 @@ func TestOddSources(t *testing.T) {
 			}
 			done := make(chan result, 1)
 			go func() {
-				list, err := Check(dir)
+				list, err := Check(dir, nil)
 				done <- result{list, err}
 			}()
 			var r result

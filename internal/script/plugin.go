@@ -26,6 +26,8 @@ type Environment struct {
 	// Report is told when a plugin's newest version cannot run, or why it was
 	// ended, with nil when that is over.
 	Report func(id string, err error)
+	// Rehearse is done before what may be nested too deeply is bundled; nil: nothing.
+	Rehearse Rehearsal
 	// VirtualTime says that scripts shall see the time of package time, which is
 	// that of a bubble in tests.
 	VirtualTime bool
@@ -97,7 +99,7 @@ func (p *Plugin) Prepare() error {
 	defer p.changing.Unlock()
 	m, err := p.where.manifest()
 	if err == nil {
-		p.prepared, err = p.where.build(m)
+		p.prepared, err = p.where.build(m, p.env.Rehearse)
 	}
 	return err
 }
@@ -190,7 +192,7 @@ func (p *Plugin) loadUnless(ctx context.Context, same *version) (*version, error
 		p.prepared = nil
 	}
 	if v.bundle == nil {
-		if v.bundle, err = p.where.build(v.manifest); err != nil {
+		if v.bundle, err = p.where.build(v.manifest, p.env.Rehearse); err != nil {
 			return nil, err
 		}
 	}

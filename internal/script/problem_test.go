@@ -41,7 +41,7 @@ func TestProblemsInChinese(t *testing.T) {
 				}
 			}
 			path, _, _ := strings.Cut(c.file, "/")
-			list, err := Check(filepath.Join(dir, path))
+			list, err := Check(filepath.Join(dir, path), nil)
 			if err != nil || len(list) != 1 {
 				t.Fatalf("problems %v, %v", list, err)
 			}

@@ -21,6 +21,7 @@ const (
 	CodeScriptMore          Code = "script_more"      // how many mistakes are not told
 	CodeScriptBundle        Code = "script_bundle"    // bytes, MiB allowed
 	CodeScriptBundleHint    Code = "script_bundle_hint"
+	CodeScriptDeep          Code = "script_deep"
 	CodeScriptForeign       Code = "script_foreign" // name of an import that leads out of the folder
 	CodeScriptImportHint    Code = "script_import_hint"
 	CodeScriptDataHint      Code = "script_data_hint"

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/ncatd/ncatd/internal/script"
 )
@@ -23,7 +25,7 @@ type Report struct {
 func Check(ctx context.Context, dir, path string) (Report, error) {
 	var r Report
 	var err error
-	if r.Problems, err = script.Check(path); err != nil {
+	if r.Problems, err = script.Check(path, Rehearse(ctx)); err != nil {
 		return r, err
 	}
 	if r.TSC = tsc(dir, path); r.TSC == "" {
@@ -57,6 +59,38 @@ func Check(ctx context.Context, dir, path string) (Report, error) {
 		}
 	}
 	return r, nil
+}
+
+// rehearsalTime is how long a rehearsal may take.
+const rehearsalTime = 10 * time.Second
+
+// Rehearse returns the rehearsal of plugins by this program, which ends with ctx.
+func Rehearse(ctx context.Context) script.Rehearsal {
+	return func(path string) error {
+		exe, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat("/proc/self/exe"); err == nil {
+			exe = "/proc/self/exe" // which is this program even after an upgrade
+		}
+		ctx, cancel := context.WithTimeout(ctx, rehearsalTime)
+		defer cancel()
+		err = exec.CommandContext(ctx, exe, "plugin", "check", "--rehearse", path).Run()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return script.ErrTooDeep
+		}
+		return err
+	}
+}
+
+// Rehearsal is what such a process does. It ends the process if the plugin at path is
+// nested too deeply.
+func Rehearsal(path string) error {
+	debug.SetMaxStack(script.RehearsalStack)
+	_, err := script.Check(path, nil)
+	return err
 }
 
 // tsc returns the type checker to run.

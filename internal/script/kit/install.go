@@ -42,10 +42,11 @@ type Package struct {
 	Manifest script.Manifest
 	Problems []script.Problem
 
-	given string // Source as it was given
-	dir   string // of all plugins
-	tmp   string
-	path  string // the plugin, within tmp
+	given    string // Source as it was given
+	dir      string // of all plugins
+	tmp      string
+	rehearse script.Rehearsal
+	path     string // the plugin, within tmp
 }
 
 // Open brings the plugin at source, a file, an archive, a folder or the http or
@@ -59,7 +60,7 @@ func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Package{Source: source, given: source, dir: dir, tmp: tmp}
+	p := &Package{Source: source, given: source, dir: dir, tmp: tmp, rehearse: Rehearse(ctx)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -284,7 +285,7 @@ func (p *Package) read(at string) error {
 	if p.Manifest, err = script.Read(at); err != nil {
 		return err
 	}
-	p.Problems, err = script.Check(at)
+	p.Problems, err = script.Check(at, p.rehearse)
 	return err
 }
 
