@@ -110,7 +110,7 @@ func newPluginCheck(a *app) *cobra.Command {
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, a.t("flag.json"))
-	c.Flags().BoolVar(&rehearse, "rehearse", false, "")
+	c.Flags().BoolVar(&rehearse, "rehearse", false, a.t("flag.plugin_rehearse"))
 	_ = c.Flags().MarkHidden("rehearse") // it is there: it was added above
 	return c
 }
@@ -130,16 +130,21 @@ func (a *app) checkedJSON(r kit.Report) error {
 		Problems []scriptProblemJSON `json:"problems"`
 		Types    []string            `json:"types"`
 		Checker  string              `json:"checker"`
-	}{[]scriptProblemJSON{}, append([]string{}, r.Types...), r.TSC}
-	for _, p := range r.Problems {
+	}{a.problemsJSON(r.Problems), append([]string{}, r.Types...), r.TSC}
+	return a.out.json(out, false)
+}
+
+func (a *app) problemsJSON(list []script.Problem) []scriptProblemJSON {
+	out := []scriptProblemJSON{}
+	for _, p := range list {
 		hint := text.Fault(a.lang, p.Hint)
 		for _, pair := range []string{"()", "（）"} { // in which hints stand in a sentence
 			open, end := string([]rune(pair)[0]), string([]rune(pair)[1])
 			hint = strings.TrimSuffix(strings.TrimPrefix(hint, open), end)
 		}
-		out.Problems = append(out.Problems, scriptProblemJSON{p.File, p.Line, p.Column, p.What.Code, text.Fault(a.lang, p.What), hint})
+		out = append(out, scriptProblemJSON{p.File, p.Line, p.Column, p.What.Code, text.Fault(a.lang, p.What), hint})
 	}
-	return a.out.json(out, false)
+	return out
 }
 
 func newPluginTest(a *app) *cobra.Command {
@@ -155,6 +160,12 @@ func newPluginTest(a *app) *cobra.Command {
 				return text.Fault(a.lang, f)
 			}
 			return err.Error()
+		}, func(r trial.Result) error { // at once: the next one may not end
+			if asJSON {
+				return a.out.json(r, true)
+			}
+			a.printTest(r)
+			return nil
 		})
 		if errors.Is(err, trial.ErrNoTests) {
 			return fail(exitFailure, errString(a.t("err.no_tests", args[0])), a.t("hint.no_tests"))
@@ -170,13 +181,6 @@ func newPluginTest(a *app) *cobra.Command {
 			if !r.OK {
 				failed++
 			}
-			if asJSON {
-				if err := a.out.json(r, true); err != nil {
-					return err
-				}
-				continue
-			}
-			a.printTest(r)
 		}
 		if !asJSON {
 			a.out.say("%s", a.t("plugin.tested", len(results), failed))
@@ -318,8 +322,7 @@ func newPluginLog(a *app) *cobra.Command {
 }
 
 func newPluginInstall(a *app) *cobra.Command {
-	var yes bool
-	var want string
+	var how scriptInstall
 	c := a.command("plugin_install", "install FILE|URL|DIR", between(1, 1, "FILE|URL|DIR"), func(c *cobra.Command, args []string) error {
 		dir, err := a.pluginsDir()
 		if err != nil {
@@ -332,22 +335,54 @@ func newPluginInstall(a *app) *cobra.Command {
 			}
 			return fail(exitFailure, err, a.t("hint.plugin_install"))
 		}
-		err = a.installPlugin(c.Context(), p, yes, want)
+		err = a.installPlugin(c.Context(), p, how)
 		return errors.Join(err, p.Close())
 	})
-	c.Flags().BoolVar(&yes, "yes", false, a.t("flag.plugin_yes"))
-	c.Flags().StringVar(&want, "sha256", "", a.t("flag.plugin_sha256"))
+	c.Flags().BoolVar(&how.yes, "yes", false, a.t("flag.plugin_yes"))
+	c.Flags().StringVar(&how.want, "sha256", "", a.t("flag.plugin_sha256"))
+	c.Flags().BoolVar(&how.json, "json", false, a.t("flag.json"))
 	return c
 }
 
-func (a *app) installPlugin(ctx context.Context, p *kit.Package, yes bool, want string) error {
-	m := p.Manifest
-	before, known, err := p.Before()
-	if err != nil {
-		return err
+// scriptInstall is how a script is to be installed.
+type scriptInstall struct {
+	yes, json bool
+	want      string // its digest; "" for any
+}
+
+// scriptInstalledJSON is what `plugin install --json` prints: of what was installed, or why
+// it was not.
+type scriptInstalledJSON struct {
+	ID       string              `json:"id"`
+	Version  string              `json:"version"`
+	SHA256   string              `json:"sha256"`
+	Before   *scriptBefore       `json:"before,omitempty"`
+	Fetch    []string            `json:"fetch"`
+	Files    bool                `json:"files"`
+	Path     string              `json:"path,omitempty"` // "" if it was not installed
+	Problems []scriptProblemJSON `json:"problems"`
+}
+
+type scriptBefore struct {
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+}
+
+func (a *app) installPlugin(ctx context.Context, p *kit.Package, how scriptInstall) error {
+	out := scriptInstalledJSON{ID: p.Manifest.ID, Version: p.Manifest.Version, SHA256: p.SHA256,
+		Fetch: append([]string{}, p.Manifest.Permissions.Fetch...), Files: p.Manifest.Permissions.Files, Problems: a.problemsJSON(p.Problems)}
+	var err error
+	if out.Path, err = a.installAs(ctx, p, how, &out); how.json {
+		err = errors.Join(a.out.json(out, false), err)
 	}
+	return err
+}
+
+// showPackage prints what is to be installed.
+func (a *app) showPackage(p *kit.Package, before *scriptBefore) {
+	m := p.Manifest
 	rows := [][]string{{a.t("plugin.head.id"), m.ID}, {a.t("plugin.head.version"), m.Version}, {"SHA-256", p.SHA256}}
-	if known && before.SHA256 != p.SHA256 {
+	if before != nil {
 		rows = append(rows, []string{a.t("plugin.head.before"), before.Version + " " + before.SHA256})
 	}
 	rights := a.rights(api.PluginRights{Fetch: m.Permissions.Fetch, Files: m.Permissions.Files})
@@ -355,27 +390,44 @@ func (a *app) installPlugin(ctx context.Context, p *kit.Package, yes bool, want 
 		rights = a.t("plugin.right_none")
 	}
 	a.out.table(append(rows, []string{a.t("plugin.head.wants"), rights}), nil)
-	if want != "" && !strings.EqualFold(want, p.SHA256) {
-		return fail(exitFailure, errString(a.t("err.plugin_digest", want, p.SHA256)), a.t("hint.plugin_digest"))
+}
+
+// installAs installs p and returns where it lies.
+func (a *app) installAs(ctx context.Context, p *kit.Package, how scriptInstall, out *scriptInstalledJSON) (string, error) {
+	m := p.Manifest
+	before, known, err := p.Before()
+	if err != nil {
+		return "", err
+	}
+	if known && before.SHA256 != p.SHA256 {
+		out.Before = &scriptBefore{before.Version, before.SHA256}
+	}
+	if !how.json {
+		a.showPackage(p, out.Before)
+	}
+	if how.want != "" && !strings.EqualFold(how.want, p.SHA256) {
+		return "", fail(exitFailure, errString(a.t("err.plugin_digest", how.want, p.SHA256)), a.t("hint.plugin_digest"))
 	}
 	if len(p.Problems) > 0 {
 		for _, q := range p.Problems {
-			a.out.print("%s", printable(text.Fault(a.lang, q.Fault())))
+			if !how.json {
+				a.out.print("%s", printable(text.Fault(a.lang, q.Fault())))
+			}
 		}
-		return fail(exitFailure, errString(a.t("err.plugin_broken", m.ID)), "")
+		return "", fail(exitFailure, errString(a.t("err.plugin_broken", m.ID)), "")
 	}
-	if !yes {
-		if !isTerminal(a.Stdin) {
-			return fail(exitUsage, errString(a.t("err.plugin_consent")), a.t("hint.plugin_consent"))
+	if !how.yes {
+		if how.json || !isTerminal(a.Stdin) {
+			return "", fail(exitUsage, errString(a.t("err.plugin_consent")), a.t("hint.plugin_consent"))
 		}
 		if ok, err := a.ask(ctx, "ask.plugin_install", m.ID); err != nil || !ok {
-			return errors.Join(err, fail(exitFailure, errString(a.t("err.plugin_not_installed", m.ID)), ""))
+			return "", errors.Join(err, fail(exitFailure, errString(a.t("err.plugin_not_installed", m.ID)), ""))
 		}
 	}
 	path, err := p.Install(time.Now())
 	if err != nil {
-		return err
+		return "", err
 	}
 	a.out.say("%s", a.t("plugin.installed", m.ID, path))
-	return nil
+	return path, nil
 }

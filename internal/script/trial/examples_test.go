@@ -23,7 +23,7 @@ func TestExamples(t *testing.T) {
 			continue
 		}
 		n++
-		results, err := Run(t.Context(), path, "", error.Error)
+		results, err := Run(t.Context(), path, "", error.Error, nil)
 		if err != nil || len(results) == 0 {
 			t.Errorf("%s: %d tests, %v", e.Name(), len(results), err)
 		}

@@ -37,9 +37,10 @@ var ErrNoMatch = errors.New("no test of that name")
 // longest is how long one test may take, of the real clock.
 const longest = 20 * time.Second
 
-// Run runs the tests of the plugin at path whose names contain only. say words for
-// the results what is wrong with the plugin.
-func Run(ctx context.Context, path, only string, say func(error) string) ([]Result, error) {
+// Run runs the tests of the plugin at path whose names contain only, and hands each
+// result to done when there is one; nil: to nobody. say words for the results what is
+// wrong with the plugin.
+func Run(ctx context.Context, path, only string, say func(error) string, done func(Result) error) ([]Result, error) {
 	files, err := testFiles(path)
 	if err != nil {
 		return nil, err
@@ -58,8 +59,15 @@ func Run(ctx context.Context, path, only string, say func(error) string) ([]Resu
 			return out, err
 		}
 		for _, name := range names {
-			if strings.Contains(name, only) {
-				out = append(out, one(ctx, suite, filepath.Base(f), name, say))
+			if !strings.Contains(name, only) {
+				continue
+			}
+			r := one(ctx, suite, filepath.Base(f), name, say)
+			out = append(out, r)
+			if done != nil {
+				if err := done(r); err != nil {
+					return out, err
+				}
 			}
 			if ctx.Err() != nil {
 				return out, context.Cause(ctx)

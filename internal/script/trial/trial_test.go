@@ -55,7 +55,7 @@ test("fails: not equal", () => equal({ a: [1] }, { a: [2] }));
 test("fails: waits", () => new Promise(() => {}));
 test("fails: throws", () => { friend(1).says("/throw"); });
 `)
-	results, err := Run(t.Context(), dir, "", error.Error)
+	results, err := Run(t.Context(), dir, "", error.Error, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,10 +73,10 @@ test("fails: throws", () => { friend(1).says("/throw"); });
 	if wrong := results[15]; !strings.Contains(strings.Join(wrong.Failed, ""), "thrown") {
 		t.Errorf("%q", wrong.Failed)
 	}
-	if _, err := Run(t.Context(), dir, "asks who", error.Error); !errors.Is(err, ErrNoMatch) {
+	if _, err := Run(t.Context(), dir, "asks who", error.Error, nil); !errors.Is(err, ErrNoMatch) {
 		t.Errorf("a test that is not there: %v", err)
 	}
-	if some, err := Run(t.Context(), dir, "asks", error.Error); err != nil || len(some) != 1 {
+	if some, err := Run(t.Context(), dir, "asks", error.Error, nil); err != nil || len(some) != 1 {
 		t.Errorf("%d results, %v", len(some), err)
 	}
 }
@@ -84,16 +84,16 @@ test("fails: throws", () => { friend(1).says("/throw"); });
 func TestBroken(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.ts"), bot)
-	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error); err == nil {
+	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error, nil); err == nil {
 		t.Error("no error without tests")
 	}
 	write(t, filepath.Join(dir, "a.test.ts"), `import { test } from "ncat/test"; test("x", () => {`)
-	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error); err == nil || !strings.Contains(err.Error(), "a.test.ts:1:") {
+	if _, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error, nil); err == nil || !strings.Contains(err.Error(), "a.test.ts:1:") {
 		t.Errorf("error %v", err)
 	}
 	write(t, filepath.Join(dir, "a.test.ts"), `import { test } from "ncat/test"; test("x", () => {});`)
 	write(t, filepath.Join(dir, "a.ts"), `nothing.at.all;`)
-	results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error)
+	results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "", error.Error, nil)
 	if err != nil || len(results) != 1 || results[0].OK || !strings.Contains(results[0].Failed[0], "'nothing' is not defined") {
 		t.Errorf("%+v, %v", results, err)
 	}
@@ -107,12 +107,12 @@ func TestAHandlerThatLoopsIsEnded(t *testing.T) {
 	write(t, filepath.Join(dir, "a.test.ts"), `import { test, friend, pass } from "ncat/test";
 test("loops", () => { friend(1).says("hi"); });
 test("back", () => { pass("-1h"); });`)
-	if results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "back", error.Error); err != nil || len(results) != 1 || results[0].OK {
+	if results, err := Run(t.Context(), filepath.Join(dir, "a.ts"), "back", error.Error, nil); err != nil || len(results) != 1 || results[0].OK {
 		t.Errorf("time went back: %+v, %v", results, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	results, err := Run(ctx, filepath.Join(dir, "a.ts"), "loops", error.Error)
+	results, err := Run(ctx, filepath.Join(dir, "a.ts"), "loops", error.Error, nil)
 	if !errors.Is(err, context.DeadlineExceeded) || len(results) != 1 || results[0].OK {
 		t.Errorf("%+v, %v", results, err)
 	}
