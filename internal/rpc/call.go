@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,8 @@ import (
 )
 
 // pending is a call that waits for its answer. The goroutine that takes it out of
-// Conn.calls owns it and must either finish it (the reader, the sweeper, fail)
-// or put it back into the pool (the caller).
+// Conn.calls owns it and must finish it (the reader, the sweeper, fail), unless it
+// is the caller. Only one that was finished goes back into the pool.
 type pending struct {
 	id     uint64
 	tick   uint32        // Conn.tick when it was made
@@ -35,6 +36,9 @@ var pendings = sync.Pool{New: func() any { return &pending{done: make(chan struc
 
 // errDeadline is the cause of a call that ran into Options.CallTimeout.
 var errDeadline = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+
+// errEarly is why a call was not sent that the endpoint answered before.
+var errEarly = errors.New("answered before it was sent")
 
 var frames = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
@@ -102,7 +106,6 @@ func (c *Conn) Call(ctx context.Context, action string, params, result any) erro
 	case <-p.done:
 	case <-ctx.Done():
 		if c.remove(p.id) {
-			release(p)
 			return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
 		}
 		<-p.done // being answered at this moment
@@ -171,10 +174,9 @@ func (p *pending) fail(err error) {
 	p.done <- struct{}{}
 }
 
-// start registers p and writes its request. On an error p is released.
+// start registers p and writes its request. After an error p is of no use.
 func (c *Conn) start(ctx context.Context, p *pending, action string, params any) error {
 	if ctx.Err() != nil {
-		release(p)
 		return lostError(action, onebot.ErrNotSent, context.Cause(ctx))
 	}
 	_, has := ctx.Deadline()
@@ -184,7 +186,6 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	if c.lost != nil {
 		err := c.lost
 		c.mu.Unlock()
-		release(p)
 		return lostError(action, onebot.ErrNotSent, err)
 	}
 	c.lastID++
@@ -199,32 +200,13 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	}
 	if err != nil {
 		keep(buf, b)
-		return c.abort(p, err)
+		c.remove(p.id)
+		return err
 	}
-	// Waiting for the turn to write honours ctx: nothing left yet.
-	select {
-	case c.writing <- struct{}{}:
-	default:
-		select {
-		case c.writing <- struct{}{}:
-		case <-ctx.Done():
-			keep(buf, b)
-			return c.abort(p, lostError(action, onebot.ErrNotSent, context.Cause(ctx)))
-		case <-p.done: // the link was lost, or the default deadline passed
-			keep(buf, b)
-			return unsent(p, action)
-		}
-		if c.down.Load() { // both were ready
-			<-c.writing
-			keep(buf, b)
-			<-p.done
-			return unsent(p, action)
-		}
-	}
-	if c.ending.Load() {
-		<-c.writing
+	if err := c.turn(ctx, p); err != nil {
 		keep(buf, b)
-		return c.abort(p, lostError(action, onebot.ErrNotSent, net.ErrClosed))
+		c.remove(p.id)
+		return lostError(action, onebot.ErrNotSent, err)
 	}
 	if s, ok := params.(Sender); ok { // the next write waits for this frame
 		s.Sent()
@@ -242,11 +224,31 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	return nil
 }
 
-// unsent ends a call that was failed while it waited to be written.
-func unsent(p *pending, action string) error {
-	err := p.err
-	release(p)
-	return lostError(action, onebot.ErrNotSent, err)
+// turn waits for the turn to write p's request. An error is why there will be none:
+// nothing left yet.
+func (c *Conn) turn(ctx context.Context, p *pending) error {
+	select {
+	case c.writing <- struct{}{}:
+	default:
+		select {
+		case c.writing <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-p.done: // the link was lost, or the default deadline passed
+			return cmp.Or(p.err, errEarly)
+		}
+	}
+	if c.ending.Load() {
+		<-c.writing
+		return net.ErrClosed
+	}
+	if c.down.Load() { // both were ready
+		<-c.writing
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.lost
+	}
+	return nil
 }
 
 // join adds a writer that Run waits for, unless the link has ended.
@@ -287,15 +289,6 @@ func keep(buf *[]byte, b []byte) {
 	}
 }
 
-// abort ends a call that was registered but not sent.
-func (c *Conn) abort(p *pending, err error) error {
-	if !c.remove(p.id) {
-		<-p.done
-	}
-	release(p)
-	return err
-}
-
 // remove takes a call out of the table and reports whether it was there.
 func (c *Conn) remove(id uint64) bool {
 	c.mu.Lock()
@@ -309,7 +302,6 @@ func release(p *pending) {
 	if cap(p.answer) > maxKept {
 		p.answer = nil
 	}
-	p.answer = p.answer[:0]
 	p.parts, p.err, p.stream = reply{}, nil, nil
 	pendings.Put(p)
 }
@@ -475,10 +467,7 @@ func (c *Conn) tooLarge(tail []byte, size int) {
 	if end < 0 {
 		return
 	}
-	id, ok := echoID(tail[:end])
-	if !ok {
-		return
-	}
+	id := echoID(tail[:end])
 	c.mu.Lock()
 	p := c.calls[id]
 	delete(c.calls, id)

@@ -96,9 +96,6 @@ func (o *Options) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Event == nil {
-		o.Event = func([]byte) bool { return false }
-	}
 }
 
 // Stats counts what a connection saw.
@@ -343,11 +340,11 @@ func (c *Conn) handle(frame []byte) error {
 	switch k {
 	case eventFrame:
 		c.events.Add(1)
-		if c.o.Event(frame) {
+		if c.o.Event != nil && c.o.Event(frame) {
 			c.wire.woke.Add(1)
 		}
 	case answer:
-		if id, ok := echoID(r.echo); ok && c.answer(id, frame, &r) {
+		if c.answer(echoID(r.echo), frame, &r) {
 			return nil
 		}
 		if r.retCode == 1403 && nothing(r.echo) {

@@ -127,9 +127,17 @@ func TestDataMissingOrNullLeavesTheResult(t *testing.T) {
 
 func TestBadToken(t *testing.T) {
 	const frame = `{"status":"failed","retcode":1403,"data":null,"message":"token验证失败","wording":"token验证失败","echo":null,"stream":"normal-action"}`
-	url := endpoint(t, func(ctx context.Context, p *peer) { p.write(ctx, frame) })
+	left := make(chan bool, 1)
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		p.write(ctx, frame)
+		_, more := p.next(ctx) // the connection is ended
+		left <- !more && ctx.Err() == nil
+	})
 	_, wait := dial(t, url, rpc.Options{Token: "wrong-Secret"})
 	err := wait()
+	if !<-left {
+		t.Error("a connection with a bad token goes on")
+	}
 	var refused *onebot.Error
 	if !errors.Is(err, rpc.ErrBadToken) || !errors.As(err, &refused) || refused.RetCode != 1403 {
 		t.Errorf("Run returned %v", err)
@@ -159,6 +167,19 @@ func TestTokenTravelsInTheHeaderAndNotInErrors(t *testing.T) {
 	}
 	if _, err := rpc.Dial(t.Context(), url, rpc.Options{Token: "密码"}); !errors.Is(err, rpc.ErrBadAddress) || strings.Contains(err.Error(), "密码") {
 		t.Errorf("a token that no header carries: %v", err)
+	}
+	for token, ok := range map[string]bool{"!~aZ09-_.": true, "a b": false, "a\tb": false, "a\x7fb": false, "é": false} {
+		c, err := rpc.Dial(t.Context(), url, rpc.Options{Token: token})
+		if (err == nil) != ok || !ok && !errors.Is(err, rpc.ErrBadAddress) {
+			t.Errorf("token %q: %v", token, err)
+		}
+		if c != nil {
+			<-headers
+			c.Close()
+		}
+	}
+	if _, err := rpc.Dial(t.Context(), "ws://127.0.0.1:1/x", rpc.Options{}); err == nil || strings.Count(err.Error(), "127.0.0.1:1/x") != 1 || !strings.HasPrefix(err.Error(), "dial ws://127.0.0.1:1/x: dial tcp") {
+		t.Errorf("nobody listens: %v", err)
 	}
 	for _, u := range []string{"ws://127.0.0.1:1/?access_token=hunter2", "ws://[::1/?access_token=hunter2"} {
 		if _, err := rpc.Dial(t.Context(), u, rpc.Options{Token: "hunter2"}); err == nil || strings.Contains(err.Error(), "hunter2") {
@@ -274,6 +295,22 @@ func TestLargeFrames(t *testing.T) {
 	}
 	if s := c.Stats(); s.TooLarge != 1 {
 		t.Errorf("stats %+v", s)
+	}
+}
+
+// A request of exactly MaxRequest bytes is sent.
+func TestTheLargestRequest(t *testing.T) {
+	url := endpoint(t, func(ctx context.Context, p *peer) { <-ctx.Done() })
+	const around = `{"action":"x","params":"","echo":"1"}`
+	for n, sent := range map[int]bool{rpc.MaxRequest - len(around): true, rpc.MaxRequest - len(around) + 1: false} {
+		c, _ := dial(t, url, rpc.Options{})
+		go func() {
+			eventually(t, "the call", func() bool { return c.Stats().Pending == 1 })
+			c.Close()
+		}()
+		if err := c.Call(t.Context(), "x", filler(n), nil); !rpc.Lost(err) || errors.Is(err, rpc.ErrTooLarge) == sent {
+			t.Errorf("a request of %d bytes: %v", n+len(around), err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
@@ -168,6 +169,48 @@ func cutInTheMiddle(t *testing.T) time.Duration {
 	http.DefaultClient.CloseIdleConnections()
 	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+4 }) // the test server's own
 	return last
+}
+
+// An answer to a call that still waits to be written, by an endpoint that guesses,
+// ends that call only.
+func TestAnAnswerToWhatWasNotSent(t *testing.T) {
+	begun, waits, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	url := endpoint(t, func(ctx context.Context, p *peer) {
+		_, r, err := p.ws.Reader(ctx) // the header and no more
+		if err != nil {
+			return
+		}
+		close(begun)
+		<-waits
+		p.write(ctx, okFrame(json.RawMessage(`"2"`), "null"))
+		<-ended
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return
+		}
+		p.write(ctx, okFrame(json.RawMessage(`"1"`), `{"n":1}`))
+		echoServer(ctx, p)
+	})
+	c, _ := dial(t, url, rpc.Options{})
+	large := make(chan error, 1)
+	var got numbered
+	go func() { large <- c.Call(t.Context(), "large", filler(30<<20), &got) }()
+	<-begun
+	go func() {
+		eventually(t, "the small call", func() bool { return c.Stats().Pending == 2 })
+		close(waits)
+	}()
+	if err := c.Call(t.Context(), "small", nil, nil); !errors.Is(err, onebot.ErrNotSent) || errors.Is(err, onebot.ErrUnknownOutcome) {
+		t.Errorf("the call that was not sent: %v", err)
+	}
+	close(ended)
+	if err := <-large; err != nil || got.N != 1 {
+		t.Errorf("the call before it: %v, %v", got, err)
+	}
+	for i := range 3 {
+		if err := c.Call(t.Context(), "x", numbered{i}, &got); err != nil || got.N != i {
+			t.Errorf("a call after it: %v, %v", got, err)
+		}
+	}
 }
 
 // What the peer has not read and the socket could not take is not sent; what

@@ -131,8 +131,8 @@ func number(b []byte) (int64, bool) {
 
 // echoID reads back an id that Call sent as a string of digits. NapCat returns
 // it verbatim (contract E.2); other implementations make it a number, also with
-// a fraction of zeros, or wrap it in an array.
-func echoID(echo []byte) (uint64, bool) {
+// a fraction of zeros, or wrap it in an array. What is no id is 0, which no call has.
+func echoID(echo []byte) uint64 {
 	if len(echo) >= 2 && echo[0] == '[' && echo[len(echo)-1] == ']' {
 		echo = bytes.TrimSpace(echo[1 : len(echo)-1])
 	}
@@ -142,11 +142,8 @@ func echoID(echo []byte) (uint64, bool) {
 	if i := bytes.IndexByte(echo, '.'); i > 0 && len(bytes.Trim(echo[i+1:], "0")) == 0 {
 		echo = echo[:i]
 	}
-	n, ok := number(echo)
-	if !ok || n <= 0 {
-		return 0, false
-	}
-	return uint64(n), true
+	n, _ := number(echo)
+	return uint64(max(n, 0))
 }
 
 // nothing reports whether echo is one that names no call: absent, null or "".

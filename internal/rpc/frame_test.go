@@ -33,7 +33,7 @@ func TestClassify(t *testing.T) {
 
 func TestEchoID(t *testing.T) {
 	for s, want := range map[string]uint64{`"12"`: 12, `12`: 12, `12.00`: 12, `["12"]`: 12, `[ 12 ]`: 12, `0`: 0, `-1`: 0, `"x"`: 0, ``: 0, `null`: 0, `1.5`: 0, `"99999999999999999999"`: 0, `{"a":1}`: 0, `""`: 0} {
-		if got, _ := echoID([]byte(s)); got != want {
+		if got := echoID([]byte(s)); got != want {
 			t.Errorf("%s: %d, want %d", s, got, want)
 		}
 	}

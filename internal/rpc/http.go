@@ -248,10 +248,11 @@ func newScanner(r io.Reader, limit int, end string) *bufio.Scanner {
 			seen = 0
 			return from + i + len(end), data[:from+i], nil
 		}
-		seen = len(data)
 		if atEOF && len(data) > 0 {
+			seen = 0
 			return len(data), data, nil
 		}
+		seen = len(data)
 		return 0, nil, nil
 	})
 	return s

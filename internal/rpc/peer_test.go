@@ -36,6 +36,7 @@ type request struct {
 func endpoint(t *testing.T, serve func(ctx context.Context, p *peer)) string {
 	t.Helper()
 	var open sync.WaitGroup
+	open.Add(1) // until no more connections come
 	ctx, cancel := context.WithCancel(t.Context())
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
@@ -44,13 +45,12 @@ func endpoint(t *testing.T, serve func(ctx context.Context, p *peer)) string {
 			return
 		}
 		ws.SetReadLimit(-1)
-		open.Go(func() {
-			defer ws.CloseNow()
-			serve(ctx, &peer{t: t, ws: ws, req: r})
-		})
-		open.Wait()
+		open.Add(1)
+		defer open.Done()
+		defer ws.CloseNow()
+		serve(ctx, &peer{t: t, ws: ws, req: r})
 	}))
-	t.Cleanup(func() { cancel(); srv.Close(); open.Wait() })
+	t.Cleanup(func() { cancel(); srv.Close(); open.Done(); open.Wait() })
 	return "ws" + strings.TrimPrefix(srv.URL, "http")
 }
 

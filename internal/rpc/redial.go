@@ -98,9 +98,7 @@ func redial(ctx context.Context, rawURL string, down func(error), once func(cont
 
 // once dials and runs one link.
 func (r *Redialer) once(ctx context.Context) (linked bool, err error) {
-	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
-	c, err := Dial(dialing, r.URL, r.Options)
-	cancel()
+	c, err := r.dial(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -111,6 +109,12 @@ func (r *Redialer) once(ctx context.Context) (linked bool, err error) {
 	err = c.Run(ctx)
 	r.conn.Store(nil)
 	return true, err
+}
+
+func (r *Redialer) dial(ctx context.Context) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return Dial(ctx, r.URL, r.Options)
 }
 
 // Drop ends the present link, if there is one; Run dials again at once.
@@ -149,9 +153,5 @@ func (r *Redialer) Stream(ctx context.Context, action string, params any, packet
 // near reports whether the endpoint is on this machine.
 func near(rawURL string) bool {
 	u, err := url.Parse(rawURL)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }

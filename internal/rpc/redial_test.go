@@ -72,6 +72,61 @@ func TestAttemptsGrowRarer(t *testing.T) {
 	}
 }
 
+// What is on this machine is asked more often than what is far away, or may be.
+func TestWhoIsNear(t *testing.T) {
+	for url, near := range map[string]bool{
+		"ws://localhost:3001/": true, "ws://127.0.0.1:1": true, "ws://127.8.9.10:1": true, "ws://[::1]:3001/x": true,
+		"ws://192.0.2.1:3001": false, "ws://[2001:db8::1]:3001": false, "ws://localhost.example.org": false, "ws://napcat": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			var last, gap time.Duration
+			start := time.Now()
+			_ = redial(ctx, url, nil, func(context.Context) (bool, error) {
+				now := time.Since(start)
+				gap, last = max(gap, now-last), now
+				return false, errors.New("nobody listens")
+			})
+			if got := gap <= nearPause; got != near || gap > farPause {
+				t.Errorf("%s is asked after %v", url, gap)
+			}
+		})
+	}
+}
+
+// After a link that held for long the first attempt comes soon, after one that
+// did not it comes later each time. Down hears of every loss, Run of the last.
+func TestPausesStartAnewAfterALinkThatHeld(t *testing.T) {
+	for held, anew := range map[time.Duration]bool{0: false, steady / 2: false, steady: false, steady + 1: true, time.Hour: true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			why, lost := errors.New("enough"), errors.New("lost")
+			rounds, downs := 0, 0
+			var ended time.Time
+			err := redial(ctx, "ws://127.0.0.1:1", func(err error) {
+				if downs++; err != lost || downs != rounds {
+					t.Errorf("down after %d rounds with %v", rounds, err)
+				}
+			}, func(context.Context) (bool, error) {
+				rounds++
+				if paused := time.Since(ended); rounds > 10 && (paused <= firstPause) != anew {
+					t.Errorf("a link that held %v is back after %v", held, paused)
+				}
+				if rounds == 20 {
+					cancel(why)
+				}
+				time.Sleep(held)
+				ended = time.Now()
+				return true, lost
+			})
+			if err != why || downs != 19 {
+				t.Errorf("%v after %d losses", err, downs)
+			}
+		})
+	}
+}
+
 // The same on real sockets, in the best of three rounds.
 func TestBackSoonAfterTheEndpointReturns(t *testing.T) {
 	var took []time.Duration

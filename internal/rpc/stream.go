@@ -56,40 +56,39 @@ func (r *reply) isPacket() bool {
 // put queues a packet for the caller. It is called by the reader only, whose
 // wire is flushed before it waits.
 func (s *stream) put(data []byte, w *wire) {
-	for {
-		s.mu.Lock()
-		if s.over || s.overflow {
-			s.mu.Unlock()
-			return
-		}
-		if s.bytes < streamSoft {
-			break
-		}
-		s.mu.Unlock()
-		w.pause()
-		t := time.NewTimer(streamStall)
-		late := false
-		select {
-		case <-s.taken:
-			t.Stop()
-		case <-t.C:
-			late = true
-		}
-		_ = w.resume() // the next read tells
-		if !late {
-			continue
-		}
-		s.mu.Lock()
-		break
+	for s.full() && s.waitTaken(w) {
 	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bytes+len(data) > streamHard {
-		s.overflow = true
-	} else {
+	if s.over {
+		return
+	}
+	if s.overflow = s.overflow || s.bytes+len(data) > streamHard; !s.overflow {
 		s.packets = append(s.packets, bytes.Clone(data))
 		s.bytes += len(data)
 	}
 	signal(s.arrived)
+}
+
+// full reports whether the caller must catch up first.
+func (s *stream) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes >= streamSoft && !s.over && !s.overflow
+}
+
+// waitTaken waits until the caller takes what is queued; false if it does not.
+func (s *stream) waitTaken(w *wire) bool {
+	w.pause()
+	defer func() { _ = w.resume() }() // the next read tells
+	t := time.NewTimer(streamStall)
+	defer t.Stop()
+	select {
+	case <-s.taken:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // take returns the packets that wait.
@@ -100,6 +99,14 @@ func (s *stream) take() (packets [][]byte, overflow bool) {
 	s.mu.Unlock()
 	signal(s.taken)
 	return packets, overflow
+}
+
+// leave drops what waits and what will come.
+func (s *stream) leave() {
+	s.mu.Lock()
+	s.over, s.packets = true, nil
+	s.mu.Unlock()
+	signal(s.taken)
 }
 
 func signal(ch chan struct{}) {
@@ -117,12 +124,7 @@ func (c *Conn) Stream(ctx context.Context, action string, params any, packet fun
 	p := pendings.Get().(*pending)
 	s := &stream{arrived: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 	p.stream = s
-	defer func() {
-		s.mu.Lock()
-		s.over, s.packets = true, nil
-		s.mu.Unlock()
-		signal(s.taken)
-	}()
+	defer s.leave()
 	if err := c.start(ctx, p, action, params); err != nil {
 		return err
 	}
@@ -138,22 +140,20 @@ func (c *Conn) Stream(ctx context.Context, action string, params any, packet fun
 		}
 		return nil
 	}
-	for {
+	for over := false; !over; {
 		select {
 		case <-s.arrived:
-			if err := deliver(); err != nil {
-				return c.abort(p, err)
-			}
-			continue
 		case <-ctx.Done():
-			return c.abort(p, lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx)))
+			c.remove(p.id)
+			return lostError(action, onebot.ErrUnknownOutcome, context.Cause(ctx))
 		case <-p.done:
+			over = true
 		}
-		break
+		if err := deliver(); err != nil {
+			c.remove(p.id)
+			return err
+		}
 	}
 	defer release(p)
-	if err := deliver(); err != nil {
-		return err
-	}
 	return p.finish(action, result)
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
@@ -127,6 +128,62 @@ func TestMessagesFramedAndCutAnyhow(t *testing.T) {
 			}
 			t.Fatalf("%d messages of %d came, all right up to the %dth", len(got), len(sent), i)
 		}
+	}
+}
+
+// A frame that holds nothing is whole as soon as its two bytes are there: a ping is
+// answered, and a message handed on, while nothing else comes.
+func TestFramesThatHoldNothing(t *testing.T) {
+	for name, frames := range map[string][]byte{"ping": {0x89, 0}, "message, ping": {0x81, 0, 0x89, 0}, "long, ping": append(AppendHead(nil, opText, 126), append(bytes.Repeat([]byte("x"), 126), 0x89, 0)...)} {
+		t.Run(name, func(t *testing.T) {
+			url := bareEndpoint(t, func(conn net.Conn, r *bufio.Reader, upgraded []byte) error {
+				if _, err := conn.Write(append(upgraded, frames...)); err != nil {
+					return err
+				}
+				pong := make([]byte, 6)
+				if _, err := io.ReadFull(r, pong); err != nil {
+					return err
+				}
+				if pong[0] != 0x8a || pong[1] != 0x80 {
+					return fmt.Errorf("% x answers a ping", pong)
+				}
+				return nil
+			})
+			c, err := Dial(t.Context(), url, Options{PingInterval: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Run(t.Context()); err == nil {
+				t.Error("Run returned nil")
+			}
+			if s := c.Stats(); s.Garbage != uint64(min(1, len(frames)-2)) {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// How long a frame is stands in its first bytes, and is not said before they are there.
+func TestFrameSize(t *testing.T) {
+	for _, n := range []int{0, 1, 125, 126, 127, 1<<16 - 1, 1 << 16, 1 << 40} {
+		for _, masked := range []bool{false, true} {
+			b := AppendHead(nil, opText, n)
+			if masked {
+				b[1] |= 0x80
+				b = append(b, 1, 2, 3, 4)
+			}
+			for i := range b {
+				if head, size := frameSize(b[:i]); head != 0 || size != 0 {
+					t.Errorf("%d, masked %v: of %d bytes of %d: %d, %d", n, masked, i, len(b), head, size)
+				}
+			}
+			if head, size := frameSize(append(b, 9)); head != len(b) || size != n {
+				t.Errorf("%d, masked %v: %d, %d", n, masked, head, size)
+			}
+		}
+	}
+	if head, size := frameSize(append([]byte{0x81, 127}, bytes.Repeat([]byte{0xff}, 8)...)); head != 10 || size <= 0 || head+size+4 < 0 {
+		t.Errorf("the longest: %d, %d", head, size)
 	}
 }
 

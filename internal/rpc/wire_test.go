@@ -121,6 +121,23 @@ func TestWireNothingIsStuck(t *testing.T) {
 		w.release()
 		want(t, far, "g")
 	})
+	t.Run("more than may wait", func(t *testing.T) {
+		w, _, far := wirePair(t)
+		far.Write([]byte("x"))
+		w.Read(buf) // the reader is busy from here on
+		half := strings.Repeat("k", wireOut/2)
+		for i, waiting := range []int{len(half), wireOut, len(half)} {
+			if w.Write([]byte(half)); w.waiting() != waiting {
+				t.Errorf("%d bytes wait after %d writes", w.waiting(), i+1)
+			}
+		}
+		want(t, far, half+half)
+		large := strings.Repeat("m", wireOut+1) // which never waits, and nothing before it does
+		var written sync.WaitGroup
+		written.Go(func() { w.Write([]byte(large)) })
+		want(t, far, half+large)
+		written.Wait()
+	})
 	t.Run("it is closed", func(t *testing.T) {
 		w, _, far := wirePair(t)
 		far.Write([]byte("x"))

@@ -39,7 +39,6 @@ func (w *NowWriter) Write(b []byte) (int, error) {
 	}
 	w.b = b
 	err := w.raw.Write(w.try)
-	w.b = nil
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,119 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ncatd/ncatd/internal/rpc"
+	"github.com/ncatd/ncatd/onebot"
+)
+
+// bubbled connects in memory, for bubbles, and runs the connection. It returns the
+// connection, its peer, and Run's error.
+func bubbled(t *testing.T, o rpc.Options) (*rpc.Conn, *websocket.Conn, <-chan error) {
+	t.Helper()
+	noPools()
+	ln, conns, ended := make(pipes), make(chan *rpc.Conn, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := rpc.Accept(w, r, o)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conns <- c
+		ended <- c.Run(ctx)
+	})}
+	go srv.Serve(ln)
+	tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		ln <- far
+		return near, nil
+	}}
+	ws, _, err := websocket.Dial(ctx, "ws://ncatd/", &websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := <-conns
+	t.Cleanup(func() {
+		cancel()
+		ws.CloseNow()
+		c.Close()
+		srv.Close()
+		synctest.Wait()
+		noPools()
+	})
+	return c, ws, ended
+}
+
+// noPools empties the pools: a channel must not leave its bubble.
+func noPools() {
+	runtime.GC()
+	runtime.GC() // a pool gives up what it holds at the second
+}
+
+// Without options a call ends after 30 s, and a peer that answers no ping is given up
+// 10 s after one, which comes every 15 s. The calls that wait then say why.
+func TestPatience(t *testing.T) {
+	for _, c := range []struct {
+		o         rpc.Options
+		call, end time.Duration
+	}{
+		{rpc.Options{}, 30 * time.Second, 25 * time.Second},
+		{rpc.Options{CallTimeout: -1, PingTimeout: -1}, 30 * time.Second, 25 * time.Second},
+		{rpc.Options{CallTimeout: 5 * time.Second, PingInterval: time.Minute, PingTimeout: time.Second}, 5 * time.Second, 61 * time.Second},
+		{rpc.Options{PingInterval: -1}, 30 * time.Second, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			conn, ws, ended := bubbled(t, c.o)
+			go func() {
+				for {
+					if _, _, err := ws.Read(t.Context()); err != nil { // answers pings
+						return
+					}
+				}
+			}()
+			start := time.Now()
+			err := conn.Call(t.Context(), "x", nil, nil)
+			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, onebot.ErrUnknownOutcome) || took < c.call || took > c.call+c.call/40 {
+				t.Errorf("%+v: the call ended after %v with %v", c.o, took, err)
+			}
+			time.Sleep(time.Hour - time.Since(start)) // a peer that answers is kept
+			if len(ended) > 0 {
+				t.Fatalf("%+v: the link is lost", c.o)
+			}
+		})
+		synctest.Test(t, func(t *testing.T) {
+			conn, _, ended := bubbled(t, c.o) // a peer that reads nothing
+			start := time.Now()
+			called := make(chan error, 1)
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				called <- conn.Call(ctx, "x", nil, nil)
+			}()
+			select {
+			case err := <-ended:
+				if took := time.Since(start); took != c.end || !strings.Contains(err.Error(), "no answer to a ping") {
+					t.Errorf("%+v: lost after %v with %v", c.o, took, err)
+				}
+				if err := <-called; !rpc.Lost(err) || !strings.Contains(err.Error(), "no answer to a ping") {
+					t.Errorf("%+v: the call ended with %v", c.o, err)
+				}
+			case <-time.After(time.Hour):
+				if c.end != 0 {
+					t.Errorf("%+v: nothing happened in an hour", c.o)
+				}
+			}
+		})
+	}
+}
