@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,9 +76,7 @@ func Set(name string, src []byte, key, value string) ([]byte, error) {
 	w := newDecoder(name)
 	w.document(src, want)
 	w.problems = nil
-	w.source = key
-	w.set(want, key, value)
-	w.source = ""
+	w.set(want, key, key, value)
 	if len(w.problems) > 0 {
 		return nil, &Error{Problems: w.problems}
 	}
@@ -115,11 +114,14 @@ func replace(name string, src []byte, path []string, text string, problems int, 
 	return nil, ErrEdit
 }
 
+// unreadable are the problems of a file that says nothing for sure.
+var unreadable = []string{"syntax", "tab", "wide_colon", "wide_char", "several_docs", "gbk", "utf16", "not_utf8", "zeroed", "not_mapping", "too_large"}
+
 // editable decodes src and refuses one that cannot be edited in place.
 func (d *decoder) editable(src []byte, into *Config) error {
 	d.document(src, into)
 	for _, p := range d.problems {
-		if p.Code == "syntax" || p.Code == "tab" || p.Code == "wide_colon" || p.Code == "wide_char" || p.Code == "several_docs" || p.Code == "gbk" || p.Code == "utf16" || p.Code == "not_utf8" || p.Code == "zeroed" || p.Code == "not_mapping" || p.Code == "too_large" {
+		if slices.Contains(unreadable, p.Code) {
 			return &Error{Problems: d.problems}
 		}
 	}
@@ -161,7 +163,6 @@ func flow(v reflect.Value) string {
 	}
 	s := strings.TrimSuffix(string(b), "\n")
 	if strings.Contains(s, "\n") { // the encoder folds long lists and texts
-		n.Style |= yaml.DoubleQuotedStyle
 		s = strings.Join(strings.Fields(s), " ")
 	}
 	return s

@@ -115,7 +115,7 @@ func mustSet(t *testing.T, c *Config, key, value string) *Config {
 	d := newDecoder("f")
 	copied := *c
 	copied.Accounts = append([]Account(nil), c.Accounts...)
-	d.set(&copied, key, value)
+	d.set(&copied, "", key, value)
 	if len(d.problems) > 0 {
 		t.Fatalf("%s=%s: %v", key, value, d.problems)
 	}

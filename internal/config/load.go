@@ -88,14 +88,12 @@ func (d *decoder) environment(c *Config, env []string) {
 		if val == "" || !strings.HasPrefix(name, "NCATD_") || notKeys[name] || own[name] || strings.HasPrefix(name, "NCATD_SIM_") {
 			continue
 		}
-		d.source = name
 		if key, ok := byVar[name]; ok {
-			d.set(c, key, val)
+			d.set(c, name, key, val)
 		} else {
 			d.add(Place{Source: name}, "", "unknown_env")
 		}
 	}
-	d.source = ""
 }
 
 func (d *decoder) flags(c *Config, flags map[string]string) {
@@ -105,10 +103,8 @@ func (d *decoder) flags(c *Config, flags map[string]string) {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		d.source = "--set " + k
-		d.set(c, k, flags[k])
+		d.set(c, "--set "+k, k, flags[k])
 	}
-	d.source = ""
 }
 
 // EnvName returns the environment variable of a key.
@@ -116,8 +112,10 @@ func EnvName(key string) string {
 	return "NCATD_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
-// set changes one key of c as if the file had it.
-func (d *decoder) set(c *Config, key, val string) {
+// set changes one key of c as if the file had it; source is what problems name.
+func (d *decoder) set(c *Config, source, key, val string) {
+	d.source = source
+	defer func() { d.source = "" }()
 	v, full, err := lookup(c, key)
 	if err != nil {
 		var p *keyError

@@ -101,8 +101,8 @@ func RenewSecrets(path string, c *Config, account, credDir string) (*Secrets, er
 // next [EnsureSecrets] makes a new one. What is derived from it, such as the mark
 // of our display, is new then too.
 func ForgetControlToken(path string) error {
-	f, absent, err := readSecrets(path)
-	if err != nil || absent {
+	f, _, err := readSecrets(path)
+	if err != nil || f.Control == "" {
 		return err
 	}
 	f.Control = ""
