@@ -229,11 +229,7 @@ func (f *Filler) LinkUp() {
 		f.askLocked()
 		return
 	}
-	up := &link{at: time.Now(), open: true}
-	if f.up != nil && f.up.open && f.up.bound > 0 {
-		up.bound = f.up.bound
-	}
-	f.up = up
+	f.up = &link{at: time.Now(), open: true}
 	if f.started {
 		f.openLocked()
 	}
@@ -250,9 +246,7 @@ func (f *Filler) askLocked() {
 
 // openLocked opens the gaps of a link that came up.
 func (f *Filler) openLocked() {
-	if f.up.bound == 0 {
-		f.up.bound = f.o.Book.aliveAt(f.id())
-	}
+	f.up.bound = f.o.Book.aliveAt(f.id()) // which stands still while an event may have to wait
 	for _, c := range f.o.Book.recent(f.id(), f.o.Chats) {
 		if f.gaps[c] == nil {
 			since, _ := f.o.Book.since(f.id(), c)

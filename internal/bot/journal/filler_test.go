@@ -84,13 +84,19 @@ func TestLiveMessagesWaitForOlderOnes(t *testing.T) {
 // A message of a chat that is not known waits if it may have been missed before.
 func TestAnUnknownChat(t *testing.T) {
 	atDesk(t, true, func(d *desk) {
+		d.write(chatN(7), 0, 0)
 		d.write(chatN(7), 61, 62)
 		d.arrive(connected())
 		synctest.Wait()
 		d.arrive(d.message(chatN(7), 63))
-		d.want("its history is read", "b61 b62 63")
+		d.want("its history is read, as far as anything can be missing", "b61 b62 63")
+		asked := len(d.list(&d.asks))
 		d.arrive(d.message(chatN(8), 0)) // written before anything can be missing
-		d.want("an old one passes", "b61 b62 63 0")
+		d.arrive(d.message(chatN(9), 1)) // in the last second of that
+		d.want("an old one passes", "b61 b62 63 0 1")
+		if n := len(d.list(&d.asks)); n != asked {
+			t.Errorf("asked %v", d.list(&d.asks)[asked:])
+		}
 	})
 }
 
@@ -257,6 +263,15 @@ func TestMoreThanMayBeFetched(t *testing.T) {
 			}
 			if n, _ := d.f.Counts(); n != uint64(len(got)) {
 				t.Errorf("%d missed: %d counted", missing, n)
+			}
+			asks := 0
+			for _, a := range d.list(&d.asks) {
+				if strings.HasPrefix(a, "1 ") {
+					asks++
+				}
+			}
+			if asks > 2 { // what is too much is not read
+				t.Errorf("%d missed: asked %v", missing, d.list(&d.asks))
 			}
 			if over == 0 && len(d.list(&d.gaps)) != 0 || over > 0 && !slices.Contains(d.list(&d.gaps), fmt.Sprint(1, " ", over)) {
 				t.Errorf("%d missed: told %v", missing, d.list(&d.gaps))

@@ -312,6 +312,9 @@ func TestWhatFailedIsWrittenLater(t *testing.T) {
 	if len(told) != 3 {
 		t.Errorf("told %v of a write that did not fail", told)
 	}
+	if _, ok := d.records[of{bot, chatN(5001)}]; !ok {
+		t.Error("a disk that works again is not waited for")
+	}
 	// Without a disk there is nothing to wait for, and nothing to retry.
 	none := newBook(t, nil)
 	none.note(bot, chatN(1), x)
