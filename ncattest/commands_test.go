@@ -182,6 +182,20 @@ func TestHelpPages(t *testing.T) {
 			t.Errorf("page 3: %q", got)
 		}
 	})
+	for n, want := range map[int]string{9: "命令:\n/c00 – x\n/c01", 10: "/c09 – x\n/help 命令", 11: "第 1/2 页", 20: "第 1/2 页", 21: "第 1/3 页"} {
+		b := ncat.New()
+		for i := range n {
+			b.OnCommand(fmt.Sprintf("c%02d", i), ncat.Say("x"), ncat.Help("x"))
+		}
+		ncattest.Run(t, b, func(h *ncattest.Harness) {
+			h.Friend(1).Says("/help")
+			h.Friend(1).Says("/help 99") // the last
+			sent := h.Sent()
+			if !strings.Contains(sent[0].Text(), want) || !strings.Contains(sent[1].Text(), fmt.Sprintf("/c%02d", n-1)) {
+				t.Errorf("%d commands: %q, %q", n, sent[0].Text(), sent[1].Text())
+			}
+		})
+	}
 }
 
 func TestConversation(t *testing.T) {

@@ -43,6 +43,19 @@ func TestKeepRecent(t *testing.T) {
 		h.WantLike(": /ping")
 		p.Recalls(old)
 		h.Want("gone")
+		friend := h.Friend(5)
+		id := friend.Says("private")
+		friend.Says("/ping")
+		h.Want("pong")
+		for _, e := range []onebot.Event{
+			&onebot.FriendRecall{EventBase: ncattest.Base(onebot.PostNotice), UserID: 5, MessageID: id},
+			&onebot.FriendRecall{EventBase: ncattest.Base(onebot.PostNotice), UserID: 6, MessageID: id}, ncattest.Joined(100, 5),
+		} {
+			m, ok := recent.Of(e)
+			if f, is := e.(*onebot.FriendRecall); ok != (is && f.UserID == 5) || ok && m.Msg().Text() != "private" {
+				t.Errorf("%T: %v, %v", e, m, ok)
+			}
+		}
 	})
 }
 
@@ -74,6 +87,14 @@ func TestCopy(t *testing.T) {
 		for i, want := range []onebot.MessageID{first, in300} {
 			if q, ok := sent[i].Message[0].(*onebot.ReplySegment); !ok || q.ID != want || sent[i].Message.Text() != "> yes" {
 				t.Errorf("%v, want a quote of %d", sent[i], want)
+			}
+		}
+		for _, c := range []struct {
+			chat, other ncat.Chat
+			id, want    onebot.MessageID
+		}{{ncat.Group(100), ncat.Group(200), first, in200}, {ncat.Group(200), ncat.Group(100), in200, first}, {ncat.Group(100), ncat.Group(400), first, 0}, {ncat.Group(100), ncat.Group(200), 99, 0}, {ncat.Group(200), ncat.Group(100), first, 0}} {
+			if got, ok := copies.In(c.chat, c.id, c.other); got != c.want || ok != (c.want != 0) {
+				t.Errorf("%+v: %d, %v", c, got, ok)
 			}
 		}
 		h.InGroup(100, 1).Says(onebot.Reply(99), "what")

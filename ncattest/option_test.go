@@ -117,6 +117,7 @@ func TestMisuse(t *testing.T) {
 		"pass on":     {func(b *ncat.Bot) { b.OnMessage(say, ncat.Named("mine"), ncat.PassOn()) }, []string{"PassOn", "mine"}},
 		"nil option":  {func(b *ncat.Bot) { b.OnText("x", say, nil) }, []string{"an option", "is nil"}},
 		"nil filter":  {func(b *ncat.Bot) { b.OnMessage(say, ncat.Where(nil)) }, []string{"filter 1"}},
+		"nil wrap":    {func(b *ncat.Bot) { b.OnMessage(say, ncat.Wrap(nil)) }, []string{"middleware 1"}},
 		"nil command": {func(b *ncat.Bot) { b.OnCommand("x", nil) }, []string{`"x"`, "nil"}},
 		"nil handler": {func(b *ncat.Bot) { b.OnMessage(nil) }, []string{"nil"}},
 		"nil match":   {func(b *ncat.Bot) { ncat.OnMatch(b, "x", nil) }, []string{"nil"}},
