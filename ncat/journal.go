@@ -361,12 +361,20 @@ func (s *session) drop(chat Chat, why string) {
 // startJournalLocked lets what came before the session ran wait for what is
 // missing before it, and notes the rest.
 func (s *session) startJournalLocked() {
-	if s.journal == nil {
-		return
-	}
 	var early []onebot.Event
 	for _, q := range s.ready {
 		early = append(early, q.events[q.head:]...)
+	}
+	tell := func(e onebot.Event) {
+		if s.heard != nil && !isPresence(e) {
+			s.heard(e, false)
+		}
+	}
+	if s.journal == nil {
+		for _, e := range early {
+			tell(e)
+		}
+		return
 	}
 	now := map[onebot.Event]bool{}
 	for _, e := range s.journal.Start(early) {
@@ -376,9 +384,7 @@ func (s *session) startJournalLocked() {
 		kept := q.events[:0]
 		for _, e := range q.events[q.head:] {
 			if now[e] && s.journal.Note(e) {
-				if s.heard != nil {
-					s.heard(e, false)
-				}
+				tell(e)
 				kept = append(kept, e)
 			} else {
 				s.waiting--
