@@ -32,10 +32,14 @@ func TestFailuresAreSaidOnce(t *testing.T) {
 	defer srv.Close()
 	var log lines
 	b := ncat.New(ncat.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	handled := make(chan struct{}, 2)
+	b.OnGroup(func(context.Context, *ncat.Bot, *onebot.GroupMessage) error { handled <- struct{}{}; return nil })
 	stop := dial(t, b, srv.URL)
 	for i := range 2 {
 		ws := next(t, h.links)
 		eventually(t, "the first event", func() bool { return log.with("msg=connected") == i+1 })
+		say(t, ws, groupFrame(1, i)) // which is not said
+		next(t, handled)
 		ws.CloseNow()
 	}
 	eventually(t, "the attempt after the loss", func() bool { return log.with("502") == 2 })

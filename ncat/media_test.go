@@ -195,6 +195,11 @@ func TestMediaThatDoesNotArriveIsNotSent(t *testing.T) {
 			t.Errorf("the refusal is not reachable from %v", err)
 		}
 	}
+	for name, s := range map[string]ncat.Source{"none": ncat.Path(filepath.Join(dir, "none")), "content": ncat.Bytes(nil)} {
+		if _, err := bot.Place(t.Context(), s); err == nil || !strings.HasPrefix(err.Error(), "bring "+name+" to NapCat") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	if _, err := bot.SendGroup(ended, 1, ncat.Image(ncat.Bytes(noise(9)))); !errors.Is(err, context.Canceled) || !errors.Is(err, onebot.ErrNotSent) {
 		t.Errorf("after the end of the context: %v", err)
 	}

@@ -160,6 +160,8 @@ func TestGroupSwitches(t *testing.T) {
 		h.Want("points：本群已启用")
 		owner.Says("/停用 points")
 		h.Want("points：本群已停用")
+		owner.Says("/disable")
+		h.Want("points：本群已停用")
 		other.Says("points")
 		other.Says("core")
 		h.InGroup(200, 2).Says("points")

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/ncatd/ncatd/internal/botlink"
 	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/ncattest"
 	"github.com/ncatd/ncatd/onebot"
@@ -181,6 +183,46 @@ func TestFiltersKeepTheirWords(t *testing.T) {
 			ncat.During(bad, "09:00", nil)
 		}()
 	}
+}
+
+// TestPluginsBeforeTheBotRuns: what the configuration does not enable is not enabled.
+func TestPluginsBeforeTheBotRuns(t *testing.T) {
+	b := ncat.New()
+	b.AddPlugin(&plugin{id: "on"}, &plugin{id: "off"})
+	botlink.Of(b).ChoosePlugins(func(id string) bool { return id == "on" })
+	for _, s := range b.Plugins() {
+		if s.Enabled != (s.ID == "on") || s.State != ncat.PluginStopped {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// TestMarkedMessages: the filters for messages that came late or come again.
+func TestMarkedMessages(t *testing.T) {
+	late, again, plain := ncattest.GroupMessage(100, 1, "x"), ncattest.GroupMessage(100, 1, "x"), ncattest.GroupMessage(100, 1, "x")
+	late.Backfilled, again.Redelivered = true, true
+	for e, want := range map[onebot.Event]string{late: "true false", again: "false true", plain: "false false", ncattest.Joined(100, 5): "false false"} {
+		if got := fmt.Sprint(ncat.Backfilled(nil, e), ncat.Redelivered(nil, e)); got != want {
+			t.Errorf("%+v: %s, want %s", e, got, want)
+		}
+	}
+}
+
+// TestAdminsWhileTheBotRuns: the first admin brings the command, the last takes it away.
+func TestAdminsWhileTheBotRuns(t *testing.T) {
+	b := ncat.New(ncat.WithLanguage("en"))
+	b.OnMessage(says("heard"))
+	ncattest.Run(t, b, func(h *ncattest.Harness) {
+		for _, admins := range [][]onebot.UserID{nil, {99}, {98, 99}, {98}, {99}, nil} {
+			botlink.Apply(b, ncat.WithAdmins(admins...))
+			want := "heard"
+			if slices.Contains(admins, 99) {
+				want = "nothing is granted or denied"
+			}
+			h.Friend(99).Says("/perm list")
+			h.Want(want)
+		}
+	})
 }
 
 // TestPluginIDs: what can be the id of a plugin, and how plugins stand before the

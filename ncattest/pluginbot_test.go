@@ -121,12 +121,17 @@ func TestPluginReload(t *testing.T) {
 	}
 	var mu sync.Mutex // schedules of several plugins run at the same time
 	beats := map[string]int{}
+	var starts []string
 	setup := func(id string) func(context.Context, *ncat.Host) error {
 		return func(_ context.Context, h *ncat.Host) error {
 			var c struct{ Word string }
 			if err := h.Config(&c); err != nil {
 				return err
 			}
+			h.OnStart(func(context.Context, *ncat.Bot) error {
+				starts = append(starts, id+" "+c.Word)
+				return nil
+			})
 			h.OnCommand(id, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent) error { return b.Reply(ctx, m, c.Word) })
 			_, err := h.Schedule("beat", "every 1m", func(context.Context, *ncat.Bot) error {
 				mu.Lock()
@@ -148,17 +153,20 @@ func TestPluginReload(t *testing.T) {
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		h.Pass(150 * time.Second)
 		for _, id := range []string{"plain", "closer", "hook"} {
-			if err := reload(id, "two"); err != nil {
-				t.Errorf("%s: %v", id, err)
+			began := time.Now()
+			if err := reload(id, "two"); err != nil || time.Since(began) != 0 {
+				t.Errorf("%s: %v, after %v", id, err, time.Since(began))
 			}
-			if err := reload(id, "bad"); err == nil {
-				t.Errorf("%s: a bad section was taken", id)
-			}
-			h.Friend(1).Says("/" + id)
 			want := "two"
 			if id == "hook" {
 				want = "one" // it took the word itself
 			}
+			h.Friend(1).Says("/" + id)
+			h.Want(want)
+			if err := reload(id, "bad"); err == nil {
+				t.Errorf("%s: a bad section was taken", id)
+			}
+			h.Friend(1).Says("/" + id)
 			h.Want(want)
 			word = "one"
 		}
@@ -180,6 +188,27 @@ func TestPluginReload(t *testing.T) {
 		for _, s := range b.Plugins() {
 			if s.State != ncat.PluginRunning || s.Error == "" {
 				t.Errorf("%s: %s %q, want running and why its configuration was not taken", s.ID, s.State, s.Error)
+			}
+		}
+		if got := strings.Join(starts, ", "); got != "plain one, closer one, hook one, plain two, closer two, closer two" {
+			t.Errorf("started %s", got)
+		}
+		// What is switched off is the new one, and a new configuration does not switch it on.
+		for _, id := range []string{"plain", "closer", "hook"} {
+			if err := b.SetPlugin(h.Context(), id, false); err != nil {
+				t.Error(err)
+			}
+			for _, id := range []string{id, "nobody"} {
+				word = "one"
+				if err := reload(id, "three"); err != nil || word != "three" {
+					t.Errorf("%s: %v, %s", id, err, word)
+				}
+			}
+			h.Friend(1).Says("/" + id)
+		}
+		for _, s := range h.Sent() {
+			if !strings.HasPrefix(s.Text(), "没有命令") {
+				t.Errorf("a plugin that is off says %q", s.Text())
 			}
 		}
 	})
