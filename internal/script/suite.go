@@ -56,6 +56,7 @@ func (s *Suite) Names() ([]string, error) {
 		return nil, err
 	}
 	out, _, err := eng.Call(testBudget, "names")
+	s.watched()
 	if err = errors.Join(err, eng.Close()); err != nil {
 		return nil, err
 	}
@@ -73,9 +74,7 @@ func (s *Suite) Plugin(log *slog.Logger) (*Plugin, error) {
 	}
 	p := newPlugin(env, s.where)
 	p.pinned = true
-	s.mu.Lock()
-	s.running = append(s.running, p.interrupt)
-	s.mu.Unlock()
+	s.watched(p.interrupt)
 	return p, p.Prepare()
 }
 
@@ -97,9 +96,6 @@ func (s *Suite) Play(name string, st Stage) []error {
 	if err != nil {
 		return []error{err}
 	}
-	s.mu.Lock()
-	s.running = append(s.running, eng.Interrupt)
-	s.mu.Unlock()
 	if _, _, err = eng.Enter(testBudget, "run", name); err == nil && !r.ended {
 		err = Fail(api.Because(api.CodeScriptTestWaits), nil)
 	}
@@ -107,6 +103,20 @@ func (s *Suite) Play(name string, st Stage) []error {
 		r.failed = append(r.failed, err)
 	}
 	return r.failed
+}
+
+// watch adds to what Interrupt ends.
+func (s *Suite) watch(interrupt func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = append(s.running, interrupt)
+}
+
+// watched sets what Interrupt ends.
+func (s *Suite) watched(interrupts ...func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = interrupts
 }
 
 // Interrupt ends what runs of the suite now: time does not pass for a test that
@@ -133,8 +143,9 @@ func (r *runner) open() (*quickEngine, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.suite.watch(eng.Interrupt)
 	_, err = eng.Load(r.suite.file, r.suite.tests.code, testBudget)
-	if err == nil && !r.loaded {
+	if err == nil && !r.loaded || errors.Is(err, errCPU) {
 		err = Fail(api.Because(api.CodeScriptTestsOpen), nil)
 	}
 	if err = errors.Join(err, r.loadErr); err != nil {

@@ -54,7 +54,7 @@ func Run(ctx context.Context, path, only string, say func(error) string, done fu
 		if err != nil {
 			return out, err
 		}
-		names, err := suite.Names()
+		names, err := namesOf(ctx, suite)
 		if err != nil {
 			return out, err
 		}
@@ -78,6 +78,24 @@ func Run(ctx context.Context, path, only string, say func(error) string, done fu
 		return nil, ErrNoMatch
 	}
 	return out, nil
+}
+
+// namesOf returns the names of a file's tests. A file that loops is ended.
+func namesOf(ctx context.Context, suite *script.Suite) ([]string, error) {
+	defer watch(ctx, suite)()
+	names, err := suite.Names()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return names, err
+}
+
+// watch interrupts what runs of a suite when it takes too long or ctx ends, until
+// the returned function is called.
+func watch(ctx context.Context, suite *script.Suite) (stop func()) {
+	late := time.AfterFunc(longest, suite.Interrupt)
+	ended := context.AfterFunc(ctx, suite.Interrupt)
+	return func() { late.Stop(); ended() }
 }
 
 func testFiles(path string) ([]string, error) {
@@ -119,9 +137,7 @@ func one(ctx context.Context, suite *script.Suite, file, name string, say func(e
 	began := time.Now()
 	// The clock of the bubble does not move while a script loops: that is watched
 	// from outside.
-	watch := time.AfterFunc(longest, suite.Interrupt)
-	defer watch.Stop()
-	defer context.AfterFunc(ctx, suite.Interrupt)()
+	defer watch(ctx, suite)()
 	p, err := suite.Plugin(slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		r.Failed = []string{say(err)}

@@ -117,3 +117,15 @@ test("back", () => { pass("-1h"); });`)
 		t.Errorf("%+v, %v", results, err)
 	}
 }
+
+// A file of tests that loops before its first test does not keep a run from its end.
+func TestAFileOfTestsThatLoopsIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.ts"), bot)
+	write(t, filepath.Join(dir, "a.test.ts"), `import { test } from "ncat/test"; test("x", () => {}); for (;;);`)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if results, err := Run(ctx, filepath.Join(dir, "a.ts"), "", error.Error, nil); !errors.Is(err, context.DeadlineExceeded) || len(results) != 0 {
+		t.Errorf("%+v, %v", results, err)
+	}
+}
