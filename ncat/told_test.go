@@ -127,6 +127,9 @@ func TestGapIsTold(t *testing.T) {
 		if got := strings.Join(gaps, ", "); got != fmt.Sprintf("0 %d 3, %d 0 3", alice, groupA) || fetched != 18 {
 			t.Errorf("told of %s, %d fetched", got, fetched)
 		}
+		if st := s.Stats(); st.Events != 3+2+18 || st.Backfilled != 18 { // links, live, fetched
+			t.Errorf("%+v", st)
+		}
 		cancel()
 		<-ended
 	})

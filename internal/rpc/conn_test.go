@@ -149,6 +149,21 @@ func TestBadToken(t *testing.T) {
 	}
 }
 
+// A refusal of the token is one by an echo that names no call; with another echo it
+// is the late answer to some call.
+func TestRefusalsOfTheTokenByEcho(t *testing.T) {
+	for echo, refused := range map[string]bool{`,"echo":null`: true, `,"echo":""`: true, ``: true, `,"echo":"9"`: false, `,"echo":{}`: false} {
+		url := endpoint(t, func(ctx context.Context, p *peer) {
+			p.write(ctx, `{"status":"failed","retcode":1403`+echo+`}`)
+			p.ws.Close(websocket.StatusNormalClosure, "")
+		})
+		_, wait := dial(t, url, rpc.Options{})
+		if err := wait(); err == nil || errors.Is(err, rpc.ErrBadToken) != refused {
+			t.Errorf("%s: %v", echo, err)
+		}
+	}
+}
+
 func TestTokenTravelsInTheHeaderAndNotInErrors(t *testing.T) {
 	headers := make(chan string, 4)
 	url := endpoint(t, func(ctx context.Context, p *peer) {
