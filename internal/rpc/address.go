@@ -24,7 +24,7 @@ func endpointURL(raw string, schemes ...string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Opaque != "" {
-		if u != nil && err == nil && u.Host == "" && u.Scheme != "" && strings.Contains(raw, "://") {
+		if err == nil && u.Host == "" && u.Scheme != "" && strings.Contains(raw, "://") {
 			return nil, bad("it names no host")
 		}
 		return nil, bad("it is no URL with a scheme and a host")

@@ -199,12 +199,10 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 		err = fmt.Errorf("%s: %w: request of %d bytes: %w", action, ErrTooLarge, n, onebot.ErrNotSent)
 	}
 	if err != nil {
-		keep(buf, b)
 		c.remove(p.id)
 		return err
 	}
 	if err := c.turn(ctx, p); err != nil {
-		keep(buf, b)
 		c.remove(p.id)
 		return lostError(action, onebot.ErrNotSent, err)
 	}

@@ -94,6 +94,14 @@ func TestAddressesThatCannotWork(t *testing.T) {
 			t.Errorf("%q: %v", raw, err)
 		}
 	}
+	for raw, why := range map[string]string{
+		" ": "it is empty", "ws://": "it names no host", "ws:///x": "it names no host", "ws://:3001": "it names no host", "127.0.0.1:3001": "no URL", "localhost:3001": "no URL",
+		"ws:127.0.0.1": "no URL", "/x://y": "no URL", "ws:/x": "no URL", "//127.0.0.1": `the scheme "" is none of ws`, "ws://x:": "a colon without a port", "ws://x:70000": "70000 is no port",
+	} {
+		if _, err := rpc.Dial(t.Context(), raw, rpc.Options{}); !errors.Is(err, rpc.ErrBadAddress) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, want %s", raw, err, why)
+		}
+	}
 	h := &rpc.HTTP{URL: "ws://127.0.0.1:3000"}
 	if err := h.Call(t.Context(), "x", nil, nil); !errors.Is(err, rpc.ErrBadAddress) || !errors.Is(err, onebot.ErrNotSent) || !strings.Contains(err.Error(), "http://127.0.0.1:3000") {
 		t.Errorf("call: %v", err)

@@ -59,6 +59,38 @@ func TestPacketsWaitForASlowCaller(t *testing.T) {
 	})
 }
 
+// What waits to be written leaves before a packet waits: it may be what its caller
+// waits for.
+func TestAWaitingPacketHoldsNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		s, w := &stream{arrived: make(chan struct{}, 1), taken: make(chan struct{}, 1)}, newWire(near)
+		s.put(make([]byte, streamSoft), w)
+		if err := w.resume(); err != nil { // the reader is busy from here on
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("call")); err != nil || w.waiting() != 4 {
+			t.Fatalf("%d bytes wait, %v", w.waiting(), err)
+		}
+		start := time.Now()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.put([]byte("x"), w)
+		}()
+		want(t, far, "call")
+		if d := time.Since(start); d != 0 {
+			t.Errorf("it left after %v", d)
+		}
+		<-ended
+		if _, err := w.Write([]byte("more")); err != nil || w.waiting() != 4 {
+			t.Errorf("afterwards %d bytes wait, %v", w.waiting(), err)
+		}
+	})
+}
+
 // A queue takes streamHard bytes and no more; what does not fit fails the call,
 // also if something that would fit follows.
 func TestPacketsThatDoNotFit(t *testing.T) {

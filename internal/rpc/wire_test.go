@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,6 +137,23 @@ func TestWireNothingIsStuck(t *testing.T) {
 		var written sync.WaitGroup
 		written.Go(func() { w.Write([]byte(large)) })
 		want(t, far, half+large)
+		written.Wait()
+	})
+	t.Run("behind a large one", func(t *testing.T) {
+		w, _, far := wirePair(t)
+		large := strings.Repeat("l", 16<<20) // more than any socket holds
+		var written sync.WaitGroup
+		written.Go(func() { w.Write([]byte(large)) })
+		for begun := false; !begun; runtime.Gosched() {
+			w.mu.Lock()
+			begun = w.flying
+			w.mu.Unlock()
+		}
+		w.Write([]byte("z"))
+		if n := w.waiting(); n != 1 {
+			t.Errorf("%d bytes wait", n)
+		}
+		want(t, far, large+"z")
 		written.Wait()
 	})
 	t.Run("it is closed", func(t *testing.T) {
