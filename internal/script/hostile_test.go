@@ -101,6 +101,9 @@ func TestHostile(t *testing.T) {
 			})
 			st.answers("good")
 			st.say("go")
+			if slack > 1 && h.name == "string bomb" {
+				h.named = "plugin was ended" // its time may be over, and more, before its memory is full
+			}
 			if h.named != "" {
 				st.until("it is named "+h.named, func() bool {
 					st.mu.Lock()
