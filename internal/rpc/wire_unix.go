@@ -39,6 +39,7 @@ func (w *NowWriter) Write(b []byte) (int, error) {
 	}
 	w.b = b
 	err := w.raw.Write(w.try)
+	w.b = nil // it may be large, and the next write far
 	if err != nil {
 		return 0, err
 	}
