@@ -155,12 +155,10 @@ func (l *Link) Connect(ctx context.Context, url, token string) error {
 	if !l.link.CompareAndSwap(nil, r) {
 		return errors.New("bot: already connecting")
 	}
-	defer func() {
-		l.ready.Store(false)
-		l.link.Store(nil)
-	}()
 	err := r.Run(ctx)
-	if errors.Is(err, ErrBadToken) {
+	l.ready.Store(false)
+	l.link.Store(nil)
+	if errors.Is(err, ErrBadToken) { // told last: whoever hears of it may connect anew
 		l.fact(Fact{Kind: BadToken, Err: err})
 	}
 	return err

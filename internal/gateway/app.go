@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -209,7 +210,7 @@ func (a *App) exit(l *link, err error) {
 	switch code := websocket.CloseStatus(err); {
 	case err == nil, code == websocket.StatusNormalClosure, code == websocket.StatusGoingAway, code == websocket.StatusNoStatusRcvd:
 		// the app wanted it so
-	case code < 0 && errors.Is(err, io.EOF):
+	case code < 0 && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)):
 		a.last = "the connection ended without a goodbye"
 	default:
 		a.last = err.Error()

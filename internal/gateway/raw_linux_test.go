@@ -338,3 +338,17 @@ func TestNewLinkBesideAStalledOneGetsAll(t *testing.T) {
 		}
 	}
 }
+
+// A program that is killed with something unread resets its link: it is told as the
+// end that it is, not in the system's words.
+func TestAResetIsNoGoodbye(t *testing.T) {
+	s := newStage(t, nil)
+	l := s.dialRaw()
+	s.links(1)
+	_ = l.c.SetLinger(0)
+	_ = l.c.Close()
+	s.links(0)
+	if got := s.app.Stats().LastError; got != "the connection ended without a goodbye" {
+		t.Error(got)
+	}
+}
