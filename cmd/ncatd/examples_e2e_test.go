@@ -103,6 +103,7 @@ var scenes = map[string]scene{
 			{line: "ncatd app token mybot"},
 			{line: "ncatd app log runs", exit: machine},
 			{line: "ncatd app log mybot --calls", exit: machine},
+			{line: "ncatd app restart runs"},
 			{line: "ncatd app remove mybot"},
 			{line: "ncatd sim drop slow --delay 2s"},
 			{line: "ncatd sim drop heal"},
