@@ -559,32 +559,6 @@ func TestLoginList(t *testing.T) {
 	}
 }
 
-func TestLogout(t *testing.T) {
-	d := newLoginDaemon(t)
-	d.serve(t)
-	d.online()
-	qq := filepath.Join(d.home.Account("main"), "home", ".config", "QQ")
-	if err := os.MkdirAll(filepath.Join(qq, "nt_qq"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if r := d.ncatd(t, "", nil, "logout"); r.code != 2 || !strings.Contains(r.err, "--yes") {
-		t.Errorf("without a yes: exit %d\n%s", r.code, r.err)
-	}
-	if _, err := os.Stat(qq); err != nil {
-		t.Fatal("removed without a yes")
-	}
-	if r := d.ncatd(t, "", nil, "logout", "--yes"); r.code != 0 || !d.did("want main stopped") {
-		t.Errorf("exit %d, calls %q\n%s", r.code, d.calls, r.err)
-	}
-	left, _ := os.ReadDir(filepath.Dir(qq))
-	if len(left) != 0 {
-		t.Errorf("left: %v", left)
-	}
-	if r := d.ncatd(t, "", nil, "logout", "--yes"); r.code != 0 || !strings.Contains(r.out, "no tickets") {
-		t.Errorf("again: exit %d\n%s%s", r.code, r.out, r.err)
-	}
-}
-
 func TestParseCaptcha(t *testing.T) {
 	for _, tt := range []struct {
 		line  string

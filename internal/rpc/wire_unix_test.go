@@ -3,7 +3,6 @@
 package rpc
 
 import (
-	"net"
 	"runtime"
 	"testing"
 	"weak"
@@ -11,16 +10,7 @@ import (
 
 // A frame of many megabytes is not kept until the next one.
 func TestNothingWrittenIsKept(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	c, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	_, c := nearPair(t)
 	w := NewNowWriter(c)
 	write := func() weak.Pointer[byte] {
 		b := make([]byte, 1<<20)
