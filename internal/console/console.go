@@ -143,6 +143,14 @@ func (c *Console) saveLocked(now time.Time) error {
 	return atomicfile.Write(c.path, append(b, '\n'), 0o600)
 }
 
+// keepLocked writes the state. What cannot be written holds all the same, until ncatd
+// ends: where the disk is full, the console is where one sees it.
+func (c *Console) keepLocked(now time.Time) {
+	if err := c.saveLocked(now); err != nil {
+		c.log.Warn("the console's sessions could not be written", "err", err)
+	}
+}
+
 func over(s session, now time.Time) bool { return now.Sub(s.Used) >= SessionLifetime }
 
 // token returns 160 random bits in letters that no URL needs to quote.
@@ -156,14 +164,15 @@ func hash(secret string) string {
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // Link returns the secret of a link that lets one browser in.
-func (c *Console) Link(role api.Role) (secret string, expires time.Time, err error) {
+func (c *Console) Link(role api.Role) (secret string, expires time.Time) {
 	now := time.Now()
 	secret, expires = token(), now.Add(LinkLifetime)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state.Links = append(c.state.Links, link{Hash: hash(secret), Role: role, Expires: expires})
 	c.state.Links = c.state.Links[max(0, len(c.state.Links)-maxLinks):]
-	return secret, expires, c.saveLocked(now)
+	c.keepLocked(now)
+	return secret, expires
 }
 
 // Enter lets a browser in that has the secret of a link, which is used up
@@ -181,10 +190,11 @@ func (c *Console) Enter(secret, from, agent string) (cookie string, s api.Consol
 	}
 	role := c.state.Links[i].Role
 	c.state.Links = slices.Delete(c.state.Links, i, i+1)
-	return c.enterLocked(role, from, agent, now)
+	cookie, s = c.enterLocked(role, from, agent, now)
+	return cookie, s, nil
 }
 
-func (c *Console) enterLocked(role api.Role, from, agent string, now time.Time) (string, api.ConsoleSession, error) {
+func (c *Console) enterLocked(role api.Role, from, agent string, now time.Time) (string, api.ConsoleSession) {
 	cookie := token()
 	if len(agent) > maxAgent {
 		agent = agent[:maxAgent]
@@ -200,7 +210,8 @@ func (c *Console) enterLocked(role api.Role, from, agent string, now time.Time) 
 		c.state.Sessions = slices.Delete(c.state.Sessions, i, i+1)
 	}
 	c.state.Sessions = append(c.state.Sessions, s)
-	return cookie, s.wire(), c.saveLocked(now)
+	c.keepLocked(now)
+	return cookie, s.wire()
 }
 
 func (s session) wire() api.ConsoleSession {
@@ -220,9 +231,7 @@ func (c *Console) Session(cookie string) (api.ConsoleSession, bool) {
 		if now.Sub(s.Used) >= usedEvery {
 			s.Used = now
 			out := s.wire()
-			if err := c.saveLocked(now); err != nil {
-				c.log.Warn("the console's sessions could not be written", "err", err)
-			}
+			c.keepLocked(now)
 			return out, true
 		}
 		return s.wire(), true
@@ -292,12 +301,11 @@ func (c *Console) Listen() string {
 }
 
 // SetListen remembers where the console is reached.
-func (c *Console) SetListen(addr string) error {
+func (c *Console) SetListen(addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Listen == addr {
-		return nil
+	if c.state.Listen != addr {
+		c.state.Listen = addr
+		c.keepLocked(time.Now())
 	}
-	c.state.Listen = addr
-	return c.saveLocked(time.Now())
 }

@@ -37,10 +37,7 @@ func open(t *testing.T, dir string) *Console {
 
 func enter(t *testing.T, c *Console, role api.Role) (string, api.ConsoleSession) {
 	t.Helper()
-	secret, _, err := c.Link(role)
-	if err != nil {
-		t.Fatal(err)
-	}
+	secret, _ := c.Link(role)
 	cookie, s, err := c.Enter(secret, "127.0.0.1", "browser")
 	if err != nil {
 		t.Fatal(err)
@@ -51,9 +48,9 @@ func enter(t *testing.T, c *Console, role api.Role) (string, api.ConsoleSession)
 func TestLinkWorksOnceWithinTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, t.TempDir())
-		secret, expires, err := c.Link(api.RoleViewer)
-		if err != nil || time.Until(expires) != LinkLifetime {
-			t.Fatal(expires, err)
+		secret, expires := c.Link(api.RoleViewer)
+		if time.Until(expires) != LinkLifetime {
+			t.Fatal(expires)
 		}
 		cookie, s, err := c.Enter(secret, "::1", "b")
 		if err != nil || s.Role != api.RoleViewer {
@@ -65,10 +62,7 @@ func TestLinkWorksOnceWithinTenMinutes(t *testing.T) {
 		if _, _, err := c.Enter(secret, "::1", "b"); !errors.Is(err, ErrBadSecret) {
 			t.Errorf("a second time: %v", err)
 		}
-		late, _, err := c.Link(api.RoleOwner)
-		if err != nil {
-			t.Fatal(err)
-		}
+		late, _ := c.Link(api.RoleOwner)
 		time.Sleep(LinkLifetime)
 		if _, _, err := c.Enter(late, "::1", "b"); !errors.Is(err, ErrBadSecret) {
 			t.Errorf("too late: %v", err)
@@ -100,10 +94,7 @@ func TestRevoke(t *testing.T) {
 	c := open(t, t.TempDir())
 	cookie, s := enter(t, c, api.RoleOwner)
 	other, _ := enter(t, c, api.RoleOwner)
-	pending, _, err := c.Link(api.RoleOwner)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pending, _ := c.Link(api.RoleOwner)
 	ended := 0
 	defer c.WhenRevoked(s.ID, func() { ended++ })()
 	if err := c.Revoke(s.ID); err != nil {
@@ -126,15 +117,33 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// Where nothing can be written, people are let in until ncatd ends.
+func TestAFullDiskLetsIn(t *testing.T) {
+	dir := t.TempDir()
+	c := open(t, dir)
+	first, _ := enter(t, c, api.RoleOwner)
+	// A folder in the file's place: nothing can be written there, by root neither.
+	path := filepath.Join(dir, "sessions.json")
+	if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := enter(t, c, api.RoleViewer)
+	for _, cookie := range []string{first, second} {
+		if _, ok := c.Session(cookie); !ok {
+			t.Error("a session is not known")
+		}
+	}
+	if err := c.Revoke("all"); err == nil {
+		t.Error("that a revocation is not written down is not told")
+	}
+}
+
 // TestFileHoldsNoSecret restarts the console and looks at what it left.
 func TestFileHoldsNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir)
 	cookie, s := enter(t, c, api.RoleViewer)
-	secret, _, err := c.Link(api.RoleOwner)
-	if err != nil {
-		t.Fatal(err)
-	}
+	secret, _ := c.Link(api.RoleOwner)
 	const password = "correct horse battery"
 	if err := c.SetPassword(password); err != nil {
 		t.Fatal(err)

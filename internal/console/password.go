@@ -105,7 +105,8 @@ func (c *Console) EnterPassword(password, from, agent string) (cookie string, s 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.enterLocked(api.RoleOwner, from, agent, time.Now())
+	cookie, s = c.enterLocked(api.RoleOwner, from, agent, time.Now())
+	return cookie, s, nil
 }
 
 // How often somebody may try. An address has a few tries; all addresses

@@ -56,6 +56,32 @@ func TestCookieIsForItsOriginOnly(t *testing.T) {
 	}
 }
 
+// A browser in use keeps its cookie: it would end 30 days after the login.
+func TestCookieLastsAsLongAsItsSession(t *testing.T) {
+	r := serve(t, true)
+	owner, _ := r.browser(t, api.RoleOwner)
+	me := func(c *http.Cookie) []*http.Cookie {
+		q, err := http.NewRequest("GET", r.tcp+"/v0/console/me", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.AddCookie(c)
+		resp, err := http.DefaultTransport.RoundTrip(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.Cookies()
+	}
+	got := me(owner)
+	if len(got) != 1 || got[0].Value != owner.Value || got[0].MaxAge != owner.MaxAge || !got[0].HttpOnly || got[0].SameSite != http.SameSiteStrictMode {
+		t.Errorf("a page that begins keeps the cookie %v", got)
+	}
+	if got := me(&http.Cookie{Name: owner.Name, Value: "x"}); len(got) != 0 {
+		t.Errorf("a stranger gets %v", got)
+	}
+}
+
 // attack is a request that must not be served, and by which answer it is
 // refused.
 type attack struct {

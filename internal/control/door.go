@@ -41,9 +41,7 @@ func doorRoutes() []route {
 			return t.server.link(ctx, in.Role)
 		}),
 		login, logout,
-		get("/v0/console/me", "What the caller may do.", func(_ context.Context, _ Backend, t target) (api.ConsoleMe, error) {
-			return api.ConsoleMe{Role: t.who.role, Session: t.who.session, Password: t.console.HasPassword()}, nil
-		}),
+		{Method: "GET", Path: "/v0/console/me", Summary: "What the caller may do. A browser's cookie lasts anew from then on.", Out: reflect.TypeFor[api.ConsoleMe](), handle: (*Server).me},
 		act("/v0/console/password", "Sets the password of the console, or takes it away.", func(_ context.Context, _ Backend, t target, in api.ConsolePasswordRequest) error {
 			return refusal(t.console.SetPassword(in.Password))
 		}),
@@ -94,6 +92,17 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	http.SetCookie(w, s.cookieOf(value, who.secure, 0))
 	s.o.Log.Info("console: let in", "session", session.ID, "role", string(session.Role), "from", who.from)
 	writeJSON(w, http.StatusOK, session)
+	return nil
+}
+
+// me tells a caller what it may do. Each page begins with it, so that a browser in use
+// keeps its cookie for as long as its session lasts.
+func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
+	who := callerOf(r.Context())
+	if c, err := r.Cookie(s.cookie); err == nil && who.session != "" {
+		http.SetCookie(w, s.cookieOf(c.Value, who.secure, 0))
+	}
+	writeJSON(w, http.StatusOK, api.ConsoleMe{Role: who.role, Session: who.session, Password: s.o.Console != nil && s.o.Console.HasPassword()})
 	return nil
 }
 
@@ -149,13 +158,8 @@ func (s *Server) link(ctx context.Context, role api.Role) (api.ConsoleLink, erro
 			return api.ConsoleLink{}, Refuse(CodeConflict, api.Because(api.CodeConsoleNoCert, err))
 		}
 	}
-	secret, expires, err := s.o.Console.Link(role)
-	if err != nil {
-		return api.ConsoleLink{}, err
-	}
-	if err := s.o.Console.SetListen(net.JoinHostPort(e.host, e.port)); err != nil {
-		return api.ConsoleLink{}, err
-	}
+	secret, expires := s.o.Console.Link(role)
+	s.o.Console.SetListen(net.JoinHostPort(e.host, e.port))
 	base, loopback := s.address(e)
 	l := api.ConsoleLink{URL: base + "/#k=" + secret, Expires: expires, Role: role, Loopback: loopback}
 	if e.tls {
