@@ -141,3 +141,6 @@ type Message struct {
 	Time    time.Time `json:"time"`
 	Items   []Item    `json:"items"`
 }
+
+// test reports whether it only tries a channel.
+func (m Message) test() bool { return len(m.Items) == 1 && m.Items[0].Kind == KindTest }

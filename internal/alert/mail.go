@@ -43,7 +43,7 @@ func (c *mailChannel) Send(ctx context.Context, t Text) error {
 	}
 	message, err := compose(from, to, t, time.Now())
 	if err == nil {
-		err = c.deliver(ctx, from, to, message, password)
+		err = c.deliver(ctx, from, to, message, password, t.Message.test())
 	}
 	if err == nil {
 		return nil
@@ -120,8 +120,9 @@ func compose(from *mail.Address, to []*mail.Address, t Text, now time.Time) ([]b
 	return b.Bytes(), nil
 }
 
-// deliver hands a mail to the server. It gives up when ctx ends.
-func (c *mailChannel) deliver(ctx context.Context, from *mail.Address, to []*mail.Address, message []byte, password string) error {
+// deliver hands a mail to the server. It gives up when ctx ends. A test fails also when
+// only one of the receivers is refused.
+func (c *mailChannel) deliver(ctx context.Context, from *mail.Address, to []*mail.Address, message []byte, password string, test bool) error {
 	host := c.fields["host"]
 	config := &tls.Config{ServerName: host}
 	address := net.JoinHostPort(host, c.fields["port"])
@@ -156,15 +157,47 @@ func (c *mailChannel) deliver(ctx context.Context, from *mail.Address, to []*mai
 			return err
 		}
 	}
-	receivers := make([]string, len(to))
-	for i, a := range to {
-		receivers[i] = a.Address
-	}
-	if err := client.SendMail(from.Address, receivers, bytes.NewReader(message)); err != nil {
+	refused, err := hand(client, from, to, message)
+	if err != nil {
 		return err
 	}
 	_ = client.Quit() // the server has the mail already
+	if refused != nil && test {
+		return refused
+	}
 	return nil
+}
+
+// hand hands over a mail. One receiver that the server knows nothing of does not keep it
+// from the others: refused is what was said of such a one.
+func hand(client *smtp.Client, from *mail.Address, to []*mail.Address, message []byte) (refused, err error) {
+	if err := client.Mail(from.Address, nil); err != nil {
+		return nil, err
+	}
+	taken := 0
+	for _, a := range to {
+		err := client.Rcpt(a.Address, nil)
+		var answer *smtp.SMTPError
+		switch {
+		case err == nil:
+			taken++
+		case errors.As(err, &answer) && !answer.Temporary():
+			refused = fmt.Errorf("%s: %w", a.Address, err)
+		default:
+			return nil, err
+		}
+	}
+	if taken == 0 {
+		return nil, refused
+	}
+	w, err := client.Data()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(message); err != nil {
+		return nil, err
+	}
+	return refused, w.Close()
 }
 
 // mechanism is how the server wants the password: some know LOGIN alone.

@@ -88,6 +88,9 @@ func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if strings.HasPrefix(to, "full") {
 		return &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 2, 2}, Message: "mailbox full"}
 	}
+	if strings.HasPrefix(to, "gone") {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
+	}
 	s.m.to = append(s.m.to, to)
 	return nil
 }
@@ -210,5 +213,24 @@ func TestMailTrouble(t *testing.T) {
 	}
 	if len(m.mails) != 0 {
 		t.Errorf("%d mails came in", len(m.mails))
+	}
+}
+
+// A receiver that is gone does not keep a mail from the others. A test tells it.
+func TestMailToOneWhoIsGone(t *testing.T) {
+	t.Setenv("PW", "pass")
+	m := &mailbox{password: "pass"}
+	fields := map[string]string{"host": "127.0.0.1", "port": mailServer(t, m, "none"), "tls": "none", "from": "bot@example.org", "to": "gone@example.org, b@example.org", "user": "bot", "password": "env:PW"}
+	c := &mailChannel{fields}
+	if err := c.Send(t.Context(), Text{Title: "x", Body: "y"}); err != nil || len(m.mails) != 1 || len(m.to) != 1 {
+		t.Errorf("%v: %d mails to %v", err, len(m.mails), m.to)
+	}
+	test := Text{Title: "x", Body: "y", Message: Message{Items: []Item{{Condition: Condition{Kind: KindTest}}}}}
+	if err := c.Send(t.Context(), test); err == nil || !strings.Contains(err.Error(), "gone@example.org") || len(m.mails) != 2 {
+		t.Errorf("a test: %v, %d mails", err, len(m.mails))
+	}
+	fields["to"] = "gone@example.org"
+	if err := c.Send(t.Context(), Text{Title: "x", Body: "y"}); problem(err) == nil || problem(err).Problem != ProblemRefused {
+		t.Errorf("nobody else: %v", err)
 	}
 }
