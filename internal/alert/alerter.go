@@ -13,7 +13,6 @@ import (
 
 	"github.com/ncatd/ncatd/internal/alert/preset"
 	"github.com/ncatd/ncatd/internal/control/api"
-	"github.com/ncatd/ncatd/ncat"
 	"github.com/ncatd/ncatd/onebot"
 )
 
@@ -21,15 +20,20 @@ import (
 // happens together is told together.
 const settle = 250 * time.Millisecond
 
-// storePause is the pause before a store that failed is used again.
-const storePause = 5 * time.Second
+// storePause is the pause before a store that failed is used again. One that cannot be
+// read at the start is tried for loadTries of them: after that nothing is known of what
+// was told before, and people are told all the same.
+const (
+	storePause = 5 * time.Second
+	loadTries  = 6
+)
 
 // Options are what an [Alerter] is made of.
 type Options struct {
 	Channels []ChannelConfig
 	Rules    []Rule
 	// Store keeps the state, the outbox and the log.
-	Store ncat.Store
+	Store *Store
 	// Status returns the daemon's status now.
 	Status func() api.Status
 	Words  Words
@@ -113,14 +117,18 @@ func (a *Alerter) Changed() {
 // Run watches and tells until ctx ends, and returns after the last try to send
 // ended.
 func (a *Alerter) Run(ctx context.Context) error {
-	for {
+	for try := 1; ; try++ {
 		a.mu.Lock()
 		err := a.load(ctx)
+		a.loaded = err == nil || try >= loadTries
 		a.mu.Unlock()
 		if err == nil {
 			break
 		}
-		a.o.Logger.Error("the alerts' state cannot be read, trying again", "err", err)
+		a.o.Logger.Error("the alerts' state cannot be read", "err", err, "try", try)
+		if try >= loadTries {
+			break
+		}
 		select {
 		case <-time.After(storePause):
 		case <-ctx.Done():
@@ -187,6 +195,9 @@ func (a *Alerter) step(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	a.state = st
+	if retry := time.Now().Add(storePause); a.o.Store.Spare() && (next.IsZero() || retry.Before(next)) {
+		next = retry
+	}
 	for _, s := range a.senders {
 		if slices.ContainsFunc(messages, func(m Message) bool { return m.Channel == s.name }) {
 			s.wake()

@@ -64,7 +64,7 @@ type rig struct {
 func run(t *testing.T, store ncat.Store, rules []Rule, phones map[string]*phone) *rig {
 	t.Helper()
 	r := &rig{}
-	o := Options{Rules: rules, Store: store, Words: codes{}, Logger: slog.New(slog.DiscardHandler),
+	o := Options{Rules: rules, Store: NewStore(store, slog.New(slog.DiscardHandler)), Words: codes{}, Logger: slog.New(slog.DiscardHandler),
 		QR:     func(text string) ([]byte, error) { return []byte("QR of " + text), nil },
 		Status: func() api.Status { r.mu.Lock(); defer r.mu.Unlock(); return r.status }}
 	for name := range phones {

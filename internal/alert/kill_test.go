@@ -40,7 +40,7 @@ func child(path, base string) error {
 	a, err := New(Options{
 		Channels: []ChannelConfig{{Name: "phone", Kind: "telegram", Fields: map[string]string{"base": base, "chat_id": "1", "token": "env:" + envStore}}},
 		Rules:    []Rule{{Kinds: []Kind{KindFailed}, Channels: []string{"phone"}, HoldOff: 10 * time.Millisecond, Settle: 10 * time.Millisecond}},
-		Store:    db.Space("alerts"), Words: codes{}, Logger: slog.New(slog.DiscardHandler),
+		Store:    NewStore(db.Space("alerts"), slog.New(slog.DiscardHandler)), Words: codes{}, Logger: slog.New(slog.DiscardHandler),
 		Status: func() (st api.Status) {
 			resp, err := http.Get(base + "/status")
 			if err != nil {

@@ -20,14 +20,28 @@ const (
 )
 
 // outbox is what the alerts keep in the store.
-type outbox struct{ store ncat.Store }
+type outbox struct{ store *Store }
 
 // row is a message that waits to be sent.
 type row struct {
 	Message Message   `json:"message"`
 	Tries   int       `json:"tries,omitempty"`
 	Next    time.Time `json:"next,omitzero"` // not before
-	Told    bool      `json:"told,omitempty"`
+	// Pause is how long before Next it was tried.
+	Pause time.Duration `json:"pause_ns,omitempty"`
+	Told  bool          `json:"told,omitempty"`
+	// Refused says that the service was reached and did not want it: the words of
+	// this one may be why.
+	Refused bool `json:"refused,omitempty"`
+}
+
+// wait returns how long it is to the next try. A pause that is longer than it was made
+// is one of a clock that was put back since.
+func (r row) wait(now time.Time) time.Duration {
+	if wait := r.Next.Sub(now); wait <= r.Pause {
+		return max(0, wait)
+	}
+	return 0
 }
 
 // LogEntry is a message that was told, or a try that was refused.
@@ -51,6 +65,7 @@ func (b outbox) load(ctx context.Context) (State, error) {
 		}
 		return nil
 	})
+	st.notAfter(time.Now())
 	return st, err
 }
 
@@ -64,7 +79,7 @@ func (b outbox) write(ctx context.Context, old, st State, messages []Message) er
 	if err != nil {
 		return err
 	}
-	if len(messages) == 0 && bytes.Equal(was, is) {
+	if len(messages) == 0 && bytes.Equal(was, is) && !b.store.Spare() {
 		return nil
 	}
 	return b.store.Update(ctx, func(tx ncat.Tx) error {
@@ -83,21 +98,29 @@ func (b outbox) write(ctx context.Context, old, st State, messages []Message) er
 
 var errFound = errors.New("found")
 
-// first returns the oldest message of a channel.
-func (b outbox) first(ctx context.Context, channel string) (key string, r row, ok bool, err error) {
+// first returns the message of a channel that is to be tried next: the oldest, but one
+// that was refused does not keep back those behind it.
+func (b outbox) first(ctx context.Context, channel string, now time.Time) (key string, r row, ok bool, err error) {
 	err = b.store.View(ctx, func(tx ncat.Tx) error {
 		return tx.Scan(prefixOut+channel+"/", func(k string, v []byte) error {
-			key = k
-			if json.Unmarshal(v, &r) != nil {
-				r = row{}
+			var other row
+			if json.Unmarshal(v, &other) != nil {
+				other = row{}
+			}
+			waits := other.Refused && other.wait(now) > 0
+			if !waits || !ok || other.wait(now) < r.wait(now) {
+				key, r, ok = k, other, true
+			}
+			if waits {
+				return nil
 			}
 			return errFound
 		})
 	})
 	if errors.Is(err, errFound) {
-		return key, r, true, nil
+		err = nil
 	}
-	return "", row{}, false, err
+	return key, r, ok, err
 }
 
 func (b outbox) count(ctx context.Context, channel string) (n int, err error) {

@@ -23,7 +23,9 @@ func render(w Words, m Message) Text {
 	for _, it := range m.Items {
 		head := w.T("alert."+string(it.Phase), subject(it.Condition), w.T("alert.kind."+string(it.Kind)))
 		if t.Title == "" {
-			t.Title = "ncatd: " + head
+			if t.Title = head; it.Account != "" { // else it begins so already
+				t.Title = "ncatd: " + head
+			}
 		}
 		lines = append(lines, head)
 		if why := w.Fault(it.Fault()); why != "" && it.Phase != Resolved {

@@ -72,11 +72,11 @@ func (s *sender) run(ctx context.Context) {
 // one sends the oldest message if it is due, and returns how long to wait before
 // the next.
 func (s *sender) one(ctx context.Context) (time.Duration, error) {
-	key, r, ok, err := s.box.first(ctx, s.name)
+	key, r, ok, err := s.box.first(ctx, s.name, s.now())
 	if err != nil || !ok {
 		return longestPause, err
 	}
-	if wait := r.Next.Sub(s.now()); wait > 0 {
+	if wait := r.wait(s.now()); wait > 0 {
 		return wait, nil
 	}
 	sendErr := problem(s.send(ctx, r))
@@ -88,8 +88,9 @@ func (s *sender) one(ctx context.Context) (time.Duration, error) {
 	if sendErr != nil {
 		e.Failed = sendErr
 		r.Told = r.Told || sendErr.Told
-		pause := min(firstPause<<min(r.Tries-1, 16), longestPause)
-		r.Next = e.Time.Add(max(pause, sendErr.After))
+		r.Refused = sendErr.Problem == ProblemRefused
+		r.Pause = max(min(firstPause<<min(r.Tries-1, 16), longestPause), sendErr.After)
+		r.Next = e.Time.Add(r.Pause)
 		s.log.Warn("an alert was not taken, trying again", "err", sendErr, "try", r.Tries, "next", r.Next)
 	}
 	if err := s.box.tried(ctx, key, r, e, sendErr == nil); err != nil {

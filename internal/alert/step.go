@@ -33,6 +33,23 @@ type Open struct {
 	Pause     time.Duration `json:"pause_ns,omitempty"`
 }
 
+// notAfter takes what lies after now for now: the clock was put back since it was
+// written, and nothing is to wait for the time that it showed. The ends of silences stay.
+func (st *State) notAfter(now time.Time) {
+	for _, o := range st.Open {
+		for _, t := range []*time.Time{&o.Condition.Since, &o.Gone, &o.Told} {
+			if t.After(now) {
+				*t = now
+			}
+		}
+	}
+	for _, times := range st.Openings {
+		for i := range times {
+			times[i] = earlier(times[i], now)
+		}
+	}
+}
+
 // Step is the whole decision: what is to be told now that seen is what is wrong,
 // and when to look again at the latest (zero: when something changes). It
 // changes nothing that st refers to and has no clock of its own.

@@ -33,6 +33,7 @@ type alerts struct {
 	d *Daemon
 	// store is a file of its own, so that a broken store of the bot can be told.
 	store *store.Lazy
+	kept  *alert.Store       // over store, from one configuration to the next
 	next  chan config.Alerts // capacity 1: what the newest reload wants
 	now   atomic.Pointer[alert.Alerter]
 
@@ -40,7 +41,8 @@ type alerts struct {
 }
 
 func newAlerts(d *Daemon) *alerts {
-	return &alerts{d: d, store: store.NewLazy(d.o.Home.Join("data", "alerts.db"), store.Options{Log: d.log, Present: []string{alertSpace}}), next: make(chan config.Alerts, 1)}
+	file := store.NewLazy(d.o.Home.Join("data", "alerts.db"), store.Options{Log: d.log, Present: []string{alertSpace}})
+	return &alerts{d: d, store: file, kept: alert.NewStore(file.Space(alertSpace), d.log), next: make(chan config.Alerts, 1)}
 }
 
 // run runs one alerter after the other until ctx ends.
@@ -85,7 +87,7 @@ func (a *alerts) make(c config.Alerts) *alert.Alerter {
 	}
 	lang, _ := text.Detect(c.Language, func(key string) string { return environ(a.d.o.Environ, key) })
 	o := alert.Options{
-		Rules: alertRules(c), Store: a.store.Space(alertSpace), Status: a.d.Status, Words: words{lang},
+		Rules: alertRules(c), Store: a.kept, Status: a.d.Status, Words: words{lang},
 		QR: func(s string) ([]byte, error) {
 			code, err := qrterm.New(s)
 			if err != nil {
