@@ -17,22 +17,14 @@ import (
 // newScripts returns the manager of the plugins that lie in the home as scripts.
 func (b *bots) newScripts(ctx context.Context) *script.Manager {
 	d, l := b.d, b.d.o.Config.Scripts.Limits
-	dir := d.o.Scripts
-	if dir == "" {
-		dir = d.o.Home.Join("plugins")
-	}
-	return script.New(dir, b.bot, script.Environment{
+	return script.New(b.scriptDir(), b.bot, script.Environment{
 		Log: d.log,
 		Limits: script.Limits{Memory: int64(l.Memory), CPU: l.CPU.D(), Queue: l.Queue, Calls: l.Calls, Timers: l.Timers,
 			Setup: l.Setup.D(), Unload: l.Unload.D()},
 		Grants: func(id string) script.Grants {
 			g := d.config().Scripts.Grant(id)
 			out := script.Grants{Fetch: g.Fetch, Files: g.Files}
-			locked, err := script.ReadLock(dir)
-			if err != nil {
-				d.log.Warn("what installed scripts were granted cannot be read", "err", err)
-			}
-			if l, ok := locked[id]; ok {
+			if l, ok := b.lock()[id]; ok {
 				out.Fetch, out.Files = slices.Concat(out.Fetch, l.Granted.Fetch), out.Files || l.Granted.Files
 			}
 			return out
@@ -44,6 +36,26 @@ func (b *bots) newScripts(ctx context.Context) *script.Manager {
 		Report:   b.scriptFailed,
 		Rehearse: kit.Rehearse(ctx),
 	})
+}
+
+// scriptDir is where the scripts lie.
+func (b *bots) scriptDir() string {
+	if dir := b.d.o.Scripts; dir != "" {
+		return dir
+	}
+	return b.d.o.Home.Join("plugins")
+}
+
+// lock returns what installed scripts were granted, and shows if that cannot be read:
+// then none has any of it.
+func (b *bots) lock() map[string]script.Locked {
+	all, err := script.ReadLock(b.scriptDir())
+	if err != nil {
+		b.d.health.Set("", api.CodeScriptGrants, errors.Unwrap(err).Error())
+	} else {
+		b.d.health.Clear("", api.CodeScriptGrants)
+	}
+	return all
 }
 
 // runScripts takes over what changes in the scripts' folder until ctx ends.

@@ -147,6 +147,7 @@ func (d *Daemon) trouble(part string, err error) {
 // tend shows what changed of the plugins, and forgets what was shown long enough.
 func (b *bots) tend() {
 	b.report()
+	b.lock()
 	b.d.expire("", api.CodeStoreDamaged, api.CodeStoreEmptied, api.CodeStoreRewritten)
 }
 

@@ -219,6 +219,7 @@ const (
 	CodePluginFailed   Code = "plugin_failed"   // plugin; cause: why
 	CodePluginError    Code = "plugin_error"    // its words
 	CodePermissions    Code = "permissions"     // error
+	CodeScriptGrants   Code = "script_grants"   // error of plugins.lock
 	CodePortReplaced   Code = "port_replaced"   // port, what holds it, port taken instead
 	CodeNoPacket       Code = "no_packet"       // no packet back end
 	CodeLeaseHeld      Code = "lease_held"      // host that has the account
