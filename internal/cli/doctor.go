@@ -92,6 +92,7 @@ func (a *app) doctorOptions(ctx context.Context, h home.Dir, qqDir string, offli
 	}
 	o := doctor.Options{
 		Home: string(h), Display: cfg.Display, Getenv: a.getenv, UID: os.Getuid(), Arch: install.Arch(),
+		Unreadable: doctor.Unreadable{Files: a.damagedFiles(h)},
 	}
 	zones := []string{a.getenv("TZ")}
 	for _, acc := range cfg.Accounts {

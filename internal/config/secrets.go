@@ -83,6 +83,13 @@ func EnsureSecrets(path string, c *Config, credDir string) (*Secrets, error) {
 	return resolveSecrets(f, c, credDir)
 }
 
+// CheckSecrets says what keeps [EnsureSecrets] from using the file at path; one that
+// is not there or empty is made anew.
+func CheckSecrets(path string) error {
+	_, _, err := readSecrets(path)
+	return err
+}
+
 // RenewSecrets is [EnsureSecrets] after it took the tokens of one account out of
 // the file. What a credential or the config says stays.
 func RenewSecrets(path string, c *Config, account, credDir string) (*Secrets, error) {

@@ -33,6 +33,15 @@ type Wanted struct {
 	BadZones []string
 }
 
+// Unreadable is what of the home is there and cannot be used.
+type Unreadable struct {
+	// CatalogueProblem is why the catalogue at CatalogueSource, which Catalogue
+	// stands in for, cannot be read; nil if nothing is wrong.
+	CatalogueProblem error
+	CatalogueSource  string
+	Files            []File
+}
+
 // Options say what to look at.
 type Options struct {
 	Home string
@@ -47,14 +56,11 @@ type Options struct {
 
 	Display string // of the config: auto, none or :N
 	Wanted
+	Unreadable
 	Publisher []string // hosts that packages come from
 	Optional  []string // hosts that only say more about them
 	Mirrors   []string
 	Catalogue *catalogue.Catalogue
-	// CatalogueProblem is why the catalogue at CatalogueSource, which Catalogue
-	// stands in for, cannot be read; nil if nothing is wrong.
-	CatalogueProblem error
-	CatalogueSource  string
 
 	Getenv func(string) string
 	// Client asks hosts; it must verify TLS. Nil: no network is looked at.
@@ -66,6 +72,13 @@ type Options struct {
 	Arch string
 	// Now is the time; nil is time.Now.
 	Now func() time.Time
+}
+
+// File is a file or folder of the home that holds what was never written into it.
+type File struct {
+	Path, Why string
+	Severity  Severity
+	Fix       string // a command that mends it; empty: the usual words
 }
 
 // Port is an address that something will listen on.
@@ -112,6 +125,9 @@ func Examine(ctx context.Context, o Options) (Report, error) {
 		x.add(CodeZone, Warning, z)
 	}
 	x.homeFolder()
+	for _, f := range o.Files {
+		x.report.Findings = append(x.report.Findings, Finding{Code: CodeFile, Severity: f.Severity, Args: []any{f.Path, f.Why}, Fix: f.Fix})
+	}
 	x.disk()
 	x.root()
 	x.ports(ctx)

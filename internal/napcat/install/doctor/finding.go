@@ -32,6 +32,7 @@ const (
 	CodeZone          Code = "timezone"          // warning: value of TZ
 	CodeHost          Code = "host"              // error: address, what it is for
 	CodeHome          Code = "home"              // ok, error: path, why
+	CodeFile          Code = "file"              // warning, error: path, what is wrong with it
 	CodeRoot          Code = "root"              // ok, warning
 	CodeMemory        Code = "memory"            // ok, warning, error: MiB, where the limit is
 	CodePublisher     Code = "publisher"         // ok, warning, error: host, why
