@@ -105,6 +105,7 @@ type app struct {
 	running *cobra.Command
 	args    []string // of the command line
 	priv    privileges
+	owner   *account // of the home, where root carries out a command of firstAsRoot
 	// foundHome is the home that was looked for, once it was.
 	foundHome home.Dir
 

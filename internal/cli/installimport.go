@@ -56,9 +56,16 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 	if err != nil {
 		return err
 	}
+	if staged := a.getenv(importEnv); staged != "" && a.owner == nil {
+		return a.takeStaged(ctx, h, staged, o)
+	}
 	plan, err := importer.Find(path, a.getenv("HOME"))
 	if errors.Is(err, importer.ErrNothing) {
-		return fail(exitFailure, errString(a.t("err.import_nothing", strings.TrimSpace(path))), a.t("hint.import"))
+		where := a.t("import.usual")
+		if path != "" {
+			where = printable(path)
+		}
+		return fail(exitFailure, errString(a.t("err.import_nothing", where)), a.t("hint.import"))
 	}
 	if err != nil {
 		return err
@@ -76,8 +83,38 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 		}
 		return nil
 	}
+	if err := a.readyToImport(ctx, h, &line, o); err != nil {
+		return err
+	}
+	if a.owner != nil {
+		return a.importFor(ctx, h, line)
+	}
+	undo, err := plan.Apply(ctx, string(h))
+	if err != nil {
+		return err
+	}
+	return a.imported(ctx, h, line, undo, o)
+}
+
+// readyToImport sees to it that all may be copied: the home is free, the user
+// agrees, and the old one does not run. Nothing of the old one is ended before
+// the rest is sure.
+func (a *app) readyToImport(ctx context.Context, h home.Dir, line *importLine, o importOptions) error {
+	plan := &line.Plan
 	if len(plan.Accounts) == 0 {
 		return fail(exitFailure, errString(a.t("err.import_no_account", plan.Path)), a.t("hint.import"))
+	}
+	if pid, err := h.Holder(); err == nil && pid != 0 {
+		return fail(exitFailure, errString(a.t("err.import_daemon", string(h), pid)), a.t("hint.import_daemon"))
+	}
+	switch err := importer.Free(string(h)); {
+	case errors.Is(err, importer.ErrOccupied):
+		return fail(exitFailure, errString(a.t("err.import_occupied", string(h))), a.t("hint.import_home"))
+	case err != nil:
+		return err
+	}
+	if _, err := config.Parse("ncatd.yaml", plan.Config()); err != nil {
+		return fmt.Errorf("%s: %w", plan.Path, err) // before anything is copied
 	}
 	if !o.yes && isTerminal(a.Stdin) && a.out.errTTY {
 		if yes, err := a.ask(ctx, "import.confirm", string(h)); err != nil || !yes {
@@ -90,19 +127,14 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 	if taken := plan.PortsTaken(); len(taken) > 0 && !o.noStart {
 		return fail(exitFailure, errString(a.t("err.import_ports", words(taken))), a.t("hint.import_ports"))
 	}
-	if _, err := config.Parse("ncatd.yaml", plan.Config()); err != nil {
-		return fmt.Errorf("%s: %w", plan.Path, err) // before anything is copied
-	}
-	undo, err := plan.Apply(ctx, string(h))
-	if errors.Is(err, importer.ErrOccupied) {
-		return fail(exitFailure, errString(a.t("err.import_occupied", string(h))), a.t("hint.import_home"))
-	}
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// imported starts what was copied, if that is wanted.
+func (a *app) imported(ctx context.Context, h home.Dir, line importLine, undo func() error, o importOptions) error {
 	a.out.say("%s", a.t("import.copied", string(h)))
 	if !o.noStart {
-		if err := a.startImported(ctx, h, plan, undo, o); err != nil {
+		if err := a.startImported(ctx, h, &line.Plan, undo, o); err != nil {
 			return err
 		}
 	}
@@ -118,7 +150,10 @@ func (a *app) showImport(p *importer.Plan) {
 	a.out.print("%s", a.t("import.found", a.t("import.layout_"+string(p.Layout)), printable(p.Path)))
 	for _, acc := range p.Accounts {
 		how := "import.scan"
-		if acc.Ticket {
+		switch {
+		case acc.Ticket && len(p.Accounts) > 1:
+			how = "import.ticket_maybe" // whose tickets they are cannot be seen
+		case acc.Ticket:
 			how = "import.ticket"
 		}
 		a.out.print("%s", a.t("import.account", acc.UIN, a.t(how)))
@@ -228,6 +263,9 @@ func (a *app) startImported(ctx context.Context, h home.Dir, p *importer.Plan, u
 	return err
 }
 
+// importedOnline reports whether the accounts came online by their tickets. A folder
+// of NapCat keeps what it has of each account that was ever tried: where one is
+// online, those that are not are only told.
 func (a *app) importedOnline(ctx context.Context, h home.Dir, p *importer.Plan) error {
 	cl := client.New(h.Socket())
 	defer cl.Close()
@@ -235,12 +273,25 @@ func (a *app) importedOnline(ctx context.Context, h home.Dir, p *importer.Plan) 
 	if err != nil {
 		return err
 	}
+	var off []importer.Account
+	online := 0
 	for _, acc := range p.Accounts {
 		for _, now := range st.Accounts {
-			if now.Name == acc.Name && acc.Ticket && now.State != api.StateOnline {
-				return fail(exitFailure, errString(a.t("err.import_offline", acc.UIN)), a.t("hint.import_offline"))
+			switch {
+			case now.Name != acc.Name || !acc.Ticket:
+			case now.State == api.StateOnline:
+				online++
+			default:
+				off = append(off, acc)
 			}
 		}
+	}
+	if len(off) > 0 && online == 0 {
+		return fail(exitFailure, errString(a.t("err.import_offline", off[0].UIN)), a.t("hint.import_offline"))
+	}
+	for _, acc := range off {
+		a.out.say("%s", a.t("err.import_offline", acc.UIN))
+		a.out.hint(a.t("hint.import_some", acc.Name))
 	}
 	return nil
 }

@@ -38,6 +38,10 @@ var noHome = []string{
 	"sim", "sim pack", "sim qq", "config", "app", "plugin", "alert", "self",
 }
 
+// firstAsRoot are the commands that read what only root can before they go on as
+// the home's owner.
+var firstAsRoot = []string{"import"}
+
 // privileges is how a command line finds out about its rights and gives them up.
 type privileges struct {
 	euid  func() int
@@ -143,6 +147,10 @@ func (a *app) guardHome(c *cobra.Command) error {
 		return nil
 	}
 	who := accountOf(g.UID, g.GID, g.Path)
+	if slices.Contains(firstAsRoot, name) {
+		a.owner = &who
+		return nil
+	}
 	err = a.priv.become(who, ownerEnv(a.Env, who, h))
 	words := []string{"ncatd"}
 	for _, w := range a.args {

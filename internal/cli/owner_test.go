@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -51,12 +52,12 @@ func TestRootHandsOver(t *testing.T) {
 		err := a.root.PersistentPreRunE(c, nil)
 		name := commandName(c)
 		seen[name] = true
-		free := slices.Contains(noHome, name) || slices.Contains(socketOnly, name)
+		free := slices.Contains(noHome, name) || slices.Contains(socketOnly, name) || slices.Contains(firstAsRoot, name)
 		if free != (err == nil) || free != (became == "") {
 			t.Errorf("%q: free %v, handed over to %q, %v", name, free, became, err)
 		}
 	}
-	for _, name := range slices.Concat(noHome, socketOnly) {
+	for _, name := range slices.Concat(noHome, socketOnly, firstAsRoot) {
 		if !seen[name] && !strings.HasPrefix(name, "__") && name != "help" {
 			t.Errorf("%q is excepted but does not exist", name)
 		}
@@ -187,5 +188,55 @@ func TestMakeTreeFollowsNoLink(t *testing.T) {
 	}
 	if fi, err := os.Stat(good); err != nil || fi.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", fi, err)
+	}
+}
+
+// TestRootImportsForTheOwner: root copies what it alone can read, and the home's
+// owner takes it from there; nothing is left in between.
+func TestRootImportsForTheOwner(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has services")
+	}
+	old, dir := t.TempDir(), filepath.Join(t.TempDir(), "home")
+	for name, data := range map[string]string{"napcat.mjs": "", "config/onebot11_10001.json": `{"network":{}}`} {
+		p := filepath.Join(old, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, _ := tree(text.English)
+	a.Env = []string{"NCATD_HOME=" + dir, "NCATD_LANG=en", "SECRET=x"}
+	a.args = []string{"import", "--yes", "--no-start", old}
+	a.priv.euid = func() int { return 0 }
+	a.priv.guard = func(d home.Dir) (home.Guard, error) {
+		return home.Guard{Path: string(d), Exists: true, UID: 65534, GID: 65534}, nil
+	}
+	staged := ""
+	a.priv.become = func(_ account, env []string) error {
+		for _, kv := range env {
+			if v, ok := strings.CutPrefix(kv, importEnv+"="); ok {
+				staged = v
+			}
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Error("root wrote into the home")
+		}
+		if code, out, errs := run(t, slices.DeleteFunc(env, func(s string) bool { return strings.HasPrefix(s, "HOME=") }), a.args...); code != exitOK {
+			t.Errorf("as the owner: exit code %d\n%s%s", code, out, errs)
+		}
+		return errors.New("not here")
+	}
+	a.root.SetArgs(a.args)
+	if err := a.root.ExecuteContext(t.Context()); err == nil || staged == "" {
+		t.Fatalf("it went on as root: %v, %q", err, staged)
+	}
+	if _, err := os.Stat(staged); err == nil {
+		t.Error("the copy on the way is left:", staged)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "ncatd.yaml")); err != nil || !strings.Contains(string(b), "uin: 10001") {
+		t.Errorf("%s, %v", b, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 var notKeys = map[string]bool{
 	"NCATD_HOME": true, "NCATD_LANG": true, "NCATD_CONFIG": true, "NCATD_NAPCAT_MAIN": true,
 	"NCATD_SOCKET": true, "NCATD_DETACHED": true, "NCATD_AGAIN": true, "NCATD_PASSPHRASE": true,
+	"NCATD_IMPORT": true,
 }
 
 // Load resolves the config: flag over NCATD_ environment over file over

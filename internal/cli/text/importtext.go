@@ -24,6 +24,8 @@ var importEN = map[string]string{
 	"import.layout_bare":           "NapCat.Shell",
 	"import.account":               "  account %d: %s",
 	"import.ticket":                "logs in by its ticket, no scan",
+	"import.ticket_maybe":          "logs in without a scan if one of the tickets there is its own",
+	"import.usual":                 "the usual places",
 	"import.scan":                  "needs a scan",
 	"import.adapter":               "    %s %s at %s, %s",
 	"import.token":                 "with its token",
@@ -47,9 +49,11 @@ var importEN = map[string]string{
 	"import.ports":                 "  ports that somebody listens at now: %s",
 	"import.miss_webui_host":       "that the WebUI was open to other machines (%s); now it listens on this one only",
 
-	"err.import_nothing":    "no installation of NapCat that is known %s",
+	"err.import_nothing":    "no installation of NapCat that ncatd knows in %s",
 	"err.import_no_account": "nothing to take in %s: no account has logged in there",
 	"err.import_occupied":   "%s has a config or accounts already",
+	"err.import_daemon":     "ncatd runs in %s (pid %d): nothing can be moved in meanwhile",
+	"hint.import_daemon":    "stop it first: ncatd stop, or for a service: systemctl stop ncatd",
 	"err.import_running":    "the old NapCat runs (pid %s), and two copies of one account end each other's session",
 	"err.import_ports":      "somebody listens at ports that the old NapCat had (%s); perhaps it still runs",
 	"err.import_offline":    "account %d did not come online by its old ticket",
@@ -57,6 +61,7 @@ var importEN = map[string]string{
 	"hint.import_home":      "take another home: ncatd --home DIR import …",
 	"hint.import_stop":      "stop it (%s), then try again; --stop does that where it can",
 	"hint.import_ports":     "end that program (ss -ltnp names it), or import with --no-start and change the ports in ncatd.yaml",
+	"hint.import_some":      "scan for it: ncatd login %s; or, if it is not wanted any more, take it out of ncatd.yaml, then ncatd reload",
 	"hint.import_offline":   "start the old one again, or import with --no-start and scan: ncatd start",
 }
 
@@ -83,6 +88,8 @@ var importZH = map[string]string{
 	"import.layout_bare":           "NapCat.Shell",
 	"import.account":               "  账号 %d：%s",
 	"import.ticket":                "用原有票据登录，不必扫码",
+	"import.ticket_maybe":          "原有票据里若有它的，就不必扫码",
+	"import.usual":                 "常见的位置",
 	"import.scan":                  "需要扫码",
 	"import.adapter":               "    %s %s，%s，%s",
 	"import.token":                 "带原有 token",
@@ -106,9 +113,11 @@ var importZH = map[string]string{
 	"import.ports":                 "  现在已被占用的端口：%s",
 	"import.miss_webui_host":       "WebUI 原来对其他机器开放（%s），现在只在本机监听",
 
-	"err.import_nothing":    "没有找到认识的 NapCat 安装 %s",
+	"err.import_nothing":    "没有找到认识的 NapCat 安装：%s",
 	"err.import_no_account": "%s 里没有可带走的内容：没有登录过的账号",
 	"err.import_occupied":   "%s 里已经有配置或账号",
+	"err.import_daemon":     "ncatd 正在 %s 运行（pid %d），这时不能迁入",
+	"hint.import_daemon":    "先停止它：ncatd stop；作为服务运行时：systemctl stop ncatd",
 	"err.import_running":    "原来的 NapCat 正在运行（pid %s），同一账号开两份会互相顶掉",
 	"err.import_ports":      "原来 NapCat 的端口正被占用（%s），它可能还在运行",
 	"err.import_offline":    "账号 %d 没有用原有票据上线",
@@ -116,5 +125,6 @@ var importZH = map[string]string{
 	"hint.import_home":      "换一个主目录：ncatd --home 目录 import …",
 	"hint.import_stop":      "先停止它（%s）再试；能停的情况下 --stop 会代劳",
 	"hint.import_ports":     "先结束占用端口的程序（用 ss -ltnp 查看），或者用 --no-start 迁入后在 ncatd.yaml 里换端口",
+	"hint.import_some":      "扫码登录它：ncatd login %s；不再需要的话，从 ncatd.yaml 中删去，再 ncatd reload",
 	"hint.import_offline":   "重新启动原来的 NapCat，或者用 --no-start 迁入后扫码：ncatd start",
 }

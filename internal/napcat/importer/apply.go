@@ -26,16 +26,70 @@ func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err e
 	if len(p.Accounts) == 0 {
 		return nil, fmt.Errorf("%s: %w that has logged in", p.Path, ErrNothing)
 	}
-	stage := filepath.Join(home, staging)
-	if missing(filepath.Join(home, "ncatd.yaml")) && missing(filepath.Join(stage, "accounts")) && !missing(filepath.Join(stage, "ncatd.yaml")) {
-		// Killed between the two steps at the end: the accounts are that import's.
-		if err := os.RemoveAll(filepath.Join(home, "accounts")); err != nil {
-			return nil, err
+	return put(home, func(stage string) error { return p.fill(ctx, stage) })
+}
+
+// Take brings what Apply has made in one home into another, and leaves nothing of it
+// there.
+func Take(ctx context.Context, from, home string) (undo func() error, err error) {
+	return put(home, func(stage string) error {
+		if os.Rename(filepath.Join(from, "accounts"), filepath.Join(stage, "accounts")) != nil { // another disk
+			if err := copyTree(ctx, filepath.Join(from, "accounts"), filepath.Join(stage, "accounts")); err != nil {
+				return err
+			}
+		}
+		b, err := readSmall(filepath.Join(from, "ncatd.yaml"))
+		if err != nil {
+			return err
+		}
+		return errors.Join(writeSynced(filepath.Join(stage, "ncatd.yaml"), b), os.RemoveAll(from))
+	})
+}
+
+// Free says whether a home can take an import: it has no config, and no account that
+// has ever logged in. The error is [ErrOccupied].
+func Free(home string) error {
+	if p := filepath.Join(home, "ncatd.yaml"); !missing(p) {
+		return fmt.Errorf("%s: %w", p, ErrOccupied)
+	}
+	if cut(home) {
+		return nil
+	}
+	accounts := filepath.Join(home, "accounts")
+	entries, err := os.ReadDir(accounts)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		files, err := os.ReadDir(filepath.Join(accounts, e.Name(), "napcat", "config"))
+		switch {
+		case !e.IsDir(), err != nil && !errors.Is(err, fs.ErrNotExist), slices.ContainsFunc(files, func(f fs.DirEntry) bool { return perAccount.MatchString(f.Name()) }):
+			return fmt.Errorf("%s: %w", filepath.Join(accounts, e.Name()), ErrOccupied)
 		}
 	}
-	for _, name := range []string{"ncatd.yaml", "accounts"} {
-		if !missing(filepath.Join(home, name)) {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(home, name), ErrOccupied)
+	return nil
+}
+
+// cut reports whether an import was killed between the two steps at its end: then the
+// accounts are that import's.
+func cut(home string) bool {
+	stage := filepath.Join(home, staging)
+	return missing(filepath.Join(home, "ncatd.yaml")) && missing(filepath.Join(stage, "accounts")) && !missing(filepath.Join(stage, "ncatd.yaml"))
+}
+
+// put has a folder filled with accounts and a config, and moves these into a home. An
+// account there that never logged in gives way.
+func put(home string, fill func(stage string) error) (undo func() error, err error) {
+	if err := Free(home); err != nil {
+		return nil, err
+	}
+	stage := filepath.Join(home, staging)
+	if cut(home) {
+		if err := os.RemoveAll(filepath.Join(home, "accounts")); err != nil {
+			return nil, err
 		}
 	}
 	if err := os.RemoveAll(stage); err != nil {
@@ -45,25 +99,14 @@ func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
-	for _, a := range p.Accounts {
-		base := filepath.Join(stage, "accounts", a.Name)
-		for _, c := range []struct{ from, to string }{{p.QQDir, "home/.config/QQ"}, {p.PluginsDir, "napcat/plugins"}} {
-			if c.from == "" {
-				continue
-			}
-			if err := copyTree(ctx, c.from, filepath.Join(base, filepath.FromSlash(c.to))); err != nil {
-				return nil, err
-			}
-		}
-		if err := p.settings(ctx, a, filepath.Join(base, "napcat", "config")); err != nil {
-			return nil, err
-		}
-	}
-	if err := writeSynced(filepath.Join(stage, "ncatd.yaml"), p.Config()); err != nil {
+	if err := fill(stage); err != nil {
 		return nil, err
 	}
 	undo = func() error {
 		return errors.Join(os.RemoveAll(filepath.Join(home, "ncatd.yaml")), os.RemoveAll(filepath.Join(home, "accounts")))
+	}
+	if err := os.RemoveAll(filepath.Join(home, "accounts")); err != nil {
+		return nil, err
 	}
 	for _, name := range []string{"accounts", "ncatd.yaml"} {
 		if err := os.Rename(filepath.Join(stage, name), filepath.Join(home, name)); err != nil {
@@ -71,6 +114,25 @@ func (p *Plan) Apply(ctx context.Context, home string) (undo func() error, err e
 		}
 	}
 	return undo, nil
+}
+
+// fill makes the accounts and the config of the plan in a folder.
+func (p *Plan) fill(ctx context.Context, stage string) error {
+	for _, a := range p.Accounts {
+		base := filepath.Join(stage, "accounts", a.Name)
+		for _, c := range []struct{ from, to string }{{p.QQDir, "home/.config/QQ"}, {p.PluginsDir, "napcat/plugins"}} {
+			if c.from == "" {
+				continue
+			}
+			if err := copyTree(ctx, c.from, filepath.Join(base, filepath.FromSlash(c.to))); err != nil {
+				return err
+			}
+		}
+		if err := p.settings(ctx, a, filepath.Join(base, "napcat", "config")); err != nil {
+			return err
+		}
+	}
+	return writeSynced(filepath.Join(stage, "ncatd.yaml"), p.Config())
 }
 
 func missing(path string) bool {
@@ -100,11 +162,20 @@ func (p *Plan) settings(ctx context.Context, a Account, to string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil || p.ConfigDir == "" {
 		return err
 	}
+	root, err := os.OpenRoot(p.ConfigDir) // what a link would bring from elsewhere is no setting
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	uin := fmt.Sprint(a.UIN)
 	for _, name := range []string{"napcat.json", "napcat_" + uin + ".json", "napcat_protocol.json", "napcat_protocol_" + uin + ".json", "plugins.json"} {
-		b, err := readSmall(filepath.Join(p.ConfigDir, name))
-		if err != nil {
+		fi, err := root.Stat(name)
+		if err != nil || !fi.Mode().IsRegular() || fi.Size() > maxFile {
 			continue // NapCat makes one
+		}
+		b, err := root.ReadFile(name)
+		if err != nil {
+			continue
 		}
 		if err := writeSynced(filepath.Join(to, name), b); err != nil {
 			return err

@@ -248,10 +248,14 @@ func TestKilledAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	for _, d := range []string{filepath.Join(home, staging), filepath.Join(home, "accounts", "left")} {
+	settings := filepath.Join(home, "accounts", "left", "napcat", "config")
+	for _, d := range []string{filepath.Join(home, staging), settings} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(settings, "onebot11_10009.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := p.Apply(t.Context(), home); !errors.Is(err, ErrOccupied) {
 		t.Fatalf("somebody's accounts: %v", err)

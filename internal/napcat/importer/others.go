@@ -220,15 +220,12 @@ func (p *Plan) compose(path string, s surveyed) error {
 		return err
 	}
 	dir := filepath.Dir(path)
-	doc, _ := interpolate(mapping(b), variables(dir)).(map[string]any)
-	services := sub(doc, "services")
-	var names []string
-	for name := range services {
-		if strings.Contains(text(sub(services, name)["image"]), "napcat") {
-			names = append(names, name)
-		}
+	var raw map[string]any
+	if err := yaml.Unmarshal(b, &raw); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	sort.Strings(names)
+	doc, _ := interpolate(raw, variables(dir)).(map[string]any)
+	services, names := sub(doc, "services"), napcatServices(doc)
 	if len(names) == 0 {
 		return fmt.Errorf("%s: %w", path, ErrNothing)
 	}
@@ -271,6 +268,27 @@ func (p *Plan) compose(path string, s surveyed) error {
 		p.WebUIToken = env["WEBUI_TOKEN"]
 	}
 	return nil
+}
+
+// napcatServices are the services of a compose file that are NapCat: by their image,
+// or where that is built or called otherwise, by the folders that they have.
+func napcatServices(doc map[string]any) []string {
+	services := sub(doc, "services")
+	var names []string
+	for name := range services {
+		service := sub(services, name)
+		is := strings.Contains(text(service["image"]), "napcat")
+		list, _ := service["volumes"].([]any)
+		for _, item := range list {
+			_, to := volume(item)
+			is = is || strings.HasPrefix(to, "/app/napcat") || strings.HasPrefix(to, "/app/.config/QQ")
+		}
+		if is {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
 }
 
 // volume reads "./here:/there:ro" and its long form.
@@ -332,9 +350,15 @@ func variables(dir string) func(string) (string, bool) {
 	}
 }
 
+// unquote takes the quotes of a value away, and the comment after it.
 func unquote(s string) string {
-	if n := len(s); n > 1 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') {
-		return s[1 : n-1]
+	if s != "" && (s[0] == '"' || s[0] == '\'') {
+		if v, _, ok := strings.Cut(s[1:], s[:1]); ok {
+			return v
+		}
+	}
+	if i := strings.Index(s, " #"); i >= 0 {
+		s = strings.TrimSpace(s[:i])
 	}
 	return s
 }

@@ -10,6 +10,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Layout names what made an installation.
@@ -126,15 +128,25 @@ func examine(root, home string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Path: root}
+	named := ""
 	if !fi.IsDir() {
 		// A compose file, or NcatBot's config.
-		root = filepath.Dir(root)
-		p.Path = root
+		named, root = root, filepath.Dir(root)
 	}
+	p := &Plan{Path: root}
 	found, err := survey(root)
 	if err != nil {
 		return nil, err
+	}
+	if isYAML(named) {
+		// That one, whatever it is called and whatever else lies beside it.
+		found.compose, found.ncatbot, found.gocqhttp = "", "", ""
+		if err := found.document(named); err != nil {
+			return nil, err
+		}
+		if found.compose+found.ncatbot+found.gocqhttp == "" {
+			return nil, fmt.Errorf("%s: %w", named, ErrNothing)
+		}
 	}
 	switch {
 	case found.compose != "":
@@ -354,21 +366,41 @@ func (s *surveyed) file(parent, name string, depth int) {
 		first(&s.app, p)
 	case depth > 1:
 	case slices.Contains([]string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}, name):
-		if b, err := readSmall(p); err == nil && strings.Contains(string(b), "napcat") {
-			first(&s.compose, p)
+		if s.document(p) != nil {
+			first(&s.compose, p) // what is wrong with it is said by who reads it
 		}
 	case name == "config.yaml" || name == "config.yml":
-		b, err := readSmall(p)
-		if err != nil {
-			return
-		}
-		switch doc := mapping(b); {
-		case doc["bt_uin"] != nil || doc["bot_uin"] != nil:
-			first(&s.ncatbot, p)
-		case doc["servers"] != nil && doc["account"] != nil:
-			first(&s.gocqhttp, p)
-		}
+		_ = s.document(p) // a broken one may be any program's
 	}
+}
+
+// document notes what a YAML file is, if it is of any use. The error says why one
+// that seems to be about NapCat cannot be read.
+func (s *surveyed) document(p string) error {
+	b, err := readSmall(p)
+	if err != nil {
+		return nil
+	}
+	var doc map[string]any
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		if strings.Contains(string(b), "napcat") {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+		return nil
+	}
+	switch {
+	case doc["bt_uin"] != nil || doc["bot_uin"] != nil:
+		first(&s.ncatbot, p)
+	case doc["servers"] != nil && doc["account"] != nil:
+		first(&s.gocqhttp, p)
+	case len(napcatServices(doc)) > 0:
+		first(&s.compose, p)
+	}
+	return nil
+}
+
+func isYAML(name string) bool {
+	return slices.Contains([]string{".yml", ".yaml"}, strings.ToLower(filepath.Ext(name)))
 }
 
 // layout tells by the paths what made it.
