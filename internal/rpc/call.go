@@ -271,10 +271,12 @@ func (c *Conn) write(ctx context.Context, b []byte) {
 	} else {
 		_, err = c.wire.Write(seal(b, c.client))
 	}
+	if err != nil {
+		c.fail(err) // before others have their turn: they write nothing then
+	}
 	<-c.writing
 	c.wire.release()
 	if err != nil {
-		c.fail(err)
 		c.ws.CloseNow()
 	}
 }

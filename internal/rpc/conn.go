@@ -206,6 +206,7 @@ func Dial(ctx context.Context, rawURL string, o Options) (*Conn, error) {
 	c := newConn(ws, under, o)
 	if c.client, c.tls = true, secure; !secure {
 		under.frames.Store(framed)
+		under.onThread()
 	}
 	return c, nil
 }

@@ -32,8 +32,7 @@ const (
 // another goroutine.
 type wire struct {
 	net.Conn
-	from *nearReader // for the reader
-	now  *NowWriter  // for what set flying or, while it is not set, holds mu
+	now *NowWriter // for what set flying or, while it is not set, holds mu
 
 	idle func() // nil, or called before the system is asked for more
 
@@ -55,9 +54,16 @@ type wire struct {
 }
 
 func newWire(c net.Conn) *wire {
-	w := &wire{Conn: c, from: newNearReader(c), now: NewNowWriter(c)}
+	w := &wire{Conn: c, now: NewNowWriter(c)}
 	w.landed.L = &w.mu
 	return w
+}
+
+// onThread lets the reader wait on a thread that it keeps meanwhile. It is called
+// while nobody uses the wire.
+func (w *wire) onThread() {
+	w.Conn = onThread(w.Conn)
+	w.now = NewNowWriter(w.Conn)
 }
 
 // system reads from the system, whose error that comes with data comes again.
@@ -69,7 +75,7 @@ func (w *wire) system(p []byte) (int, error) {
 		runtime.Gosched()
 	}
 	w.pause()
-	n, err := w.from.Read(p)
+	n, err := w.Conn.Read(p)
 	if lost := w.resume(); err != nil && lost != nil {
 		err = lost
 	}

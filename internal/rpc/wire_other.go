@@ -12,8 +12,3 @@ func NewNowWriter(net.Conn) *NowWriter { return nil }
 
 // Write writes nothing.
 func (*NowWriter) Write([]byte) (int, error) { return 0, nil }
-
-// nearReader reads from one connection.
-type nearReader struct{ net.Conn }
-
-func newNearReader(c net.Conn) *nearReader { return &nearReader{c} }
