@@ -96,7 +96,7 @@ func (a App) Listens() bool {
 func DefaultApp(name string) App {
 	return App{
 		Name: name, Transports: []string{TransportForward}, Listen: Listen{Host: "127.0.0.1"},
-		Reverse: Reverse{Interval: sec(5)}, Webhook: Webhook{Timeout: sec(10)},
+		Reverse: Reverse{Interval: sec(5)}, Webhook: Webhook{Timeout: sec(60)},
 		Allow:  []string{string(schema.GroupRead), string(schema.GroupSend)},
 		Replay: Replay{Age: sec(300), Events: 1000}, Heartbeat: sec(30),
 	}

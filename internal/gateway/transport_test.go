@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -158,6 +160,66 @@ func TestWebhook(t *testing.T) {
 	<-posts
 	if calls := s.up.asked(); len(calls) != 1 { // it has no right to answer requests
 		t.Errorf("%v", calls)
+	}
+}
+
+// An event that an app does not answer in time is not posted for minutes: it would be
+// done again and again, and the others would wait.
+func TestWebhookGoesOnAfterAnEventThatHangs(t *testing.T) {
+	posts, stop := make(chan string, 64), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		posts <- string(b)
+		if strings.Contains(string(b), "think long") {
+			<-stop
+		}
+	}))
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { close(stop) })
+	s := newStage(t, func(c *Config) {
+		c.Listen = ""
+		c.Webhook = Webhook{URL: srv.URL, Timeout: 100 * time.Millisecond}
+	})
+	await.True(t, 5*time.Second, "the reader", func() bool { s.acc.mu.Lock(); defer s.acc.mu.Unlock(); return len(s.acc.readers) == 1 })
+	long, next := s.say("think long"), s.say("next")
+	for i := range maxLate {
+		want := long
+		if i > 0 {
+			want = marked2(long)
+		}
+		if got := <-posts; got != want {
+			t.Errorf("post %d: %.80s, want %.80s", i, got, want)
+		}
+	}
+	if got := <-posts; got != next {
+		t.Errorf("%.80s, want the next", got)
+	}
+}
+
+// What an app fails at is given up after some tries; while it is not there, nothing is.
+func TestPostsThatAreGivenUp(t *testing.T) {
+	answered := func(code int) error { return &statusError{"http://app", code} }
+	refused := fmt.Errorf("x: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+	for name, c := range map[string]struct {
+		err  error
+		want int // tries; 0: until it is too old
+	}{
+		"an exception": {answered(500), maxFailed}, "a bad request": {answered(400), maxFailed}, "no such content": {answered(422), maxFailed},
+		"a proxy without an app": {answered(502), 0}, "one that starts": {answered(503), 0}, "another path": {answered(404), 0},
+		"another secret": {answered(401), 0}, "too many": {answered(429), 0}, "moved": {answered(302), 0},
+		"no answer": {fmt.Errorf("x: %w", os.ErrDeadlineExceeded), maxLate}, "nobody there": {refused, 0},
+		"nobody there in time": {&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, 0}, "cut off": {io.ErrUnexpectedEOF, 0},
+	} {
+		var tr tries
+		got := 0
+		for i := 1; i <= 100 && got == 0; i++ {
+			if tr.enough(c.err) {
+				got = i
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: given up after %d tries, want %d", name, got, c.want)
+		}
 	}
 }
 

@@ -31,12 +31,17 @@ type Webhook struct {
 const (
 	// maxPostPause is how long the pause between two tries of one event becomes.
 	maxPostPause = 10 * time.Second
+	// maxFailed is how often an event is posted that the app fails at: for some 13 s.
+	maxFailed = 8
+	// maxLate is how often one is posted that the app does not answer in time.
+	maxLate = 3
 	// maxReply is how much of an answer is read.
 	maxReply = 1 << 20
 )
 
 // webhook posts an account's events, one after the other. One that does not
-// arrive is tried again, for as long as the app's replay keeps it.
+// arrive is tried again, for as long as the app's replay keeps it; one that arrives
+// and that the app fails at, only a few times.
 func (a *App) webhook(ctx context.Context, acc *Account) error {
 	self, err := acc.await(ctx)
 	if err != nil {
@@ -56,7 +61,7 @@ func (a *App) webhook(ctx context.Context, acc *Account) error {
 		}
 	}()
 	return c.each(ctx, func(e entry, raw []byte) error {
-		tried := e.seq <= c.live // and marked
+		t := tries{tried: e.seq <= c.live} // and marked
 		for pause := firstPause; ; pause = min(2*pause, maxPostPause) {
 			reply, err := a.post(ctx, client, self, raw)
 			if err == nil {
@@ -75,22 +80,64 @@ func (a *App) webhook(ctx context.Context, acc *Account) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if !tried && reached(err) { // it may have the event, whatever became of the answer
-				tried, raw = true, marked(raw, "replayed")
+			if !t.tried && reached(err) { // it may have the event, whatever became of the answer
+				t.tried, raw = true, marked(raw, "replayed")
 			}
-			if a.c.Replay.Events == 0 || time.Since(e.at) > a.c.Replay.Age {
+			if own := t.enough(err); own || a.c.Replay.Events == 0 || time.Since(e.at) > a.c.Replay.Age {
+				if own {
+					a.log.Warn("app fails at an event again and again, going on with the next", "type", e.typ, "err", err)
+				}
 				a.counts.cut.Add(1)
 				return nil // given up
 			}
-			t := time.NewTimer(pause)
+			pausing := time.NewTimer(pause)
 			select {
-			case <-t.C:
+			case <-pausing.C:
 			case <-ctx.Done():
-				t.Stop()
+				pausing.Stop()
 				return context.Cause(ctx)
 			}
 		}
 	})
+}
+
+// tries are those of one event.
+type tries struct {
+	tried        bool // it may have arrived
+	failed, late int
+}
+
+// enough notes a try that failed, and reports whether the event was with the app so
+// often that more tries only keep the others from it, and a slow one at the same work.
+func (t *tries) enough(err error) bool {
+	var bad *statusError
+	var slow net.Error
+	switch {
+	case errors.As(err, &bad) && bad.atEvent():
+		t.failed++
+	case reached(err) && errors.As(err, &slow) && slow.Timeout():
+		t.late++
+	}
+	return t.failed >= maxFailed || t.late >= maxLate
+}
+
+// statusError is an answer other than 2xx.
+type statusError struct {
+	url  string
+	code int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s answered HTTP %d", e.url, e.code) }
+
+// atEvent reports whether an app answers so that fails at this event, as by an
+// exception. Other codes say that it is not there at all, or not for us.
+func (e *statusError) atEvent() bool {
+	switch e.code {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.code >= 400 && e.code <= http.StatusInternalServerError
 }
 
 // reached reports whether a post that failed may have reached the app.
@@ -156,7 +203,7 @@ func (a *App) post(ctx context.Context, client *http.Client, self int64, raw []b
 		return nil, err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, fmt.Errorf("%s answered HTTP %d", rpc.Redact(a.c.Webhook.URL), resp.StatusCode)
+		return nil, &statusError{rpc.Redact(a.c.Webhook.URL), resp.StatusCode}
 	}
 	return body, nil
 }
