@@ -35,6 +35,8 @@ const (
 	KindHost     Kind = "host_silent" // another host of the fleet is not heard any more
 	KindChannel  Kind = "channel_failed"
 	KindTest     Kind = "test"
+	// kindRest is nothing wrong: nobody wants the account to run.
+	kindRest Kind = "rest"
 )
 
 // Kinds are all kinds that a rule may name.

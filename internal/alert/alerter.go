@@ -184,7 +184,7 @@ func (a *Alerter) step(ctx context.Context) (time.Time, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	status := a.o.Status()
-	seen := append(Observe(status), a.heldLocked(status)...)
+	seen := slices.Concat(Observe(status), a.heldLocked(status), a.restLocked(status))
 	for _, s := range a.senders {
 		if c, ok := s.condition(); ok {
 			seen = append(seen, c)
@@ -220,6 +220,20 @@ func (a *Alerter) heldLocked(st api.Status) (held []Condition) {
 		}
 	}
 	return held
+}
+
+// restLocked returns which accounts of what is open are not wanted to run any more, or
+// are in the config no longer: nothing is wrong with them, and nothing was mended. One
+// that another host of a fleet has is stopped for another reason.
+func (a *Alerter) restLocked(st api.Status) (rest []Condition) {
+	for _, o := range a.state.Open {
+		name := o.Condition.Account
+		i := slices.IndexFunc(st.Accounts, func(acc api.Account) bool { return acc.Name == name })
+		if name != "" && (i < 0 || st.Accounts[i].State == api.StateStopped && st.Accounts[i].Reason == "wanted") {
+			rest = append(rest, Condition{Kind: kindRest, Account: name})
+		}
+	}
+	return rest
 }
 
 // code returns the text of the code that an account's login shows now, "" if

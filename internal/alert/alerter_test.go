@@ -217,6 +217,30 @@ func TestARestartForgetsAndDoublesNothing(t *testing.T) {
 	}
 }
 
+// An account that somebody stops is not told to be well again, also not when the rest of
+// what is wrong is over.
+func TestStoppedIsNotMended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &phone{}
+		r := run(t, ncat.NewMemoryStore(), []Rule{{Channels: []string{"p"}, Settle: time.Minute}}, map[string]*phone{"p": p})
+		defer r.stop()
+		stopped := api.Account{Name: "main", State: api.StateStopped, Reason: "wanted"}
+		for i, after := range [][]api.Account{{stopped}, nil, {{Name: "main", State: api.StateStopped, Reason: "leased"}}, {online}} {
+			before := len(p.titles())
+			r.set(waits)
+			time.Sleep(time.Minute)
+			if got := p.titles()[before:]; len(got) != 1 {
+				t.Fatalf("%d: told %q of a login", i, got)
+			}
+			r.set(after...)
+			time.Sleep(time.Hour)
+			if got := p.titles()[before+1:]; len(got) != i/2 {
+				t.Errorf("%d: told %q when it was over", i, got)
+			}
+		}
+	})
+}
+
 func TestSilenceAndTest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &phone{}

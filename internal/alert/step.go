@@ -54,7 +54,7 @@ func (st *State) notAfter(now time.Time) {
 // and when to look again at the latest (zero: when something changes). It
 // changes nothing that st refers to and has no clock of its own.
 func Step(rules []Rule, st State, seen []Condition, now time.Time) (State, []Message, time.Time) {
-	s := step{rules: rules, now: now, st: State{
+	s := step{rules: rules, now: now, rest: map[string]bool{}, st: State{
 		Open:     make(map[string]*Open, len(st.Open)),
 		Openings: maps.Clone(st.Openings),
 		Silenced: maps.Clone(st.Silenced),
@@ -85,12 +85,17 @@ type step struct {
 	st    State
 	out   []Message
 	next  time.Time
+	rest  map[string]bool // accounts that nobody wants to run
 }
 
 // enter brings the open conditions to what is seen.
 func (s *step) enter(seen []Condition) {
 	present := map[string]bool{}
 	for _, c := range seen {
+		if c.Kind == kindRest {
+			s.rest[c.Account] = true
+			continue
+		}
 		k := c.key()
 		present[k] = true
 		o := s.st.Open[k]
@@ -216,6 +221,9 @@ func (s *step) gone(key string, o *Open, rule Rule) {
 		return // told when the flapping ends, if it is still gone
 	}
 	delete(s.st.Open, key)
+	if s.rest[o.Condition.Account] {
+		return // it did not come online: somebody stopped it
+	}
 	s.tell(rule, Item{Phase: Resolved, Condition: o.Condition, Lasted: o.Gone.Sub(o.Condition.Since)})
 }
 
