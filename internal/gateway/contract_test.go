@@ -179,6 +179,7 @@ func TestHTTPIsAnsweredAsNapCatDoes(t *testing.T) {
 		{"no object", "POST", "/get_group_info?a=1", h("application/json"), `[1]`, 200, "application/json", `"data":{"a":"1"},`},
 		{"no message", "POST", "/send_group_msg?echo=x", h("application/json"), `{"group_id":5}`, 200, "application/json", `"retcode":200,"data":null,"message":"send_group_msg has no message`},
 		{"form", "POST", "/get_group_info", h("application/x-www-form-urlencoded"), "group_id=5&x=%E4%BD%A0+1", 200, "application/json", `"data":{"group_id":"5","x":"你 1"},`},
+		{"JSON that is said to be a form", "POST", "/get_group_info", h("application/x-www-form-urlencoded"), `{"group_id":5}`, 200, "application/json", `"data":{"group_id":5},`},
 		{"echo", "POST", "/get_group_info", h("application/json"), `{"echo":{"a": [1]}}`, 200, "application/json", `"echo":{"a": [1]},`},
 		{"echo in the query", "GET", "/get_group_info?echo=x", nil, "", 200, "application/json", `"echo":"x",`},
 		{"bad JSON", "POST", "/get_group_info", h("application/json"), `{`, 400, "text/html", `=Invalid JSON`},

@@ -158,7 +158,7 @@ func (a *App) params(w http.ResponseWriter, r *http.Request) (params []byte, rel
 	switch {
 	case len(body) == 0:
 		return object(query, nil), release, nil
-	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && body[0] != '{': // as curl -d says of JSON
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return nil, release, errNoParams
