@@ -234,9 +234,15 @@ func (v *version) bindCommand(h *ncat.Host, s *spec, opts []ncat.HandlerOption) 
 	if s.Cooldown > 0 {
 		opts = append(opts, ncat.Cooldown(time.Duration(s.Cooldown)))
 	}
+	keys := make([]string, len(s.Args))
+	for i, a := range s.Args {
+		if keys[i], err = jsonText(a.Key); err != nil {
+			return err
+		}
+	}
 	opts = append(opts, ncat.Alias(s.Alias...), ncat.Need(s.Need...))
 	ncat.CommandOf(h.Bot, s.Name, t, func(ctx context.Context, b *ncat.Bot, m onebot.MessageEvent, args reflect.Value) error {
-		text, err := argsJSON(s.Args, args)
+		text, err := argsJSON(s.Args, keys, args)
 		if err != nil {
 			return err
 		}
@@ -348,18 +354,31 @@ func argType(kind string) reflect.Type {
 	return nil
 }
 
-// argsJSON encodes bound arguments for the script: durations and times in
-// milliseconds, what was not given left out.
-func argsJSON(specs []argSpec, args reflect.Value) (string, error) {
-	out := make(map[string]any, len(specs))
+// argsJSON encodes bound arguments for the script, whose names in JSON are keys:
+// durations and times in milliseconds, what was not given left out.
+func argsJSON(specs []argSpec, keys []string, args reflect.Value) (string, error) {
+	out := []byte{'{'}
 	for i, a := range specs {
 		f := args.Field(i)
 		if a.Optional && a.Default == nil && f.IsZero() {
 			continue
 		}
-		out[a.Key] = argValue(f)
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(out, keys[i]...), ':')
+		v := argValue(f)
+		if n, ok := v.(int64); ok { // what most are
+			out = strconv.AppendInt(out, n, 10)
+			continue
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return "", err
+		}
+		out = append(out, text...)
 	}
-	return jsonText(out)
+	return string(append(out, '}')), nil
 }
 
 func argValue(f reflect.Value) any {

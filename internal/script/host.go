@@ -58,9 +58,7 @@ func (m *machine) host(args []any) (any, error) {
 	case "stack":
 		return m.source.stack(m.info.file, a.text(1)), nil
 	case "abort":
-		if end, ok := m.fetches[a.int(1)]; ok {
-			end()
-		}
+		m.abort(a.int(1))
 	case "timer":
 		return m.timer(a.int(1), a.float(2), a.flag(3)), nil
 	case "clear":
@@ -366,6 +364,14 @@ type request struct {
 	turn   *turn
 	op     string
 	params string // JSON, but for "say"
+
+	ctx     context.Context // that of what the script handles, until the machine ends
+	cancel  context.CancelCauseFunc
+	before  chan struct{} // closed when the send before it was written; nil if there is none
+	written chan struct{} // closed when it was written; nil if it is no send
+
+	result any // what the script is told
+	well   bool
 }
 
 // call begins a call of the script. What it returns is an error, or nil.
@@ -373,73 +379,93 @@ func (m *machine) call(id int, op, params string) any {
 	if len(params) > maxText {
 		return faultOf(m.over(overLimit("size", api.Because(api.CodeScriptCallSize, len(params)))))
 	}
-	m.mu.Lock()
-	full := m.calls >= m.limits.Calls
-	if !full {
-		m.calls++
-	}
-	m.mu.Unlock()
-	if full {
-		return faultOf(m.over(overLimit("calls", api.Because(api.CodeScriptCalls, m.limits.Calls))))
-	}
 	t := m.now
 	if t == nil {
 		t = m.newTurn(api.Because(api.CodeScriptInCall), m.ctx)
 	}
-	t.pending++
 	r := &request{m: m, id: id, turn: t, op: op, params: params}
+	if !m.take(r) {
+		return faultOf(m.over(overLimit("calls", api.Because(api.CodeScriptCalls, m.limits.Calls))))
+	}
+	t.pending++
 	if op == "store_tx" {
 		m.push(job{turn: t, do: r.transaction})
 		return nil
 	}
-	prev, mine := t.sends, chan struct{}(nil)
+	r.before = t.sends
 	if sends[op] {
-		mine = make(chan struct{})
-		t.sends = mine
+		r.written = make(chan struct{})
+		t.sends = r.written
 	}
-	ctx, stop := r.context()
-	if op == "fetch" {
-		m.fetches[id] = stop
-	}
-	m.carry(func() {
-		defer stop()
-		if prev != nil {
-			select { // what was written first goes first, whether it is awaited or not
-			case <-prev:
-			case <-ctx.Done():
-			}
-		}
-		out, err := r.do(ctx)
-		if mine != nil {
-			close(mine)
-		}
-		r.end(out, err)
-	})
+	m.carry(r)
 	return nil
+}
+
+// take lets a call begin, unless too many are on their way.
+func (m *machine) take(r *request) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.calls) >= m.limits.Calls {
+		return false
+	}
+	base := r.turn.ctx
+	if base == nil {
+		base = m.ctx
+	}
+	r.ctx, r.cancel = context.WithCancelCause(base)
+	if m.closed {
+		r.cancel(context.Cause(m.ctx))
+	}
+	m.calls[r.id] = r
+	return true
+}
+
+// abort ends a call that is on its way.
+func (m *machine) abort(id int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.calls[id]; r != nil {
+		r.cancel(nil)
+	}
+}
+
+// run makes the call and hands its outcome to the script.
+func (r *request) run() {
+	if r.before != nil {
+		select { // what was written first goes first, whether it is awaited or not
+		case <-r.before:
+		case <-r.ctx.Done():
+		}
+	}
+	out, err := r.do(r.ctx)
+	if r.written != nil {
+		close(r.written)
+	}
+	r.end(out, err)
 }
 
 // carriers are the goroutines that wait for calls, and how many of them.
 type carriers struct {
-	calls   chan func()
+	calls   chan *request
 	resting atomic.Int32
 }
 
 // carry runs a call on a goroutine that has nothing to do, whose stack has grown
 // already, or on a new one. Some of them stay until the machine ends.
-func (m *machine) carry(call func()) {
+func (m *machine) carry(r *request) {
 	select {
-	case m.carriers.calls <- call:
+	case m.carriers.calls <- r:
 		return
 	default:
 	}
 	m.wg.Go(func() {
 		for {
-			call()
+			r.run()
 			if m.carriers.resting.Add(1) > restingCarriers {
 				break
 			}
 			select {
-			case call = <-m.carriers.calls:
+			case r = <-m.carriers.calls:
 				m.carriers.resting.Add(-1)
 			case <-m.ctx.Done():
 				return
@@ -454,18 +480,6 @@ const restingCarriers = 64
 
 // sends are the calls that write messages, whose order is that of the script.
 var sends = map[string]bool{"say": true, "reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}
-
-// context returns the context of the call: that of what the script handles, as
-// long as the machine lives.
-func (r *request) context() (context.Context, func()) {
-	base := r.turn.ctx
-	if base == nil {
-		base = r.m.ctx
-	}
-	ctx, cancel := context.WithCancelCause(base)
-	stop := context.AfterFunc(r.m.ctx, func() { cancel(context.Cause(r.m.ctx)) })
-	return ctx, func() { stop(); cancel(nil) }
-}
 
 // outcome returns what the script is told of how a call ended: a number, or JSON.
 func outcome(out any, err error) (any, error) {
@@ -486,17 +500,21 @@ func outcome(out any, err error) (any, error) {
 
 // end hands the outcome to the script.
 func (r *request) end(out any, err error) {
-	result, err := outcome(out, err)
-	m := r.m
-	m.push(job{do: func() {
-		delete(m.fetches, r.id)
-		m.mu.Lock()
-		m.calls--
-		m.mu.Unlock()
-		m.slice(job{turn: r.turn, entry: "done", args: []any{r.id, err == nil, result}})
-		if t := r.turn; t.pending > 0 {
-			t.pending--
-			m.finish(t)
-		}
-	}})
+	r.cancel(nil)
+	r.result, err = outcome(out, err)
+	r.well = err == nil
+	r.m.push(job{turn: r.turn, of: r})
+}
+
+// done tells the script how the call ended, on the loop.
+func (r *request) done() {
+	m, t := r.m, r.turn
+	m.mu.Lock()
+	delete(m.calls, r.id)
+	m.mu.Unlock()
+	m.slice(job{turn: t, entry: "done", args: []any{r.id, r.well, r.result}})
+	if t.pending > 0 {
+		t.pending--
+		m.finish(t)
+	}
 }

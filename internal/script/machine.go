@@ -32,8 +32,8 @@ type machine struct {
 	queue     []job
 	events    int // of them, and of those that have not ended, events
 	closed    bool
-	wake      chan struct{} // capacity 1
-	calls     int
+	wake      chan struct{}    // capacity 1
+	calls     map[int]*request // on their way, by their ids
 	interrupt func()
 	quiet     chan struct{}   // closed when events gets to 0; nil if nothing waits for that
 	talks     context.Context // ends when another version takes over
@@ -51,11 +51,10 @@ type loop struct {
 	entered   time.Time // when it began to
 	lost      bool      // promises failed for which nobody may wait
 	timers    map[int]alarm
-	fetches   map[int]func() // end those on their way
-	ending    bool           // no timer is set any more but by what goes on
-	moment    *turn          // of its life that was begun last
-	specs     []spec         // registered while it was loaded
-	schedules int            // of them
+	ending    bool   // no timer is set any more but by what goes on
+	moment    *turn  // of its life that was begun last
+	specs     []spec // registered while it was loaded
+	schedules int    // of them
 	loaded    bool
 	loadErr   error
 	tx        ncat.Tx
@@ -78,7 +77,9 @@ type job struct {
 	turn  *turn
 	entry string
 	args  []any
-	do    func() // in place of entering
+	begin bool     // with turn, whose id goes into the second of args
+	of    *request // that ended; in place of entering
+	do    func()   // likewise
 }
 
 // turn is one reason for which the engine runs: an event, a timer, a run of a
@@ -107,8 +108,8 @@ func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *source
 	talks, endTalks := context.WithCancelCause(ctx)
 	return &machine{talks: talks, endTalks: endTalks,
 		info: info, limits: limits, log: log, source: source, outer: o, ctx: ctx, cancel: cancel,
-		wake: make(chan struct{}, 1), carriers: carriers{calls: make(chan func())},
-		loop: loop{turns: map[int]*turn{}, timers: map[int]alarm{}, fetches: map[int]func(){}},
+		wake: make(chan struct{}, 1), calls: map[int]*request{}, carriers: carriers{calls: make(chan *request)},
+		loop: loop{turns: map[int]*turn{}, timers: map[int]alarm{}},
 	}
 }
 
@@ -227,13 +228,20 @@ func (m *machine) pushLocked(j job) bool {
 
 // slice enters the engine for one job.
 func (m *machine) slice(j job) {
-	if j.do != nil {
-		m.now = j.turn
+	t := j.turn
+	switch {
+	case j.of != nil:
+		j.of.done()
+		return
+	case j.do != nil:
+		m.now = t
 		j.do()
 		m.now = nil
 		return
+	case j.begin:
+		m.begin(t)
+		j.args[1] = t.id
 	}
-	t := j.turn
 	m.now = t
 	left := m.limits.CPU - t.spent
 	m.guard(left)
@@ -358,17 +366,27 @@ func (m *machine) fail(t *turn, err error) {
 // end ends the machine, with err as the cause. Unless it was ended on purpose it
 // counts against the plugin.
 func (m *machine) end(err error) {
-	m.mu.Lock()
-	if m.closed {
-		m.mu.Unlock()
+	if !m.shut(err) {
 		return
 	}
-	m.closed, m.queue = true, nil
-	m.mu.Unlock()
-	m.cancel(err)
 	if !errors.Is(err, errUnloaded) {
 		m.outer.failed(m, err, scoreKilled)
 	}
+}
+
+// shut ends what goes on, once.
+func (m *machine) shut(err error) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false
+	}
+	m.closed, m.queue = true, nil
+	m.cancel(err)
+	for _, r := range m.calls {
+		r.cancel(err)
+	}
+	return true
 }
 
 // errUnloaded is why a machine ended that was asked to.

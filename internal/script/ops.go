@@ -232,7 +232,6 @@ func (r *request) conversation(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(r.m.talks, func() { cancel(context.Cause(r.m.talks)) })
 	context.AfterFunc(ctx, func() { stop() })
-	context.AfterFunc(r.m.ctx, func() { cancel(context.Cause(r.m.ctx)) })
 	return ctx
 }
 

@@ -100,6 +100,7 @@ func TestAPI(t *testing.T) {
 
 command("roll", { sides: arg.int({ default: 6 }), note: arg.rest({ optional: true }) }, (m, { sides, note }) => m.reply("1.." + sides, note ? " " + note : ""), { help: "rolls", alias: ["r"] });
 command("wait", { d: arg.duration(), at: arg.time({ optional: true }), who: arg.user({ flag: "w", default: "5" }) }, (m, a) => m.reply(JSON.stringify([a.d, a.at instanceof Date, a.who])));
+command("order", { z: arg.int(), "a\"b": arg.text(), n: arg.float({ optional: true }) }, (m, a) => m.reply(JSON.stringify(a)));
 command("name", async (m) => {
   try {
     const a = await m.ask("name?", { within: "30s" });
@@ -143,7 +144,7 @@ onGroup(textIs("perm"), async (m) => {
 		g := h.Group(100)
 		alice := g.From(1)
 		for _, c := range []struct{ say, want string }{
-			{"/roll", "1..6"}, {"/r 20 for luck", "1..20 for luck"}, {"/wait 90s 23:00", "[90000,true,5]"}, {"/wait 1s -w 12", "[1000,false,12]"},
+			{"/roll", "1..6"}, {"/r 20 for luck", "1..20 for luck"}, {"/wait 90s 23:00", "[90000,true,5]"}, {"/wait 1s -w 12", "[1000,false,12]"}, {"/order -5 <x>", `{"z":-5,"a\"b":"<x>"}`},
 			{"add 2 40", "42"}, {"add 3 4", "7"}, {"alone", "handled by nobody else"}, {"web", "c d example.com:8443 6 é😀 36 aGk= hi"}, {"fetch", "DeniedError"}, {"perm", "true 1 true hello"},
 			{"/count", `[1,[1],true,[{"key":"a","value":[1]},{"key":"b","value":1},{"key":"n","value":1}],"TypeError"]`},
 		} {

@@ -156,7 +156,7 @@ func (v *version) nth(s *spec) int {
 // handle lets the present version handle what v was registered for. An event
 // that found v in its place although a newer version took over is that one's.
 func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e onebot.Event, args string) error {
-	kind, rest := "run", []any(nil)
+	kind, rest := "run", make([]any, 2, 5) // the handler and the turn go first
 	if e != nil {
 		raw, err := eventJSON(e)
 		if err != nil {
@@ -165,7 +165,7 @@ func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e
 		text := string(raw)
 		_, lazy := e.(onebot.MessageEvent)
 		lazy = lazy && !strings.Contains(text, `"reply"`) // which would be a field or a quote
-		kind, rest = "event", []any{text, lazy}
+		kind, rest = "event", append(rest, text, lazy)
 		if args != "" {
 			rest = append(rest, args)
 		}
@@ -222,8 +222,8 @@ func (s *spec) what() api.Fault {
 	return f
 }
 
-// submit queues the beginning of a turn.
-func (m *machine) submit(t *turn, kind string, handler int, rest []any) error {
+// submit queues the beginning of a turn, with the handler as the first of args.
+func (m *machine) submit(t *turn, kind string, handler int, args []any) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -235,10 +235,8 @@ func (m *machine) submit(t *turn, kind string, handler int, rest []any) error {
 		return err
 	}
 	m.events++
-	m.pushLocked(job{do: func() {
-		m.begin(t)
-		m.slice(job{turn: t, entry: kind, args: append([]any{handler, t.id}, rest...)})
-	}})
+	args[0] = handler
+	m.pushLocked(job{turn: t, begin: true, entry: kind, args: args})
 	return nil
 }
 
