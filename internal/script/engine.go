@@ -38,6 +38,10 @@ var (
 // hostFunc answers what the script asks of Go, on the engine's goroutine.
 type hostFunc func(args []any) (any, error)
 
+// callFunc begins a call, as what it returns says. It might be a hostFunc, but a
+// function of few arguments costs half of that.
+type callFunc func(id any, op string, params any) any
+
 // stackSlots bounds how deep calls nest: the Go stack that they take stays below
 // 16 MiB.
 const stackSlots = 2500
@@ -62,7 +66,7 @@ func compile(prelude string) ([]byte, error) {
 }
 
 // newEngine returns an engine in which the compiled prelude has run.
-func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc) (*quickEngine, error) {
+func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc, call callFunc) (*quickEngine, error) {
 	code, err := prelude()
 	if err != nil {
 		return nil, fmt.Errorf("prelude: %w", err)
@@ -82,7 +86,11 @@ func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc) (*qu
 		}
 		return "", errors.New(noModule(name))
 	}, func(_ *quickjs.VM, _, name string) (string, error) { return name, nil })
-	if err = vm.RegisterHostFunc("__host", quickjs.HostFunc(host)); err == nil {
+	err = vm.RegisterHostFunc("__host", quickjs.HostFunc(host))
+	if err == nil && call != nil {
+		err = vm.RegisterFunc("__call", call, false)
+	}
+	if err == nil {
 		q.prelude, err = vm.EvalBytecodeValue(code)
 	}
 	if err == nil && q.prelude.IsUndefined() {

@@ -28,8 +28,6 @@ const maxText = 24 << 20
 func (m *machine) host(args []any) (any, error) {
 	a := arguments(args)
 	switch op := a.text(0); op {
-	case "call":
-		return m.call(a.int(1), a.text(2), a.text(3)), nil
 	case "settle":
 		m.settled(a.int(1), a.text(2), a.text(3))
 	case "loaded":
@@ -375,7 +373,9 @@ type request struct {
 }
 
 // call begins a call of the script. What it returns is an error, or nil.
-func (m *machine) call(id int, op, params string) any {
+func (m *machine) call(number any, op string, body any) any {
+	a := arguments{number, body}
+	id, params := a.int(0), a.text(1)
 	if len(params) > maxText {
 		return faultOf(m.over(overLimit("size", api.Because(api.CodeScriptCallSize, len(params)))))
 	}

@@ -131,7 +131,7 @@ func (m *machine) start(ctx context.Context, module string) ([]spec, error) {
 }
 
 func (m *machine) run(module string, ready chan<- error) {
-	eng, err := newEngine(m.limits.Memory, prelude, m.host)
+	eng, err := newEngine(m.limits.Memory, prelude, m.host, m.call)
 	if err != nil {
 		m.end(err)
 		ready <- err

@@ -139,7 +139,7 @@ type runner struct {
 }
 
 func (r *runner) open() (*quickEngine, error) {
-	eng, err := newEngine(DefaultMemory, testPrelude, r.host)
+	eng, err := newEngine(DefaultMemory, testPrelude, r.host, nil)
 	if err != nil {
 		return nil, err
 	}

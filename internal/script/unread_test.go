@@ -118,12 +118,13 @@ func newRealm(t *testing.T, source string) *realm {
 				return nil, err
 			}
 			r.ids = append(r.ids, s.ID)
-		case "call": // without its number
-			r.asked = append(r.asked, fmt.Sprintf("%v", args[2:]))
 		default:
 			r.asked = append(r.asked, ownFrames.ReplaceAllString(fmt.Sprintf("%v", args), ""))
 		}
 		return nil, nil
+	}, func(_ any, op string, params any) any {
+		r.asked = append(r.asked, fmt.Sprintf("%v", []any{op, params}))
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

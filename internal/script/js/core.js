@@ -1,8 +1,9 @@
 // The core of what a script stands on: calls to Go, errors, events, handlers. It
 // runs before the plugin, in the plugin's own realm, and keeps what it needs of
 // the built-in objects, so that a plugin which changes those harms itself only.
-const host = globalThis.__host;
+const host = globalThis.__host, hostCall = globalThis.__call;
 delete globalThis.__host;
+delete globalThis.__call;
 const { parse, stringify } = JSON;
 const setProto = Object.setPrototypeOf;
 const isArray = Array.isArray;
@@ -97,14 +98,14 @@ function Call() {}
 Call.prototype = Object.create(Native.prototype, { constructor: { get() { if (this[CALL] !== undefined) this[CALL].awaited = true; return Native; } } });
 const settled = (v, ok, fail) => { nativeThen.call(nativeResolve.call(Native, v), ok, fail); };
 // whence is the stack of a call, which is worth a fifth of an answer's time. When
-// they come by the hundred it is the place of the handler.
+// they come by the hundred it is undefined: the place of the handler has to do.
 const clock = Date.now, EXACT = 100;
 let exact = EXACT, since = 0;
 function whence() {
   if (exact-- > 0) return new Error().stack;
-  if (exact & 7) return place; // it costs to ask the clock, too
+  if (exact & 7) return; // it costs to ask the clock, too
   const t = clock();
-  if (t - since < 1000) return place;
+  if (t - since < 1000) return;
   since = t;
   exact = EXACT;
   return new Error().stack;
@@ -131,13 +132,16 @@ function wants(ok, what, got) {
 const isObject = (v) => v !== null && typeof v === "object" && !isArray(v);
 const isID = (v) => typeof v === "string" ? v !== "" : typeof v === "bigint" || typeof v === "number" && Number.isInteger(v);
 let ok, fail;
+// Most calls have nothing else than what is set in begin.
+const ordinary = { __proto__: null, packet: undefined, awaited: false, over: false, settles: undefined, stack: undefined };
 const taken = [(a, b) => { ok = a; fail = b; }];
 function begin(op, text, packet) {
   const id = ++lastID, p = construct(Native, taken, Call);
-  const entry = { packet, turn: now, place, awaited: false, over: false, settles: undefined, stack: undefined, ok, fail };
+  const entry = { __proto__: ordinary, turn: now, place, ok, fail };
+  if (packet !== undefined) entry.packet = packet;
   p[CALL] = entry;
   calls.set(id, entry);
-  const refused = host("call", id, op, text);
+  const refused = hostCall(id, op, text);
   if (refused !== null && refused !== undefined) {
     calls.delete(id);
     entry.over = true;
@@ -146,7 +150,8 @@ function begin(op, text, packet) {
     if (!entry.awaited) queueMicrotask(() => entry.awaited || host("unhandled", op, stringify(describe(e))));
     return p;
   }
-  entry.stack = whence();
+  const stack = whence();
+  if (stack !== undefined) entry.stack = stack;
   return p;
 }
 function done(id, well, result) {
@@ -164,7 +169,7 @@ function done(id, well, result) {
     return c.settles;
   }
   const e = makeError(v);
-  Object.defineProperty(e, "callStack", { value: c.stack });
+  Object.defineProperty(e, "callStack", { value: c.stack ?? c.place });
   fail(e);
   if (c.settles !== undefined) host("settle", c.settles, "error", stringify(describe(e)));
   else if (!c.awaited) host("unhandled", "call", stringify(describe(e)));
@@ -260,11 +265,11 @@ function wrap(e) {
 // Proxy costs more where it is looked through. It is known not to have a field
 // that is called reply.
 const unread = (h, turn, text) => {
-  const m = Object.create(Message.prototype);
+  const m = create(Message.prototype);
   m[TURN] = turn;
   return new Proxy(m, { __proto__: traps, h, text });
 };
-const { get, ownKeys } = Reflect, { defineProperty } = Object;
+const { get, ownKeys } = Reflect, { create, defineProperty } = Object;
 function read(t, m) {
   const o = parse(t.text), keys = ownKeys(o);
   t.h.reads = true;
