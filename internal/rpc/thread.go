@@ -92,6 +92,9 @@ func waiting(fd uintptr, events int16, f func() (int, error)) (int, error) {
 
 // Read implements [net.Conn].
 func (c *threadConn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	c.p = p
 	err := c.raw.Read(c.try)
 	c.p = nil
@@ -101,7 +104,7 @@ func (c *threadConn) Read(p []byte) (int, error) {
 	switch {
 	case err != nil || c.closed.Load():
 		return 0, c.failed("read", err)
-	case c.n == 0 && len(p) > 0:
+	case c.n == 0:
 		return 0, io.EOF
 	}
 	return c.n, nil
