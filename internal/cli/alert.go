@@ -64,7 +64,7 @@ func (a *app) printAlerts(list api.Alerts) {
 		if !o.Told.IsZero() {
 			told = a.t("alerts.told", o.Told.Local().Format(time.DateTime))
 		}
-		a.out.print("%s", printable(a.t("alerts.open", subject(o.Account, o.Subject), a.t("alert.kind."+o.Kind), age(time.Since(o.Since)), told)))
+		a.out.print("%s", printable(a.t("alerts.open", subject(o.Account, o.Subject, o.Fault), a.t("alert.kind."+o.Kind), age(time.Since(o.Since)), told)))
 		if o.Fault.Code != "" {
 			a.out.print("  %s", printable(text.Fault(a.lang, o.Fault)))
 		}
@@ -78,10 +78,14 @@ func (a *app) printAlerts(list api.Alerts) {
 	}
 }
 
-// subject names what an alert is of.
-func subject(account, what string) string {
+// subject names what an alert is of. A part of ncatd has no name but the code of what is
+// wrong with it, which its sentence says.
+func subject(account, what string, why api.Fault) string {
 	if account == "" {
 		account = "ncatd"
+	}
+	if what == string(why.Code) {
+		what = ""
 	}
 	return printable(strings.TrimSpace(account + " " + what))
 }
@@ -182,7 +186,10 @@ func newAlertLog(a *app) *cobra.Command {
 			}
 			a.out.print("%s  %s  %s", e.Time.Local().Format(time.DateTime), printable(e.Channel), how)
 			for _, it := range e.Items {
-				a.out.print("  %s", printable(a.t("alert."+it.Phase, subject(it.Account, it.Subject), a.t("alert.kind."+it.Kind))))
+				a.out.print("  %s", printable(a.t("alert."+it.Phase, subject(it.Account, it.Subject, it.Fault), a.t("alert.kind."+it.Kind))))
+				if it.Subject != "" && it.Subject == string(it.Fault.Code) { // else it is not said which part
+					a.out.print("    %s", printable(text.Fault(a.lang, it.Fault)))
+				}
 			}
 		}
 		return nil

@@ -2,7 +2,7 @@
 import { html, useEffect, useState, useAsked, useStore, Trouble, call, t, has, fault, remedy, ago, when, owner, Do, say, complain } from './lib.js';
 
 const kind = (k) => (has('alert.kind.' + k) ? t('alert.kind.' + k) : k);
-const about = (x) => [x.account, x.subject].filter(Boolean).join(' · ');
+const about = (x) => [x.account, x.subject !== x.fault?.code && x.subject].filter(Boolean).join(' · ');
 
 function Channel({ of: c, again }) {
   const test = async () => {
@@ -54,5 +54,5 @@ export function Page() {
       ${data.channels.length ? html`<ul class="list">${data.channels.map((c) => html`<${Channel} key=${c.name} of=${c} again=${again} />`)}</ul>` : html`<p>${t('console.alert_no_channel')}</p>`}</section>
     <${Silence} silenced=${data.silenced} again=${again} />` : null}
     ${log.data?.length ? html`<details><summary>${t('console.alert_log')}</summary><ol class="history">${log.data.slice().reverse().map((e, i) => html`
-      <li key=${i}><time datetime=${e.time}>${when(e.time)}</time> <b>${e.channel}</b> ${e.items.map((x) => `${kind(x.kind)} ${about(x)}`).join(', ')} ${e.failed ? html`<span class="bad">${fault(e.failed)}</span>` : null}</li>`)}</ol></details>` : null}`;
+      <li key=${i}><time datetime=${e.time}>${when(e.time)}</time> <b>${e.channel}</b> ${e.items.map((x) => [kind(x.kind), about(x), x.subject === x.fault?.code && fault(x.fault)].filter(Boolean).join(' ')).join(', ')} ${e.failed ? html`<span class="bad">${fault(e.failed)}</span>` : null}</li>`)}</ol></details>` : null}`;
 }
