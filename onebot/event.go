@@ -44,6 +44,9 @@ func (e *EventBase) When() time.Time { return time.Unix(e.Time, 0) }
 // know. It is a copy.
 func (e *EventBase) Raw() json.RawMessage { return rawBytes(e.raw) }
 
+// RawText is Raw without a copy.
+func (e *EventBase) RawText() string { return e.raw }
+
 func (e *EventBase) keepRaw(s string) { e.raw = s }
 func (e *EventBase) rawText() string  { return e.raw }
 

@@ -299,7 +299,8 @@ func (r *request) waitFor(ctx context.Context, b *ncat.Bot, p *callParams) (any,
 	if err != nil {
 		return nil, err
 	}
-	return eventJSON(e)
+	text, err := eventJSON(e)
+	return json.RawMessage(text), err
 }
 
 // maxDownload bounds what a script takes into its memory.
@@ -416,13 +417,13 @@ func badJSON(what string, err error) error {
 
 // eventJSON returns an event as scripts see it: the message is a list of
 // segments whatever form the endpoint sends it in.
-func eventJSON(e onebot.Event) (json.RawMessage, error) {
+func eventJSON(e onebot.Event) (string, error) {
 	m, ok := e.(onebot.MessageEvent)
 	if !ok {
-		return json.Marshal(e)
+		return jsonText(e)
 	}
 	b := m.Msg()
-	if raw := b.Raw(); len(raw) > 0 && b.MessageFormat == "array" && !b.Backfilled && !b.Redelivered {
+	if raw := b.RawText(); raw != "" && b.MessageFormat == "array" && !b.Backfilled && !b.Redelivered {
 		return raw, nil
 	}
 	fields := map[string]any{}
@@ -431,8 +432,8 @@ func eventJSON(e onebot.Event) (json.RawMessage, error) {
 		err = json.Unmarshal(raw, &fields)
 	}
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	fields["message"], fields["backfilled"], fields["redelivered"] = b.Message, b.Backfilled, b.Redelivered
-	return json.Marshal(fields)
+	return jsonText(fields)
 }

@@ -158,11 +158,10 @@ func (v *version) nth(s *spec) int {
 func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e onebot.Event, args string) error {
 	kind, rest := "run", make([]any, 2, 5) // the handler and the turn go first
 	if e != nil {
-		raw, err := eventJSON(e)
+		text, err := eventJSON(e)
 		if err != nil {
 			return err
 		}
-		text := string(raw)
 		_, lazy := e.(onebot.MessageEvent)
 		lazy = lazy && !strings.Contains(text, `"reply"`) // which would be a field or a quote
 		kind, rest = "event", append(rest, text, lazy)
