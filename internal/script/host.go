@@ -49,6 +49,8 @@ func (m *machine) host(args []any) (any, error) {
 		return m.logLine(a.text(1), a.text(2), a.int(3)), nil
 	case "lost":
 		m.lost = true
+	case "awaited":
+		m.awaited(a.int(1))
 	case "unawaited":
 		m.unawaited(a.int(1), m.thrown(a.text(2)))
 	case "unhandled":
@@ -370,6 +372,7 @@ type request struct {
 
 	result any // what the script is told
 	well   bool
+	last   bool // its turn ended with it
 }
 
 // call begins a call of the script. What it returns is an error, or nil.
@@ -503,7 +506,17 @@ func (r *request) end(out any, err error) {
 	r.cancel(nil)
 	r.result, err = outcome(out, err)
 	r.well = err == nil
-	r.m.push(job{turn: r.turn, of: r})
+	m, t := r.m, r.turn
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, number := r.result.(int64)
+	if !number || !r.well || m.closed || t.ended || !t.last {
+		m.pushLocked(job{turn: t, of: r})
+		return
+	}
+	r.last = true
+	m.endLocked(t)
+	m.queue = append(m.queue, job{turn: t, of: r}) // for which the loop needs not wake up
 }
 
 // done tells the script how the call ended, on the loop.
@@ -512,6 +525,11 @@ func (r *request) done() {
 	m.mu.Lock()
 	delete(m.calls, r.id)
 	m.mu.Unlock()
+	if r.last {
+		delete(m.turns, t.id)
+		m.late = append(m.late, r.id, r.result)
+		return
+	}
 	m.slice(job{turn: t, entry: "done", args: []any{r.id, r.well, r.result}})
 	if t.pending > 0 {
 		t.pending--

@@ -49,6 +49,7 @@ type loop struct {
 	lastTurn  int
 	now       *turn     // on whose account the engine runs
 	entered   time.Time // when it began to
+	late      []any     // ids and results of calls that ended and of which the script does not know yet
 	lost      bool      // promises failed for which nobody may wait
 	timers    map[int]alarm
 	ending    bool   // no timer is set any more but by what goes on
@@ -93,6 +94,9 @@ type turn struct {
 	spent   time.Duration
 	settled bool
 	pending int           // calls that have not ended
+	last    bool          // it ends with the one call that is pending, see lastCall; guarded by the machine's mu
+	awaited bool          // the script waits for that call; likewise
+	ended   bool          // done is closed; likewise
 	sends   chan struct{} // closed when the last send was written
 	result  string
 	err     error
@@ -245,17 +249,55 @@ func (m *machine) slice(j job) {
 	m.now = t
 	left := m.limits.CPU - t.spent
 	m.guard(left)
-	ended, spent, err := m.eng.Enter(left, j.entry, j.args...)
+	out, spent, err := m.enter(left, j)
 	if err == nil {
 		err = m.tellLost(left - spent)
 	}
 	m.unguard()
 	t.spent += spent
 	m.after(t, err)
-	if id := (arguments{ended}).int(0); err == nil && id > 0 {
+	switch id := (arguments{out}).int(0); {
+	case err != nil:
+	case id > 0:
 		m.settle(id, "", nil)
+	case id < 0:
+		m.lastCall(t)
 	}
 	m.now = nil
+}
+
+// enter enters the engine for a job, but first tells the script of calls that ended.
+func (m *machine) enter(left time.Duration, j job) (out any, spent time.Duration, err error) {
+	if len(m.late) > 0 {
+		_, spent, err = m.eng.Call(left, "late", m.late...)
+		clear(m.late)
+		m.late = m.late[:0]
+		if err != nil {
+			return nil, spent, err
+		}
+	}
+	out, more, err := m.eng.Enter(left-spent, j.entry, j.args...)
+	return out, spent + more, err
+}
+
+// lastCall is told by the script that a handler returned a call of its turn for which
+// nothing else waits. If nothing but that call is left of the turn, the turn ends with
+// it, without the engine: the script hears of it before it runs again.
+func (m *machine) lastCall(t *turn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t.last = t.pending == 1 && !t.awaited
+}
+
+// awaited is told by the script that it does wait for the call that the handler of a
+// turn returned.
+func (m *machine) awaited(id int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.turns[id]; t != nil {
+		t.awaited, t.last = true, false
+	}
+	m.pushLocked(job{turn: m.now, entry: "late"}) // the call may have ended just now
 }
 
 // tellLost lets the script tell of promises that failed and for which nobody waits,
@@ -346,13 +388,22 @@ func (m *machine) finish(t *turn) {
 		return
 	}
 	delete(m.turns, t.id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.endLocked(t)
+}
+
+// endLocked tells whoever waits for a turn that it ended.
+func (m *machine) endLocked(t *turn) {
+	if t.ended {
+		return
+	}
+	t.ended = true
 	if t.counts {
-		m.mu.Lock()
 		if m.events--; m.events == 0 && m.quiet != nil {
 			close(m.quiet)
 			m.quiet = nil
 		}
-		m.mu.Unlock()
 	}
 	close(t.done)
 }

@@ -30,10 +30,12 @@ type stage struct {
 	sent []string
 	when []time.Time
 	id   int64
+
+	held chan struct{} // closed when the answer "held" shall be sent
 }
 
 func newStage(t testing.TB, prepare func(b *bench)) *stage {
-	st := &stage{bench: newBench(t)}
+	st := &stage{bench: newBench(t), held: make(chan struct{})}
 	if prepare != nil {
 		prepare(st.bench)
 	}
@@ -59,7 +61,7 @@ func newStage(t testing.TB, prepare func(b *bench)) *stage {
 }
 
 // Call implements [onebot.Caller].
-func (st *stage) Call(_ context.Context, action string, params, result any) error {
+func (st *stage) Call(ctx context.Context, action string, params, result any) error {
 	if raw, ok := params.(onebot.Appender); ok && strings.HasPrefix(action, "send_") {
 		text := string(raw.AppendJSON(nil))
 		_, text, _ = strings.Cut(text, `"text":"`)
@@ -68,6 +70,9 @@ func (st *stage) Call(_ context.Context, action string, params, result any) erro
 		st.sent = append(st.sent, text)
 		st.when = append(st.when, time.Now())
 		st.mu.Unlock()
+		if err := st.odd(ctx, text); err != nil {
+			return err
+		}
 	}
 	if r, ok := result.(*onebot.SendResult); ok {
 		r.MessageID = 1

@@ -202,7 +202,7 @@ let looks = true;
 on("message", (m) => { if (looks) m.text; looks = false; return m.reply("hello"); });`)
 	const broken = "no JSON"
 	for range 2 {
-		if got := r.enter(0, 1, broken, true); !slices.Equal(got, []string{"[say hello]", "undefined <nil>"}) {
+		if got := r.enter(0, 1, broken, true); !slices.Equal(got, []string{"[say hello]", "-1 <nil>"}) {
 			t.Errorf("asked %q", got)
 		}
 	}

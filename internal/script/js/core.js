@@ -95,7 +95,14 @@ const clip = (s) => (s.length > 1000 ? s.slice(0, 1000) + "…" : s);
 // two more promises for each await of one that is not Promise's own.
 const Native = Promise, nativeThen = Native.prototype.then, nativeResolve = Native.resolve, CALL = Symbol("call"), construct = Reflect.construct;
 function Call() {}
-Call.prototype = Object.create(Native.prototype, { constructor: { get() { if (this[CALL] !== undefined) this[CALL].awaited = true; return Native; } } });
+Call.prototype = Object.create(Native.prototype, { constructor: { get() {
+  const c = this[CALL];
+  if (c !== undefined && !c.awaited) {
+    c.awaited = true;
+    if (c.settles !== undefined && !c.over) host("awaited", c.settles);
+  }
+  return Native;
+} } });
 const settled = (v, ok, fail) => { nativeThen.call(nativeResolve.call(Native, v), ok, fail); };
 // whence is the stack of a call, which is worth a fifth of an answer's time. When
 // they come by the hundred it is undefined: the place of the handler has to do.
@@ -185,9 +192,8 @@ const sync = (op, ...args) => {
 function settle(turn, v) {
   const c = v !== null && typeof v === "object" ? v[CALL] : undefined;
   if (c !== undefined && !c.over && c.settles === undefined) {
-    c.awaited = true;
     c.settles = turn;
-    return;
+    return c.turn !== turn || c.awaited || c.packet !== undefined ? undefined : -turn;
   }
   const where = place;
   const fail = (e) => {
@@ -613,9 +619,11 @@ function load(name) {
 }
 // room throws where no memory is left, in which promises end without a word.
 const Bytes = Uint8Array, room = () => { new Bytes(1 << 16); };
-// entries are what Go calls. A number that one returns is a turn that ended well.
+// entries are what Go calls. A number that one returns is a turn that ended well, below
+// nothing one that ends with the call that its handler returned.
 const entries = {
   room,
+  late(...all) { for (let i = 0; i < all.length; i += 2) done(all[i], true, all[i + 1]); },
   event, done, timer: fire, lifecycle, load, lost: () => tellLost(), tx: transaction,
   run(id, turn) { const h = handlers.get(id); return run(turn, () => h.f(bot), h.place); },
   packet: (id, text) => packet(calls.get(id), text),
