@@ -36,6 +36,8 @@ func TestFramesAreReadAsNapCatReadsThem(t *testing.T) {
 		{`{"action":"` + strings.Repeat("长", 1<<20) + `","echo":3}`, `长…, which ncatd does not know","echo":3,`},
 		{`{"action":"get_status","params":null,"echo":{"a":[1, 2.50]}}`, `"data":{},"message":"","wording":"","echo":{"a":[1, 2.50]},`},
 		{`{"action":"send_group_msg_async","params":{"group_id":1},"echo":8}`, `"retcode":1200,"data":null,"message":"send_group_msg_async has no message`},
+		{`{"action":"get_status","echo":0}`, `"data":{},"message":"","wording":"","echo":0,`},
+		{`{"action":"get_status","echo":null}`, `"data":{},"message":"","wording":"","echo":"",`},
 		{`{"action":"send_msg","echo":8}`, `"retcode":1200,`},
 		{`{"action":"send_msg","params":{"message":null,"user_id":1},"echo":8}`, `"retcode":0,`},
 		{`{"params":{},"echo":7}`, `"retcode":1404,"data":null,"message":"不支持的API undefined","wording":"不支持的API undefined","echo":7,`},

@@ -198,6 +198,9 @@ func read(b []byte) (r request, ok bool) {
 	if none(r.params) {
 		r.params = nil
 	}
+	if string(r.echo) == "null" {
+		r.echo = nil // which NapCat takes for none at all
+	}
 	return r, ok
 }
 
