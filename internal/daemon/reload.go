@@ -143,6 +143,9 @@ func (d *Daemon) apply(ctx context.Context, cfg *config.Config, secrets *config.
 	if !reflect.DeepEqual(old.Control, cfg.Control) {
 		r.Restart = append(r.Restart, "control")
 	}
+	if old.Bus != cfg.Bus {
+		r.Restart = append(r.Restart, "bus")
+	}
 	d.reloadAlerts(old.Alerts, cfg.Alerts, &r)
 	return r, d.reloadAccountsLocked(old, cfg, &r)
 }

@@ -135,6 +135,42 @@ func TestLeaseOfATwin(t *testing.T) {
 	}
 }
 
+// A host that gets another name keeps the accounts that it has stopped in order; a copy
+// of it on another machine, and one beside a host that lives, get none.
+func TestLeaseOfARenamedHost(t *testing.T) {
+	n := natstest.Start(t, 1)
+	home := func(boot string) func(*Options) {
+		return func(o *Options) { o.Home, o.Boot = "a-home", boot }
+	}
+	a, stop := running(t, n.URL(), "a", home("boot"))
+	for uin := range onebot.UserID(2) {
+		if err := a.Take(t.Context(), uin+1, "main", func(err error) { t.Error(err) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var held *HeldError
+	beside := host(t, n.URL(), "beside", home("boot"))
+	if err := beside.Take(t.Context(), 1, "main", nil); !errors.As(err, &held) || held.Owner.Host != "a" {
+		t.Fatalf("an account that runs was taken: %v", err)
+	}
+	a.leases.rest(1)
+	a.leases.drop(2) // as if it had been killed
+	stop()
+	b := host(t, n.URL(), "b", home("boot"))
+	if err := b.Take(t.Context(), 1, "main", func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := b.Owner(t.Context(), 1); err != nil || o.Host != "b" || o.Generation != 2 || o.Rested {
+		t.Fatal(o, err)
+	}
+	if err := b.Take(t.Context(), 2, "main", nil); !errors.As(err, &held) {
+		t.Fatalf("an account was taken that may still run: %v", err)
+	}
+	if l := (&leases{me: Owner{Host: "c", Home: "a-home", Boot: "another"}}); l.renamed(Owner{Host: "b", Home: "a-home", Boot: "boot"}) {
+		t.Error("a copy on another machine counts as renamed")
+	}
+}
+
 // consume reads n events of the stream.
 func consume(t *testing.T, f *Fleet, n int) []jetstream.Msg {
 	t.Helper()

@@ -174,10 +174,12 @@ func (l *leases) claim(ctx context.Context, kv jetstream.KeyValue, uin onebot.Us
 		is.revision, err = kv.Update(ctx, key(uin), is.encode(), was.revision)
 	default:
 		age := time.Duration(0)
-		if force {
+		renamed := l.renamed(was)
+		if force || renamed {
 			age, err = l.age(ctx, was)
 		}
-		if !was.Given && (err != nil || age <= bus.AccountLease) {
+		renamed = renamed && (was.Rested || age > leaseHold)
+		if !was.Given && (err != nil || age <= bus.AccountLease && !renamed) {
 			l.known.note(uin, was)
 			return Owner{}, errors.Join(err, &HeldError{uin, was, age})
 		}
@@ -192,6 +194,13 @@ func (l *leases) claim(ctx context.Context, kv jetstream.KeyValue, uin onebot.Us
 }
 
 func (l *leases) mine(o Owner) bool { return o.Host == l.me.Host && o.Home == l.me.Home }
+
+// renamed reports whether an account is this home's, of the time when the host had
+// another name. Either it was stopped then, or this is the same machine: a copy of the
+// home on another one is no host that was renamed.
+func (l *leases) renamed(o Owner) bool {
+	return o.Home == l.me.Home && o.Home != "" && !o.Trial() && (o.Rested || o.Boot == l.me.Boot)
+}
 
 // age returns how long ago an account's host was heard.
 func (l *leases) age(ctx context.Context, o Owner) (time.Duration, error) {
