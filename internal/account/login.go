@@ -112,7 +112,7 @@ func (f *Facts) step(e LoginStep, now time.Time) {
 		told.URL, told.Seq, told.Issued = e.URL, e.Seq, now
 		enter(LoginHuman, ReasonQR, api.CodeLoginQR)
 	case api.StepExpired:
-		enter(LoginHuman, ReasonQR, api.CodeLoginQR)
+		enter(LoginHuman, ReasonQR, api.CodeLoginQRExpired)
 	case api.StepTimeout:
 		told.URL, told.Issued = f.Login.Told.URL, f.Login.Told.Issued // the code goes on
 		enter(LoginHuman, ReasonQR, api.CodeLoginQRLate)
@@ -123,7 +123,7 @@ func (f *Facts) step(e LoginStep, now time.Time) {
 		told.URL, told.Issued = e.URL, now
 		enter(LoginHuman, ReasonNewDevice, api.CodeLoginNewDevice)
 	case api.StepScanned:
-		enter(LoginHuman, ReasonNewDevice, api.CodeLoginNewDevice)
+		enter(LoginHuman, ReasonNewDevice, api.CodeLoginScanned)
 	case api.StepAccepted:
 		enter(LoginAccepted, "", "")
 	case api.StepFailed:

@@ -50,6 +50,10 @@ func TestWhatALoginIsToldAs(t *testing.T) {
 		if told.URL != tt.url || told.Seq != tt.seq || tt.fresh && !told.Issued.Equal(at) || tt.url != "" && !tt.fresh && !told.Issued.Equal(was.Issued) || tt.url == "" && !told.Issued.IsZero() {
 			t.Errorf("%s: told %+v, before %+v, at %v", tt.name, told, was, at)
 		}
+		// What somebody has to do is not what has been done already.
+		if want := map[api.LoginStep]api.Code{api.StepWaiting: api.CodeLoginQR, api.StepExpired: api.CodeLoginQRExpired, api.StepNewDevice: api.CodeLoginNewDevice, api.StepScanned: api.CodeLoginScanned}[tt.step.Step]; want != "" && f.Login.Cause.Why.Code != want {
+			t.Errorf("%s: told as %q, not %q", tt.name, f.Login.Cause.Why.Code, want)
+		}
 		failed := tt.step.Step == api.StepFailed
 		if failed && (told.Failed == nil || told.Failed.Reason != tt.step.Reason || told.Failed.Detail != tt.step.Detail || !told.Failed.Time.Equal(at)) {
 			t.Errorf("%s: failed %+v", tt.name, told.Failed)

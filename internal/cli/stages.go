@@ -165,6 +165,9 @@ func (s *stages) countDown() {
 
 // tell prints the line of a state once, with what helps.
 func (s *stages) tell(acc api.Account) {
+	if acc.Fault.Code == api.CodeLoginQRExpired {
+		return // the next code says so
+	}
 	a := s.a
 	line := a.t("start.state", acc.Name, a.t("state."+string(acc.State)))
 	if d := a.detail(acc); d != "" {

@@ -30,6 +30,8 @@ func TestStages(t *testing.T) {
 		for _, acc := range []api.Account{
 			{State: api.StateBackoff, Reason: "disk_full", NextTry: now.Add(30 * time.Second), Fault: api.Because(api.CodeDiskFull).With(api.Because(api.CodeLastLine, "ENOSPC"))},
 			{State: api.StateLoginRequired, Reason: "qr", Fault: api.Because(api.CodeLoginQR), Login: &api.Login{Step: api.StepWaiting, URL: "https://txz.qq.com/p?k=1", Issued: now, Seq: 1}},
+			{State: api.StateLoginRequired, Reason: "qr", Fault: api.Because(api.CodeLoginQRExpired), Login: &api.Login{Step: api.StepExpired, Seq: 1}},
+			{State: api.StateLoginRequired, Reason: "qr", Fault: api.Because(api.CodeLoginQR), Login: &api.Login{Step: api.StepRefreshed, URL: "https://txz.qq.com/p?k=2", Issued: now, Seq: 2}},
 			{State: api.StateOnline, UIN: 1, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"draw", "boom"}, Cause: &boom, Since: now}}},
 			{State: api.StateOnline, UIN: 1, Degraded: []api.Degraded{{Code: api.CodePluginFailed, Args: []string{"draw", "boom"}, Cause: &boom, Since: now, Count: 2}}},
 		} {
@@ -46,7 +48,7 @@ func TestStages(t *testing.T) {
 				t.Errorf("%s: lacks %q in\n%s", tt.lang, want, got)
 			}
 		}
-		for _, once := range []string{"ENOSPC", "https://txz", "boom"} {
+		for _, once := range []string{"ENOSPC", "https://txz.qq.com/p?k=1", "https://txz.qq.com/p?k=2", "boom", text.T(tt.lang, "state.login_required")} {
 			if n := strings.Count(got, once); n != 1 {
 				t.Errorf("%s: %q is told %d times in\n%s", tt.lang, once, n, got)
 			}

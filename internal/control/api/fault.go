@@ -109,6 +109,8 @@ const (
 	CodeLoginPassword  Code = "login_password" // uin
 	CodeLoginQR        Code = "login_qr"
 	CodeLoginQRLate    Code = "login_qr_late"
+	CodeLoginQRExpired Code = "login_qr_expired"
+	CodeLoginScanned   Code = "login_scanned" // the code of a new device
 	CodeLoginCaptcha   Code = "login_captcha"
 	CodeLoginNewDevice Code = "login_new_device"
 	CodeLoginFailed    Code = "login_failed"
