@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ncatd/ncatd/internal/cli/text"
 	"github.com/ncatd/ncatd/internal/control/api"
 	"github.com/ncatd/ncatd/internal/napcat/install"
 	"github.com/ncatd/ncatd/internal/napcat/install/fetch"
@@ -162,17 +164,45 @@ func publisher(source string) (*selfupgrade.Publisher, error) {
 // noRelease says why no place had a release to use.
 func (a *app) noRelease(err error) error {
 	older := (*selfupgrade.OlderError)(nil)
-	var lines []string
-	for line := range strings.Lines(err.Error()) {
-		lines = append(lines, strings.TrimSpace(line))
-	}
 	hint := "hint.self_places"
 	if errors.As(err, &older) {
 		hint = "hint.self_older"
 	} else if errors.Is(err, signed.ErrSignature) {
 		hint = "hint.self_signature"
 	}
-	return fail(exitFailure, errString(a.t("err.self_no_release", strings.Join(lines, "; "))), a.t(hint))
+	return fail(exitFailure, errString(strings.Join(append([]string{a.t("err.self_no_release")}, a.placeLines(err)...), "\n  ")), a.t(hint))
+}
+
+// placeLines says what is wrong with the places that were asked for a release, those
+// with the same trouble on one line.
+func (a *app) placeLines(err error) []string {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var faults []api.Fault
+	for _, err := range all {
+		via, why := "", err
+		if pe := (*selfupgrade.PlaceError)(nil); errors.As(err, &pe) {
+			via, why = pe.Via, pe.Err
+		}
+		p := fetch.Judge(fetch.Place{Via: via}, why)
+		f := api.Fault{Code: api.Code("source_" + string(p.Cause)), Args: []string{via, ""}}
+		if p.Cause == fetch.CauseOther || p.Cause == fetch.CauseTLS {
+			f.Args[1] = " (" + strings.Join(strings.Fields(why.Error()), " ") + ")"
+		}
+		i := slices.IndexFunc(faults, func(g api.Fault) bool { return g.Code == f.Code && g.Args[1] == f.Args[1] })
+		if i < 0 {
+			faults = append(faults, f)
+		} else {
+			faults[i].Args[0] += ", " + via
+		}
+	}
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = printable(text.Fault(a.lang, f))
+	}
+	return lines
 }
 
 // stage fetches the program of a release into the folder of exe and tries it out.
