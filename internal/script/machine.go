@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -32,7 +31,7 @@ type machine struct {
 	queue     []job
 	events    int // of them, and of those that have not ended, events
 	closed    bool
-	wake      chan struct{}    // capacity 1
+	wake      waker
 	calls     map[int]*request // on their way, by their ids
 	interrupt func()
 	quiet     chan struct{}   // closed when events gets to 0; nil if nothing waits for that
@@ -42,9 +41,17 @@ type machine struct {
 	loop
 }
 
-// loop is what only the machine's goroutine touches, but for busy.
+// waker wakes the loop if it waits.
+type waker struct {
+	waits bool
+	ch    chan struct{} // capacity 1
+}
+
+// loop is what only the machine's goroutine touches, but for the watchdog.
 type loop struct {
 	eng       engine
+	batch     []job // batch[at:] is to be done before the queue
+	at        int
 	turns     map[int]*turn
 	lastTurn  int
 	now       *turn     // on whose account the engine runs
@@ -60,8 +67,7 @@ type loop struct {
 	loadErr   error
 	tx        ncat.Tx
 	lines     logBudget
-	watchdog  *time.Timer
-	stuck     atomic.Bool
+	watchdog
 }
 
 // outside is what a machine needs of the plugin it belongs to.
@@ -110,11 +116,13 @@ type turn struct {
 func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *sourceMap, o outside) *machine {
 	ctx, cancel := context.WithCancelCause(info.ctx)
 	talks, endTalks := context.WithCancelCause(ctx)
-	return &machine{talks: talks, endTalks: endTalks,
+	m := &machine{talks: talks, endTalks: endTalks,
 		info: info, limits: limits, log: log, source: source, outer: o, ctx: ctx, cancel: cancel,
-		wake: make(chan struct{}, 1), calls: map[int]*request{}, carriers: carriers{calls: make(chan *request)},
+		wake: waker{ch: make(chan struct{}, 1)}, calls: map[int]*request{}, carriers: carriers{calls: make(chan *request)},
 		loop: loop{turns: map[int]*turn{}, timers: map[int]alarm{}},
 	}
+	context.AfterFunc(ctx, m.rouse)
+	return m
 }
 
 // start runs the engine with the plugin's module and returns when the module has
@@ -145,6 +153,7 @@ func (m *machine) run(module string, ready chan<- error) {
 	m.interrupt = eng.Interrupt
 	m.mu.Unlock()
 	m.eng = eng
+	m.watchdog.start(func() { m.end(errStuck) })
 	defer m.close()
 	load := m.newTurn(api.Because(api.CodeScriptInTop), m.ctx)
 	m.slice(job{turn: load, entry: "setup", args: []any{m.info.setup}})
@@ -188,28 +197,29 @@ func (m *machine) run(module string, ready chan<- error) {
 
 // next waits for a job.
 func (m *machine) next() (job, bool) {
-	for {
-		m.mu.Lock()
-		if m.ctx.Err() != nil {
-			m.mu.Unlock()
-			return job{}, false
-		}
-		if len(m.queue) > 0 {
-			j := m.queue[0]
-			m.queue[0] = job{}
-			m.queue = m.queue[1:]
-			m.mu.Unlock()
+	for m.ctx.Err() == nil {
+		if m.at < len(m.batch) {
+			j := m.batch[m.at]
+			m.batch[m.at] = job{}
+			m.at++
 			return j, true
 		}
-		m.queue = nil
+		if cap(m.batch) > keptJobs {
+			m.batch = nil
+		}
+		m.mu.Lock()
+		m.batch, m.queue, m.at = m.queue, m.batch[:0], 0
+		m.wake.waits = len(m.batch) == 0
 		m.mu.Unlock()
-		select {
-		case <-m.wake:
-		case <-m.ctx.Done():
-			return job{}, false
+		if len(m.batch) == 0 {
+			<-m.wake.ch
 		}
 	}
+	return job{}, false
 }
+
+// keptJobs is for how many jobs memory is kept.
+const keptJobs = 256
 
 // push appends a job, unless the machine ended.
 func (m *machine) push(j job) bool {
@@ -223,11 +233,19 @@ func (m *machine) pushLocked(j job) bool {
 		return false
 	}
 	m.queue = append(m.queue, j)
-	select {
-	case m.wake <- struct{}{}:
-	default:
+	if m.wake.waits {
+		m.wake.waits = false
+		m.rouse()
 	}
 	return true
+}
+
+// rouse lets next look again.
+func (m *machine) rouse() {
+	select {
+	case m.wake.ch <- struct{}{}:
+	default:
+	}
 }
 
 // slice enters the engine for one job.
@@ -268,15 +286,20 @@ func (m *machine) slice(j job) {
 
 // enter enters the engine for a job, but first tells the script of calls that ended.
 func (m *machine) enter(left time.Duration, j job) (out any, spent time.Duration, err error) {
-	if len(m.late) > 0 {
+	entry, args := j.entry, j.args
+	switch {
+	case len(m.late) == 0:
+	case entry == "event":
+		entry, args = "late_event", append(args, m.late...)
+	default:
 		_, spent, err = m.eng.Call(left, "late", m.late...)
-		clear(m.late)
-		m.late = m.late[:0]
-		if err != nil {
-			return nil, spent, err
-		}
 	}
-	out, more, err := m.eng.Enter(left-spent, j.entry, j.args...)
+	clear(m.late)
+	m.late = m.late[:0]
+	if err != nil {
+		return nil, spent, err
+	}
+	out, more, err := m.eng.Enter(left-spent, entry, args...)
 	return out, spent + more, err
 }
 
@@ -340,17 +363,10 @@ const stuckGrace = 2 * time.Second
 // running any code of the script sees no interrupt.
 func (m *machine) guard(budget time.Duration) {
 	m.entered = time.Now()
-	if m.watchdog == nil {
-		m.watchdog = time.AfterFunc(budget+stuckGrace, func() {
-			m.stuck.Store(true)
-			m.end(errStuck)
-		})
-		return
-	}
-	m.watchdog.Reset(budget + stuckGrace)
+	m.watch(m.entered, budget+stuckGrace)
 }
 
-func (m *machine) unguard() { m.watchdog.Stop() }
+func (m *machine) unguard() { m.until.Store(0) }
 
 // newTurn returns a turn that begins now. It is called on the loop.
 func (m *machine) newTurn(what api.Fault, ctx context.Context) *turn {
@@ -449,9 +465,7 @@ func (m *machine) close() {
 		t.Stop()
 	}
 	clear(m.timers)
-	if m.watchdog != nil {
-		m.watchdog.Stop()
-	}
+	m.watchdog.timer.Stop()
 	if err := m.eng.Close(); err != nil {
 		m.log.Error("engine does not close", "plugin", m.info.ID, "error", err)
 	}

@@ -147,7 +147,7 @@ func newRealm(t *testing.T, source string) *realm {
 func (r *realm) enter(handler int, turn int, text string, lazy bool) []string {
 	r.t.Helper()
 	r.asked = nil
-	out, _, err := r.eng.Enter(time.Minute, "event", r.ids[handler], turn, text, lazy)
+	out, _, err := r.eng.Enter(time.Minute, "event", r.ids[handler], turn, text, lazy, "")
 	return append(r.asked, fmt.Sprint(out, err))
 }
 

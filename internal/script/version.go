@@ -164,10 +164,7 @@ func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e
 		}
 		_, lazy := e.(onebot.MessageEvent)
 		lazy = lazy && !strings.Contains(text, `"reply"`) // which would be a field or a quote
-		kind, rest = "event", append(rest, text, lazy)
-		if args != "" {
-			rest = append(rest, args)
-		}
+		kind, rest = "event", append(rest, text, lazy, args)
 	}
 	for {
 		p.gate.RLock()

@@ -305,7 +305,7 @@ function event(id, turn, text, lazy, args) {
       e = wrap(parse(text));
       e[TURN] = turn;
     }
-    v = h.f(e, args === undefined ? undefined : parse(args));
+    v = h.f(e, args === "" ? undefined : parse(args));
   } catch (e) {
     host("settle", turn, "error", stringify(describe(e)));
     return;
@@ -617,13 +617,19 @@ function load(name) {
     }
   }).then(() => host("loaded", ""), (e) => host("loaded", stringify(describe(e))));
 }
+// late tells of calls that ended: their ids and results.
+function late(ended) { for (let i = 0; i < ended.length; i += 2) done(ended[i], true, ended[i + 1]); }
 // room throws where no memory is left, in which promises end without a word.
 const Bytes = Uint8Array, room = () => { new Bytes(1 << 16); };
 // entries are what Go calls. A number that one returns is a turn that ended well, below
 // nothing one that ends with the call that its handler returned.
 const entries = {
   room,
-  late(...all) { for (let i = 0; i < all.length; i += 2) done(all[i], true, all[i + 1]); },
+  late: (...ended) => late(ended),
+  late_event(id, turn, text, lazy, args, ...ended) {
+    late(ended);
+    return event(id, turn, text, lazy, args);
+  },
   event, done, timer: fire, lifecycle, load, lost: () => tellLost(), tx: transaction,
   run(id, turn) { const h = handlers.get(id); return run(turn, () => h.f(bot), h.place); },
   packet: (id, text) => packet(calls.get(id), text),
