@@ -92,13 +92,16 @@ func TestGapIsTold(t *testing.T) {
 	p := newPast()
 	ncattest.Run(t, b, func(h *ncattest.Harness) {
 		p.attach(h)
+		var mu sync.Mutex // guards what follows: several chats are looked at at once
 		var gaps []string
 		fetched := 0
 		s := botlink.Of(b).NewSession("other", h.Caller, botlink.Options{
 			Gap: func(group onebot.GroupID, user onebot.UserID, missing int) {
+				mu.Lock()
+				defer mu.Unlock()
 				gaps = append(gaps, fmt.Sprint(group, " ", user, " ", missing))
 			},
-			Backfilled: func(onebot.Event) { fetched++ },
+			Backfilled: func(onebot.Event) { mu.Lock(); defer mu.Unlock(); fetched++ },
 		})
 		ctx, cancel := context.WithCancel(h.Context())
 		ended := make(chan error, 1)
@@ -115,14 +118,18 @@ func TestGapIsTold(t *testing.T) {
 			}
 		}
 		up()
+		mu.Lock()
 		if len(gaps) != 0 || fetched != 8 {
 			t.Errorf("%v, %d fetched", gaps, fetched)
 		}
+		mu.Unlock()
 		for i := range 8 {
 			p.write(ncat.Group(groupA), alice, fmt.Sprint("too many ", i))
 			p.write(ncat.Private(alice), alice, fmt.Sprint("too many ", i))
 		}
 		up()
+		mu.Lock()
+		defer mu.Unlock()
 		slices.Sort(gaps)
 		if got := strings.Join(gaps, ", "); got != fmt.Sprintf("0 %d 3, %d 0 3", alice, groupA) || fetched != 18 {
 			t.Errorf("told of %s, %d fetched", got, fetched)
