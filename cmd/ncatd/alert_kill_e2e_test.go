@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -127,7 +128,8 @@ func (s *storm) judge(t *testing.T, killed []time.Time) {
 			continue
 		}
 		seen[m.text] = true
-		for _, x := range ofStorm.FindAllString(m.text, -1) {
+		_, body, _ := strings.Cut(m.text, "\n") // the title says the first of them
+		for _, x := range ofStorm.FindAllString(body, -1) {
 			phases[x]++
 		}
 	}
