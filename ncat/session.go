@@ -53,6 +53,10 @@ type sessionCounters struct {
 
 // dispatch is the way of events from their chats' queues to workers.
 type dispatch struct {
+	// beginning lets events in before a session begins, or after, but not while it
+	// does: what has to wait is decided once.
+	beginning sync.RWMutex
+
 	mu      sync.Mutex // guards the fields below
 	state   sessionState
 	ctx     context.Context // handlers' context, set by Run
@@ -166,6 +170,8 @@ func (s *session) decode(frame []byte) onebot.Event {
 
 // Deliver implements [botlink.Session].
 func (s *session) Deliver(e onebot.Event) bool {
+	s.beginning.RLock()
+	defer s.beginning.RUnlock()
 	s.events.Add(1)
 	if id := e.Base().SelfID; id != 0 && int64(id) != s.self.Load() {
 		s.self.Store(int64(id))
@@ -222,14 +228,6 @@ func (s *session) pass(e onebot.Event, live bool) bool {
 		s.forget(e)
 		s.drop(chat, "ending")
 		return false
-	}
-	if early && s.state == sessionRunning { // it has begun meanwhile
-		if !s.note(e) {
-			return false
-		}
-		if s.heard != nil {
-			s.heard(e, live)
-		}
 	}
 	if q := s.chats[chat]; q != nil {
 		if len(q.events)-q.head >= s.core.queue || s.waiting >= 16*s.core.queue {
@@ -401,6 +399,7 @@ func (s *session) Run(ctx context.Context) error {
 	s.core.life.begin(ctx)
 	defer s.core.life.end()
 	s.loadJournal(ctx)
+	s.beginning.Lock()
 	s.mu.Lock()
 	s.state, s.ctx = sessionRunning, hctx
 	s.startJournalLocked()
@@ -410,6 +409,7 @@ func (s *session) Run(ctx context.Context) error {
 		s.startLocked(q)
 	}
 	s.mu.Unlock()
+	s.beginning.Unlock()
 	defer s.runJournal(ctx)()
 	s.core.add(s)
 	defer s.core.remove(s)

@@ -159,11 +159,19 @@ func (f *Filler) Arrive(e onebot.Event) bool {
 		}
 	case onebot.MessageEvent:
 		// It is back before the next heartbeat says so, and what came meanwhile is
-		// older than this.
+		// older than this. Nobody looks into the history, which has this as well,
+		// before this waits.
 		if f.offline.Load() && f.offline.Swap(false) {
-			f.LinkUp()
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.linkUpLocked()
+			return f.arrive(e, f.holdLocked)
 		}
 	}
+	return f.arrive(e, f.hold)
+}
+
+func (f *Filler) arrive(e onebot.Event, hold func(Chat, onebot.Event) bool) bool {
 	unsure := f.unsure.Load()
 	if f.o.Book.heard(f.id(), e, !unsure) {
 		f.duplicates.Add(1)
@@ -172,14 +180,18 @@ func (f *Filler) Arrive(e onebot.Event) bool {
 	if !unsure || e.Base().PostType == onebot.PostMeta {
 		return false
 	}
-	return f.hold(f.o.ChatOf(e), e)
+	return hold(f.o.ChatOf(e), e)
 }
 
-// hold keeps an event back if something older may be missing in its chat.
 func (f *Filler) hold(c Chat, e onebot.Event) bool {
-	m, isMessage := markOf(e)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.holdLocked(c, e)
+}
+
+// holdLocked keeps an event back if something older may be missing in its chat.
+func (f *Filler) holdLocked(c Chat, e onebot.Event) bool {
+	m, isMessage := markOf(e)
 	g := f.gaps[c]
 	switch {
 	case f.ended || c == (Chat{}):
@@ -222,6 +234,10 @@ func signal(ch chan struct{}) {
 func (f *Filler) LinkUp() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.linkUpLocked()
+}
+
+func (f *Filler) linkUpLocked() {
 	if f.ended {
 		return
 	}
@@ -262,14 +278,14 @@ func (f *Filler) openLocked() {
 // now.
 func (f *Filler) Start(early []onebot.Event) (now []onebot.Event) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.started = true
 	up := f.up != nil
 	if up {
 		f.openLocked()
 	}
-	f.mu.Unlock()
 	for _, e := range early {
-		if !up || !f.hold(f.o.ChatOf(e), e) {
+		if !up || !f.holdLocked(f.o.ChatOf(e), e) {
 			now = append(now, e)
 		}
 	}
