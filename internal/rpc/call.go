@@ -190,6 +190,7 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	}
 	c.lastID++
 	p.id = c.lastID
+	others := len(c.calls) > 0
 	c.calls[p.id] = p
 	c.mu.Unlock()
 
@@ -212,12 +213,12 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	if len(b) > inlineWrite && c.join() {
 		go func() {
 			defer c.writers.Done()
-			c.write(ctx, b)
+			c.write(ctx, b, others)
 			keep(buf, b)
 		}()
 		return nil
 	}
-	c.write(ctx, b)
+	c.write(ctx, b, others)
 	keep(buf, b)
 	return nil
 }
@@ -261,9 +262,9 @@ func (c *Conn) join() bool {
 }
 
 // write writes one request, for whose header b has room, and gives up the turn to
-// write. A frame that cannot be written ends the link, which fails all pending
+// write; others says whether other calls are on their way. A frame that cannot be written ends the link, which fails all pending
 // calls, the one it belongs to among them.
-func (c *Conn) write(ctx context.Context, b []byte) {
+func (c *Conn) write(ctx context.Context, b []byte, others bool) {
 	c.wire.hold()
 	var err error
 	if c.tls { // which is between the wire and the WebSocket
@@ -275,7 +276,7 @@ func (c *Conn) write(ctx context.Context, b []byte) {
 		c.fail(err) // before others have their turn: they write nothing then
 	}
 	<-c.writing
-	c.wire.release()
+	c.wire.release(others)
 	if err != nil {
 		c.ws.CloseNow()
 	}

@@ -26,7 +26,8 @@ const (
 // what it has read, before it asks the system for more. If it woke others by then,
 // which are about to write, it lets them run first and sends for all; asking at once
 // would most often find nothing yet. Of those that did not get to run, the first to
-// write lets the others go before it likewise.
+// write lets the others go before it likewise, as does one that writes while other
+// calls are on their way: where there are some, more may be about to be made.
 //
 // A wire is safe for concurrent use, as a closing handshake needs that reads from
 // another goroutine.
@@ -111,7 +112,8 @@ func (w *wire) hold() {
 	w.mu.Unlock()
 }
 
-func (w *wire) release() {
+// release ends a hold; others says whether others may be about to write as well.
+func (w *wire) release(others bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.held--
@@ -119,7 +121,7 @@ func (w *wire) release() {
 		w.woke.Add(-1)
 		return
 	}
-	if w.coming--; w.coming > 0 {
+	if w.coming--; w.coming > 0 || others {
 		if w.yields {
 			return
 		}

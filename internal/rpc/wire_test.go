@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,7 +120,7 @@ func TestWireNothingIsStuck(t *testing.T) {
 		if n := w.waiting(); n != 1 {
 			t.Errorf("%d bytes wait", n)
 		}
-		w.release()
+		w.release(false)
 		want(t, far, "g")
 	})
 	t.Run("more than may wait", func(t *testing.T) {
@@ -167,6 +168,78 @@ func TestWireNothingIsStuck(t *testing.T) {
 			t.Errorf("write after Close: %v", err)
 		}
 	})
+}
+
+// countingWriter counts the system calls that write to a connection.
+type countingWriter struct {
+	net.Conn
+	writes atomic.Int64
+}
+
+type countingRaw struct {
+	syscall.RawConn
+	writes *atomic.Int64
+}
+
+func (c *countingWriter) SyscallConn() (syscall.RawConn, error) {
+	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	return countingRaw{raw, &c.writes}, err
+}
+
+func (c countingRaw) Write(f func(fd uintptr) bool) error {
+	c.writes.Add(1)
+	return c.RawConn.Write(f)
+}
+
+// Calls that begin beside each other leave together.
+func TestCallsLeaveTogether(t *testing.T) {
+	const calls = 40
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(rw, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.CloseNow()
+		var echoes []string
+		for range calls {
+			_, b, err := ws.Read(r.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, echo, _ := strings.Cut(string(b), `"echo":`)
+			echoes = append(echoes, echo)
+		}
+		for _, echo := range echoes {
+			_ = ws.Write(r.Context(), websocket.MessageText, fmt.Appendf(nil, `{"status":"ok","retcode":0,"echo":%s`, echo))
+		}
+		_, _, _ = ws.Read(r.Context())
+	}))
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, err := Dial(ctx, srv.URL, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &countingWriter{Conn: c.wire.Conn}
+	c.wire.now = NewNowWriter(w)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that all of them begin before the first has written
+	var open, running sync.WaitGroup
+	running.Go(func() { _ = c.Run(ctx) })
+	for range calls {
+		open.Go(func() {
+			if err := c.Call(ctx, "x", nil, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	open.Wait()
+	if n := w.writes.Load(); n > calls/4 {
+		t.Errorf("%d system calls write %d calls", n, calls)
+	}
+	cancel()
+	running.Wait()
 }
 
 // A peer that does not read does not keep us from reading, and gets everything
