@@ -39,8 +39,9 @@ var (
 type hostFunc func(args []any) (any, error)
 
 // callFunc begins a call, as what it returns says. It might be a hostFunc, but a
-// function of few arguments costs half of that.
-type callFunc func(id any, op string, params any) any
+// function of few arguments costs half of that. Without an op it is the answer to the
+// message of the turn with a text, which is what most are.
+type callFunc func(id, op, params any) any
 
 // stackSlots bounds how deep calls nest: the Go stack that they take stays below
 // 16 MiB.

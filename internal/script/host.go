@@ -376,9 +376,12 @@ type request struct {
 }
 
 // call begins a call of the script. What it returns is an error, or nil.
-func (m *machine) call(number any, op string, body any) any {
-	a := arguments{number, body}
-	id, params := a.int(0), a.text(1)
+func (m *machine) call(number, name, body any) any {
+	a := arguments{number, name, body}
+	id, op, params := a.int(0), a.text(1), a.text(2)
+	if name == nil {
+		op = "say"
+	}
 	if len(params) > maxText {
 		return faultOf(m.over(overLimit("size", api.Because(api.CodeScriptCallSize, len(params)))))
 	}
@@ -461,7 +464,9 @@ func (m *machine) carry(r *request) {
 		return
 	default:
 	}
+	first := r
 	m.wg.Go(func() {
+		r := first
 		for {
 			r.run()
 			if m.carriers.resting.Add(1) > restingCarriers {

@@ -286,20 +286,19 @@ func (m *machine) slice(j job) {
 
 // enter enters the engine for a job, but first tells the script of calls that ended.
 func (m *machine) enter(left time.Duration, j job) (out any, spent time.Duration, err error) {
-	entry, args := j.entry, j.args
-	switch {
-	case len(m.late) == 0:
-	case entry == "event":
-		entry, args = "late_event", append(args, m.late...)
-	default:
-		_, spent, err = m.eng.Call(left, "late", m.late...)
+	late, args := m.late, j.args
+	if n := len(late); n > 0 && j.entry == "event" { // which takes one along
+		late, args = late[:n-2], append(args, late[n-2:]...)
+	}
+	if len(late) > 0 {
+		_, spent, err = m.eng.Call(left, "late", late...)
 	}
 	clear(m.late)
 	m.late = m.late[:0]
 	if err != nil {
 		return nil, spent, err
 	}
-	out, more, err := m.eng.Enter(left-spent, entry, args...)
+	out, more, err := m.eng.Enter(left-spent, j.entry, args...)
 	return out, spent + more, err
 }
 

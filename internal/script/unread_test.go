@@ -69,6 +69,7 @@ const views = [
   (m) => polluted(Object.getPrototypeOf(m), "reply", { value: () => "other" }, () => [m.reply(), keys(m)]),
   (m) => { m.reply("said"); return [m.user_id, m.reply("again") instanceof Promise]; },
   (m) => { m.reply("a", { type: "face", data: { id: "1" } }); m.quote("q"); m.mention("w"); m.ask("?"); m.recall(); },
+  (m) => { const { reply } = m; return [strict(() => reply("x")), strict(() => reply.call(null, "x")), strict(() => reply.call({}, "x"))]; },
   (m) => { console.log(m, [m]); },
   (m) => m,
   (m) => { throw m; },
@@ -122,7 +123,10 @@ func newRealm(t *testing.T, source string) *realm {
 			r.asked = append(r.asked, ownFrames.ReplaceAllString(fmt.Sprintf("%v", args), ""))
 		}
 		return nil, nil
-	}, func(_ any, op string, params any) any {
+	}, func(_, op, params any) any {
+		if op == nil {
+			op = "say"
+		}
 		r.asked = append(r.asked, fmt.Sprintf("%v", []any{op, params}))
 		return nil
 	})

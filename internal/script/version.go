@@ -156,7 +156,7 @@ func (v *version) nth(s *spec) int {
 // handle lets the present version handle what v was registered for. An event
 // that found v in its place although a newer version took over is that one's.
 func (p *Plugin) handle(ctx context.Context, v *version, s *spec, b *ncat.Bot, e onebot.Event, args string) error {
-	kind, rest := "run", make([]any, 2, 5) // the handler and the turn go first
+	kind, rest := "run", make([]any, 2, 7) // the handler and the turn go first, a call that ended last
 	if e != nil {
 		text, err := eventJSON(e)
 		if err != nil {

@@ -7,6 +7,7 @@ delete globalThis.__call;
 const { parse, stringify } = JSON;
 const setProto = Object.setPrototypeOf;
 const isArray = Array.isArray;
+const create = Object.create;
 const TURN = Symbol("turn");
 const calls = new Map(), timers = new Map(), handlers = new Map(), callbacks = new Map();
 // now is the turn on whose account the script runs: Go's name for an event, a timer
@@ -109,8 +110,10 @@ const settled = (v, ok, fail) => { nativeThen.call(nativeResolve.call(Native, v)
 const clock = Date.now, EXACT = 100;
 let exact = EXACT, since = 0;
 function whence() {
-  if (exact-- > 0) return new Error().stack;
-  if (exact & 7) return; // it costs to ask the clock, too
+  if (exact > 0) {
+    exact--;
+    return new Error().stack;
+  }
   const t = clock();
   if (t - since < 1000) return;
   since = t;
@@ -142,9 +145,13 @@ let ok, fail;
 // Most calls have nothing else than what is set in begin.
 const ordinary = { __proto__: null, packet: undefined, awaited: false, over: false, settles: undefined, stack: undefined };
 const taken = [(a, b) => { ok = a; fail = b; }];
+// begin begins a call; op null is the answer to the message of the turn with a text.
 function begin(op, text, packet) {
-  const id = ++lastID, p = construct(Native, taken, Call);
-  const entry = { __proto__: ordinary, turn: now, place, ok, fail };
+  const id = ++lastID, p = construct(Native, taken, Call), entry = create(ordinary);
+  entry.turn = now;
+  entry.place = place;
+  entry.ok = ok;
+  entry.fail = fail;
   if (packet !== undefined) entry.packet = packet;
   p[CALL] = entry;
   calls.set(id, entry);
@@ -154,11 +161,13 @@ function begin(op, text, packet) {
     entry.over = true;
     const e = makeError(parse(refused));
     fail(e);
-    if (!entry.awaited) queueMicrotask(() => entry.awaited || host("unhandled", op, stringify(describe(e))));
+    if (!entry.awaited) queueMicrotask(() => entry.awaited || host("unhandled", op ?? "reply", stringify(describe(e))));
     return p;
   }
-  const stack = whence();
-  if (stack !== undefined) entry.stack = stack;
+  if (exact > 0 || (--exact & 7) === 0) { // it costs to ask the clock, too
+    const stack = whence();
+    if (stack !== undefined) entry.stack = stack;
+  }
   return p;
 }
 function done(id, well, result) {
@@ -242,7 +251,7 @@ class Message extends Event {
   all(type) { return this.message.filter((s) => s.type === type); }
   mentions(id) { return this.message.some((s) => s.type === "at" && s.data.qq === `${id ?? this.self_id}`); }
   reply(...content) {
-    if (content.length === 1 && typeof content[0] === "string" && this[TURN] === now) return begin("say", content[0]); // what most do
+    if (content.length === 1 && typeof content[0] === "string" && (this === newest || this[TURN] === now)) return begin(null, content[0]); // what most do
     return call("reply", { ...ref(this), content: contents(content) });
   }
   quote(...content) { return call("quote", { ...ref(this), content: contents(content) }); }
@@ -256,6 +265,10 @@ class Message extends Event {
   recall() { return this.bot.recall(this.message_id); }
   react(emoji, on = true) { return this.bot.react(this.message_id, emoji, on); }
 }
+// newest is the unread message whose handler was entered and has not left yet.
+const message = Message.prototype;
+const nobody = {};
+let newest = nobody;
 class Request extends Event {
   approve() { return call("approve", ref(this)); }
   reject(reason = "") { return call("reject", { ...ref(this), reason }); }
@@ -265,17 +278,12 @@ function wrap(e) {
   setProto(e, post === "message" || post === "message_sent" ? Message.prototype : post === "request" ? Request.prototype : Event.prototype);
   return e;
 }
-// unread is a message as a handler gets it that has not looked into one so far:
-// many only answer, and the text of the message is parsed when somebody asks for
-// more. A handler that does so gets its messages parsed from then on, since the
-// Proxy costs more where it is looked through. It is known not to have a field
-// that is called reply.
-const unread = (h, turn, text) => {
-  const m = create(Message.prototype);
-  m[TURN] = turn;
-  return new Proxy(m, { __proto__: traps, h, text });
-};
-const { get, ownKeys } = Reflect, { create, defineProperty } = Object;
+// A handler that has not looked into a message so far gets it unread: many only
+// answer, and the text of the message is parsed when somebody asks for more. A
+// handler that does so gets its messages parsed from then on, since the Proxy costs
+// more where it is looked through. It is known not to have a field that is called
+// reply.
+const { get, ownKeys } = Reflect, { defineProperty } = Object;
 function read(t, m) {
   const o = parse(t.text), keys = ownKeys(o);
   t.h.reads = true;
@@ -293,23 +301,33 @@ for (const k of ["set", "has", "deleteProperty", "ownKeys", "getOwnPropertyDescr
     return f(m, ...args);
   };
 }
-function event(id, turn, text, lazy, args) {
+// event begins the turn of an event. A call that ended before, and of which the script
+// does not know yet, goes first.
+function event(id, turn, text, lazy, args, ended, result) {
+  if (ended !== undefined) done(ended, true, result);
   now = turn;
   const h = handlers.get(id);
   place = h.place;
   let v;
   try {
     let e;
-    if (lazy && !h.reads) e = unread(h, turn, text);
-    else {
+    if (lazy && !h.reads) {
+      const m = create(message), t = create(traps);
+      m[TURN] = turn;
+      t.h = h;
+      t.text = text;
+      e = newest = new Proxy(m, t);
+    } else {
       e = wrap(parse(text));
       e[TURN] = turn;
     }
     v = h.f(e, args === "" ? undefined : parse(args));
   } catch (e) {
+    newest = nobody;
     host("settle", turn, "error", stringify(describe(e)));
     return;
   }
+  newest = nobody;
   return settle(turn, v);
 }
 function askOptions(o) {
@@ -617,19 +635,13 @@ function load(name) {
     }
   }).then(() => host("loaded", ""), (e) => host("loaded", stringify(describe(e))));
 }
-// late tells of calls that ended: their ids and results.
-function late(ended) { for (let i = 0; i < ended.length; i += 2) done(ended[i], true, ended[i + 1]); }
 // room throws where no memory is left, in which promises end without a word.
 const Bytes = Uint8Array, room = () => { new Bytes(1 << 16); };
 // entries are what Go calls. A number that one returns is a turn that ended well, below
 // nothing one that ends with the call that its handler returned.
 const entries = {
   room,
-  late: (...ended) => late(ended),
-  late_event(id, turn, text, lazy, args, ...ended) {
-    late(ended);
-    return event(id, turn, text, lazy, args);
-  },
+  late(...ended) { for (let i = 0; i < ended.length; i += 2) done(ended[i], true, ended[i + 1]); }, // calls by their ids, and results
   event, done, timer: fire, lifecycle, load, lost: () => tellLost(), tx: transaction,
   run(id, turn) { const h = handlers.get(id); return run(turn, () => h.f(bot), h.place); },
   packet: (id, text) => packet(calls.get(id), text),
