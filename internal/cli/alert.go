@@ -200,10 +200,13 @@ func newAlertLog(a *app) *cobra.Command {
 }
 
 func newAlertSilence(a *app) *cobra.Command {
-	c := a.command("alert_silence", "silence ACCOUNT DURATION", between(2, 2, "ACCOUNT DURATION"), func(c *cobra.Command, args []string) error {
+	c := a.command("alert_silence", "silence ACCOUNT DURATION", between(2, 2, "ACCOUNT", "DURATION"), func(c *cobra.Command, args []string) error {
 		d, err := config.ParseDuration(args[1])
 		if err != nil {
 			return usagef(a, "err.duration", args[1])
+		}
+		if d.D() > api.MaxSilence {
+			return usagef(a, "err.silence_long", args[1], int(api.MaxSilence.Hours()/24))
 		}
 		cl, _, err := a.connect()
 		if err != nil {

@@ -346,9 +346,8 @@ func (a *app) loadConfig(path string, extra map[string]string) (*config.Config, 
 	}
 	maps.Copy(flags, set)
 	if a.configFlag != "" || a.getenv("NCATD_CONFIG") != "" {
-		// The defaults stand for a file that nobody named, not for a mistyped one.
-		if _, err := os.Stat(path); err != nil {
-			return nil, &config.Error{Problems: []config.Problem{{Place: config.Place{File: path}, Code: "read", Args: []any{err.Error()}}}}
+		if err := config.Named(path); err != nil {
+			return nil, err
 		}
 	}
 	return config.Load(path, a.Env, flags)

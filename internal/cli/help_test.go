@@ -87,3 +87,37 @@ func TestNamedConfigMustBeThere(t *testing.T) {
 		t.Errorf("init makes it: exit %d: %s", code, errs)
 	}
 }
+
+// TestWrongArguments: whatever number of arguments a command gets, what is wrong with
+// them is said in the user's language, with the name of the first that is missing.
+func TestWrongArguments(t *testing.T) {
+	_, all := tree(text.Chinese)
+	for _, c := range all {
+		if c.Hidden || c.Args == nil || c.Name() == "help" {
+			continue
+		}
+		var args []string
+		for n := range 8 {
+			err := c.Args(c, args)
+			if err != nil && !hasHan(err.Error()) {
+				t.Errorf("%s with %d: %v", c.CommandPath(), n, err)
+			}
+			if err != nil && len(args) == 0 && !strings.Contains(err.Error(), strings.TrimRight(strings.Fields(c.Use + " ?")[1], ".")) && c.Name() != "say" {
+				t.Errorf("%s: %v", c.Use, err)
+			}
+			args = append(args, "argument")
+		}
+	}
+	for line, want := range map[string]string{
+		"sim say":                          "TEXT",
+		"sim drop a b":                     `"b"`,
+		"alert silence main":               "DURATION",
+		"alert silence main 9000h":         "366",
+		"config check --config /nowhere/x": "没有这个文件",
+	} {
+		code, _, errs := run(t, []string{"NCATD_LANG=zh"}, strings.Fields(line)...)
+		if code == 0 || !hasHan(errs) || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit %d: %s", line, code, errs)
+		}
+	}
+}

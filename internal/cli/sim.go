@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,6 +54,17 @@ func (a *app) simTexts(c *cobra.Command, name string) {
 	c.PersistentFlags().VisitAll(word)
 }
 
+// badArgs says which argument is missing or too many.
+func (a *app) badArgs(c *cobra.Command, args cobra.PositionalArgs, s []string) string {
+	for n := len(s) - 1; n >= 0; n-- {
+		if args(c, s[:n]) == nil {
+			return a.t("err.too_many_args", s[n])
+		}
+	}
+	words := strings.Fields(c.Use)
+	return a.t("err.missing_arg", strings.TrimSuffix(words[len(words)-1], "..."))
+}
+
 func (a *app) mapErrors(c *cobra.Command) {
 	if run := c.RunE; run != nil {
 		c.RunE = func(c *cobra.Command, args []string) error {
@@ -70,10 +82,10 @@ func (a *app) mapErrors(c *cobra.Command) {
 	}
 	if args := c.Args; args != nil {
 		c.Args = func(c *cobra.Command, s []string) error {
-			if err := args(c, s); err != nil {
-				return &flagError{text: err.Error(), path: c.CommandPath()}
+			if args(c, s) == nil {
+				return nil
 			}
-			return nil
+			return &flagError{text: a.badArgs(c, args, s), path: c.CommandPath()}
 		}
 	}
 	for _, s := range c.Commands() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -34,10 +35,30 @@ func Load(path string, env []string, flags map[string]string) (*Config, error) {
 		return nil, &Error{Problems: []Problem{{Place: Place{File: path}, Code: "not_regular"}}}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{Problems: []Problem{{Place: Place{File: path}, Code: "read", Args: []any{err.Error()}}}}
+		return nil, readError(path, err)
 	}
 	c, _, err := parseAll(path, src, env, flags)
 	return c, err
+}
+
+// Named is nil if there is a file of that name, as one that somebody named must be:
+// the defaults stand only for one that nobody named.
+func Named(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return readError(path, err)
+	}
+	return nil
+}
+
+func readError(path string, err error) error {
+	p := Problem{Place: Place{File: path}, Code: "read", Args: []any{err.Error()}}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.Code, p.Args = "absent", nil
+	case errors.Is(err, fs.ErrPermission):
+		p.Code, p.Args = "forbidden", nil
+	}
+	return &Error{Problems: []Problem{p}}
 }
 
 // Parse is [Load] of a text in place of a file; name stands for it in problems.

@@ -132,6 +132,8 @@ var Formats = map[string]string{
 	"bad_time_of_day":   "%s is %q; a time of day looks like 23:00",
 	"too_large":         "the file is over %d bytes",
 	"read":              "%s",
+	"absent":            "there is no such file",
+	"forbidden":         "this user may not read the file",
 
 	"app_no_name":           "an app needs a name",
 	"bad_app_name":          "app name %q may have only letters, digits, - and _, at most 32, and begins with a letter or digit",

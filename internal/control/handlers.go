@@ -104,9 +104,6 @@ func restart(ctx context.Context, b Backend, t target, _ none) error {
 	return b.Restart(ctx, t.account)
 }
 
-// maxSilence bounds a silence: whoever wants more switches the channel off.
-const maxSilence = 366 * 24 * time.Hour
-
 func loginCaptcha(ctx context.Context, b Backend, t target, in api.CaptchaRequest) error {
 	if in.Ticket == "" {
 		return badRequest("ticket is empty")
@@ -133,8 +130,8 @@ func want(ctx context.Context, b Backend, t target, in api.WantRequest) error {
 }
 
 func silence(ctx context.Context, b Backend, _ target, in api.AlertSilenceRequest) error {
-	if in.Seconds < 0 || in.Seconds > maxSilence.Seconds() {
-		return badRequest("seconds is %v, not between 0 and %v", in.Seconds, maxSilence.Seconds())
+	if in.Seconds < 0 || in.Seconds > api.MaxSilence.Seconds() {
+		return badRequest("seconds is %v, not between 0 and %v", in.Seconds, api.MaxSilence.Seconds())
 	}
 	return b.AlertSilence(ctx, in.Account, time.Duration(in.Seconds*float64(time.Second)))
 }

@@ -80,6 +80,7 @@ var alertEN = map[string]string{
 	"alerts.heard":        "alerts of %s are told again",
 	"status.channel":      "alert channel %s fails for %s: %s",
 	"err.duration":        "%q is no duration; write 30m, 2h or 1d",
+	"err.silence_long":    "%s is too long: at most %d days; who wants to hear nothing at all takes the channel out of ncatd.yaml",
 
 	"cmd.alert.short":           "Tell people when something is wrong: test, list, log, silence",
 	"cmd.alert.example":         "ncatd alert list",
@@ -173,6 +174,7 @@ var alertZH = map[string]string{
 	"alerts.heard":        "%s 的通知已恢复",
 	"status.channel":      "通知通道 %s 已失败 %s：%s",
 	"err.duration":        "%q 不是时长，请写 30m、2h 或 1d",
+	"err.silence_long":    "%s 太长：最多 %d 天；完全不想收到，请从 ncatd.yaml 里去掉该渠道",
 
 	"cmd.alert.short":           "出问题时通知人：测试、列表、记录、静默",
 	"cmd.alert.example":         "ncatd alert list",

@@ -70,6 +70,9 @@ type AlertTest struct {
 	Failed  Fault   `json:"failed,omitzero"` // zero: the service has taken it
 }
 
+// MaxSilence bounds a silence: whoever wants more switches the channel off.
+const MaxSilence = 366 * 24 * time.Hour
+
 // AlertSilenceRequest is the body of POST /v0/alerts/silence. Account "" is all
 // accounts; Seconds 0 ends a silence.
 type AlertSilenceRequest struct {
