@@ -41,6 +41,9 @@ func newBackup(a *app) *cobra.Command {
 		if st, err := os.Stat(r.File); err == nil && st.IsDir() {
 			return usagef(a, "backup.folder", r.File)
 		}
+		if _, err := os.Stat(filepath.Dir(r.File)); err != nil {
+			return err
+		}
 		if all || encrypt || from != "" {
 			r.Store = string(h)
 			err = a.saveHome(c.Context(), h, r.File, savedHome{all: all, encrypt: encrypt || from != "", passphrase: from, force: force})

@@ -110,6 +110,10 @@ func TestWrongArguments(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"sim say":                          "TEXT",
+		"sim drop nope":                    "nope",
+		"sim act nope":                     "nope",
+		"sim mute":                         "--group",
+		"sim fault x":                      "键=值",
 		"sim drop a b":                     `"b"`,
 		"alert silence main":               "DURATION",
 		"alert silence main 9000h":         "366",

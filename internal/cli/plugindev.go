@@ -307,6 +307,10 @@ func newPluginLog(a *app) *cobra.Command {
 		if lines > 0 && len(kept) > lines {
 			kept = kept[len(kept)-lines:]
 		}
+		if len(kept) == 0 {
+			a.out.say("%s", a.t("plugin.no_log", args[0]))
+			a.out.hint(a.t("hint.fault.no_plugin"))
+		}
 		for _, r := range kept {
 			a.printLog(r)
 		}

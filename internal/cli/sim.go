@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,7 @@ func (a *app) mapErrors(c *cobra.Command) {
 			var exit *simcmd.ExitError
 			switch {
 			case errors.As(err, &usage):
-				return &flagError{text: usage.Message, path: c.CommandPath()}
+				return &flagError{text: fmt.Sprintf(text.Sim(a.lang, "usage."+usage.Code, usage.Format), usage.Args...), path: c.CommandPath()}
 			case errors.As(err, &exit):
 				return quiet(exit.Code)
 			}

@@ -54,7 +54,7 @@ func readError(path string, err error) error {
 	p := Problem{Place: Place{File: path}, Code: "read", Args: []any{err.Error()}}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.Code, p.Args = "absent", nil
+		p.Code, p.Args = "no_such_file", nil
 	case errors.Is(err, fs.ErrPermission):
 		p.Code, p.Args = "forbidden", nil
 	}

@@ -132,7 +132,7 @@ var Formats = map[string]string{
 	"bad_time_of_day":   "%s is %q; a time of day looks like 23:00",
 	"too_large":         "the file is over %d bytes",
 	"read":              "%s",
-	"absent":            "there is no such file",
+	"no_such_file":      "there is no such file",
 	"forbidden":         "this user may not read the file",
 
 	"app_no_name":           "an app needs a name",

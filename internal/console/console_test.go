@@ -199,7 +199,7 @@ func TestPassword(t *testing.T) {
 		if err := c.SetPassword("123456789"); !errors.Is(err, ErrShort) {
 			t.Error(err)
 		}
-		if err := c.SetPassword(strings.Repeat("x", maxPassword+1)); !errors.Is(err, ErrLong) {
+		if err := c.SetPassword(strings.Repeat("x", MaxPassword+1)); !errors.Is(err, ErrLong) {
 			t.Error(err)
 		}
 		if err := c.SetPassword("密码要有十个字符才行啊"); err != nil || !c.HasPassword() {

@@ -23,8 +23,12 @@ const (
 	argonTime   = 2
 	argonKey    = 32
 	argonSalt   = 16
-	minPassword = 10
-	maxPassword = 1 << 10
+)
+
+// The bounds of a password.
+const (
+	MinPassword = 10      // characters
+	MaxPassword = 1 << 10 // bytes
 )
 
 const argonForm = "$argon2id$v=19$m=%d,t=%d,p=1$%s$%s"
@@ -61,9 +65,9 @@ func (c *Console) SetPassword(password string) error {
 	kept := ""
 	switch {
 	case password == "":
-	case utf8.RuneCountInString(password) < minPassword:
+	case utf8.RuneCountInString(password) < MinPassword:
 		return ErrShort
-	case len(password) > maxPassword:
+	case len(password) > MaxPassword:
 		return ErrLong
 	default:
 		c.slow.Lock()
@@ -94,7 +98,7 @@ func (c *Console) EnterPassword(password, from, agent string) (cookie string, s 
 	if kept == "" {
 		return "", s, ErrNoPassword
 	}
-	if len(password) > maxPassword {
+	if len(password) > MaxPassword {
 		return "", s, ErrBadPassword
 	}
 	c.slow.Lock()

@@ -54,7 +54,7 @@ func doorRoutes() []route {
 
 // refusal gives the console's refusals their codes.
 func refusal(err error) error {
-	code := ""
+	code, fault := "", api.Fault{}
 	switch {
 	case err == nil:
 		return nil
@@ -63,15 +63,17 @@ func refusal(err error) error {
 	case errors.Is(err, console.ErrTooOften):
 		code = CodeTooMany
 	case errors.Is(err, console.ErrNoSession):
-		code = CodeNotFound
-	case errors.Is(err, console.ErrShort), errors.Is(err, console.ErrLong):
-		code = CodeBadRequest
+		code, fault = CodeNotFound, api.Because(api.CodeDoorNoSession)
+	case errors.Is(err, console.ErrShort):
+		code, fault = CodeBadRequest, api.Because(api.CodeDoorShort, console.MinPassword)
+	case errors.Is(err, console.ErrLong):
+		code, fault = CodeBadRequest, api.Because(api.CodeDoorLong, console.MaxPassword)
 	case errors.Is(err, console.ErrNoPassword):
 		code = CodeConflict
 	default:
 		return err
 	}
-	return &api.Error{Code: code, Message: err.Error(), Hint: "`ncatd console` makes a new link"}
+	return &api.Error{Code: code, Message: err.Error(), Hint: "`ncatd console` makes a new link", Fault: fault}
 }
 
 // login lets a browser in.

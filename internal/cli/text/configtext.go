@@ -36,7 +36,7 @@ var configZH = map[string]string{
 	"config.utf16":             "文件是 UTF-16 编码，不是 UTF-8；请另存为 UTF-8（记事本：另存为 → 编码；或 iconv -f UTF-16 -t UTF-8）",
 	"config.not_utf8":          "从这里起不是 UTF-8 文本；请把文件另存为 UTF-8",
 	"config.zeroed":            "文件里全是零字节（常见于断电之后）；请用备份替换，或删除后运行 ncatd init",
-	"config.absent":            "没有这个文件",
+	"config.no_such_file":      "没有这个文件",
 	"config.forbidden":         "当前用户无权读取这个文件",
 	"config.not_regular":       "不是普通文件；配置应是不超过 1 MiB 的文件",
 	"config.adapter_twice":     "%s：名字 %q 已经用过（%s），NapCat 会丢掉其中一个",

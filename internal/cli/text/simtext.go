@@ -16,6 +16,15 @@ var simZH = map[string]string{
 	"sim.--account":  "配置里的账号`名`（默认：唯一的那个，或 main）",
 	"sim.--patience": "模拟器还没走到命令所需的那一步时，等待这么长`时间`",
 
+	"usage.no_path":    "sim qq：需要 qq 可执行文件的路径",
+	"usage.no_chat":    "sim say：需要 --user 或 --group",
+	"usage.no_group":   "sim %s：需要 --group",
+	"usage.no_mode":    "sim drop：没有 %q 这种方式；可用的有 %s",
+	"usage.no_deed":    "sim act：没有 %q 这种举动；可用的有 %s",
+	"usage.no_pair":    "sim fault：参数的格式是 键=值，而不是 %q",
+	"usage.bad_option": "sim fault：%v",
+	"usage.no_port":    "sim onebot：没有端口 %d",
+
 	"act.short":      "让某人做发消息以外的事（戳一戳、进群、撤回……）",
 	"act.long":       "让某人做一件事。大写的词是选项。DEED 是下列之一：",
 	"act.poke":       "User 在 Group 里或私聊中戳机器人",

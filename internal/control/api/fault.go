@@ -205,6 +205,13 @@ const (
 	CodeAppSignal Code = "app_signal" // signal's name
 )
 
+// The codes of why the console refuses something.
+const (
+	CodeDoorNoSession Code = "door_no_session"
+	CodeDoorShort     Code = "door_short" // characters that a password needs
+	CodeDoorLong      Code = "door_long"  // bytes that it may have
+)
+
 // The codes of why an account is degraded.
 const (
 	CodeStoreDamaged   Code = "store_damaged"   // file it was set aside as, when the backup was made that is in its place

@@ -36,7 +36,7 @@ func onebotCommand() *cobra.Command {
 				o.Config = string(b)
 			}
 			if o.Port < 0 || o.Port > 65535 {
-				return usage("sim onebot: there is no port %d", o.Port)
+				return usage("no_port", "sim onebot: there is no port %d", o.Port)
 			}
 			if verbose {
 				o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelDebug}))

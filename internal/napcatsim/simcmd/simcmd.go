@@ -40,12 +40,16 @@ type NoAnswerError struct{ Wait time.Duration }
 func (e *NoAnswerError) Error() string { return "the bot did not answer within " + e.Wait.String() }
 
 // UsageError is a command line that does not make sense.
-type UsageError struct{ Message string }
+type UsageError struct {
+	Code   string // names the sentence
+	Format string // it in English
+	Args   []any
+}
 
 // Error implements error.
-func (e *UsageError) Error() string { return e.Message }
+func (e *UsageError) Error() string { return fmt.Sprintf(e.Format, e.Args...) }
 
-func usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+func usage(code, format string, args ...any) error { return &UsageError{code, format, args} }
 
 // target finds the simulator that a command speaks to.
 type target struct {
@@ -149,7 +153,7 @@ func qqCommand() *cobra.Command {
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("sim qq: want the path of the qq executable")
+				return usage("no_path", "sim qq: want the path of the qq executable")
 			}
 			if code := napcatsim.QQ(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr()); code != 0 {
 				return &ExitError{code}
@@ -228,7 +232,7 @@ func (t *target) say() *cobra.Command {
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.User == 0 && r.Group == 0 {
-				return usage("sim say: want --user or --group")
+				return usage("no_chat", "sim say: want --user or --group")
 			}
 			r.Text = strings.Join(args, " ")
 			c, err := t.control(cmd)
@@ -387,7 +391,7 @@ func (t *target) mute(use, short string, off bool) *cobra.Command {
 	r := napcatsim.MuteRequest{Seconds: 600, Off: off}
 	cmd := t.simple(use, short, func(c *napcatsim.Control, ctx context.Context) error {
 		if r.Group == 0 {
-			return usage("sim %s: want --group", use)
+			return usage("no_group", "sim %s: want --group", use)
 		}
 		return c.Mute(ctx, r)
 	})
@@ -423,7 +427,7 @@ func (t *target) drop() *cobra.Command {
 				r.Mode = args[0]
 			}
 			if _, ok := napcatsim.DropModes[r.Mode]; !ok {
-				return usage("sim drop: no mode %q; there are %s", r.Mode, strings.Join(modes, ", "))
+				return usage("no_mode", "sim drop: no mode %q; there are %s", r.Mode, strings.Join(modes, ", "))
 			}
 			c, err := t.control(cmd)
 			if err != nil {
@@ -459,7 +463,7 @@ func (t *target) act() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Deed = args[0]
 			if _, ok := napcatsim.Deeds[r.Deed]; !ok {
-				return usage("sim act: no deed %q; there are %s", r.Deed, strings.Join(deeds, ", "))
+				return usage("no_deed", "sim act: no deed %q; there are %s", r.Deed, strings.Join(deeds, ", "))
 			}
 			c, err := t.control(cmd)
 			if err != nil {
@@ -491,7 +495,7 @@ func (t *target) fault() *cobra.Command {
 			for _, a := range args {
 				k, v, ok := strings.Cut(a, "=")
 				if !ok {
-					return usage("sim fault: want KEY=VALUE, not %q", a)
+					return usage("no_pair", "sim fault: want KEY=VALUE, not %q", a)
 				}
 				if !json.Valid([]byte(v)) {
 					b, err := json.Marshal(v)
@@ -507,7 +511,7 @@ func (t *target) fault() *cobra.Command {
 				return err
 			}
 			if _, err := napcatsim.ParseOptions(b); err != nil {
-				return usage("sim fault: %v", err)
+				return usage("bad_option", "sim fault: %v", err)
 			}
 			c, err := t.control(cmd)
 			if err != nil {
