@@ -207,6 +207,9 @@ func (a *app) placeLines(err error) []string {
 
 // stage fetches the program of a release into the folder of exe and tries it out.
 func (a *app) stage(ctx context.Context, p *selfupgrade.Publisher, r selfupgrade.Release, exe string) (staged string, err error) {
+	if err := a.stageable(selfupgrade.Stageable(exe)); err != nil {
+		return "", err
+	}
 	dir, err := os.MkdirTemp("", "ncatd-upgrade-*")
 	if err != nil {
 		return "", err
@@ -222,15 +225,20 @@ func (a *app) stage(ctx context.Context, p *selfupgrade.Publisher, r selfupgrade
 		return "", err
 	}
 	if staged, err = selfupgrade.Stage(program, exe); err != nil {
-		if errors.Is(err, os.ErrPermission) {
-			return "", fail(exitFailure, err, a.t("hint.self_sudo"))
-		}
-		return "", err
+		return "", a.stageable(err)
 	}
 	if err := a.tryOut(ctx, staged, r.Version); err != nil {
 		return "", errors.Join(err, os.Remove(staged))
 	}
 	return staged, nil
+}
+
+// stageable says what helps against an error of a program's folder.
+func (a *app) stageable(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fail(exitFailure, err, a.t("hint.self_sudo"))
+	}
+	return err
 }
 
 // tryOut asks a program that is not in use yet what it is, and what it thinks of

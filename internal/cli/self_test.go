@@ -3,8 +3,11 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -29,5 +32,23 @@ func TestNoReleaseIsReadable(t *testing.T) {
 		if got := a.noRelease(err).Error(); !strings.HasPrefix(got, want) {
 			t.Errorf("%s:\n%s\nwant\n%s", lang, got, want)
 		}
+	}
+}
+
+// TestNothingIsFetchedForNothing: where the program's folder takes nothing, that is said
+// before the new one is fetched, of which there is no publisher here.
+func TestNothingIsFetchedForNothing(t *testing.T) {
+	a := &app{lang: text.English, Deps: Deps{Stderr: &bytes.Buffer{}}}
+	a.out = newOutput(&bytes.Buffer{}, a.Stderr, a.lang, a.getenv)
+	gone := filepath.Join(t.TempDir(), "gone")
+	if _, err := a.stage(t.Context(), nil, selfupgrade.Release{}, filepath.Join(gone, "ncatd")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	dir := t.TempDir()
+	if err := selfupgrade.Stageable(filepath.Join(dir, "ncatd")); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }

@@ -60,6 +60,16 @@ func ReadNote(exe string) (n Note, ok bool) {
 // more: checking it takes seconds.
 const staleAfter = 10 * time.Minute
 
+// Stageable reports why nothing can be brought into the folder of exe, before
+// something is fetched for it.
+func Stageable(exe string) error {
+	f, err := os.CreateTemp(filepath.Dir(exe), "."+filepath.Base(exe)+".new-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // Stage brings a program into the folder of exe, from where it can take its
 // place in one step.
 func Stage(program, exe string) (staged string, err error) {
