@@ -399,6 +399,7 @@ func (s *session) Run(ctx context.Context) error {
 	s.core.life.begin(ctx)
 	defer s.core.life.end()
 	s.loadJournal(ctx)
+	s.core.add(s) // before any handler, which may act through what New returned
 	s.beginning.Lock()
 	s.mu.Lock()
 	s.state, s.ctx = sessionRunning, hctx
@@ -411,7 +412,6 @@ func (s *session) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	s.beginning.Unlock()
 	defer s.runJournal(ctx)()
-	s.core.add(s)
 	defer s.core.remove(s)
 	s.watch(ctx)
 

@@ -16,7 +16,8 @@ import (
 )
 
 // What comes before a session runs waits for it, once each and in order; what comes
-// after it is dropped. A frame that is no event is counted.
+// after it is dropped. The account is there before the first event. A frame that is
+// no event is counted.
 func TestBeforeAndAfterASession(t *testing.T) {
 	for _, mode := range []ncat.BackfillMode{ncat.BackfillAuto, ncat.BackfillOff} {
 		synctest.Test(t, func(t *testing.T) {
@@ -29,6 +30,9 @@ func TestBeforeAndAfterASession(t *testing.T) {
 			s := botlink.Of(b).NewSession("", noCalls{}, botlink.Options{Delivered: func(e onebot.Event, live bool) {
 				if !strings.HasPrefix(fmt.Sprintf("%T", e), "*onebot.") {
 					t.Errorf("told of a %T", e)
+				}
+				if n := len(b.Accounts()); !live && n != 1 { // a handler's call through b would find none
+					t.Errorf("%d accounts at %T", n, e)
 				}
 				if m, ok := e.(*onebot.GroupMessage); ok {
 					heard = append(heard, fmt.Sprint(m.Text(), " ", live))
