@@ -336,59 +336,6 @@ func (n filler) AppendJSON(dst []byte) []byte {
 	return append(append(append(dst, '"'), make([]byte, n)...), '"')
 }
 
-func TestStalledPeer(t *testing.T) {
-	stop := make(chan struct{})
-	defer close(stop)
-	url := endpoint(t, func(ctx context.Context, p *peer) { <-stop }) // reads nothing, so that it answers no ping either
-	c, wait := dial(t, url, rpc.Options{PingInterval: 500 * time.Millisecond, PingTimeout: 500 * time.Millisecond})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	err := c.Call(ctx, "x", filler(30<<20), nil)
-	if !errors.Is(err, onebot.ErrUnknownOutcome) {
-		t.Errorf("large request: %v", err)
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("large request took %v with 300 ms to go", d)
-	}
-	// The frame in the way keeps this one from leaving.
-	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if err := c.Call(ctx, "x", nil, nil); !errors.Is(err, onebot.ErrNotSent) {
-		t.Errorf("request behind it: %v", err)
-	}
-	if err := wait(); err == nil || !strings.Contains(err.Error(), "ping") {
-		t.Errorf("Run returned %v", err)
-	}
-}
-
-func TestWantedEnd(t *testing.T) {
-	for name, serve := range map[string]func(context.Context, *peer){
-		"peer answers the close": echoServer,
-		"peer hangs":             func(ctx context.Context, p *peer) { <-ctx.Done() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			c, err := rpc.Dial(t.Context(), endpoint(t, serve), rpc.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			why := errors.New("stop")
-			ctx, cancel := context.WithCancelCause(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- c.Run(ctx) }()
-			cancel(why)
-			select {
-			case err := <-ended:
-				if !errors.Is(err, why) {
-					t.Errorf("Run returned %v", err)
-				}
-			case <-time.After(3 * time.Second):
-				t.Error("Run did not end")
-			}
-		})
-	}
-}
-
 func TestBadParams(t *testing.T) {
 	c, _ := dial(t, endpoint(t, echoServer), rpc.Options{})
 	if err := c.Call(t.Context(), "x", json.RawMessage(`{"a":`), nil); err == nil || rpc.Lost(err) {

@@ -21,9 +21,15 @@ import (
 // connection, its peer, and Run's error.
 func bubbled(t *testing.T, o rpc.Options) (*rpc.Conn, *websocket.Conn, <-chan error) {
 	t.Helper()
+	return bubbledUntil(t.Context(), t, o)
+}
+
+// bubbledUntil is bubbled with a connection that is wanted until ctx ends.
+func bubbledUntil(ctx context.Context, t *testing.T, o rpc.Options) (*rpc.Conn, *websocket.Conn, <-chan error) {
+	t.Helper()
 	noPools()
 	ln, conns, ended := make(pipes), make(chan *rpc.Conn, 1), make(chan error, 1)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := rpc.Accept(w, r, o)
 		if err != nil {
@@ -39,7 +45,7 @@ func bubbled(t *testing.T, o rpc.Options) (*rpc.Conn, *websocket.Conn, <-chan er
 		ln <- far
 		return near, nil
 	}}
-	ws, _, err := websocket.Dial(ctx, "ws://ncatd/", &websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
+	ws, _, err := websocket.Dial(t.Context(), "ws://ncatd/", &websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +120,59 @@ func TestPatience(t *testing.T) {
 					t.Errorf("%+v: nothing happened in an hour", c.o)
 				}
 			}
+		})
+	}
+}
+
+// A peer that stopped reading holds up no call longer than its context, of a frame
+// that it is in the middle of or of one behind it, which is not sent; and it is given
+// up.
+func TestStalledPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, ended := bubbled(t, rpc.Options{PingInterval: 500 * time.Millisecond, PingTimeout: 500 * time.Millisecond})
+		start := time.Now()
+		call := func(params any, limit time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			err := c.Call(ctx, "x", params, nil)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a call ended with %v", err)
+			}
+			return err
+		}
+		if err := call(filler(1<<20), 300*time.Millisecond); !errors.Is(err, onebot.ErrUnknownOutcome) {
+			t.Errorf("large request: %v", err)
+		}
+		if err := call(nil, 20*time.Millisecond); !errors.Is(err, onebot.ErrNotSent) {
+			t.Errorf("request behind it: %v", err)
+		}
+		if took := time.Since(start); took != 320*time.Millisecond {
+			t.Errorf("they took %v", took)
+		}
+		if err := <-ended; !strings.Contains(err.Error(), "no answer to a ping") || time.Since(start) != time.Second {
+			t.Errorf("Run returned %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// A connection that is no longer wanted ends at once, or soon if its peer hangs.
+func TestWantedEnd(t *testing.T) {
+	for name, hangs := range map[string]bool{"peer answers the close": false, "peer hangs": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				_, ws, ended := bubbledUntil(ctx, t, rpc.Options{})
+				if !hangs {
+					go ws.Read(t.Context())
+				}
+				synctest.Wait()
+				start, why := time.Now(), errors.New("stop")
+				cancel(why)
+				err := <-ended
+				if took := time.Since(start); !errors.Is(err, why) || took > 2*time.Second || !hangs && took > 0 {
+					t.Errorf("Run returned %v after %v", err, took)
+				}
+			})
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/rpc"
@@ -76,33 +77,25 @@ func TestStreamLost(t *testing.T) {
 }
 
 func TestStreamDeadlineCountsFromTheLastPacket(t *testing.T) {
-	more := make(chan struct{}, 1)
-	url := endpoint(t, func(ctx context.Context, p *peer) {
-		q, _ := p.next(ctx)
-		for range more {
-			p.write(ctx, packet(q.Echo, `{"type":"stream"}`))
+	synctest.Test(t, func(t *testing.T) {
+		const packets, limit = 5, 200 * time.Millisecond
+		c, ws, _ := bubbled(t, rpc.Options{CallTimeout: limit})
+		go func() {
+			p := &peer{t: t, ws: ws}
+			q, _ := p.next(t.Context())
+			for range packets {
+				p.write(t.Context(), packet(q.Echo, `{"type":"stream"}`))
+				time.Sleep(limit / 2)
+			}
+			p.next(t.Context())
+		}()
+		start, got := time.Now(), 0
+		err := c.Stream(t.Context(), "x", nil, func(json.RawMessage) error { got++; return nil }, nil)
+		const least = (packets-1)*limit/2 + limit
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || got != packets || took < least || took > least+limit/4 {
+			t.Errorf("ended after %v and %d packets with %v", took, got, err)
 		}
-		p.next(ctx)
 	})
-	const limit = 200 * time.Millisecond
-	c, _ := dial(t, url, rpc.Options{CallTimeout: limit})
-	start := time.Now()
-	more <- struct{}{}
-	err := c.Stream(t.Context(), "x", nil, func(json.RawMessage) error {
-		if time.Since(start) < 2*limit {
-			go func() {
-				timer := time.NewTimer(limit / 2)
-				<-timer.C
-				more <- struct{}{}
-			}()
-		} else {
-			close(more)
-		}
-		return nil
-	}, nil)
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) < 2*limit {
-		t.Errorf("ended after %v with %v", time.Since(start), err)
-	}
 }
 
 // A reader of packets that itself calls on the connection must not stop it,

@@ -153,7 +153,7 @@ func TestTransports(t *testing.T) {
 	for name, open := range transports {
 		t.Run(name, func(t *testing.T) {
 			c := open(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			var wg sync.WaitGroup
 			for i := range 200 {

@@ -36,7 +36,7 @@ func bareEndpoint(t *testing.T, serve func(conn net.Conn, r *bufio.Reader, upgra
 				return err
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			r := bufio.NewReader(conn)
 			q, err := http.ReadRequest(r)
 			if err != nil {
@@ -108,7 +108,7 @@ func TestMessagesFramedAndCutAnyhow(t *testing.T) {
 			_, err := io.Copy(io.Discard, r) // pongs, until the client is through
 			return err
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		var got []string
 		c, err := Dial(ctx, url, Options{Event: func(frame []byte) bool {
 			if got = append(got, string(frame)); len(got) == len(sent) {

@@ -50,7 +50,7 @@ func wirePair(t *testing.T) (*wire, *counting, *net.TCPConn) {
 	c := &counting{TCPConn: near.(*net.TCPConn)}
 	w := newWire(c)
 	t.Cleanup(func() { w.Close(); far.Close() })
-	_ = far.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = far.SetDeadline(time.Now().Add(time.Minute))
 	return w, c, far.(*net.TCPConn)
 }
 
@@ -216,7 +216,7 @@ func TestCallsLeaveTogether(t *testing.T) {
 		_, _, _ = ws.Read(r.Context())
 	}))
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, srv.URL, Options{})
 	if err != nil {
@@ -315,7 +315,7 @@ func TestWireThatCannotBeWrittenFailsItsReader(t *testing.T) {
 		if err == nil || errors.Is(err, net.ErrClosed) {
 			t.Errorf("Read returned %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("Read goes on")
 	}
 	_ = far
@@ -356,7 +356,7 @@ func TestCallsLeaveWhileEventsStream(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var c *Conn
 	var open sync.WaitGroup
