@@ -66,7 +66,8 @@ type Options struct {
 	// that vanished without a word is noticed; NapCat sends none. 0: 15 s;
 	// negative: no pings.
 	PingInterval time.Duration
-	// PingTimeout is how long a ping may go unanswered. 0: 10 s.
+	// PingTimeout is how long a ping may go unanswered while nothing else moves
+	// either. 0: 10 s.
 	PingTimeout time.Duration
 	// MaxFrame is the largest frame accepted, in bytes; larger ones are
 	// thrown away and counted. 0: 64 MiB.
@@ -365,7 +366,8 @@ func (c *Conn) handle(frame []byte) error {
 
 // pings keeps asking the peer for a sign of life and closes the link when none
 // comes. A peer that stopped reading is found here too, since the ping then
-// cannot be written.
+// cannot be written. While a long frame is on its way, either way, the answer has to
+// wait for its end: that bytes move is sign enough then.
 func (c *Conn) pings(ctx context.Context) error {
 	t := time.NewTicker(c.o.PingInterval)
 	defer t.Stop()
@@ -375,12 +377,16 @@ func (c *Conn) pings(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
+		before, _ := c.wire.signs()
 		one, cancel := context.WithTimeout(ctx, c.o.PingTimeout)
 		err := c.ws.Ping(one)
 		cancel()
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
+			}
+			if moved, busy := c.wire.signs(); errors.Is(err, context.DeadlineExceeded) && (busy || moved != before) {
+				continue
 			}
 			err = fmt.Errorf("link lost: no answer to a ping in %v", c.o.PingTimeout)
 			c.fail(err)

@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"runtime"
@@ -175,4 +176,63 @@ func TestWantedEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While a long frame is on its way, in either direction, or the reader is busy with
+// one, no ping can be answered: the peer is given up only when nothing moves.
+func TestPatienceWithLongFrames(t *testing.T) {
+	const steps, step = 30, 2 * time.Second
+	deaf := func(t *testing.T, ended <-chan error) { // from now on nothing moves
+		if len(ended) > 0 {
+			t.Fatalf("the link is lost: %v", <-ended)
+		}
+		start := time.Now()
+		if err := <-ended; !strings.Contains(err.Error(), "no answer to a ping") || time.Since(start) > 40*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		_, ws, ended := bubbled(t, rpc.Options{})
+		w, err := ws.Writer(t.Context(), websocket.MessageText)
+		for i := 0; i < steps && err == nil; i++ {
+			_, err = w.Write([]byte(strings.Repeat("x", 64<<10)))
+			time.Sleep(step)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		deaf(t, ended)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		conn, ws, ended := bubbled(t, rpc.Options{})
+		called := make(chan error, 1)
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			called <- conn.Call(ctx, "x", strings.Repeat("x", 4<<20), nil)
+		}()
+		ws.SetReadLimit(-1)
+		_, r, err := ws.Reader(t.Context())
+		for i := 0; i < steps && err == nil; i++ {
+			_, err = io.CopyN(io.Discard, r, 64<<10)
+			time.Sleep(step)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		deaf(t, ended)
+		if err := <-called; !rpc.Lost(err) {
+			t.Errorf("the call: %v", err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		_, ws, ended := bubbled(t, rpc.Options{Event: func([]byte) bool { time.Sleep(steps * step); return false }})
+		if err := ws.Write(t.Context(), websocket.MessageText, []byte(`{"post_type":"x"}`)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(steps*step + time.Second)
+		if len(ended) > 0 {
+			t.Errorf("the link is lost: %v", <-ended)
+		}
+	})
 }

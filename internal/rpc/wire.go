@@ -16,6 +16,9 @@ const (
 	// wireOut is how much may wait to be written. A writer of more waits for the
 	// system to take it.
 	wireOut = 64 << 10
+	// wirePiece is how much of what is larger is written at a time, so that it is
+	// seen that the peer takes it.
+	wirePiece = 256 << 10
 )
 
 // wire is a network connection under a WebSocket that makes few system calls of
@@ -37,7 +40,8 @@ type wire struct {
 
 	idle func() // nil, or called before the system is asked for more
 
-	woke atomic.Int32 // goroutines woken since the system was last asked that have not written
+	woke  atomic.Int32  // goroutines woken since the system was last asked that have not written
+	moved atomic.Uint32 // how often bytes came, or the peer made room for some that waited
 	incoming
 
 	flushers sync.WaitGroup // what waits for the peer to read
@@ -81,9 +85,18 @@ func (w *wire) system(p []byte) (int, error) {
 		err = lost
 	}
 	if n > 0 {
+		w.moved.Add(1)
 		err = nil
 	}
 	return n, err
+}
+
+// signs returns how often the peer gave a sign of life, and whether the reader is
+// busy with what came, so that it cannot see more.
+func (w *wire) signs() (moved uint32, busy bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.moved.Load(), w.busy
 }
 
 // pause is called by the reader before it does anything that may block. It
@@ -152,7 +165,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	if len(p) > wireOut { // not worth a copy
 		w.flying = true
 		w.mu.Unlock()
-		n, err := w.Conn.Write(p)
+		n, err := w.all(p)
 		w.mu.Lock()
 		w.landLocked(nil, err)
 		w.flushLocked()
@@ -163,6 +176,17 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.flushLocked()
 	}
 	return len(p), nil
+}
+
+// all writes p, waiting for the peer to make room.
+func (w *wire) all(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = w.Conn.Write(p[n:min(n+wirePiece, len(p))])
+		n += k
+		w.moved.Add(1)
+	}
+	return n, err
 }
 
 // flushLocked writes what waits, and what comes meanwhile. It does not wait for a
@@ -180,7 +204,7 @@ func (w *wire) flushLocked() {
 			continue
 		}
 		w.flushers.Go(func() {
-			_, err := w.Conn.Write(b[n:])
+			_, err := w.all(b[n:])
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.landLocked(b, err)
