@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncatd/ncatd/internal/e2e/await"
 	"github.com/ncatd/ncatd/internal/logfile"
 )
 
@@ -161,7 +162,7 @@ func within(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("timeout: " + what)
 	}
 }
@@ -233,7 +234,7 @@ func TestStopKillsWhatDoesNotListen(t *testing.T) {
 	if err := p.Stop(t.Context(), 200*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	if d := time.Since(began); d < 200*time.Millisecond || d > 2*time.Second {
+	if d := time.Since(began); d < 200*time.Millisecond {
 		t.Errorf("took %v", d)
 	}
 	if got := p.Exit(); got.Signal != syscall.SIGKILL {
@@ -262,12 +263,11 @@ func TestStopEndsAStoppedProcess(t *testing.T) {
 		}
 		s = NewSampler() // without the table of the last second
 	}
-	began := time.Now()
-	if err := p.Stop(t.Context(), 5*time.Second); err != nil {
+	if err := p.Stop(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if d := time.Since(began); d > 3*time.Second {
-		t.Errorf("took %v although SIGCONT lets it obey", d)
+	if got := p.Exit(); got != (Exit{}) {
+		t.Errorf("exit %v although SIGCONT lets it obey", got)
 	}
 }
 
@@ -393,6 +393,7 @@ func TestAdopt(t *testing.T) {
 func TestFloodIsBounded(t *testing.T) {
 	l := newLines()
 	spec := childSpec(t, "flood", l, "FLOOD=60000") // 6.6 MB
+	began := time.Now()
 	p, err := Start(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -405,11 +406,16 @@ func TestFloodIsBounded(t *testing.T) {
 	if ln := l.await(t, "the flood is over"); !ln.Vital {
 		t.Errorf("the line after the flood: %+v", ln)
 	}
+	shown := 0
 	l.mu.Lock()
-	n := len(l.list)
+	for _, ln := range l.list {
+		if !ln.Vital {
+			shown += len(ln.Text) + 1
+		}
+	}
 	l.mu.Unlock()
-	if n > 55_000 {
-		t.Errorf("%d lines were shown", n)
+	if took := time.Since(began); float64(shown) > logBurst+logRate*took.Seconds() {
+		t.Errorf("%d bytes were shown within %v", shown, took)
 	}
 	logs, err := filepath.Glob(filepath.Join(spec.Dir, "log*"))
 	if err != nil {
@@ -427,18 +433,13 @@ func TestFloodIsBounded(t *testing.T) {
 		t.Errorf("the log takes %d bytes", sum)
 	}
 	// Once it is quiet the file is emptied.
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	await.True(t, time.Minute, "the output file empty", func() bool {
 		st, err := os.Stat(spec.Output)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st.Size() == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("output is still %d bytes, %d blocks", st.Size(), st.Sys().(*syscall.Stat_t).Blocks)
-		}
-	}
+		return st.Size() == 0
+	})
 }
 
 func TestSecretsAreMasked(t *testing.T) {
