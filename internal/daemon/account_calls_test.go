@@ -55,7 +55,7 @@ func TestAccountFrozenWorkerIsAskedForNothing(t *testing.T) {
 	if err := r.sim.Freeze(t.Context(), napcatsim.FreezeRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	r.await("the link is given up", 20*time.Second, func(a api.Account) bool { return a.State != api.StateOnline })
+	r.await("the link is given up", func(a api.Account) bool { return a.State != api.StateOnline })
 	began := time.Now()
 	// Long enough for two attempts at a repair, short enough that it is not ended.
 	await.True(t, 20*time.Second, "attempts to repair", func() bool {

@@ -29,7 +29,7 @@ func TestAccountStatus20(t *testing.T) {
 	if err := r.sim.SetOnline(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
-	r.await("offline", 10*time.Second, func(b api.Account) bool { return b.State == api.StateOffline && b.Reason == "offline" })
+	r.await("offline", func(b api.Account) bool { return b.State == api.StateOffline && b.Reason == "offline" })
 	if err := r.sim.SetOnline(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestAccountConfiguredPortTaken(t *testing.T) {
 			t.Parallel()
 			r, l, port := taken(t, "refuse")
 			r.start()
-			a := r.await("refused", 20*time.Second, func(a api.Account) bool { return a.Fault.Code == api.CodePortBusy })
+			a := r.await("refused", func(a api.Account) bool { return a.Fault.Code == api.CodePortBusy })
 			if want := []string{"main." + name + ".port", port, "daemon.test (pid " + strconv.Itoa(os.Getpid()) + ")"}; !slices.Equal(a.Fault.Args, want) || a.Reason != "port_busy" {
 				t.Errorf("%s %q, want %q", a.Reason, a.Fault.Args, want)
 			}
@@ -134,7 +134,7 @@ func TestAccountHostOfAnotherMachine(t *testing.T) {
 	r := newRig(t, "main", quickSim())
 	r.c.Account.OneBot.Host = "198.51.100.7" // for documentation
 	r.start()
-	a := r.await("refused", 20*time.Second, func(a api.Account) bool { return a.Fault.Code == api.CodeHostNotHere })
+	a := r.await("refused", func(a api.Account) bool { return a.Fault.Code == api.CodeHostNotHere })
 	if !strings.Contains(a.Detail, "main.onebot.host is 198.51.100.7") {
 		t.Error(a.Detail)
 	}
@@ -264,7 +264,7 @@ func TestAccountMemory(t *testing.T) {
 	r.c.Supervisor.MemoryLimit = 150 << 20
 	r.start()
 	a := r.online()
-	r.await("a restart", 20*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != a.PIDs.NapCat })
+	r.await("a restart", func(b api.Account) bool { return b.PIDs.NapCat != a.PIDs.NapCat })
 	if !r.had(0, api.StateStopping, "memory") {
 		t.Error("the history does not tell why")
 	}
@@ -276,11 +276,11 @@ func TestAccountScheduledRestart(t *testing.T) {
 	r.c.Supervisor.RestartAt = "@every 2s"
 	r.start()
 	a := r.online()
-	r.await("a restart", 20*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != a.PIDs.NapCat })
+	r.await("a restart", func(b api.Account) bool { return b.PIDs.NapCat != a.PIDs.NapCat })
 	if !r.had(0, api.StateStopping, "scheduled") {
 		t.Error("the history does not tell why")
 	}
-	r.await("another process", 10*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != 0 && b.PIDs.NapCat != a.PIDs.NapCat })
+	r.await("another process", func(b api.Account) bool { return b.PIDs.NapCat != 0 && b.PIDs.NapCat != a.PIDs.NapCat })
 	if r.had(0, api.StateBackoff, "scheduled") {
 		t.Error("a scheduled restart waits like a failure")
 	}

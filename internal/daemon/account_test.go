@@ -33,7 +33,7 @@ func TestAccountComesOnlineByQR(t *testing.T) {
 	var remembered int64
 	r.o.Remember = func(uin int64) { r.mu.Lock(); remembered = uin; r.mu.Unlock() }
 	r.start()
-	r.await("a QR code", 10*time.Second, func(a api.Account) bool { return a.State == api.StateLoginRequired && a.Login.Code() })
+	r.await("a QR code", func(a api.Account) bool { return a.State == api.StateLoginRequired && a.Login.Code() })
 	if err := r.sim.Scan(t.Context(), napcatsim.DefaultUIN); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestAccountMasterKilled(t *testing.T) {
 	if err := syscall.Kill(a.PIDs.NapCat, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	b := r.await("a new process", 5*time.Second, func(b api.Account) bool { return b.PIDs.NapCat != 0 && b.PIDs.NapCat != a.PIDs.NapCat })
+	b := r.await("a new process", func(b api.Account) bool { return b.PIDs.NapCat != 0 && b.PIDs.NapCat != a.PIDs.NapCat })
 	t.Logf("killed to spawned: %v", time.Since(died))
 	if c := r.anew(a.PIDs.NapCat); c.Restarts != 1 || c.PIDs != b.PIDs {
 		t.Errorf("%+v", c)
@@ -99,7 +99,7 @@ func TestAccountWorkerCrash(t *testing.T) {
 	if err := r.sim.Crash(t.Context(), napcatsim.CrashRequest{Code: 11}); err != nil {
 		t.Fatal(err)
 	}
-	r.await("the crash to be seen", 10*time.Second, func(b api.Account) bool { return b.State != api.StateOnline })
+	r.await("the crash to be seen", func(b api.Account) bool { return b.State != api.StateOnline })
 	b := r.online()
 	if b.PIDs.NapCat != a.PIDs.NapCat || b.Restarts != 1 {
 		t.Errorf("%+v", b)
@@ -123,7 +123,7 @@ func TestAccountWorkerAgainLogsItselfIn(t *testing.T) {
 	if err := r.sim.Crash(t.Context(), napcatsim.CrashRequest{Code: 11}); err != nil {
 		t.Fatal(err)
 	}
-	r.await("the crash to be seen", 10*time.Second, func(b api.Account) bool { return b.State != api.StateOnline })
+	r.await("the crash to be seen", func(b api.Account) bool { return b.State != api.StateOnline })
 	if c := r.online(); c.PIDs.NapCat != b.PIDs.NapCat {
 		t.Errorf("another master: %+v", c)
 	}
@@ -218,7 +218,7 @@ func TestAccountWebUIOverTLS(t *testing.T) {
 	if err := r.sim.Crash(t.Context(), napcatsim.CrashRequest{Code: 11}); err != nil {
 		t.Fatal(err)
 	}
-	r.await("plain HTTP", 20*time.Second, func(a api.Account) bool {
+	r.await("plain HTTP", func(a api.Account) bool {
 		return a.State == api.StateOnline && strings.HasPrefix(a.WebUIURL, "http://")
 	})
 }
@@ -254,7 +254,7 @@ func TestAccountWrongAccountIsRefused(t *testing.T) {
 	r := newRig(t, "main", o)
 	r.c.Account.UIN = 10001
 	r.start()
-	a := r.await("failed", 15*time.Second, func(a api.Account) bool { return a.State == api.StateFailed })
+	a := r.await("failed", func(a api.Account) bool { return a.State == api.StateFailed })
 	if a.Reason != "wrong_account" || !strings.Contains(a.Detail, "10001") || !strings.Contains(a.Detail, "10002") {
 		t.Errorf("%s: %s", a.Reason, a.Detail)
 	}
@@ -267,11 +267,11 @@ func TestAccountCrashLoopFails(t *testing.T) {
 	r := newRig(t, "main", o)
 	r.c.Supervisor.Restart.Initial, r.c.Supervisor.Restart.Max = ms(20), ms(300)
 	r.start()
-	a := r.await("failed", 30*time.Second, func(a api.Account) bool { return a.State == api.StateFailed })
+	a := r.await("failed", func(a api.Account) bool { return a.State == api.StateFailed })
 	if a.Reason != "crash_loop" || !strings.Contains(a.Detail, "SIGSEGV") || !strings.Contains(a.Detail, "SIGSEGV") {
 		t.Errorf("%s: %s", a.Reason, a.Detail)
 	}
-	r.await("another try", 10*time.Second, func(a api.Account) bool { return a.State == api.StateStarting })
+	r.await("another try", func(a api.Account) bool { return a.State == api.StateStarting })
 	r.sim = napcatsim.NewControl(filepath.Join(r.c.Dir, "home"))
 	if err := napcatsim.WriteOptions(filepath.Join(r.c.Dir, "home"), quickSim()); err != nil {
 		t.Fatal(err)
@@ -296,11 +296,11 @@ func TestAccountStopAtAnyMoment(t *testing.T) {
 			r.start()
 			switch moment {
 			case "starting":
-				r.await("a process", 5*time.Second, func(a api.Account) bool { return a.PIDs.NapCat != 0 })
+				r.await("a process", func(a api.Account) bool { return a.PIDs.NapCat != 0 })
 			case "login":
-				r.await("a QR code", 10*time.Second, func(a api.Account) bool { return a.Login.Code() })
+				r.await("a QR code", func(a api.Account) bool { return a.Login.Code() })
 			case "connecting":
-				r.await("the login to be accepted", 10*time.Second, func(a api.Account) bool { return a.State == api.StateConnecting })
+				r.await("the login to be accepted", func(a api.Account) bool { return a.State == api.StateConnecting })
 			case "online":
 				r.online()
 			case "halted":

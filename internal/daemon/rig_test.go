@@ -132,7 +132,7 @@ func newRig(t *testing.T, name string, o napcatsim.Options) *rig {
 	acc := config.DefaultAccount(name)
 	s := def.Supervisor
 	s.Restart.Initial, s.Restart.Max = ms(200), ms(2000)
-	s.Health.ProbeInterval, s.Health.ProbeTimeout, s.Health.StartTimeout = ms(300), ms(1000), ms(15000)
+	s.Health.ProbeInterval, s.Health.ProbeTimeout, s.Health.StartTimeout = ms(300), ms(1000), config.Duration(patience)
 	s.StopTimeout = ms(300) // the simulator takes 2 s to end in order, as NapCat does
 	acc.OneBot.Heartbeat = ms(1000)
 	r.c = napCatConfig{
@@ -226,16 +226,20 @@ func (r *rig) start() {
 	acc.Want(true)
 }
 
+// patience is how long a test waits for what must come, on a machine that is busy
+// with other tests.
+const patience = time.Minute
+
 // await waits until the account is as ok says.
-func (r *rig) await(what string, timeout time.Duration, ok func(a api.Account) bool) api.Account {
+func (r *rig) await(what string, ok func(a api.Account) bool) api.Account {
 	r.t.Helper()
-	timer := time.AfterFunc(timeout, func() {
+	timer := time.AfterFunc(patience, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.cond.Broadcast()
 	})
 	defer timer.Stop()
-	deadline := time.Now().Add(timeout)
+	deadline := time.Now().Add(patience)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !ok(r.seen) {
@@ -253,7 +257,7 @@ func (r *rig) await(what string, timeout time.Duration, ok func(a api.Account) b
 
 func (r *rig) online() api.Account {
 	r.t.Helper()
-	return r.await("online", 20*time.Second, func(a api.Account) bool { return a.State == api.StateOnline })
+	return r.await("online", func(a api.Account) bool { return a.State == api.StateOnline })
 }
 
 // had reports whether the history since from has a state with a reason.
@@ -277,7 +281,7 @@ func (r *rig) mark() int {
 // anew waits until the account is online again with another master than pid.
 func (r *rig) anew(pid int) api.Account {
 	r.t.Helper()
-	return r.await("online with a new process", 25*time.Second, func(a api.Account) bool {
+	return r.await("online with a new process", func(a api.Account) bool {
 		return a.State == api.StateOnline && a.PIDs.NapCat != pid && a.PIDs.NapCat != 0
 	})
 }

@@ -102,7 +102,7 @@ func TestAStrangerIsToldNothing(t *testing.T) {
 	if err := syscall.Kill(a.PIDs.NapCat, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	b := r.await("the account online at another port", 30*time.Second, func(b api.Account) bool {
+	b := r.await("the account online at another port", func(b api.Account) bool {
 		return b.State == api.StateOnline && b.OneBotURL != a.OneBotURL
 	})
 	p.mu.Lock()
