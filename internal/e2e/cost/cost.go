@@ -10,14 +10,14 @@ import (
 
 // Bounds are what reading may cost.
 type Bounds struct {
-	Memory       uint64 // bytes allocated for each byte of the input
-	MemoryAnyway uint64 // and for none
-	Time         time.Duration
+	Memory       uint64        // bytes allocated for each byte of the input
+	MemoryAnyway uint64        // and for none
+	Time         time.Duration // of computing
 	TimeAnyway   time.Duration
 }
 
 // Hold fails if read, which reads n bytes, costs more than it may. A measurement
-// that a busy machine or another goroutine spoilt is repeated.
+// that another goroutine spoilt is repeated.
 func (b Bounds) Hold(tb testing.TB, n int, read func()) {
 	tb.Helper()
 	memory, took := uint64(0), time.Duration(0)
@@ -25,9 +25,9 @@ func (b Bounds) Hold(tb testing.TB, n int, read func()) {
 	for range 5 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		began := time.Now()
+		began := CPU()
 		read()
-		took = time.Since(began)
+		took = CPU() - began
 		runtime.ReadMemStats(&after)
 		if memory = after.TotalAlloc - before.TotalAlloc; memory <= most && took <= longest {
 			return
