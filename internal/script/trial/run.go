@@ -26,11 +26,14 @@ func inTest(name string, f func(t *testing.T)) bool {
 			_ = null.Close() // nothing was written
 		}()
 	}
-	// In a test binary, what go test wants to know of this one is not told twice.
-	if f := flag.Lookup("test.testlogfile"); f != nil {
-		was := f.Value.String()
-		_ = f.Value.Set("") // any text will do
-		defer func() { _ = f.Value.Set(was) }()
+	// In a test binary, what go test wants to know of this one is not told twice, and
+	// what it is asked to run, and how often, is not meant for f.
+	for name, value := range map[string]string{"test.testlogfile": "", "test.skip": "", "test.cpu": "", "test.count": "1"} {
+		if f := flag.Lookup(name); f != nil {
+			was := f.Value.String()
+			_ = f.Value.Set(value) // the values are good
+			defer func() { _ = f.Value.Set(was) }()
+		}
 	}
 	ran := false
 	code := testing.MainStart(deps{}, []testing.InternalTest{{Name: name, F: func(t *testing.T) {
