@@ -247,7 +247,7 @@ let n = 0;
 export const onReload = () => ({ n });
 export function onLoad(old?: { n: number }) { if (old) n = old.n; }
 export async function onUnload() { console.log("unloaded VERSION"); }
-setInterval(() => { console.log("tick VERSION"); }, 5);
+setInterval(() => { console.log("tick VERSION"); }, 50); // a hundred lines a second are logged
 onPrivate(textIs("count"), (m) => m.reply("n" + ++n));
 onPrivate(textIs("ask"), async (m) => { await m.ask("what? VERSION"); });
 command("only VERSION", (m) => m.reply("VERSION"));
