@@ -341,16 +341,23 @@ func TestSelfUpgradeOrphaned(t *testing.T) {
 	s := newSelf(t, p.program("1.0.0"))
 	s.run(0, "start", "-d", "--sim", "--scan-after", "0s")
 	before := s.online()
+	began, killed := filepath.Join(s.work, "began"), filepath.Join(s.work, "killed")
 	for _, tt := range []struct {
 		version, start, want string
 		judge                bool // killed as well
 	}{
 		{"1.2.0", "exit 1", "ended right after its start", false},
 		{"1.3.0", "exec sleep 1000", "did not answer in time", false},
-		{"1.4.0", "exit 2", "its trial was cut off", true},
+		{"1.4.0", fmt.Sprintf("touch %q; until [ -e %q ]; do sleep 0.1; done; exit 2", began, killed), "its trial was cut off", true},
 	} {
-		s.beginAndKill(p.release(tt.version, script(tt.version, tt.start, "exit 0")), tt.judge)
-		if tt.judge {
+		from := p.release(tt.version, script(tt.version, tt.start, "exit 0"))
+		if !tt.judge {
+			s.beginAndKill(from, "")
+		} else {
+			s.beginAndKill(from, began)
+			if err := os.WriteFile(killed, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			await.True(t, waitLimit, "the daemon to end", func() bool { _, err := s.cl.Status(t.Context()); return err != nil })
 			// It no longer answers, but may not have ended yet, and may come back by itself.
 			await.True(t, waitLimit, "a start", func() bool {
@@ -369,7 +376,7 @@ func TestSelfUpgradeOrphaned(t *testing.T) {
 			t.Errorf("%s: left %+v, NapCat %d (was %d)", tt.version, st.LeftVersion, st.Accounts[0].PIDs.NapCat, before.Accounts[0].PIDs.NapCat)
 		}
 	}
-	s.beginAndKill(p.release("1.5.0", p.program("1.5.0")), false)
+	s.beginAndKill(p.release("1.5.0", p.program("1.5.0")), "")
 	await.True(t, waitLimit, "1.5.0 to stay", func() bool {
 		var v struct{ Version string }
 		err := json.Unmarshal([]byte(s.run(0, "version", "--json")), &v)
@@ -385,18 +392,23 @@ func TestSelfUpgradeOrphaned(t *testing.T) {
 	s.run(0, "stop")
 }
 
-// beginAndKill kills `self upgrade` once the version is on trial, and its judge too
-// if asked.
-func (s *self) beginAndKill(from string, judge bool) {
+// beginAndKill kills `self upgrade` once the version is on trial. If there is a
+// file that its daemon makes, it waits for that, and kills the judge too.
+func (s *self) beginAndKill(from, began string) {
 	s.t.Helper()
-	cmd := s.command("self", "upgrade", "--wait", "8s", "--source", from)
+	wait := "8s"
+	if began != "" {
+		wait = "5m" // the judge is there until it is killed
+	}
+	cmd := s.command("self", "upgrade", "--wait", wait, "--source", from)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	await.True(s.t, waitLimit, "a trial", func() bool { t, ok := selfupgrade.ReadTrial(s.exe); return ok && t.On(s.exe) })
 	var children []string
-	if judge {
+	if began != "" {
+		await.True(s.t, waitLimit, "the daemon of the trial", func() bool { _, err := os.Stat(began); return err == nil })
 		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid)) // of each thread
 		if err != nil {
 			s.t.Fatal(err)
