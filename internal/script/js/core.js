@@ -9,7 +9,10 @@ const setProto = Object.setPrototypeOf;
 const isArray = Array.isArray;
 const create = Object.create;
 const TURN = Symbol("turn");
-const calls = new Map(), timers = new Map(), handlers = new Map(), callbacks = new Map();
+// A table is a Map whose methods stay as they are, whatever a script makes of Map's.
+const methods = Object.freeze(create(null, Object.getOwnPropertyDescriptors(Map.prototype)));
+const table = () => setProto(new Map(), methods);
+const calls = table(), timers = table(), handlers = table(), callbacks = table();
 // now is the turn on whose account the script runs: Go's name for an event, a timer
 // or the like; place is where its handler was registered.
 let lastID = 0, now = 0, place = "", plugin = {}, exported = {}, config = {};
@@ -94,7 +97,8 @@ const clip = (s) => (s.length > 1000 ? s.slice(0, 1000) + "…" : s);
 // for its constructor first, by which one is told that fails although nobody
 // waits: it is logged. A class of its own would do the same, but the engine makes
 // two more promises for each await of one that is not Promise's own.
-const Native = Promise, nativeThen = Native.prototype.then, nativeResolve = Native.resolve, CALL = Symbol("call"), construct = Reflect.construct;
+const Native = Promise, nativeThen = Native.prototype.then, nativeResolve = Native.resolve, CALL = Symbol("call"), { apply, construct } = Reflect;
+nativeThen.call = nativeResolve.call = nativeThen.call; // their own, whatever becomes of Function's
 function Call() {}
 Call.prototype = Object.create(Native.prototype, { constructor: { get() {
   const c = this[CALL];

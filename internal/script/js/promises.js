@@ -30,7 +30,7 @@ function runAsync(self, args, f) {
 }
 async function drive(w, self, args, f) {
   try {
-    const g = f.apply(self, args);
+    const g = apply(f, self, args ?? []);
     let r = g.next();
     while (!r.done) {
       let v, failed = false;
