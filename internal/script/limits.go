@@ -17,17 +17,21 @@ type Limits struct {
 	Timers int           // that may be set
 	Setup  time.Duration // until it must be ready
 	Unload time.Duration // for what is going on and onUnload when it ends
+	// Absence is how long its file may be gone until it ends: some who save or upload
+	// one take away the old one first.
+	Absence time.Duration
 }
 
 // The defaults of [Limits].
 const (
-	DefaultMemory = 64 << 20
-	DefaultCPU    = time.Second
-	DefaultQueue  = 1024
-	DefaultCalls  = 64
-	DefaultTimers = 1024
-	DefaultSetup  = 10 * time.Second
-	DefaultUnload = 3 * time.Second
+	DefaultMemory  = 64 << 20
+	DefaultCPU     = time.Second
+	DefaultQueue   = 1024
+	DefaultCalls   = 64
+	DefaultTimers  = 1024
+	DefaultSetup   = 10 * time.Second
+	DefaultUnload  = 3 * time.Second
+	DefaultAbsence = 500 * time.Millisecond
 )
 
 // txBudget is what a transaction's function may take, during which the stores of
@@ -42,6 +46,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Timers, DefaultTimers)
 	set(&l.Setup, DefaultSetup)
 	set(&l.Unload, DefaultUnload)
+	set(&l.Absence, DefaultAbsence)
 	return l
 }
 

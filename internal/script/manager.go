@@ -21,8 +21,9 @@ type Manager struct {
 	bot *ncat.Bot
 	env *Environment
 
-	loading sync.Mutex // held while plugins come, go and change
-	loaded  time.Time  // the first time
+	loading sync.Mutex           // held while plugins come, go and change
+	loaded  time.Time            // the first time
+	gone    map[string]time.Time // plugins whose files are not there, and since when; changes within loading only
 
 	mu      sync.Mutex         // guards the fields below, which change within loading only
 	plugins map[string]*Plugin // by path
@@ -32,7 +33,7 @@ type Manager struct {
 // New returns the manager of the scripts in dir for bot.
 func New(dir string, bot *ncat.Bot, env Environment) *Manager {
 	env.Limits = env.Limits.withDefaults()
-	return &Manager{dir: dir, bot: bot, env: &env, plugins: map[string]*Plugin{}, broken: map[string]error{}}
+	return &Manager{dir: dir, bot: bot, env: &env, plugins: map[string]*Plugin{}, broken: map[string]error{}, gone: map[string]time.Time{}}
 }
 
 // Load brings the bot's scripts in line with the folder: new ones are added, those
@@ -43,12 +44,13 @@ func (m *Manager) Load(ctx context.Context, changed []string) {
 	for _, path := range changed {
 		as[path] = true
 	}
-	m.load(ctx, as)
+	m.load(ctx, as, 0)
 }
 
 // load is Load, but takes what is still being written only of the paths that are
-// true in changed, and returns the others.
-func (m *Manager) load(ctx context.Context, changed map[string]bool) (half []string) {
+// true in changed, and returns the others. A plugin whose file is gone ends when that
+// was so for the time of absent; until then load is to be called again.
+func (m *Manager) load(ctx context.Context, changed map[string]bool, absent time.Duration) (half []string, again bool) {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	if m.loaded.IsZero() {
@@ -57,14 +59,26 @@ func (m *Manager) load(ctx context.Context, changed map[string]bool) (half []str
 	found, err := discover(m.dir)
 	if err != nil {
 		m.env.Log.Error("scripts cannot be read", "dir", m.dir, "error", err)
-		return nil
+		return nil, false
 	}
 	here := map[string]bool{}
 	for _, l := range found {
 		here[l.path()] = true
+		if m.plugins[l.path()] == nil && m.broken[l.path()] == nil {
+			absent = 0 // it may be the one that is gone, by another name
+		}
 	}
 	for path, p := range m.plugins {
-		if !here[path] {
+		switch since, gone := m.gone[path]; {
+		case here[path]:
+			delete(m.gone, path)
+		case absent > 0 && !gone:
+			m.gone[path] = time.Now()
+			again = true
+		case time.Since(since) < absent:
+			again = true
+		default:
+			delete(m.gone, path)
 			m.remove(path, p)
 		}
 	}
@@ -92,7 +106,7 @@ func (m *Manager) load(ctx context.Context, changed map[string]bool) (half []str
 		}
 	}
 	wg.Wait()
-	return half
+	return half, again
 }
 
 // touched returns the plugins of which something may have changed since they were

@@ -451,3 +451,33 @@ onPrivate(textIs("hi"), (m) => m.reply("NAME " + size));
 		t.Error("that state was lost is not told")
 	}
 }
+
+// A file that is gone for a moment, as with some who save or upload, ends nothing: the
+// plugin answers meanwhile, and its state goes over.
+func TestFileThatIsGoneForAMoment(t *testing.T) {
+	const source = `import { onPrivate, textIs } from "ncat";
+let state = "fresh";
+export const onReload = () => "kept";
+export function onLoad(old = "fresh") { state = old; }
+onPrivate(textIs("hi"), (m) => m.reply("NAME " + state));
+`
+	st := newStage(t, func(b *bench) {
+		b.env.Limits.Absence = time.Hour
+		b.write("a.ts", strings.Replace(source, "NAME", "old", 1))
+	})
+	st.answers("old fresh")
+	if err := os.Remove(filepath.Join(st.dir, "a.ts")); err != nil {
+		t.Fatal(err)
+	}
+	st.until("that is seen", func() bool {
+		st.m.loading.Lock()
+		defer st.m.loading.Unlock()
+		return len(st.m.gone) == 1
+	})
+	st.answers("old fresh")
+	st.write("a.ts", strings.Replace(source, "NAME", "new", 1))
+	st.answers("new kept")
+	if strings.Contains(st.log.String(), "plugin stopped") {
+		t.Error("it was stopped")
+	}
+}

@@ -146,10 +146,15 @@ func (w *watcher) load(ctx context.Context) {
 	if w.follow() {
 		w.noteTouched() // what changed before the watch
 	}
-	for _, path := range w.m.load(ctx, paths) {
+	absence := w.m.env.Limits.Absence
+	half, again := w.m.load(ctx, paths, absence)
+	for _, path := range half {
 		if w.due[path] == nil {
 			w.due[path] = taken[path]
 		}
+	}
+	if again {
+		w.note("").at = now.Add(absence)
 	}
 }
 
