@@ -385,12 +385,17 @@ func (m *machine) call(number, name, body any) any {
 	if len(params) > maxText {
 		return faultOf(m.over(overLimit("size", api.Because(api.CodeScriptCallSize, len(params)))))
 	}
+	if m.underWay += len(params); m.underWay > maxText { // what many hold at a time is memory as well
+		m.underWay -= len(params)
+		return faultOf(m.over(overLimit("size", api.Because(api.CodeScriptCallsSize, maxText>>20))))
+	}
 	t := m.now
 	if t == nil {
 		t = m.newTurn(api.Because(api.CodeScriptInCall), m.ctx)
 	}
 	r := &request{m: m, id: id, turn: t, op: op, params: params}
 	if !m.take(r) {
+		m.underWay -= len(params)
 		return faultOf(m.over(overLimit("calls", api.Because(api.CodeScriptCalls, m.limits.Calls))))
 	}
 	t.pending++
@@ -530,6 +535,7 @@ func (r *request) done() {
 	m.mu.Lock()
 	delete(m.calls, r.id)
 	m.mu.Unlock()
+	m.underWay -= len(r.params)
 	if r.last {
 		delete(m.turns, t.id)
 		m.late = append(m.late, r.id, r.result)

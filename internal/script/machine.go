@@ -56,6 +56,7 @@ type loop struct {
 	lastTurn  int
 	now       *turn     // on whose account the engine runs
 	entered   time.Time // when it began to
+	underWay  int       // bytes of the params of calls that have not ended
 	late      []any     // ids and results of calls that ended and of which the script does not know yet
 	lost      bool      // promises failed for which nobody may wait
 	timers    map[int]alarm

@@ -112,6 +112,7 @@ const (
 	CodeScriptLate       Code = "script_late"        // duration allowed
 	CodeScriptTx         Code = "script_tx"          // duration allowed
 	CodeScriptCallSize   Code = "script_call_size"   // bytes
+	CodeScriptCallsSize  Code = "script_calls_size"  // MiB allowed
 	CodeScriptAnswerSize Code = "script_answer_size" // bytes
 	CodeScriptFetchSize  Code = "script_fetch_size"  // MiB allowed
 	CodeScriptFileSize   Code = "script_file_size"   // name, MiB allowed
