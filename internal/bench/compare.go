@@ -121,6 +121,15 @@ func ratio(rs, base []result, of func(result) float64) float64 {
 	return middle(vs)
 }
 
+// apart returns the median of what a differs from base, round by round.
+func apart(a, base []result, of func(result) float64) float64 {
+	vs := make([]float64, min(len(a), len(base)))
+	for i := range vs {
+		vs[i] = of(a[i]) - of(base[i])
+	}
+	return middle(vs)
+}
+
 func median(rs []result, of func(result) float64) float64 {
 	vs := make([]float64, len(rs))
 	for i, r := range rs {

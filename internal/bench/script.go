@@ -77,6 +77,6 @@ func scripts(ctx context.Context, self string) error {
 		return errors.Join(table(bots),
 			verdict(fmt.Sprintf("CPU per event of a script at %d/s, times the handler in Go", *rate), ratio(js.steady, base.steady, cpu), mostScript, ""),
 			verdict("burst CPU per event of a script, times the handler in Go", ratio(js.burst, base.burst, cpu), mostScript, ""),
-			verdict("CPU per event of a script whose filter does not match", median(both.burst, cpu)-median(base.burst, cpu), mostFilter, " us"))
+			verdict("CPU per event of a script whose filter does not match", apart(both.burst, base.burst, cpu), mostFilter, " us"))
 	})
 }
