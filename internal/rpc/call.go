@@ -190,7 +190,7 @@ func (c *Conn) start(ctx context.Context, p *pending, action string, params any)
 	}
 	c.lastID++
 	p.id = c.lastID
-	others := len(c.calls) > 0
+	others := len(c.calls) >= manyCalls
 	c.calls[p.id] = p
 	c.mu.Unlock()
 
@@ -262,7 +262,7 @@ func (c *Conn) join() bool {
 }
 
 // write writes one request, for whose header b has room, and gives up the turn to
-// write; others says whether other calls are on their way. A frame that cannot be written ends the link, which fails all pending
+// write; others says whether many other calls are on their way. A frame that cannot be written ends the link, which fails all pending
 // calls, the one it belongs to among them.
 func (c *Conn) write(ctx context.Context, b []byte, others bool) {
 	c.wire.hold()

@@ -39,6 +39,9 @@ const (
 	// A larger one may block for long, so that its caller could not keep its
 	// deadline.
 	inlineWrite = 64 << 10
+	// manyCalls are so many calls on their way that the next ones are likely about to
+	// be made, so that one write for several is worth a turn of the scheduler.
+	manyCalls = 8
 	// closeGrace is how long a wanted end waits for the peer's close frame.
 	closeGrace = 250 * time.Millisecond
 )

@@ -29,8 +29,8 @@ const (
 // what it has read, before it asks the system for more. If it woke others by then,
 // which are about to write, it lets them run first and sends for all; asking at once
 // would most often find nothing yet. Of those that did not get to run, the first to
-// write lets the others go before it likewise, as does one that writes while other
-// calls are on their way: where there are some, more may be about to be made.
+// write lets the others go before it likewise, as does one that writes while many other
+// calls are on their way: where there are many, more are about to be made.
 //
 // A wire is safe for concurrent use, as a closing handshake needs that reads from
 // another goroutine.

@@ -193,7 +193,7 @@ func (c countingRaw) Write(f func(fd uintptr) bool) error {
 
 // Calls that begin beside each other leave together.
 func TestCallsLeaveTogether(t *testing.T) {
-	const calls = 40
+	const calls = 80
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		ws, err := websocket.Accept(rw, r, nil)
 		if err != nil {
