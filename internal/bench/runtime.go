@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	turns      = 3  // of each in a round: what a tail is of one turn differs by half by chance
 	chats      = 30 // of them one has a slow handler
 	slowFor    = 300 * time.Millisecond
 	memoryWarm = 20_000 // events before the first look at memory
@@ -23,7 +24,7 @@ func slowHandler(ctx context.Context, args []string) error {
 	return onStage(ctx, args, func(ctx context.Context, s *stage) error {
 		every := []time.Duration{0, 500 * time.Millisecond, 2 * time.Second}
 		results := make([][]result, len(every))
-		for round := range *rounds + 1 {
+		for round := range turns**rounds + 1 {
 			for i := range every {
 				i = (i + round) % len(every)
 				r, err := s.beside(ctx, every[i])
@@ -50,14 +51,13 @@ func slowHandler(ctx context.Context, args []string) error {
 	})
 }
 
-// beside measures the other chats for twice -time while the slow handler is
-// asked again and again; never with 0.
+// beside measures the other chats while the slow handler is asked again and again;
+// never with 0.
 func (s *stage) beside(ctx context.Context, every time.Duration) (result, error) {
-	span := 2 * *length
 	asking, stop := context.WithCancel(ctx)
 	asked := make(chan error, 1)
 	go func() { asked <- s.askSlow(asking, every) }()
-	r, err := s.measure(ctx, load{messages: int(span.Seconds() * float64(*rate)), rate: *rate, groups: chats - 1})
+	r, err := s.measure(ctx, load{messages: int(length.Seconds() * float64(*rate)), rate: *rate, groups: chats - 1})
 	stop()
 	return r, errors.Join(err, <-asked)
 }
@@ -88,10 +88,10 @@ func memory(ctx context.Context, args []string) error {
 	return onStage(ctx, args, func(ctx context.Context, s *stage) error {
 		var start, most, end result
 		lost := 0
-		for done := 0; done < max(*events, memoryWarm+1); {
+		for done, all := 0, max(*events, memoryWarm+1); done < all; {
 			n := memoryWarm
 			if done > 0 {
-				n = min(memoryOne, *events-done)
+				n = min(memoryOne, all-done)
 			}
 			r, err := s.measure(ctx, load{messages: n, window: *window, groups: *groups})
 			if err != nil {
