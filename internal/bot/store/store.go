@@ -46,14 +46,17 @@ type DB struct {
 	files []named // see moved
 }
 
+// The rows lie beside the tree of their keys: in one with the keys (WITHOUT ROWID, as
+// in earlier versions) each lookup that passes a large value would read all of it. The
+// columns are the same, so that an earlier version goes on with it.
 const schema = `
 CREATE TABLE IF NOT EXISTS kv (
 	space   TEXT NOT NULL,
 	key     TEXT NOT NULL,
-	value   BLOB NOT NULL,
 	expires INTEGER, -- Unix milliseconds, NULL: never
+	value   BLOB NOT NULL,
 	PRIMARY KEY (space, key)
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS kv_expires ON kv (expires) WHERE expires IS NOT NULL;
 `
 
@@ -80,8 +83,35 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		db.Close()
 		return nil, fmt.Errorf("opening the store %s: %w", path, err)
 	}
+	_ = renew(ctx, db.write) // as with a full disk: it works as it is, and the next Open tries again
 	db.remember()
 	return db, nil
+}
+
+// renew gives a store of an earlier version the present schema.
+func renew(ctx context.Context, db *sql.DB) error {
+	var old int
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'kv' AND sql LIKE '%WITHOUT ROWID%'").Scan(&old)
+	if err != nil || old == 0 {
+		return err
+	}
+	t, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() //nolint:errcheck // after a commit it does nothing
+	for _, step := range []string{
+		"DROP INDEX IF EXISTS kv_expires",
+		"ALTER TABLE kv RENAME TO earlier",
+		schema,
+		"INSERT INTO kv (space, key, value, expires) SELECT space, key, value, expires FROM earlier ORDER BY space, key",
+		"DROP TABLE earlier",
+	} {
+		if _, err := t.ExecContext(ctx, step); err != nil {
+			return err
+		}
+	}
+	return t.Commit()
 }
 
 // busyTimeout is how long a lock of another program is waited for: less than

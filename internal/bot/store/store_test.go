@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -155,5 +156,60 @@ func TestBackupWhileInUse(t *testing.T) {
 	defer again.Close()
 	if v, ok, err := ncat.Get[string](ctx, again.Space("a"), "k"); v != "v" || !ok || err != nil {
 		t.Fatalf("got %q %v %v", v, ok, err)
+	}
+}
+
+// A store of an earlier version is taken over with all it has.
+func TestEarlierSchema(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "old.db")
+	old, err := open(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := bytes.Repeat([]byte("x"), 1<<20)
+	for _, q := range []struct {
+		text string
+		args []any
+	}{
+		{text: "CREATE TABLE kv (space TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, expires INTEGER, PRIMARY KEY (space, key)) WITHOUT ROWID"},
+		{text: "CREATE INDEX kv_expires ON kv (expires) WHERE expires IS NOT NULL"},
+		{"INSERT INTO kv (space, key, value, expires) VALUES (?, ?, ?, ?)", []any{"a", "large", large, nil}},
+		{"INSERT INTO kv (space, key, value, expires) VALUES (?, ?, ?, ?)", []any{"a", "n", []byte("7"), time.Now().Add(time.Hour).UnixMilli()}},
+		{"INSERT INTO kv (space, key, value, expires) VALUES (?, ?, ?, ?)", []any{"b", "n", []byte("8"), 1}},
+	} {
+		if _, err := old.ExecContext(ctx, q.text, q.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		db, err := Open(ctx, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, ok, err := ncat.Get[int](ctx, db.Space("a"), "n"); v != 7 || !ok || err != nil {
+			t.Errorf("n is %d, %v, %v", v, ok, err)
+		}
+		if _, ok, _ := ncat.Get[int](ctx, db.Space("b"), "n"); ok {
+			t.Error("what expired is there")
+		}
+		_ = db.Space("a").View(ctx, func(tx ncat.Tx) error {
+			if v, ok, err := tx.Get("large"); !bytes.Equal(v, large) || !ok || err != nil {
+				t.Errorf("%d bytes, %v, %v", len(v), ok, err)
+			}
+			return nil
+		})
+		var tables, aside int
+		if err := db.read.QueryRow("SELECT count(*), sum(sql LIKE '%WITHOUT ROWID%') FROM sqlite_schema WHERE type = 'table'").Scan(&tables, &aside); err != nil || tables != 1 || aside != 0 {
+			t.Errorf("%d tables, %d of the earlier kind, %v", tables, aside, err)
+		}
+		if _, err := db.write.Exec("INSERT INTO kv (space, key, value) VALUES ('a', 'n', '9') ON CONFLICT (space, key) DO UPDATE SET value = '7'"); err != nil {
+			t.Errorf("as an earlier version writes: %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
