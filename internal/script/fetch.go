@@ -103,11 +103,18 @@ func (r *request) fetch(ctx context.Context) (any, error) {
 		return nil, fmt.Errorf("fetch %s: %w", u.Host, err)
 	}
 	defer resp.Body.Close() // it was only read
-	return answer(resp)
+	return r.answer(ctx, resp)
 }
 
-func answer(resp *http.Response) (any, error) {
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxFetch+1))
+// answer reads what a service answered. If it is much, one of the plugin at a time.
+func (r *request) answer(ctx context.Context, resp *http.Response) (any, error) {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, smallAnswer))
+	if err == nil && len(b) == smallAnswer {
+		if err = r.hold(ctx, r.m.carriers.bodies); err == nil {
+			body := io.MultiReader(bytes.NewReader(b), io.LimitReader(resp.Body, maxFetch+1-smallAnswer))
+			b, err = io.ReadAll(body)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}

@@ -369,6 +369,7 @@ type request struct {
 	cancel  context.CancelCauseFunc
 	before  chan struct{} // closed when the send before it was written; nil if there is none
 	written chan struct{} // closed when it was written; nil if it is no send
+	held    chan struct{} // what it holds so that no other call does; nil if nothing
 
 	result any // what the script is told
 	well   bool
@@ -455,10 +456,14 @@ func (r *request) run() {
 	r.end(out, err)
 }
 
-// carriers are the goroutines that wait for calls, and how many of them.
+// carriers are the goroutines that wait for calls, and how many of them. Calls of the
+// store, and those that fetch much, go one at a time, until the script has what the
+// last one found, so that what many of them find is not all in memory.
 type carriers struct {
 	calls   chan *request
 	resting atomic.Int32
+	stores  chan struct{} // capacity 1
+	bodies  chan struct{} // likewise
 }
 
 // carry runs a call on a goroutine that has nothing to do, whose stack has grown
@@ -494,6 +499,9 @@ const restingCarriers = 64
 // sends are the calls that write messages, whose order is that of the script.
 var sends = map[string]bool{"say": true, "reply": true, "quote": true, "mention": true, "send": true, "forward": true, "send_forward": true}
 
+// encoded is an outcome that is JSON already.
+type encoded string
+
 // outcome returns what the script is told of how a call ended: a number, or JSON.
 func outcome(out any, err error) (any, error) {
 	text := ""
@@ -501,7 +509,12 @@ func outcome(out any, err error) (any, error) {
 		return int64(id), nil
 	}
 	if err == nil && out != nil {
-		if text, err = jsonText(out); err == nil && len(text) > maxText {
+		if e, ok := out.(encoded); ok {
+			text = string(e)
+		} else {
+			text, err = jsonText(out)
+		}
+		if err == nil && len(text) > maxText {
 			err = overLimit("size", api.Because(api.CodeScriptAnswerSize, len(text)))
 		}
 	}
@@ -511,11 +524,36 @@ func outcome(out any, err error) (any, error) {
 	return text, nil
 }
 
+// smallAnswer is what many calls may have found at a time.
+const smallAnswer = 64 << 10
+
+// hold waits until no other call holds c.
+func (r *request) hold(ctx context.Context, c chan struct{}) error {
+	select {
+	case c <- struct{}{}:
+		r.held = c
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// release lets the next go on that waits to hold what r holds.
+func (r *request) release() {
+	if r.held != nil {
+		<-r.held
+		r.held = nil
+	}
+}
+
 // end hands the outcome to the script.
 func (r *request) end(out any, err error) {
 	r.cancel(nil)
 	r.result, err = outcome(out, err)
 	r.well = err == nil
+	if text, _ := r.result.(string); len(text) <= smallAnswer {
+		r.release()
+	}
 	m, t := r.m, r.turn
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -536,6 +574,7 @@ func (r *request) done() {
 	delete(m.calls, r.id)
 	m.mu.Unlock()
 	m.underWay -= len(r.params)
+	defer r.release()
 	if r.last {
 		delete(m.turns, t.id)
 		m.late = append(m.late, r.id, r.result)

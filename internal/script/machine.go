@@ -119,7 +119,7 @@ func newMachine(info pluginInfo, limits Limits, log *slog.Logger, source *source
 	talks, endTalks := context.WithCancelCause(ctx)
 	m := &machine{talks: talks, endTalks: endTalks,
 		info: info, limits: limits, log: log, source: source, outer: o, ctx: ctx, cancel: cancel,
-		wake: waker{ch: make(chan struct{}, 1)}, calls: map[int]*request{}, carriers: carriers{calls: make(chan *request)},
+		wake: waker{ch: make(chan struct{}, 1)}, calls: map[int]*request{}, carriers: carriers{calls: make(chan *request), stores: make(chan struct{}, 1), bodies: make(chan struct{}, 1)},
 		loop: loop{turns: map[int]*turn{}, timers: map[int]alarm{}},
 	}
 	context.AfterFunc(ctx, m.rouse)
@@ -366,7 +366,7 @@ func (m *machine) guard(budget time.Duration) {
 	m.watch(m.entered, budget+stuckGrace)
 }
 
-func (m *machine) unguard() { m.until.Store(0) }
+func (m *machine) unguard() { m.rest() }
 
 // newTurn returns a turn that begins now. It is called on the loop.
 func (m *machine) newTurn(what api.Fault, ctx context.Context) *turn {

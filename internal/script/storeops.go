@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ncatd/ncatd/internal/control/api"
@@ -22,11 +23,6 @@ type storeParams struct {
 	ID     int             `json:"id"`
 }
 
-type storeEntry struct {
-	Key   string          `json:"key"`
-	Value json.RawMessage `json:"value"`
-}
-
 func (m *machine) store() (ncat.Store, error) {
 	b := m.outer.bot()
 	if b == nil {
@@ -41,30 +37,33 @@ func (r *request) store(ctx context.Context) (any, error) {
 		return nil, badJSON("store", err)
 	}
 	s, err := r.m.store()
+	if err == nil {
+		err = r.hold(ctx, r.m.carriers.stores)
+	}
 	if err != nil {
 		return nil, err
 	}
 	switch r.op {
 	case "store_get":
-		v, ok, err := ncat.Get[json.RawMessage](ctx, s, p.Key)
-		if err != nil || !ok {
-			return nil, err
-		}
-		return map[string]json.RawMessage{"value": v}, nil
+		return read(ctx, s, func(tx ncat.Tx) (string, error) {
+			v, ok, err := tx.Get(p.Key)
+			if err != nil || !ok {
+				return "", err
+			}
+			return `{"value":` + string(v) + "}", asJSON(p.Key, v)
+		})
+	case "store_scan":
+		return read(ctx, s, func(tx ncat.Tx) (string, error) { return scan(tx, p.Prefix) })
 	case "store_put":
 		if len(p.Value) == 0 {
 			return nil, &argumentError{text: "store.put: undefined cannot be kept; use delete"}
 		}
+		if err := keepable(p.Value); err != nil {
+			return nil, err
+		}
 		return nil, ncat.PutFor(ctx, s, p.Key, p.Value, time.Duration(p.TTL))
-	case "store_delete":
-		return nil, ncat.Delete(ctx, s, p.Keys...)
 	}
-	all, err := ncat.Scan[json.RawMessage](ctx, s, p.Prefix)
-	out := make([]storeEntry, len(all))
-	for i, e := range all {
-		out[i] = storeEntry{e.Key, e.Value}
-	}
-	return out, err
+	return nil, ncat.Delete(ctx, s, p.Keys...)
 }
 
 // transaction runs a function of the script within a transaction, on the
@@ -127,19 +126,69 @@ func (m *machine) transact(op string, a arguments) (any, error) {
 		if err := json.Unmarshal([]byte(a.text(3)), &ttl); err != nil {
 			return nil, &argumentError{text: err.Error()}
 		}
+		if err := keepable([]byte(value)); err != nil {
+			return nil, err
+		}
 		return nil, m.tx.Put(a.text(1), []byte(value), time.Duration(ttl))
 	case "tx_delete":
 		return nil, m.tx.Delete(a.text(1))
 	}
-	out := []storeEntry{}
-	err := m.tx.Scan(a.text(1), func(key string, value []byte) error {
-		out = append(out, storeEntry{key, json.RawMessage(value)})
+	return scan(m.tx, a.text(1))
+}
+
+// What one value and one scan may have. The database, all plugins and what the bot
+// notes of each event are behind one lock while a value is written.
+const (
+	maxValue = 1 << 20
+	maxScan  = 8 << 20
+)
+
+// keepable says that a value is too much.
+func keepable(value []byte) error {
+	if len(value) <= maxValue {
+		return nil
+	}
+	return overLimit("size", api.Because(api.CodeScriptValueSize, maxValue>>20))
+}
+
+// read returns what f finds.
+func read(ctx context.Context, s ncat.Store, f func(ncat.Tx) (string, error)) (any, error) {
+	var out string
+	err := s.View(ctx, func(tx ncat.Tx) (err error) {
+		out, err = f(tx)
+		return err
+	})
+	return encoded(out), err
+}
+
+// asJSON says that a value is none a script has written.
+func asJSON(key string, value []byte) error {
+	if json.Valid(value) {
+		return nil
+	}
+	return fmt.Errorf("store: what is kept as %q is no JSON", key)
+}
+
+// scan returns, as JSON, the entries whose keys begin with prefix.
+func scan(tx ncat.Tx, prefix string) (string, error) {
+	var out strings.Builder
+	out.WriteByte('[')
+	err := tx.Scan(prefix, func(key string, value []byte) error {
+		name, err := jsonText(key)
+		if err = errors.Join(err, asJSON(key, value)); err != nil {
+			return err
+		}
+		if out.Len() > 1 {
+			out.WriteByte(',')
+		}
+		fmt.Fprintf(&out, `{"key":%s,"value":%s}`, name, value)
+		if out.Len() > maxScan {
+			return overLimit("size", api.Because(api.CodeScriptScanSize, maxScan>>20))
+		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return jsonText(out)
+	out.WriteByte(']')
+	return out.String(), err
 }
 
 // permission answers a question about roles and rules.

@@ -115,6 +115,8 @@ const (
 	CodeScriptCallsSize  Code = "script_calls_size"  // MiB allowed
 	CodeScriptAnswerSize Code = "script_answer_size" // bytes
 	CodeScriptFetchSize  Code = "script_fetch_size"  // MiB allowed
+	CodeScriptValueSize  Code = "script_value_size"  // MiB allowed
+	CodeScriptScanSize   Code = "script_scan_size"   // MiB allowed
 	CodeScriptFileSize   Code = "script_file_size"   // name, MiB allowed
 	CodeScriptStuck      Code = "script_stuck"
 	CodeScriptBroken     Code = "script_broken" // what the engine's panic said
