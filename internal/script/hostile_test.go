@@ -56,6 +56,7 @@ var corpus = []hostile{
 	{"long searches", `const s = "x".repeat(1e6); for (;;) s.indexOf("y");`, "took more than", true},
 	{"long texts", `for (;;) "x".repeat(1e6);`, "took more than", true},
 	{"long JSON", `const a = new Array(1e4).fill(1); for (;;) JSON.stringify(a);`, "took more than", true},
+	{"long numbers", `const s = "1".repeat(1e6); if (Number.parseInt === parseInt) for (;;) Number.parseFloat(s);`, "took more than", true},
 	{"big integers", `let x = 3n; for (;;) x = x * x;`, "", false},
 	{"fetch of this machine", `await fetch("http://127.0.0.1:PORT/");`, "DeniedError", false},
 	{"fetch by another name", `await fetch("http://localhost:PORT/");`, "DeniedError", false},

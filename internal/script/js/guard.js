@@ -50,4 +50,5 @@ for (const name of ["localeCompare", "isWellFormed", "toWellFormed"]) replace(St
 for (const name of ["keys", "values", "entries", "getOwnPropertyNames"]) replace(Object, name, undefined, valuesResult);
 replace(JSON, "stringify", undefined, valuesResult);
 for (const name of ["escape", "unescape", "encodeURI", "encodeURIComponent", "decodeURI", "decodeURIComponent", "parseInt", "parseFloat"]) replace(globalThis, name, undefined, payFirst);
+for (const name of ["parseInt", "parseFloat"]) Object.defineProperty(Number, name, { value: globalThis[name], writable: true, configurable: true });
 replace(JSON, "parse", undefined, valuesFirst);

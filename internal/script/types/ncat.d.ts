@@ -247,7 +247,7 @@ declare module "ncat" {
     delete(key: string): void;
     scan<T = any>(prefix?: string): { key: string; value: T }[];
   }
-  /** The plugin's own store. What was written is on disk when the promise resolves. */
+  /** The plugin's own store, for what JSON can hold: 1 MiB under a key. What was written is on disk when the promise resolves. */
   export const store: {
     get<T = any>(key: string): Promise<T | undefined>;
     put(key: string, value: unknown, options?: { ttl?: Duration }): Promise<void>;
