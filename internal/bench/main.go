@@ -47,12 +47,12 @@ const (
 )
 
 var (
-	count  = flag.Int("n", 10_000, "messages of one turn of the closed loop")
+	count  = flag.Int("n", 20_000, "messages of one turn of the closed loop")
 	window = flag.Int("window", 256, "messages outstanding in the closed loop")
 	rate   = flag.Int("rate", 2000, "messages per second of the open loop")
 	length = flag.Duration("time", 2*time.Second, "length of one turn of the open loop")
 	groups = flag.Int("groups", 50, "groups the messages come from")
-	rounds = flag.Int("rounds", 15, "how often each bot has its turn")
+	rounds = flag.Int("rounds", 20, "how often each bot has its turn")
 	events = flag.Int("events", 1_000_000, "events of the look at memory")
 )
 

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	turns      = 3  // of each in a round: what a tail is of one turn differs by half by chance
+	turns      = 2  // of each in a round: what a tail is of one turn differs by half by chance
 	chats      = 30 // of them one has a slow handler
 	slowFor    = 300 * time.Millisecond
 	memoryWarm = 20_000 // events before the first look at memory
