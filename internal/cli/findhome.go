@@ -83,9 +83,9 @@ func (a *app) serviceHomes() []home.Dir {
 	if config != "" {
 		add(unitHome(filepath.Join(config, "systemd", "user"), own))
 	}
-	if name := a.getenv("SUDO_USER"); name != "" && a.priv.euid() == 0 {
-		if u, err := user.Lookup(name); err == nil && u.HomeDir != own {
-			add(unitHome(filepath.Join(u.HomeDir, ".config", "systemd", "user"), u.HomeDir))
+	for _, h := range a.userHomes() {
+		if h != own {
+			add(unitHome(filepath.Join(h, ".config", "systemd", "user"), h))
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"strings"
 	"syscall"
 	"time"
@@ -59,7 +60,7 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 	if staged := a.getenv(importEnv); staged != "" && a.owner == nil {
 		return a.takeStaged(ctx, h, staged, o)
 	}
-	plan, err := importer.Find(path, a.getenv("HOME"))
+	plan, err := importer.Find(path, a.userHomes()...)
 	if errors.Is(err, importer.ErrNothing) {
 		where := a.t("import.usual")
 		if path != "" {
@@ -94,6 +95,18 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 		return err
 	}
 	return a.imported(ctx, h, line, undo, o)
+}
+
+// userHomes are the homes of the users whose installation it may be: with sudo of
+// who called it, then the own.
+func (a *app) userHomes() []string {
+	own := []string{a.getenv("HOME")}
+	if name := a.getenv("SUDO_USER"); name != "" && a.priv.euid() == 0 {
+		if u, err := user.Lookup(name); err == nil && u.HomeDir != own[0] {
+			return append([]string{u.HomeDir}, own...)
+		}
+	}
+	return own
 }
 
 // readyToImport sees to it that all may be copied: the home is free, the user

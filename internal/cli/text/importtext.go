@@ -46,6 +46,8 @@ var importEN = map[string]string{
 	"import.miss_unknown_key":      "a key that NapCat does not know: %s",
 	"import.miss_other_service":    "the service %s of the same file; import it with a file of its own into another home",
 	"import.miss_env_file":         "the variables in %s; write what you need under env: in ncatd.yaml",
+	"import.miss_disabled":         "%s, which was switched off; write it under networks: in ncatd.yaml if you need it",
+	"import.miss_webui_settings":   "the WebUI's setting %s: the new WebUI begins without it",
 	"import.ports":                 "  ports that somebody listens at now: %s",
 	"import.miss_webui_host":       "that the WebUI was open to other machines (%s); now it listens on this one only",
 
@@ -110,6 +112,8 @@ var importZH = map[string]string{
 	"import.miss_unknown_key":      "NapCat 不认识的配置项：%s",
 	"import.miss_other_service":    "同一文件中的服务 %s，请用单独的文件迁入另一个主目录",
 	"import.miss_env_file":         "%s 中的环境变量，需要的请写到 ncatd.yaml 的 env: 下",
+	"import.miss_disabled":         "%s，它已停用；需要时写进 ncatd.yaml 的 networks:",
+	"import.miss_webui_settings":   "WebUI 的设置 %s，新的 WebUI 里没有它",
 	"import.ports":                 "  现在已被占用的端口：%s",
 	"import.miss_webui_host":       "WebUI 原来对其他机器开放（%s），现在只在本机监听",
 

@@ -184,6 +184,10 @@ func TestHalf(t *testing.T) {
 		"named volume":     {map[string]string{"compose.yaml": "services: {q: {image: mlikiowa/napcat-docker, environment: {ACCOUNT: 10001}, volumes: ['cfg:/app/napcat/config']}}"}, "named_volume"},
 		"unpublished port": {map[string]string{"compose.yaml": "services: {q: {image: mlikiowa/napcat-docker, volumes: ['./c:/app/napcat/config']}}", "c/onebot11_10001.json": oneBot}, "unpublished_port"},
 		"container's name": {map[string]string{"compose.yaml": "services: {q: {image: mlikiowa/napcat-docker, volumes: ['./c:/app/napcat/config']}}", "c/onebot11_10001.json": strings.Replace(oneBot, "127.0.0.1:5140", "koishi:5140", 1)}, "container_url"},
+		"switched off":     {map[string]string{"config/onebot11_10001.json": oneBot}, "disabled"},
+		"guarded webui":    {map[string]string{"config/onebot11_10001.json": oneBot, "config/webui.json": `{"enable2FA":true}`}, "webui_settings"},
+		"webui for some":   {map[string]string{"config/onebot11_10001.json": oneBot, "config/webui.json": `{"accessControlMode":"whitelist"}`}, "webui_settings"},
+		"webui with https": {map[string]string{"config/onebot11_10001.json": oneBot, "config/webui.json": `{}`, "config/cert.pem": ""}, "webui_settings"},
 		"open webui":       {map[string]string{"config/onebot11_10001.json": oneBot, "config/webui.json": webUI}, "webui_host"},
 	} {
 		root := build(t, tt.files)

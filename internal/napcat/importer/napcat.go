@@ -89,7 +89,8 @@ func (p *Plan) oneBot(path string, a *Account) {
 				continue
 			}
 			if entry["enable"] != true {
-				continue // NapCat opens none of these
+				p.miss("disabled", "%s", name) // NapCat opens none of these
+				continue
 			}
 			for _, key := range unknown {
 				p.miss("unknown_key", "%s: %s", name, key)
@@ -134,6 +135,16 @@ func (p *Plan) webUI(path string) {
 	}
 	if uin := uinOf(w["autoLoginAccount"]); uin != 0 {
 		p.account(uin)
+	}
+	// What guards the page, which the new one does without.
+	if on, _ := flag(w["enable2FA"]); on {
+		p.miss("webui_settings", "enable2FA")
+	}
+	if mode := text(w["accessControlMode"]); mode != "" && mode != "none" {
+		p.miss("webui_settings", "accessControlMode %s", mode)
+	}
+	if cert := filepath.Join(filepath.Dir(path), "cert.pem"); !missing(cert) {
+		p.miss("webui_settings", "%s", cert)
 	}
 }
 

@@ -293,3 +293,35 @@ func FuzzOneBot(f *testing.F) {
 		}
 	})
 }
+
+// Root moves in what is another user's: the tickets are those of the home that the
+// installation lies in, not root's own.
+func TestTicketsOfItsUser(t *testing.T) {
+	root := build(t, merge(
+		napcatAt("home/bob/Napcat/opt/QQ/resources/app/app_launcher/napcat"), qqAt("home/bob/.config/QQ"),
+		map[string]string{"home/bob/bot/config.yaml": "bt_uin: '10001'\n", "opt/QQ/resources/app/app_launcher/napcat/config/onebot11_10001.json": oneBot},
+		qqAt("root/.config/QQ")))
+	bob, own := filepath.Join(root, "home/bob"), filepath.Join(root, "root")
+	for _, tt := range []struct {
+		path, want string
+		homes      []string
+	}{
+		{"home/bob/Napcat", bob, []string{own}},
+		{"home/bob/bot", bob, []string{own}},
+		{"opt/QQ", own, []string{own}},
+		{"opt/QQ", bob, []string{bob, own}},
+		{"", bob, []string{t.TempDir(), bob}}, // the usual places of each home
+	} {
+		path := tt.path
+		if path != "" {
+			path = filepath.Join(root, path)
+		}
+		p, err := Find(path, tt.homes...)
+		if err != nil {
+			t.Fatal(tt, err)
+		}
+		if want := filepath.Join(tt.want, ".config", "QQ"); p.QQDir != want || !p.Accounts[0].Ticket {
+			t.Errorf("%s of %v: %s, want %s", tt.path, tt.homes, p.QQDir, want)
+		}
+	}
+}

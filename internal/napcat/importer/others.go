@@ -52,7 +52,7 @@ func uinOf(v any) int64 {
 
 // ncatbot reads NcatBot's config: flat in 3, with a section napcat in 4, with
 // adapters in 5. NapCat lies beside it or where the shell installer puts it.
-func (p *Plan) ncatbot(path string, s surveyed, home string) error {
+func (p *Plan) ncatbot(path string, s surveyed, homes []string) error {
 	b, err := readSmall(path)
 	if err != nil {
 		return err
@@ -86,7 +86,11 @@ func (p *Plan) ncatbot(path string, s surveyed, home string) error {
 	}
 	p.ConfigDir, p.QQDir = s.config, s.qq
 	if p.ConfigDir == "" {
-		for _, base := range []string{filepath.Join(home, "Napcat", "opt", "QQ"), "/opt/QQ"} {
+		var bases []string
+		for _, h := range homes {
+			bases = append(bases, filepath.Join(h, "Napcat", "opt", "QQ"))
+		}
+		for _, base := range append(bases, "/opt/QQ") {
 			d := filepath.Join(base, "resources", "app", "app_launcher", "napcat", "config")
 			if isDir(d) {
 				p.ConfigDir = d

@@ -76,7 +76,7 @@ type Adapter struct {
 type Missing struct {
 	// Code is a word: no_ticket, no_accounts, half_config, unreadable, no_plugins,
 	// container_url, unpublished_port, named_volume, foreign_ticket, webui_host,
-	// same_port, unknown_key, other_service, env_file.
+	// same_port, unknown_key, other_service, env_file, disabled, webui_settings.
 	Code string `json:"code"`
 	What string `json:"what"` // a path, an adapter, an account
 }
@@ -91,23 +91,34 @@ func (p *Plan) miss(code, format string, args ...any) {
 // ErrNothing is a folder with no installation of NapCat that is known.
 var ErrNothing = errors.New("no installation of NapCat")
 
-// Find looks at an installation: at path, or with an empty one at the places
-// where the known ones lie below home and on this system, of which the first
-// that holds an account is taken.
-func Find(path, home string) (*Plan, error) {
+// usual are the places where the known ones lie, those below a user's home with ~.
+var usual = []string{"~/Napcat", "/opt/QQ", "~/napcat", "~/NapCat", "~/NapCat.Shell", "~/docker-napcat", "/app/napcat", "~/.local/share/NapCatQQ-Desktop", "~/ncatbot", "~/go-cqhttp"}
+
+// Find looks at an installation: at path, or with an empty one at the usual places
+// on this system and in the homes, of which the first that holds an account is
+// taken. The homes are those of the users whose it may be.
+func Find(path string, homes ...string) (*Plan, error) {
 	if path != "" {
 		abs, err := filepath.Abs(path)
 		if err != nil {
 			return nil, err
 		}
-		return examine(abs, home)
+		return examine(abs, homes)
+	}
+	var places []string
+	for _, p := range usual {
+		below, ok := strings.CutPrefix(p, "~/")
+		if !ok {
+			places = append(places, p)
+			continue
+		}
+		for _, h := range homes {
+			places = append(places, filepath.Join(h, filepath.FromSlash(below)))
+		}
 	}
 	var half *Plan
-	for _, p := range []string{
-		filepath.Join(home, "Napcat"), "/opt/QQ", filepath.Join(home, "napcat"), filepath.Join(home, "NapCat"), filepath.Join(home, "NapCat.Shell"),
-		filepath.Join(home, "docker-napcat"), "/app/napcat", filepath.Join(home, ".local", "share", "NapCatQQ-Desktop"), filepath.Join(home, "ncatbot"), filepath.Join(home, "go-cqhttp"),
-	} {
-		plan, err := examine(p, home)
+	for _, p := range places {
+		plan, err := examine(p, homes)
 		switch {
 		case err != nil:
 		case len(plan.Accounts) > 0:
@@ -123,7 +134,7 @@ func Find(path, home string) (*Plan, error) {
 }
 
 // examine finds out what a folder holds.
-func examine(root, home string) (*Plan, error) {
+func examine(root string, homes []string) (*Plan, error) {
 	fi, err := os.Stat(root)
 	if err != nil {
 		return nil, err
@@ -154,7 +165,7 @@ func examine(root, home string) (*Plan, error) {
 		err = p.compose(found.compose, found)
 	case found.ncatbot != "":
 		p.Layout = NcatBot
-		err = p.ncatbot(found.ncatbot, found, home)
+		err = p.ncatbot(found.ncatbot, found, homes)
 	case found.gocqhttp != "":
 		p.Layout = GoCQHTTP
 		err = p.gocqhttp(found.gocqhttp)
@@ -169,10 +180,7 @@ func examine(root, home string) (*Plan, error) {
 	}
 	p.versions(found)
 	if p.QQDir == "" && p.Layout != GoCQHTTP && p.Layout != Docker {
-		// QQ keeps its data in the home of who runs it.
-		if d := filepath.Join(home, ".config", "QQ"); isDir(filepath.Join(d, "nt_qq")) {
-			p.QQDir = d
-		}
+		p.QQDir = p.dataOfUser(homes)
 	}
 	if err := p.napcat(); err != nil {
 		return nil, err
@@ -182,6 +190,24 @@ func examine(root, home string) (*Plan, error) {
 	}
 	p.finish()
 	return p, nil
+}
+
+// dataOfUser is QQ's data in the home of who runs it (contract A.7): the one that
+// the installation lies in, whoever asks, else one of the homes.
+func (p *Plan) dataOfUser(homes []string) string {
+	var tries []string
+	for _, d := range []string{p.ConfigDir, p.Path} {
+		for d != "" && filepath.Dir(d) != d {
+			d = filepath.Dir(d)
+			tries = append(tries, d)
+		}
+	}
+	for _, h := range append(tries, homes...) {
+		if d := filepath.Join(h, ".config", "QQ"); h != "" && isDir(filepath.Join(d, "nt_qq")) {
+			return d
+		}
+	}
+	return ""
 }
 
 // finish names the accounts and what is missing.
