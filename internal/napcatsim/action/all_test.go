@@ -59,7 +59,7 @@ func TestEveryActionStands(t *testing.T) {
 	names := Names()
 	slices.Sort(names)
 	for _, name := range names {
-		gen := params(schemas[name])
+		gen := params(schemas()[name])
 		t.Run(name, func(t *testing.T) {
 			n := 0
 			rapid.Check(t, func(t *rapid.T) {

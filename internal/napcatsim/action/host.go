@@ -6,10 +6,13 @@
 package action
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -294,12 +297,26 @@ var packetOnly = map[string]bool{
 	"set_group_sign": true, "send_packet": true, "set_group_special_title": true, "nc_get_packet_status": true,
 }
 
-//go:embed params.json
-var paramsJSON string
+//go:embed params.json.gz
+var packedParams []byte
 
-// schemas are the parameters of every action.
-var schemas = func() map[string]*typebox.Schema {
-	doc, err := jsval.Parse(paramsJSON)
+// paramsText unpacks the parameters.
+func paramsText() (string, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packedParams))
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(r)
+	return string(b), err
+}
+
+// schemas returns the parameters of every action.
+var schemas = sync.OnceValue(func() map[string]*typebox.Schema {
+	text, err := paramsText()
+	if err != nil {
+		panic(fmt.Sprintf("action: parameters: %v", err))
+	}
+	doc, err := jsval.Parse(text)
 	if err != nil {
 		panic(fmt.Sprintf("action: parameters: %v", err))
 	}
@@ -321,7 +338,7 @@ var schemas = func() map[string]*typebox.Schema {
 		out[m.Key] = s
 	}
 	return out
-}()
+})
 
 // Do carries out an action and calls done with its answer, once, or for a stream
 // action with each packet, the last of which has More false. What takes time
@@ -405,7 +422,7 @@ func (h *Host) run(c *call, params any) (any, error) {
 			c.p = &jsval.Object{}
 		}
 	} else {
-		v, err := schemas[c.name].Parse(params)
+		v, err := schemas()[c.name].Parse(params)
 		if err != nil {
 			return nil, &Failure{Text: "Schema compilation error: " + err.Error(), Check: true}
 		}
