@@ -1,7 +1,8 @@
 // Package atomicfile is the one way to write a file of ours, and to lock one.
 // [Write] replaces a file so that a reader, and a start after a loss of power, sees
 // the old content or the new; [Move] does so for what is too large for that.
-// [OpenFile] opens a file that is written in place, such as a log; [TryLock] and
+// [Exchange] lets two of them change places; [OpenFile] opens a file that is written in
+// place, such as a log; [TryLock] and
 // [WaitLock] lock. None of them follows a link in the place of
 // the file: another user may have planted it.
 package atomicfile

@@ -17,6 +17,9 @@ import (
 // newScripts returns the manager of the plugins that lie in the home as scripts.
 func (b *bots) newScripts(ctx context.Context) *script.Manager {
 	d, l := b.d, b.d.o.Config.Scripts.Limits
+	if err := kit.Restore(b.scriptDir()); err != nil {
+		d.log.Warn("what an install left that was cut short stays", "err", err)
+	}
 	return script.New(b.scriptDir(), b.bot, script.Environment{
 		Log: d.log,
 		Limits: script.Limits{Memory: int64(l.Memory), CPU: l.CPU.D(), Queue: l.Queue, Calls: l.Calls, Timers: l.Timers,

@@ -8,11 +8,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -45,6 +42,7 @@ type Package struct {
 	given    string // Source as it was given
 	dir      string // of all plugins
 	tmp      string
+	held     *atomicfile.Lock // of tmp
 	rehearse script.Rehearsal
 	path     string // the plugin, within tmp
 }
@@ -56,22 +54,24 @@ func Open(ctx context.Context, dir, source string) (_ *Package, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	tmp, err := os.MkdirTemp(dir, ".install-")
+	tmp, held, err := stage(dir)
 	if err != nil {
 		return nil, err
 	}
-	p := &Package{Source: source, given: source, dir: dir, tmp: tmp, rehearse: Rehearse(ctx)}
+	p := &Package{Source: source, given: source, dir: dir, tmp: tmp, held: held, rehearse: Rehearse(ctx)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
 		}
 	}()
 	if u, uerr := url.Parse(source); uerr == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		text, err := get(ctx, source)
+		p.Source = u.Redacted() // others read the lock file
+		p.given = p.Source
+		name, text, err := get(ctx, u)
 		if err != nil {
 			return nil, err
 		}
-		return p, p.unpack(path.Base(u.Path), text)
+		return p, p.unpack(name, text)
 	}
 	if p.Source, err = filepath.Abs(source); err != nil {
 		return nil, err
@@ -101,32 +101,45 @@ func tooLarge(source string) error {
 	return script.Fail(api.Because(api.CodeScriptPackSize, source, maxPackage>>20), nil)
 }
 
-func get(ctx context.Context, source string) ([]byte, error) {
+// get fetches a plugin and returns its name, too.
+func get(ctx context.Context, u *url.URL) (name string, text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, source, nil)
+	fail := func(why any, err error) (string, []byte, error) {
+		return "", nil, script.Fail(api.Because(api.CodeScriptPackFetch, u.Redacted(), why), err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		if told := new(url.Error); errors.As(err, &told) {
 			err = told.Err // without the address, which is told
 		}
-		return nil, script.Fail(api.Because(api.CodeScriptPackFetch, source, err), err)
+		return fail(err, err)
 	}
 	defer resp.Body.Close() // it was only read
 	if resp.StatusCode != http.StatusOK {
-		return nil, script.Fail(api.Because(api.CodeScriptPackFetch, source, resp.Status), nil)
+		return fail(resp.Status, nil)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPackage+1))
 	if err != nil {
-		return nil, script.Fail(api.Because(api.CodeScriptPackFetch, source, err), err)
+		return fail(err, err)
 	}
 	if len(b) > maxPackage {
-		return nil, tooLarge(source)
+		return "", nil, tooLarge(u.Redacted())
 	}
-	return b, nil
+	return nameOf(u, resp), b, nil
+}
+
+// nameOf returns what a file is called that was fetched: as the address says or, if
+// that names no file, the one to which it led.
+func nameOf(u *url.URL, resp *http.Response) string {
+	if path.Ext(u.Path) == "" {
+		u = resp.Request.URL
+	}
+	return path.Base(u.Path)
 }
 
 // unpack makes a plugin of a file's content.
@@ -134,17 +147,26 @@ func (p *Package) unpack(name string, text []byte) error {
 	sum := sha256.Sum256(text)
 	p.SHA256 = hex.EncodeToString(sum[:])
 	low := strings.ToLower(name)
-	switch {
-	case strings.HasSuffix(low, ".zip"):
-		return p.archive(strings.TrimSuffix(name, name[len(name)-4:]), func(put func(string, io.Reader) error) error { return unzip(text, put) })
-	case strings.HasSuffix(low, ".tar.gz"), strings.HasSuffix(low, ".tgz"):
-		base, _, _ := strings.Cut(name, ".t")
-		return p.archive(base, func(put func(string, io.Reader) error) error { return untar(text, put) })
+	switch { // no source begins as an archive does, whose name may say nothing
+	case strings.HasSuffix(low, ".zip"), bytes.HasPrefix(text, []byte("PK\x03\x04")):
+		return p.archive(stem(name, ".zip"), func(put func(string, io.Reader) error) error { return unzip(text, put) })
+	case strings.HasSuffix(low, ".tar.gz"), strings.HasSuffix(low, ".tgz"), bytes.HasPrefix(text, []byte("\x1f\x8b")):
+		return p.archive(stem(name, ".tar.gz", ".tgz"), func(put func(string, io.Reader) error) error { return untar(text, put) })
 	}
 	if err := os.WriteFile(filepath.Join(p.tmp, filepath.Base(name)), text, 0o644); err != nil {
 		return err
 	}
 	return p.read(filepath.Join(p.tmp, filepath.Base(name)))
+}
+
+// stem returns name without the ending of an archive.
+func stem(name string, endings ...string) string {
+	for _, e := range endings {
+		if n := len(name) - len(e); n > 0 && strings.EqualFold(name[n:], e) {
+			return name[:n]
+		}
+	}
+	return name
 }
 
 // archive writes the files of an archive. One folder that holds all of them is
@@ -253,25 +275,8 @@ func (p *Package) copyDir(from string) error {
 	defer root.Close() // it was only read
 	sum := sha256.New()
 	err = p.archive(filepath.Base(from), func(put func(string, io.Reader) error) error {
-		return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if name != "." && strings.HasPrefix(d.Name(), ".") {
-				if d.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			if !d.Type().IsRegular() {
-				return nil
-			}
-			b, err := fs.ReadFile(root.FS(), name)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(sum, "%s\x00%d\x00", name, len(b))
-			sum.Write(b)
+		return script.EachFile(root.FS(), func(name string, b []byte) error {
+			script.AddDigest(sum, name, b)
 			return put(name, bytes.NewReader(b))
 		})
 	})
@@ -298,7 +303,12 @@ func (p *Package) Before() (script.Locked, bool, error) {
 
 // Install puts the plugin among the others, in the place of an earlier version of
 // the same name, and writes the lock file, in which what it asked for is granted.
-func (p *Package) Install(now time.Time) (string, error) {
+func (p *Package) Install(now time.Time) (to string, err error) {
+	lock, err := holdFolder(p.dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	all, err := script.ReadLock(p.dir)
 	if err != nil {
 		return "", err
@@ -307,7 +317,7 @@ func (p *Package) Install(now time.Time) (string, error) {
 	if info, err := os.Stat(p.path); err == nil && info.IsDir() {
 		name = p.Manifest.ID
 	}
-	to := filepath.Join(p.dir, name)
+	to = filepath.Join(p.dir, name)
 	before, err := script.Find(p.dir, p.Manifest.ID) // a file may become a folder
 	if err != nil {
 		return "", err
@@ -318,35 +328,11 @@ func (p *Package) Install(now time.Time) (string, error) {
 	if _, known := all[p.Manifest.ID]; !known && len(before) > 0 {
 		return "", script.Fail(api.Because(api.CodeScriptPackInTheWay, before[0]), ErrExists)
 	}
-	if err := p.replace(before, to); err != nil {
-		return "", err
-	}
 	perms := p.Manifest.Permissions
 	perms.Fetch = slices.Clone(perms.Fetch)
-	all[p.Manifest.ID] = script.Locked{Source: p.Source, SHA256: p.SHA256, Version: p.Manifest.Version, Installed: now.UTC().Truncate(time.Second), Granted: perms}
-	b, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	return to, atomicfile.Write(script.LockPath(p.dir), append(b, '\n'), 0o644)
-}
-
-// replace puts what Open brought in the place of what was before, which stays if that
-// fails.
-func (p *Package) replace(before []string, to string) (err error) {
-	for i, at := range before {
-		aside := filepath.Join(p.tmp, fmt.Sprintf(".before%d", i))
-		if err := os.Rename(at, aside); err != nil {
-			return err
-		}
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, os.Rename(aside, at))
-			}
-		}()
-	}
-	return os.Rename(p.path, to)
+	next := script.Locked{Source: p.Source, SHA256: p.SHA256, Version: p.Manifest.Version, Installed: now.UTC().Truncate(time.Second), Granted: perms}
+	return to, p.place(all, next, before, to)
 }
 
 // Close removes what Open brought and Install did not take.
-func (p *Package) Close() error { return os.RemoveAll(p.tmp) }
+func (p *Package) Close() error { return errors.Join(p.held.Unlock(), os.RemoveAll(p.tmp)) }
