@@ -82,6 +82,7 @@ type ProcessFacts struct {
 
 	Deaths   []time.Time // of workers, which the host itself starts again
 	DeathWhy api.Fault   // of the last
+	Mended   bool        // the link came up after it: what breaks that later is something else
 	Packet   api.Packet  // api.Account's
 }
 

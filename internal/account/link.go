@@ -118,6 +118,7 @@ func (e LinkAccepted) apply(f *Facts, p Policy, now time.Time) {
 	f.Link.State, f.Link.Why = LinkAsking, api.Fault{}
 	f.Link.BeatAt, f.Link.BeatEvery, f.Link.EverAt = now, p.Heartbeat, now
 	f.Link.ProbesFailed, f.Link.ProbeAt = 0, time.Time{}
+	f.Process.Mended = true
 }
 
 // Beat happens when a heartbeat came, or a probe was answered. Every is the time

@@ -116,6 +116,15 @@ func TestMomentOfKicksAndDeaths(t *testing.T) {
 	if h := f.View(testPolicy, at.Add(workerWindow)).Health; h.Reason != ReasonLinkLost || h.Why.Code != api.CodeLinkLost {
 		t.Errorf("after a minute: %+v", h)
 	}
+	// Nor of a link that came up since and was lost again, as when somebody restarts NapCat on its page.
+	f = f.After(testPolicy, LinkAccepted{10001}, at.Add(time.Second)).After(testPolicy, LinkDown{Err: "EOF"}, at.Add(2*time.Second))
+	if h := f.View(testPolicy, at.Add(3*time.Second)).Health; h.Reason != ReasonLinkLost {
+		t.Errorf("lost again: %+v", h)
+	}
+	f = f.After(testPolicy, WorkerDied{api.Because(api.CodeWorkerDied, 1)}, at.Add(4*time.Second))
+	if h := f.View(testPolicy, at.Add(4*time.Second)).Health; h.Reason != ReasonCrash {
+		t.Errorf("died again: %+v", h)
+	}
 }
 
 // TestSnapshotShowsAll: each thing that is known of a running account is shown,

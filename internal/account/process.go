@@ -130,6 +130,7 @@ func (e WorkerDied) apply(f *Facts, _ Policy, now time.Time) {
 		return
 	}
 	f.Process.Deaths, f.Process.DeathWhy = noted(f.Process.Deaths, workerWindow, now), e.Why
+	f.Process.Mended = false
 	f.restarted(ReasonCrash)
 	if len(f.Process.Deaths) >= workerDeaths {
 		f.doom(&supervisor.Fault{Cause: supervisor.Cause{Reason: ReasonCrash, Why: api.Because(api.CodeWorkerLoop, workerDeaths, workerWindow).With(e.Why)}, Weight: 1})

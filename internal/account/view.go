@@ -90,7 +90,7 @@ func (f *Facts) connecting(now time.Time) supervisor.Cause {
 	}
 	why := f.Link.Why
 	switch {
-	case !f.Link.EverAt.IsZero() && within(f.Process.Deaths, workerWindow, now) > 0:
+	case !f.Link.EverAt.IsZero() && !f.Process.Mended && within(f.Process.Deaths, workerWindow, now) > 0:
 		return supervisor.Cause{Reason: ReasonCrash, Why: api.Because(api.CodeWorkerBack).With(f.Process.DeathWhy)}
 	case f.Link.State == LinkSilent:
 		return supervisor.Because(ReasonHeartbeatLost, api.CodeHeartbeatLost)

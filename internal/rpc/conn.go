@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -273,7 +274,7 @@ func (c *Conn) Run(ctx context.Context) error {
 		wg.Go(func() { pingErr = c.pings(inner) })
 	}
 	wg.Go(func() { c.deadlines(inner) })
-	err := c.readAll(context.WithoutCancel(ctx))
+	err := plainly(c.readAll(context.WithoutCancel(ctx)))
 	c.fail(err) // first of all: callers wait
 	cancel()
 	if !stop() {
@@ -330,6 +331,22 @@ func (c *Conn) readAll(ctx context.Context) error {
 			buf = make([]byte, 0, 8<<10)
 		}
 	}
+}
+
+// plainly takes away in which of its steps the WebSocket library met the end of a
+// link: people read this.
+func plainly(err error) error {
+	var closed websocket.CloseError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &closed):
+		return closed
+	case errors.As(err, &op):
+		return op
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	}
+	return err
 }
 
 // bom is the byte order mark, which some writers put before their JSON.

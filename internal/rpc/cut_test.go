@@ -10,9 +10,12 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/ncatd/ncatd/internal/rpc"
 	"github.com/ncatd/ncatd/onebot"
@@ -248,5 +251,25 @@ func TestCallsBehindAStuckFrameAreNotSent(t *testing.T) {
 	}
 	if err := wait(); err == nil {
 		t.Error("Run returned nil for a lost link")
+	}
+}
+
+// How a link ended is said for people, without the steps of the WebSocket library.
+func TestTheEndIsSaidPlainly(t *testing.T) {
+	for want, end := range map[string]func(p *peer){
+		"EOF":                      func(p *peer) { p.ws.CloseNow() },
+		"status = StatusGoingAway": func(p *peer) { p.ws.Close(websocket.StatusGoingAway, "later") },
+	} {
+		url := endpoint(t, func(ctx context.Context, p *peer) {
+			p.next(ctx)
+			end(p)
+		})
+		c, wait := dial(t, url, rpc.Options{})
+		err := c.Call(t.Context(), "x", nil, nil)
+		for _, text := range []string{err.Error(), wait().Error()} {
+			if !strings.Contains(text, want) || strings.Contains(text, "failed to") {
+				t.Errorf("%s: %s", want, text)
+			}
+		}
 	}
 }
