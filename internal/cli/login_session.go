@@ -349,7 +349,7 @@ func (s *loginSession) ended() error {
 	case s.acc.State == api.StateStopped:
 		return fail(exitFailure, errString(s.a.t("err.login_stopped", s.acc.Name)), s.a.t("hint.login_again"))
 	}
-	return fail(exitNapCatFailed, errString(s.a.t("err.account_failed", s.acc.Name, detail)), s.a.t("hint.doctor"))
+	return fail(exitNapCatFailed, errString(s.a.t("err.account_failed", s.acc.Name, detail)), s.a.remedy(s.acc))
 }
 
 // nudge does what is due while the account waits for a login.

@@ -332,7 +332,7 @@ func (a *app) awaitAccounts(ctx context.Context, h home.Dir, o startOptions, beg
 	}
 	for _, acc := range p.latest {
 		if acc.State == api.StateFailed {
-			return fail(exitNapCatFailed, errors.New(a.t("err.account_failed", acc.Name, a.detail(acc))), a.t("hint.doctor"))
+			return fail(exitNapCatFailed, errors.New(a.t("err.account_failed", acc.Name, a.detail(acc))), a.remedy(acc))
 		}
 	}
 	for _, acc := range p.latest {

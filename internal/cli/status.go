@@ -277,6 +277,9 @@ func (a *app) remedy(acc api.Account) string {
 	if h := text.FaultHint(a.lang, acc.Fault); h != "" {
 		return h
 	}
+	if acc.Reason == "wrong_account" {
+		return a.t("hint.wrong_account", acc.Name)
+	}
 	return a.t("hint.doctor")
 }
 

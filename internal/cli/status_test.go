@@ -40,3 +40,22 @@ func TestStatusFitsTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+// What helps an account that failed is said by every command that shows it.
+func TestRemedy(t *testing.T) {
+	d := newLoginDaemon(t)
+	d.serve(t)
+	for reason, tt := range map[string]struct {
+		code api.Code
+		want string
+	}{
+		"wrong_account": {api.CodeWrongAccount, "hint: ncatd login main tries again"},
+		"crash":         {"out_of_memory", "hint: give it more memory"},
+		"crash_loop":    {"", "hint: ncatd doctor"},
+	} {
+		d.set(func(a *api.Account) { a.State, a.Reason, a.Fault = api.StateFailed, reason, api.Because(tt.code) })
+		if r := d.ncatd(t, "", nil, "status"); !strings.Contains(r.err, tt.want) {
+			t.Errorf("status, %s:\n%s%s", reason, r.out, r.err)
+		}
+	}
+}
