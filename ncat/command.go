@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 	"sync/atomic"
 
@@ -111,7 +112,7 @@ func (c *commandSettings) init() { c.setPrefixes([]string{"/"}) }
 
 func (c *commandSettings) setPrefixes(p []string) {
 	p = slices.Clone(p)
-	slices.SortStableFunc(p, func(a, b string) int { return len(b) - len(a) })
+	sort.SliceStable(p, func(i, j int) bool { return len(p[i]) > len(p[j]) })
 	c.prefixes.Store(&p)
 }
 

@@ -1,9 +1,9 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -211,9 +211,7 @@ func (f *Filler) ask(ctx context.Context, c Chat, from onebot.MessageID, count i
 	if n := len(page); n > 1 && MarkOf(page[0].Msg()).After(MarkOf(page[n-1].Msg())) {
 		slices.Reverse(page)
 	}
-	slices.SortStableFunc(page, func(a, b onebot.MessageEvent) int {
-		return cmp.Compare(seconds(a.Base().Time), seconds(b.Base().Time))
-	})
+	sort.SliceStable(page, func(i, j int) bool { return seconds(page[i].Base().Time) < seconds(page[j].Base().Time) })
 	return page, nil
 }
 

@@ -215,9 +215,11 @@ func (x *examination) libraries(ctx context.Context) error {
 			x.add(CodeGlibc, OK, have)
 		}
 	}
-	for _, v := range slices.SortedFunc(maps.Keys(l.versions), func(a, b versionNeed) int {
-		return strings.Compare(a.library+a.version, b.library+b.version)
-	}) {
+	versions := slices.Collect(maps.Keys(l.versions))
+	sort.Slice(versions, func(i, j int) bool {
+		return versions[i].library+versions[i].version < versions[j].library+versions[j].version
+	})
+	for _, v := range versions {
 		if !strings.HasPrefix(v.version, "GLIBC_") {
 			x.add(CodeLibraryOld, Error, v.library, v.version)
 		}

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -75,8 +75,9 @@ func (f *Fetcher) race(ctx context.Context, file File, places []Place, report fu
 	// What came already is worth more than a faster place that cannot go on
 	// from it.
 	going := func(t trial) bool { return !t.late && f.resumable(file, t) > 0 }
-	slices.SortStableFunc(ranked, func(a, b trial) int {
-		return cmp.Or(order(!a.late, !b.late), order(going(a), going(b)), cmp.Compare(b.rate, a.rate))
+	sort.SliceStable(ranked, func(i, j int) bool {
+		a, b := ranked[i], ranked[j]
+		return cmp.Or(order(!a.late, !b.late), order(going(a), going(b)), cmp.Compare(b.rate, a.rate)) < 0
 	})
 	for _, t := range ranked {
 		if t.late {
