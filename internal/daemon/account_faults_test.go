@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"os"
@@ -185,6 +186,29 @@ func TestAccountFrames(t *testing.T) {
 	}
 	if b := r.online(); b.PIDs.NapCat != a.PIDs.NapCat {
 		t.Errorf("frames cost a process: %+v", b)
+	}
+}
+
+// TestAccountTokenChanged: somebody gives our server another token on NapCat's page.
+func TestAccountTokenChanged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "main", quickSim())
+	r.start()
+	a := r.online()
+	raw, err := r.host.web.OB11Config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.ReplaceAll(raw, []byte(r.c.OneBotToken), []byte("of-somebody-else"))
+	if err := r.host.web.SetOB11Config(t.Context(), changed); err != nil || bytes.Equal(raw, changed) {
+		t.Fatal(err)
+	}
+	if err := r.sim.Drop(t.Context(), napcatsim.DropRequest{Mode: "close"}); err != nil {
+		t.Fatal(err)
+	}
+	r.await("refused", func(b api.Account) bool { return b.Reason == "bad_token" })
+	if b := r.online(); b.PIDs.NapCat != a.PIDs.NapCat || b.OneBotURL != a.OneBotURL {
+		t.Errorf("a token cost more than a token: %+v", b)
 	}
 }
 

@@ -33,7 +33,8 @@ func (n *napCat) oneBotServer(port int, token config.Secret) conffile.Server {
 }
 
 // Repair implements [account.Host]: it sets NapCat's OneBot server up anew, on
-// another port. A server that listens is left alone, whatever else is wrong. A
+// another port. A server that listens is left alone, whatever else is wrong, but
+// for one whose token somebody changed on NapCat's page: it gets ours back. A
 // NapCat that does not answer at once is asked nothing: what waits in a frozen
 // worker is carried out when it thaws, and would close every connection then
 // (contract L.4).
@@ -44,10 +45,13 @@ func (n *napCat) Repair(ctx context.Context, why account.Link, still func() bool
 	}
 	c := n.c.Account.OneBot
 	old := n.oneBotPort()
-	if why != account.LinkBusy && listens(ctx, reachable(c.Host), old) && n.owns(old) {
+	port, err := old, error(nil)
+	switch ours := why != account.LinkBusy && listens(ctx, reachable(c.Host), old) && n.owns(old); {
+	case !ours:
+		port, err = n.another("onebot", c.Endpoint, old)
+	case why != account.LinkRefused:
 		return nil
 	}
-	port, err := n.another("onebot", c.Endpoint, old)
 	if err != nil {
 		return err
 	}
