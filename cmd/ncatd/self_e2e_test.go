@@ -256,6 +256,66 @@ func TestSelfUpgrade(t *testing.T) {
 	s.run(0, "stop")
 }
 
+// TestSelfRollbackIsTried: one that does not take the config, or does not start, does not
+// get the daemon either.
+func TestSelfRollbackIsTried(t *testing.T) {
+	p := newPress(t)
+	s := newSelf(t, p.program("1.1.0"))
+	if out := s.run(1, "self", "rollback"); !strings.Contains(out, "no earlier program") {
+		t.Error(out)
+	}
+	// It is started from a folder that a relative home is in.
+	cmd := s.command("start", "--sim", "--yes", "--scan-after", "0s")
+	cmd.Dir, cmd.Env = s.work, append(cmd.Env, "NCATD_HOME=n")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = cmd.Wait() }() // it is killed with the rest
+	before := s.online()
+	for _, bad := range []struct{ version, start, check, want string }{
+		{"0.9.0", "exit 0", "echo no such key; exit 2", "no such key"},
+		{"0.8.0", "exit 1", "exit 0", "0.8.0 was left again: it ended right after its start"},
+	} {
+		if err := os.WriteFile(selfupgrade.Previous(s.exe), script(bad.version, bad.start, bad.check), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if out := s.run(1, "self", "rollback", "--wait", "20s"); !strings.Contains(out, bad.want) {
+			t.Errorf("%s: %s", bad.version, out)
+		}
+		if st := s.online(); st.Version != "1.1.0" || st.Accounts[0].PIDs.NapCat != before.Accounts[0].PIDs.NapCat {
+			t.Errorf("%s: %s runs, NapCat is %d (was %d)", bad.version, st.Version, st.Accounts[0].PIDs.NapCat, before.Accounts[0].PIDs.NapCat)
+		}
+	}
+	s.run(0, "stop")
+}
+
+// TestSelfUpgradeTwiceAtOnce: of two upgrades at once one is refused, and the program
+// before can still be gone back to.
+func TestSelfUpgradeTwiceAtOnce(t *testing.T) {
+	p := newPress(t)
+	s := newSelf(t, p.program("1.0.0"))
+	s.run(0, "start", "-d", "--sim", "--scan-after", "0s")
+	s.online()
+	first := s.command("self", "upgrade", "--source", p.release("1.1.0", script("1.1.0", "exec sleep 1000", "exit 0")), "--wait", "10s")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, waitLimit, "a trial", func() bool { t, ok := selfupgrade.ReadTrial(s.exe); return ok && t.On(s.exe) })
+	other := p.release("1.2.0", script("1.2.0", "exit 0", "exit 0"))
+	for _, args := range [][]string{{"self", "upgrade", "--source", other}, {"self", "rollback"}} {
+		if out := s.run(1, args...); !strings.Contains(out, "is at work") {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
+	if err := first.Wait(); err == nil {
+		t.Error("a version that hangs was taken")
+	}
+	if st := s.online(); st.Version != "1.0.0" {
+		t.Errorf("%s runs", st.Version)
+	}
+	s.run(0, "stop")
+}
+
 // TestSelfUpgradeRefuses: what is not as it was signed is not used.
 func TestSelfUpgradeRefuses(t *testing.T) {
 	t.Parallel()

@@ -2,8 +2,9 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -69,22 +70,67 @@ func newSelfUpgrade(a *app) *cobra.Command {
 func newSelfRollback(a *app) *cobra.Command {
 	wait := selfWait
 	c := a.command("self_rollback", "rollback", noArgs, func(c *cobra.Command, _ []string) error {
-		exe, err := a.ownExe(c.Context())
-		if err != nil {
-			return err
-		}
-		before := a.daemonOf(c.Context(), exe)
-		switch err := selfupgrade.Back(exe); {
-		case errors.Is(err, selfupgrade.ErrNoPrevious):
-			return failf(a, exitFailure, "err.self_no_previous")
-		case err != nil:
-			return err
-		}
-		a.out.say("%s", a.t("self.back", exe))
-		return a.selfRestart(c.Context(), before, wait)
+		return a.selfRollback(c.Context(), wait)
 	})
 	c.Flags().DurationVar(&wait, "wait", wait, a.t("flag.self_wait"))
 	return c
+}
+
+// selfRollback brings the program before back, in the same way as a new one: it may be
+// too old for the config.
+func (a *app) selfRollback(ctx context.Context, wait time.Duration) error {
+	exe, err := a.ownExe(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := a.selfLock(exe)
+	if err != nil {
+		return err
+	}
+	defer release()
+	staged, err := selfupgrade.Stage(selfupgrade.Previous(exe), exe)
+	if errors.Is(err, fs.ErrNotExist) {
+		return failf(a, exitFailure, "err.self_no_previous")
+	}
+	if err != nil {
+		return a.stageable(err)
+	}
+	version, err := a.tryOut(ctx, staged, "")
+	if err != nil {
+		return errors.Join(err, os.Remove(staged))
+	}
+	return a.replace(ctx, exe, staged, version, wait)
+}
+
+// selfLock keeps other commands from replacing the program at exe until release is called.
+func (a *app) selfLock(exe string) (release func(), err error) {
+	release, err = selfupgrade.Lock(exe)
+	switch {
+	case errors.Is(err, selfupgrade.ErrBusy):
+		return nil, failf(a, exitFailure, "err.self_busy")
+	case errors.Is(err, selfupgrade.ErrTrial):
+		return nil, failf(a, exitFailure, "err.self_trial")
+	}
+	return release, err
+}
+
+// replace puts the staged program, which is of the version, in the place of exe. A daemon
+// tries it first.
+func (a *app) replace(ctx context.Context, exe, staged, version string, wait time.Duration) error {
+	d := a.daemonOf(ctx, exe)
+	if canExec && d != nil {
+		return a.judged(ctx, exe, staged, version, wait)
+	}
+	if err := selfupgrade.Swap(staged, exe); err != nil {
+		return errors.Join(err, os.Remove(staged))
+	}
+	a.out.say("%s", a.t("self.swapped", exe, version))
+	if d == nil {
+		a.out.say("%s", a.t("self.no_daemon"))
+	} else {
+		a.out.say("%s", a.t("self.restart_it"))
+	}
+	return nil
 }
 
 // ownExe returns the path of this program, if it may replace itself.
@@ -109,6 +155,11 @@ func (a *app) selfUpgrade(ctx context.Context, o selfOptions) error {
 		if exe, err = a.ownExe(ctx); err != nil {
 			return err
 		}
+		release, err := a.selfLock(exe)
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
 	r, err := p.Find(ctx, selfupgrade.Wish{Version: o.version, Channel: o.channel, Than: a.Version})
 	if err != nil {
@@ -133,14 +184,7 @@ func (a *app) selfUpgrade(ctx context.Context, o selfOptions) error {
 	if err != nil {
 		return err
 	}
-	if canExec && a.daemonOf(ctx, exe) != nil {
-		return a.judged(ctx, exe, staged, r.Version, o.wait)
-	}
-	if err := selfupgrade.Swap(staged, exe); err != nil {
-		return errors.Join(err, os.Remove(staged))
-	}
-	a.out.say("%s", a.t("self.swapped", exe, r.Version))
-	return a.selfRestart(ctx, a.daemonOf(ctx, exe), o.wait)
+	return a.replace(ctx, exe, staged, r.Version, o.wait)
 }
 
 // publisher is where releases are looked for: source, or the publisher's own
@@ -222,29 +266,37 @@ func (a *app) stage(ctx context.Context, p *selfupgrade.Publisher, r selfupgrade
 		}
 	})
 	if err != nil {
-		return "", err
+		return "", a.stageable(err)
 	}
 	if staged, err = selfupgrade.Stage(program, exe); err != nil {
 		return "", a.stageable(err)
 	}
-	if err := a.tryOut(ctx, staged, r.Version); err != nil {
+	if _, err := a.tryOut(ctx, staged, r.Version); err != nil {
 		return "", errors.Join(err, os.Remove(staged))
 	}
 	return staged, nil
 }
 
-// stageable says what helps against an error of a program's folder.
+// stageable says what helps where a program cannot be fetched, or brought into its
+// folder.
 func (a *app) stageable(err error) error {
 	if errors.Is(err, os.ErrPermission) {
 		return fail(exitFailure, err, a.t("hint.self_sudo"))
+	}
+	msg, _, known := a.explainInstall(err)
+	switch {
+	case install.IsDiskFull(err):
+		return fail(exitFailure, errString(msg), a.t("hint.self_disk"))
+	case known:
+		return fail(exitFailure, errString(msg), a.t("hint.self_places"))
 	}
 	return err
 }
 
 // tryOut asks a program that is not in use yet what it is, and what it thinks of
 // the config and the machine. What this program's own doctor finds is no reason
-// against it.
-func (a *app) tryOut(ctx context.Context, program, version string) error {
+// against it. It returns the program's version, which has to be the one that is wanted.
+func (a *app) tryOut(ctx context.Context, program, wanted string) (version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, t := range []struct {
@@ -252,7 +304,8 @@ func (a *app) tryOut(ctx context.Context, program, version string) error {
 		fine func(out string, code int) bool
 	}{
 		{[]string{"version", "--json"}, func(out string, code int) bool {
-			return code == exitOK && strings.Contains(out, fmt.Sprintf("%q", version))
+			version = versionIn(out)
+			return code == exitOK && version != "" && (version == wanted || wanted == "")
 		}},
 		{[]string{"config", "check"}, func(_ string, code int) bool { return code == exitOK }},
 		{[]string{"doctor", "--offline", "--json"}, func(_ string, code int) bool { return code == exitOK || code == exitFailure }},
@@ -261,11 +314,26 @@ func (a *app) tryOut(ctx context.Context, program, version string) error {
 		if t.args[0] != "version" {
 			args = a.sameHome(args)
 		}
-		if out, code := a.runProgram(ctx, program, args); !t.fine(out, code) {
-			return fail(exitFailure, errString(a.t("err.self_tried", strings.Join(t.args, " "), code, clip(strings.Join(strings.Fields(out), " "), 300))), a.t("hint.self_tried"))
+		out, code := a.runProgram(ctx, program, args)
+		if t.fine(out, code) {
+			continue
 		}
+		what, said := strings.Join(t.args, " "), clip(strings.Join(strings.Fields(out), " "), 300)
+		if code < 0 {
+			return "", fail(exitFailure, errString(a.t("err.self_tried_cut", what, said)), a.t("hint.self_tried"))
+		}
+		return "", fail(exitFailure, errString(a.t("err.self_tried", what, code, said)), a.t("hint.self_tried"))
 	}
-	return nil
+	return version, nil
+}
+
+// versionIn returns the version that `version --json` printed, "" for none.
+func versionIn(out string) string {
+	var v struct{ Version string }
+	if json.Unmarshal([]byte(out), &v) != nil {
+		return ""
+	}
+	return v.Version
 }
 
 // sameHome adds what this command line says of the home and the config.

@@ -33,6 +33,7 @@ type runningDaemon struct {
 	online  []string // accounts
 	args    []string // of its command line, without the program
 	env     []string
+	dir     string   // in which it was started, for what its command line names
 	managed bool     // by a service manager, which starts it again
 	unit    []string // of systemd: systemctl's arguments that name it
 }
@@ -68,6 +69,7 @@ func (a *app) daemonOf(ctx context.Context, exe string) *runningDaemon {
 	if words := split0(line); len(words) > 0 {
 		d.args, d.env = words[1:], split0(env)
 	}
+	d.dir, _ = os.Readlink(filepath.Join(of, "cwd"))
 	for _, kv := range d.env {
 		d.managed = d.managed || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 	}
@@ -101,31 +103,6 @@ func split0(b []byte) []string {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
-}
-
-// selfRestart makes the daemon begin anew with the program that is at its path now.
-func (a *app) selfRestart(ctx context.Context, d *runningDaemon, limit time.Duration) error {
-	if d == nil {
-		a.out.say("%s", a.t("self.no_daemon"))
-		return nil
-	}
-	if !canExec {
-		a.out.say("%s", a.t("self.restart_it"))
-		return nil
-	}
-	cl := client.New(d.socket)
-	defer cl.Close()
-	began := time.Now()
-	if err := cl.Again(ctx); err != nil {
-		return err
-	}
-	wctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if why := a.awaitAgain(wctx, cl, d, began, ""); why != "" {
-		return fail(exitFailure, errString(a.t("err.self_restart", why)), a.t("hint.self_logs"))
-	}
-	a.out.say("%s", a.t("self.done", time.Since(began).Round(10*time.Millisecond).String()))
-	return nil
 }
 
 // awaitAgain waits until the daemon has the version (empty: any) and its accounts
@@ -234,7 +211,7 @@ func (a *app) revive(ctx context.Context, d *runningDaemon, exe string) error {
 		return nil
 	}
 	cmd := exec.Command(exe, d.args...)
-	cmd.Env = d.env
+	cmd.Env, cmd.Dir = d.env, d.dir
 	cmd.SysProcAttr = a.detachedAs(d.id)
 	if err := cmd.Start(); err != nil {
 		return err
@@ -255,8 +232,10 @@ func (a *app) runProgram(ctx context.Context, program string, args []string) (st
 	switch {
 	case err == nil:
 		return out.String(), exitOK
-	case errors.As(err, &ee):
+	case errors.As(err, &ee) && ee.ExitCode() >= 0:
 		return out.String(), ee.ExitCode()
+	case errors.As(err, &ee):
+		return strings.TrimSpace(out.String() + "\n" + err.Error()), -1
 	}
 	return err.Error(), -1
 }

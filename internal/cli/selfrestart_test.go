@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +17,27 @@ func TestUnitOf(t *testing.T) {
 	} {
 		if got := unitOf(groups); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", groups, got, want)
+		}
+	}
+}
+
+// What did not end by itself says how it ended.
+func TestRunProgram(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no sh")
+	}
+	for script, want := range map[string]string{"echo no; exit 3": "no", "kill -SEGV $$": "signal: segmentation fault", "echo so; kill -9 $$": "so"} {
+		out, code := new(app).runProgram(t.Context(), "sh", []string{"-c", script})
+		if !strings.Contains(out, want) || (code == 3) != strings.Contains(script, "exit") || code == 0 {
+			t.Errorf("%s: %q, %d", script, out, code)
+		}
+	}
+}
+
+func TestVersionIn(t *testing.T) {
+	for out, want := range map[string]string{"{\"version\": \"1.2.3\", \"go\": \"x\"}\n": "1.2.3", "": "", "yes\nyes\n": "", "{}": ""} {
+		if got := versionIn(out); got != want {
+			t.Errorf("%q: %q", out, got)
 		}
 	}
 }

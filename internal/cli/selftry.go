@@ -83,12 +83,13 @@ func (a *app) try(ctx context.Context, exe, staged, version string, limit time.D
 		why = a.awaitAgain(wctx, cl, d, began, version)
 	}
 	if why == "" {
-		if err := selfupgrade.Swap(staged, exe); err != nil {
-			return err
+		err := selfupgrade.Swap(staged, exe)
+		if err == nil {
+			a.out.say("%s", a.t("self.swapped", exe, version))
+			a.out.say("%s", a.t("self.done", time.Since(began).Round(10*time.Millisecond).String()))
+			return nil
 		}
-		a.out.say("%s", a.t("self.swapped", exe, version))
-		a.out.say("%s", a.t("self.done", time.Since(began).Round(10*time.Millisecond).String()))
-		return nil
+		why = err.Error() // and the next start would be one of the program before anyway
 	}
 	// Whatever ends this command now, the old program comes back.
 	bctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)

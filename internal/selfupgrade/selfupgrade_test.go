@@ -337,9 +337,6 @@ func TestSwapAndBack(t *testing.T) {
 		}
 	}
 	write("ncatd", "one")
-	if err := Back(exe); !errors.Is(err, ErrNoPrevious) {
-		t.Errorf("back from the first: %v", err)
-	}
 	staged, err := Stage(write("new", "two"), exe)
 	if err != nil {
 		t.Fatal(err)
@@ -349,14 +346,53 @@ func TestSwapAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	is("two")
-	if err := Back(exe); err != nil {
+	for _, want := range []string{"one", "two"} {
+		if staged, err = Stage(Previous(exe), exe); err != nil {
+			t.Fatal(err)
+		}
+		if err := Swap(staged, exe); err != nil {
+			t.Fatal(err)
+		}
+		is(want)
+	}
+}
+
+// TestLock: one command replaces a program at a time, and none while a version is on
+// trial, also when who began with that is gone.
+func TestLock(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no locks of folders")
+	}
+	exe := filepath.Join(t.TempDir(), "ncatd")
+	if err := os.WriteFile(exe, []byte("one"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	is("one")
-	if err := Back(exe); err != nil {
+	release, err := Lock(exe)
+	if err != nil {
 		t.Fatal(err)
 	}
-	is("two")
+	if _, err := Lock(exe); !errors.Is(err, ErrBusy) {
+		t.Errorf("two at once: %v", err)
+	}
+	staged, err := Stage(exe, exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged, err := Try(staged, exe, "2.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := Lock(exe); !errors.Is(err, ErrTrial) {
+		t.Errorf("during a trial: %v", err)
+	}
+	if err := judged(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = Lock(exe); err != nil {
+		t.Fatalf("after it: %v", err)
+	}
+	release()
 }
 
 // TestTrial: a version that is tried lies beside the program until it is swapped or

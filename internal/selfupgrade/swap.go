@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,7 +32,7 @@ func check(path string, want signed.File) error {
 	return nil
 }
 
-// Previous is where the program lies that was at exe before, for [Back].
+// Previous is where the program lies that was at exe before, for going back.
 func Previous(exe string) string { return exe + ".previous" }
 
 // notePath is where it is written why a version was left. It lies beside the
@@ -161,23 +160,4 @@ func place(program, exe string) error {
 	}
 	_ = dir.Sync() // not every file system has this of folders
 	return dir.Close()
-}
-
-// ErrNoPrevious says that there is no program to go back to.
-var ErrNoPrevious = errors.New("there is no earlier program")
-
-// Back puts the previous program in the place of exe again; the two change
-// places, so that it can be undone.
-func Back(exe string) error {
-	staged, err := Stage(Previous(exe), exe)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ErrNoPrevious
-	}
-	if err != nil {
-		return err
-	}
-	if err := Swap(staged, exe); err != nil {
-		return errors.Join(err, os.Remove(staged))
-	}
-	return nil
 }

@@ -50,6 +50,27 @@ func Program() (string, error) {
 	return filepath.EvalSymlinks(HomeOf(exe))
 }
 
+// ErrBusy says that the program is being replaced already.
+var ErrBusy = errors.New("the program is being replaced already")
+
+// Lock keeps others from replacing exe until release is called or this process ends.
+// While a version is on trial nobody gets it, also when who began with that is gone.
+func Lock(exe string) (release func(), err error) {
+	release = func() {}
+	l, err := atomicfile.TryLock(filepath.Dir(exe))
+	switch {
+	case errors.Is(err, atomicfile.ErrLocked):
+		return nil, ErrBusy
+	case err == nil: // else the file system, or the system, has no locks of folders
+		release = func() { _ = l.Unlock() } // it ends with the process in any case
+	}
+	if t, ok := ReadTrial(exe); ok && t.On(exe) {
+		release()
+		return nil, ErrTrial
+	}
+	return release, nil
+}
+
 func trialPath(exe string) string { return exe + ".trial.json" }
 
 // Try writes down that the staged program may run in the place of exe, as long as
