@@ -379,6 +379,7 @@ func (d *decoder) anyMap(n *yaml.Node, v reflect.Value, key string) {
 			d.at(bad, at, "alias", bad.Value)
 			return
 		}
+		textKeys(val)
 		var x any
 		if err := val.Decode(&x); err != nil {
 			d.at(val, at, "syntax", err.Error())
@@ -389,6 +390,17 @@ func (d *decoder) anyMap(n *yaml.Node, v reflect.Value, key string) {
 	v.Set(reflect.ValueOf(m))
 	if strings.HasPrefix(key, "accounts.") && strings.HasSuffix(key, ".networks") {
 		d.networks(n, key)
+	}
+}
+
+// textKeys makes texts of the keys below n as they are written, such as the numbers of
+// groups: JSON knows no others.
+func textKeys(n *yaml.Node) {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Kind == yaml.ScalarNode && c.Tag != "!!merge" {
+			c.Tag = "!!str"
+		}
+		textKeys(c)
 	}
 }
 

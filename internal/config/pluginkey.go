@@ -247,8 +247,12 @@ func meant(t reflect.Type, unit, text string) any {
 }
 
 func fromYAML(text string) any {
+	var n yaml.Node
 	var v any
-	if yaml.Unmarshal([]byte(text), &v) != nil || v == nil {
+	if yaml.Unmarshal([]byte(text), &n) != nil {
+		return text
+	}
+	if textKeys(&n); n.Decode(&v) != nil || v == nil {
 		return text
 	}
 	return v

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +40,7 @@ func TestPluginKeys(t *testing.T) {
 		{"points.every", "90m", "1h30m"}, {"points.keep", "1.5GiB", "1536MiB"}, {"points.group", "9007199254740993", "9007199254740993"},
 		{"points.names", "甲, b", "[甲 b]"}, {"points.names", "[x, 'y: z']", "[x y: z]"}, {"points.deep.on", "true", "true"}, {"points.deep.ratio", "0.25", "0.25"},
 		{"my.quiz.words.0", "hi: there", "map[hi:there]"}, {"my.quiz.n", "3", "3"}, {"other", "{a: 1}", "map[a:1]"},
+		{"my.quiz.groups", "{700000001: {1: a}, true: b}", "map[700000001:map[1:a] true:b]"},
 	} {
 		got, err := p.SetFile(path, "bot.plugin_config."+tt.key, tt.value)
 		if err != nil || fmt.Sprint(got) != tt.want {
@@ -107,5 +109,22 @@ func TestTimeZoneIsOne(t *testing.T) {
 		if (err == nil) != ok || err != nil && (!errors.As(err, &ce) || ce.Problems[0].Code != "bad_zone") {
 			t.Errorf("%s: %v", zone, err)
 		}
+	}
+}
+
+// The keys of maps in a plugin's section are texts, however they look: JSON, as which
+// plugins get their sections, knows no others.
+func TestNumbersAsKeys(t *testing.T) {
+	c, err := Parse("ncatd.yaml", []byte("bot:\n  plugin_config:\n    x: {groups: {700000001: hello, 0700: {1.50: a}}, list: [{3: y}], 5: z}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(c.Bot.PluginConfig["x"])
+	if want := `{"5":"z","groups":{"0700":{"1.50":"a"},"700000001":"hello"},"list":[{"3":"y"}]}`; string(b) != want || err != nil {
+		t.Errorf("%s, %v", b, err)
+	}
+	var into struct{ Groups map[int64]any }
+	if err := DecodeSection(map[string]any{"groups": map[string]any{"700000001": "hello"}}, &into); err != nil || into.Groups[700000001] != "hello" {
+		t.Errorf("%v, %v", into, err)
 	}
 }

@@ -101,7 +101,8 @@ func readManifest(dir, name string) (Manifest, error) {
 	if !filepath.IsLocal(m.Main) {
 		return m, manifestError(api.Because(api.CodeScriptMain, m.Main))
 	}
-	for key, k := range m.Config {
+	for _, key := range slices.Sorted(maps.Keys(m.Config)) {
+		k := m.Config[key]
 		if _, ok := map[string]bool{"text": true, "number": true, "bool": true, "list": true, "map": true}[k.Type]; !ok {
 			return m, manifestError(api.Because(api.CodeScriptKeyType, key, k.Type))
 		}
@@ -201,12 +202,13 @@ func (m *Manifest) settings(section map[string]any) (map[string]any, error) {
 		}
 		return out, nil
 	}
-	for key := range section {
+	for _, key := range slices.Sorted(maps.Keys(section)) {
 		if _, ok := m.Config[key]; !ok {
 			return nil, Fail(api.Because(api.CodeScriptSetKey, m.ID, key).With(api.Because(api.CodeScriptKeyHint, keysOf(m.Config))), nil)
 		}
 	}
-	for key, k := range m.Config {
+	for _, key := range slices.Sorted(maps.Keys(m.Config)) {
+		k := m.Config[key]
 		v, given := section[key]
 		switch {
 		case !given && k.Required:
