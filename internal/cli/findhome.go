@@ -17,8 +17,36 @@ var unitFolders = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/l
 // names, else that of a running service, else the default one, or if that does
 // not exist the one of a service that does not run.
 func (a *app) home() (home.Dir, error) {
-	def, err := home.Find(a.homeFlag, a.getenv, ".ncatd")
-	if err != nil || a.homeFlag != "" || a.getenv("NCATD_HOME") != "" {
+	if a.homeFlag != "" || a.getenv("NCATD_HOME") != "" {
+		return home.Find(a.homeFlag, a.getenv, ".ncatd")
+	}
+	return a.realHome()
+}
+
+// unnamed returns a home that is found without being named.
+func (a *app) unnamed(folder string) (home.Dir, error) {
+	return home.Find("", func(k string) string {
+		if k == "NCATD_HOME" {
+			return ""
+		}
+		return a.getenv(k)
+	}, folder)
+}
+
+// scriptsOf returns the folder of the scripts that run in h. A simulation in the home
+// that it has of itself plays those of the real one.
+func (a *app) scriptsOf(h home.Dir) (string, error) {
+	if sim, err := a.unnamed(simHome); err != nil || h != sim { // without HOME there is none
+		return h.Join("plugins"), nil
+	}
+	own, err := a.realHome()
+	return own.Join("plugins"), err
+}
+
+// realHome returns the home of what is no simulation, where none is named.
+func (a *app) realHome() (home.Dir, error) {
+	def, err := a.unnamed(".ncatd")
+	if err != nil {
 		return def, err
 	}
 	if a.foundHome != "" {

@@ -21,7 +21,10 @@ import (
 // pluginsDir returns the folder of the scripts of this command line's home.
 func (a *app) pluginsDir() (string, error) {
 	h, err := a.home()
-	return h.Join("plugins"), err
+	if err != nil {
+		return "", err
+	}
+	return a.scriptsOf(h)
 }
 
 func newPluginNew(a *app) *cobra.Command {
@@ -54,18 +57,20 @@ func (a *app) scriptPath(arg string) (dir, path string, err error) {
 		return "", "", err
 	}
 	candidates := []string{filepath.Join(dir, arg), filepath.Join(dir, arg+".ts"), filepath.Join(dir, arg+".js"), filepath.Join(dir, arg+".mts"), filepath.Join(dir, arg+".mjs")}
-	if strings.ContainsAny(arg, `/\`) || slices.Contains([]string{".ts", ".js", ".mts", ".mjs"}, filepath.Ext(arg)) {
+	if strings.ContainsAny(arg, `/\`) || arg == "." || arg == ".." || slices.Contains([]string{".ts", ".js", ".mts", ".mjs"}, filepath.Ext(arg)) {
 		candidates = append([]string{arg}, candidates...)
 	}
 	if more, err := script.Find(dir, arg); err == nil { // a folder may have another name than its id
 		candidates = append(candidates, more...)
 	}
 	for _, p := range candidates {
-		if _, err := script.Read(p); errors.Is(err, script.ErrNoPlugin) {
-			continue
-		}
 		abs, err := filepath.Abs(p)
-		return dir, abs, err
+		if err != nil {
+			return "", "", err
+		}
+		if _, err := script.Read(abs); !errors.Is(err, script.ErrNoPlugin) {
+			return dir, abs, nil
+		}
 	}
 	return "", "", fail(exitUsage, errString(a.t("err.no_script", arg, dir)), a.t("hint.plugin_new"))
 }

@@ -26,12 +26,7 @@ func (a *app) daemonHome() (home.Dir, error) {
 	if pid, err := h.Holder(); err != nil || pid != 0 {
 		return h, nil
 	}
-	sim, err := home.Find("", func(k string) string {
-		if k == "NCATD_HOME" {
-			return ""
-		}
-		return a.getenv(k)
-	}, simHome)
+	sim, err := a.unnamed(simHome)
 	if err != nil {
 		return h, nil
 	}

@@ -79,11 +79,6 @@ func (a *app) startHome(sim bool) (home.Dir, error) {
 	return a.home()
 }
 
-// ownSim reports whether it is the user's own simulation, in the home that none named.
-func (a *app) ownSim(o startOptions) bool {
-	return o.sim && a.homeFlag == "" && a.getenv("NCATD_HOME") == ""
-}
-
 // startHere runs the daemon in this process until it is told to stop.
 func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 	extra, err := a.startSettings(h, o)
@@ -91,12 +86,10 @@ func (a *app) startHere(ctx context.Context, h home.Dir, o startOptions) error {
 		return err
 	}
 	scripts := o.scripts
-	if scripts == "" && a.ownSim(o) {
-		own, err := a.home() // a simulation plays the scripts of the real home
-		if err != nil {
+	if scripts == "" && o.sim {
+		if scripts, err = a.scriptsOf(h); err != nil {
 			return err
 		}
-		scripts = own.Join("plugins")
 	}
 	detached := a.getenv(readyEnv)
 	stagesShown := detached == "" && !systemd.New().On() // STATUS and the journal tell it there
@@ -306,12 +299,9 @@ func (a *app) awaitChild(ctx context.Context, cmd *exec.Cmd, l net.Listener, out
 
 // detachedArgs is the command line of the detached daemon.
 func (a *app) detachedArgs(h home.Dir, o startOptions) []string {
-	args := []string{"start", "--yes", "--lang", string(a.lang), "--scan-after", o.scanAfter.String()}
+	args := []string{"start", "--yes", "--lang", string(a.lang), "--scan-after", o.scanAfter.String(), "--home", string(h)}
 	if o.sim {
 		args = append(args, "--sim")
-	}
-	if !a.ownSim(o) { // which finds its home, and that of its scripts, as this process did
-		args = append(args, "--home", string(h))
 	}
 	if a.configFlag != "" {
 		args = append(args, "--config", a.configFlag)

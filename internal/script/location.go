@@ -99,7 +99,7 @@ func (l location) manifest() (Manifest, error) {
 			return Manifest{}, &buildError{[]Problem{{File: l.file, What: api.Because(api.CodeScriptExt, ext), Hint: api.Because(api.CodeScriptExtHint, l.name)}}}
 		}
 		m := Manifest{ID: l.name, Version: "0"}
-		return m, checkID(m.ID)
+		return m, CheckID(m.ID)
 	}
 	return readManifest(l.dir, l.name)
 }

@@ -130,7 +130,7 @@ func (m *Manager) add(ctx context.Context, l location) {
 	if taken {
 		err = &buildError{[]Problem{{File: filepath.Base(l.path()), What: api.Because(api.CodeScriptIDTaken, p.id), Hint: api.Because(api.CodeScriptIDTakenHint)}}}
 	}
-	if bad := checkID(p.id); bad != nil {
+	if bad := CheckID(p.id); bad != nil {
 		err = bad
 	}
 	switch {

@@ -73,7 +73,7 @@ func readManifest(dir, name string) (Manifest, error) {
 	path := filepath.Join(dir, manifestName)
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return m, checkID(name)
+		return m, CheckID(name)
 	}
 	switch {
 	case err != nil:
@@ -112,7 +112,7 @@ func readManifest(dir, name string) (Manifest, error) {
 			return m, manifestError(api.Because(api.CodeScriptHost, h))
 		}
 	}
-	return m, checkID(m.ID)
+	return m, CheckID(m.ID)
 }
 
 // manifestError gives what is wrong with the manifest its place.
@@ -176,7 +176,14 @@ func keysOf(config map[string]Key) string {
 	return strings.Join(slices.Sorted(maps.Keys(config)), ", ")
 }
 
-func checkID(id string) error {
+// otherNames mean something else in the folder of plugins.
+var otherNames = []string{"node_modules", "package.json", "plugins.lock", "tsconfig.json"}
+
+// CheckID says why a plugin cannot have an id, nil if it can.
+func CheckID(id string) error {
+	if slices.Contains(otherNames, strings.ToLower(id)) { // the file system may not tell them apart
+		return &buildError{[]Problem{{What: api.Because(api.CodeScriptOtherID, id), Hint: api.Because(api.CodeScriptOtherIDHint)}}}
+	}
 	if !idPattern.MatchString(id) {
 		return &buildError{[]Problem{{What: api.Because(api.CodeScriptBadID, short(id)), Hint: api.Because(api.CodeScriptBadIDHint)}}}
 	}

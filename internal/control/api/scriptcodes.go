@@ -51,7 +51,9 @@ const (
 	CodeScriptExtHint       Code = "script_ext_hint"    // name without it
 	CodeScriptBadID         Code = "script_bad_id"      // id
 	CodeScriptBadIDHint     Code = "script_bad_id_hint" //
-	CodeScriptIDTaken       Code = "script_id_taken"    // id
+	CodeScriptOtherID       Code = "script_other_id"    // id
+	CodeScriptOtherIDHint   Code = "script_other_id_hint"
+	CodeScriptIDTaken       Code = "script_id_taken" // id
 	CodeScriptIDTakenHint   Code = "script_id_taken_hint"
 	CodeScriptIDChanged     Code = "script_id_changed" // id before, now
 	CodeScriptIDChangedHint Code = "script_id_changed_hint"

@@ -263,6 +263,38 @@ func TestInstallThatFailsKeepsWhatWasBefore(t *testing.T) {
 	}
 }
 
+// A password in an address is told to nobody, and what a file is called does not count if
+// its content is clear, or the address leads to another.
+func TestInstallFromOddAddresses(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/latest", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(tarred(t, file{"x/plugin.yaml", greetYAML}, file{"x/main.ts", greetTS})) // it shows
+	})
+	mux.HandleFunc("/raw", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/greet.ts", http.StatusFound) })
+	mux.HandleFunc("/greet.ts", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, greetTS) })
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	at := strings.Replace(srv.URL, "http://", "http://me:secret@", 1)
+	for name, want := range map[string]string{"latest": "greet", "raw": "greet.ts"} {
+		dir := t.TempDir()
+		p, err := Open(t.Context(), dir, at+"/"+name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		to, err := p.Install(time.Now())
+		if err := errors.Join(err, p.Close()); err != nil || to != filepath.Join(dir, want) {
+			t.Errorf("%s is installed in %s, %v", name, to, err)
+		}
+		if b, err := os.ReadFile(script.LockPath(dir)); err != nil || bytes.Contains(b, []byte("secret")) || !bytes.Contains(b, []byte("/"+name)) {
+			t.Errorf("lock file: %v\n%s", err, b)
+		}
+	}
+	if _, err := Open(t.Context(), t.TempDir(), at+"/nothing.zip"); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestInstallRefuses names what is no plugin and leaves nothing behind.
 func TestInstallRefuses(t *testing.T) {
 	for _, c := range []struct {
@@ -276,6 +308,7 @@ func TestInstallRefuses(t *testing.T) {
 		{"too large", "a.tgz", tarred(t, file{"main.ts", strings.Repeat(" ", maxPackage+1)}), "a.tgz is too large for a plugin: at most 16 MiB"},
 		{"no archive", "a.zip", []byte("PK"), "zip"},
 		{"empty", "a.zip", zipped(t), "no plugin is there"},
+		{"the lock file", "a.zip", zipped(t, file{"plugin.yaml", "id: Plugins.lock\n"}, file{"main.ts", greetTS}), "\"Plugins.lock\" means something else"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			from, dir := filepath.Join(t.TempDir(), c.file), t.TempDir()

@@ -27,18 +27,18 @@ const (
 
 onPrivate(textIs("你好"), (m) => m.reply("你好！"));
 
-command("ping", (m) => m.reply("pong"), { help: "is the bot there?" });
+command("%[1]s", (m) => m.reply("%[1]s is here"), { help: "is %[1]s there?" });
 `
 	testTS = `import { friend, test, want } from "ncat/test";
 
 test("answers", () => {
   friend(1).says("你好");
   want("你好！");
-  friend(1).says("/ping");
-  want("pong");
+  friend(1).says("/%[1]s");
+  want("%[1]s is here");
 });
 `
-	manifest = `id: %s
+	manifest = `id: %[1]s
 version: 0.1.0
 description: ""
 permissions:
@@ -68,6 +68,9 @@ func New(dir, name string) ([]string, error) {
 	if !namePattern.MatchString(name) {
 		return nil, badName(name)
 	}
+	if err := script.CheckID(name); err != nil {
+		return nil, err
+	}
 	at := filepath.Join(dir, name)
 	for _, taken := range []string{at, at + ".ts", at + ".js", at + ".mts", at + ".mjs"} {
 		if _, err := os.Lstat(taken); err == nil {
@@ -85,9 +88,10 @@ func New(dir, name string) ([]string, error) {
 	}
 	defer os.RemoveAll(tmp) // it is gone if all went well
 	for _, f := range []struct{ name, text string }{
-		{"plugin.yaml", fmt.Sprintf(manifest, name)}, {"main.ts", mainTS}, {"main.test.ts", testTS},
+		{"plugin.yaml", manifest}, {"main.ts", mainTS}, {"main.test.ts", testTS},
 	} {
-		if err := os.WriteFile(filepath.Join(tmp, f.name), []byte(f.text), 0o644); err != nil {
+		text := fmt.Sprintf(f.text, name) // commands have one name in all plugins
+		if err := os.WriteFile(filepath.Join(tmp, f.name), []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 		files = append(files, filepath.Join(at, f.name))
