@@ -93,10 +93,10 @@ function instead(message) {
 const isError = (e) => e instanceof Error || (e !== null && typeof e === "object" && typeof e.message === "string" && typeof e.stack === "string");
 const clip = (s) => (s.length > 1000 ? s.slice(0, 1000) + "…" : s);
 
-// A call returns a promise that knows its call. Whoever waits for a promise asks
-// for its constructor first, by which one is told that fails although nobody
-// waits: it is logged. A class of its own would do the same, but the engine makes
-// two more promises for each await of one that is not Promise's own.
+// A promise that a script gets knows of its call, or of what may make it fail. Whoever
+// waits for a promise asks for its constructor first, by which one is told that fails
+// although nobody waits: it is logged. A class of its own would do the same, but the
+// engine makes two more promises for each await of one that is not Promise's own.
 const Native = Promise, nativeThen = Native.prototype.then, nativeResolve = Native.resolve, CALL = Symbol("call"), { apply, construct } = Reflect;
 nativeThen.call = nativeResolve.call = nativeThen.call; // their own, whatever becomes of Function's
 function Call() {}
@@ -108,7 +108,37 @@ Call.prototype = Object.create(Native.prototype, { constructor: { get() {
   }
   return Native;
 } } });
-const settled = (v, ok, fail) => { nativeThen.call(nativeResolve.call(Native, v), ok, fail); };
+// A call returns what becomes a promise when somebody looks at it: many handlers only
+// return it, and the promise would be a tenth of what their event costs.
+const unmade = create(Native.prototype);
+let ok, fail;
+const taken = [(a, b) => { ok = a; fail = b; }];
+// made returns the promise of what a call returned; anything else is returned as it is.
+function made(v) {
+  const c = v !== null && typeof v === "object" ? v[CALL] : undefined;
+  if (c === undefined || c.promise === null) return v;
+  if (c.promise === undefined) {
+    c.promise = construct(Native, taken, Call);
+    c.promise[CALL] = c;
+    if (!c.over) {
+      c.ok = ok;
+      c.fail = fail;
+    } else (c.failed ? fail : ok)(c.result);
+  }
+  return c.promise;
+}
+// end ends a call, for those who look and those who will.
+function end(c, failed, result) {
+  c.over = true;
+  if (c.promise !== undefined) {
+    (failed ? c.fail : c.ok)(result);
+    c.ok = c.fail = undefined; // they hold the promise, which holds c
+    return;
+  }
+  if (failed) c.failed = true;
+  c.result = result;
+}
+const settled = (v, ok, fail) => { nativeThen.call(nativeResolve.call(Native, made(v)), ok, fail); };
 // whence is the stack of a call, which is worth a fifth of an answer's time. When
 // they come by the hundred it is undefined: the place of the handler has to do.
 const clock = Date.now, EXACT = 100;
@@ -145,26 +175,21 @@ function wants(ok, what, got) {
 }
 const isObject = (v) => v !== null && typeof v === "object" && !isArray(v);
 const isID = (v) => typeof v === "string" ? v !== "" : typeof v === "bigint" || typeof v === "number" && Number.isInteger(v);
-let ok, fail;
 // Most calls have nothing else than what is set in begin.
-const ordinary = { __proto__: null, packet: undefined, awaited: false, over: false, settles: undefined, stack: undefined };
-const taken = [(a, b) => { ok = a; fail = b; }];
+const ordinary = { __proto__: null, packet: undefined, promise: undefined, awaited: false, over: false, failed: false, settles: undefined, stack: undefined };
 // begin begins a call; op null is the answer to the message of the turn with a text.
 function begin(op, text, packet) {
-  const id = ++lastID, p = construct(Native, taken, Call), entry = create(ordinary);
+  const id = ++lastID, p = create(unmade), entry = create(ordinary);
   entry.turn = now;
   entry.place = place;
-  entry.ok = ok;
-  entry.fail = fail;
   if (packet !== undefined) entry.packet = packet;
   p[CALL] = entry;
   calls.set(id, entry);
   const refused = hostCall(id, op, text);
   if (refused !== null && refused !== undefined) {
     calls.delete(id);
-    entry.over = true;
     const e = makeError(parse(refused));
-    fail(e);
+    end(entry, true, e);
     if (!entry.awaited) queueMicrotask(() => entry.awaited || host("unhandled", op ?? "reply", stringify(describe(e))));
     return p;
   }
@@ -178,19 +203,16 @@ function done(id, well, result) {
   const c = calls.get(id);
   if (c === undefined) return;
   calls.delete(id);
-  const { ok, fail } = c;
-  c.ok = c.fail = undefined; // they hold the promise, which holds c
-  c.over = true;
   now = c.turn;
   place = c.place;
   const v = typeof result === "number" ? result : result === "" ? undefined : parse(result);
   if (well) {
-    ok(v);
+    end(c, false, v);
     return c.settles;
   }
   const e = makeError(v);
   Object.defineProperty(e, "callStack", { value: c.stack ?? c.place });
-  fail(e);
+  end(c, true, e);
   if (c.settles !== undefined) host("settle", c.settles, "error", stringify(describe(e)));
   else if (!c.awaited) host("unhandled", "call", stringify(describe(e)));
 }

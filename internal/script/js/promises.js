@@ -4,7 +4,7 @@
 // everything that was due has run: until then somebody may still wait for it.
 const MOST_LOST = 50;
 let lost = [];
-const watchOf = () => ({ turn: now, place, awaited: false, over: true, settles: undefined });
+const watchOf = () => ({ turn: now, place, promise: null, awaited: false, over: true, settles: undefined });
 function lose(w, e) {
   if (w.awaited || lost.length >= MOST_LOST) return;
   if (lost.push([w, e]) === 1) host("lost");
@@ -35,7 +35,7 @@ async function drive(w, self, args, f) {
     while (!r.done) {
       let v, failed = false;
       try {
-        v = await r.value;
+        v = await made(r.value);
       } catch (e) {
         v = e;
         failed = true;
@@ -43,14 +43,14 @@ async function drive(w, self, args, f) {
       r = failed ? g.throw(v) : g.next(v);
     }
     const v = r.value;
-    return v !== null && typeof v === "object" ? await v : v;
+    return v !== null && typeof v === "object" ? await made(v) : v;
   } catch (e) {
     lose(w, e);
     throw e;
   }
 }
 runAsync.look = (p, f) => {
-  const w = p[CALL], awaited = w?.awaited, q = nativeThen.call(p, f, f);
+  const w = p[CALL], awaited = w?.awaited, q = nativeThen.call(made(p), f, f);
   if (w !== undefined) w.awaited = awaited;
   return q;
 };
@@ -68,7 +68,7 @@ Watched.prototype = Native.prototype;
 setProto(Watched, Native);
 Object.defineProperty(Watched, "resolve", { writable: true, configurable: true, value: function resolve(v) { return nativeResolve.call(this === Watched ? Native : this, v); } });
 Object.defineProperty(Native.prototype, "then", { writable: true, configurable: true, value: function then(ok, fail) {
-  const p = nativeThen.call(this, ok, fail);
+  const p = nativeThen.call(made(this), ok, fail);
   return Object.getPrototypeOf(p) === Native.prototype ? watch(p) : p;
 } });
 globalThis.Promise = Watched;
