@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -66,8 +67,10 @@ func compile(prelude string) ([]byte, error) {
 	return code, errors.Join(err, vm.Close())
 }
 
-// newEngine returns an engine in which the compiled prelude has run.
+// newEngine returns an engine in which the compiled prelude has run. It belongs to the
+// goroutine that made it.
 func newEngine(memory int64, prelude func() ([]byte, error), host hostFunc, call callFunc) (*quickEngine, error) {
+	debug.SetPanicOnFault(true) // of this goroutine: the engine manages its memory itself
 	code, err := prelude()
 	if err != nil {
 		return nil, fmt.Errorf("prelude: %w", err)
@@ -198,7 +201,12 @@ func engineError(err error) error {
 
 func (q *quickEngine) Interrupt() { q.vm.Interrupt() }
 
-func (q *quickEngine) Close() error {
+func (q *quickEngine) Close() (err error) {
+	defer func() {
+		if v := recover(); v != nil { // of one that is lost
+			err = Fail(api.Because(api.CodeScriptBroken, v), errBroken)
+		}
+	}()
 	if q.lost {
 		return q.vm.Close()
 	}
