@@ -61,7 +61,7 @@ func (m *Manager) load(ctx context.Context, changed map[string]bool, absent time
 		m.env.Log.Error("scripts cannot be read", "dir", m.dir, "error", err)
 		return nil, false
 	}
-	here := map[string]bool{}
+	here, moved := map[string]bool{}, m.move(found)
 	for _, l := range found {
 		here[l.path()] = true
 		if m.plugins[l.path()] == nil && m.broken[l.path()] == nil {
@@ -95,9 +95,9 @@ func (m *Manager) load(ctx context.Context, changed map[string]bool, absent time
 			m.add(ctx, l)
 			continue
 		}
-		if anyway, ok := changed[l.path()]; ok {
+		if anyway, ok := changed[l.path()]; ok || moved[l.path()] {
 			wg.Go(func() {
-				if !m.changed(ctx, p, anyway) {
+				if !m.changed(ctx, p, anyway, moved[l.path()]) {
 					mu.Lock()
 					half = append(half, l.path())
 					mu.Unlock()
@@ -109,6 +109,33 @@ func (m *Manager) load(ctx context.Context, changed map[string]bool, absent time
 	return half, again
 }
 
+// move lets plugins lie where they were found that are no longer where they were, such
+// as in a folder that was renamed, and returns the new paths.
+func (m *Manager) move(found []location) map[string]bool {
+	here, fresh := map[string]bool{}, map[string]location{} // by paths, and by ids
+	for _, l := range found {
+		here[l.path()] = true
+		if m.plugins[l.path()] == nil {
+			fresh[newPlugin(m.env, l).id] = l
+		}
+	}
+	moved := map[string]bool{}
+	for id, l := range fresh {
+		for path, p := range m.plugins {
+			if p.id != id || here[path] {
+				continue
+			}
+			m.fixed(l.path()) // its id was taken
+			p.at.Store(&l)
+			m.write(func() { delete(m.plugins, path); m.plugins[l.path()] = p })
+			delete(m.gone, path)
+			moved[l.path()] = true
+			break
+		}
+	}
+	return moved
+}
+
 // touched returns the plugins of which something may have changed since they were
 // read.
 func (m *Manager) touched() []location {
@@ -116,8 +143,8 @@ func (m *Manager) touched() []location {
 	defer m.mu.Unlock()
 	var out []location
 	for _, p := range m.plugins {
-		if p.where.touched().After(m.loaded.Add(-time.Second)) {
-			out = append(out, p.where)
+		if p.where().touched().After(m.loaded.Add(-time.Second)) {
+			out = append(out, p.where())
 		}
 	}
 	return out
@@ -178,18 +205,19 @@ func (m *Manager) remove(path string, p *Plugin) {
 const patience = 150 * time.Millisecond
 
 // changed loads what changed of a plugin. It reports false if that is still being
-// written; then anyway loads it all the same.
-func (m *Manager) changed(ctx context.Context, p *Plugin, anyway bool) bool {
-	if p.where.unfinished() {
+// written; then anyway loads it all the same, as does moved, which loads it also if
+// nothing else changed.
+func (m *Manager) changed(ctx context.Context, p *Plugin, anyway, moved bool) bool {
+	if p.where().unfinished() {
 		wait(ctx, patience)
 	}
-	taken, err := p.reload(ctx, false, false)
-	if errors.Is(err, errHalf) && !anyway {
+	taken, err := p.reload(ctx, moved, false)
+	if errors.Is(err, errHalf) && !anyway && !moved {
 		return false
 	}
 	if err != nil && !errors.Is(err, errNotRunning) {
 		wait(ctx, patience)
-		taken, err = p.reload(ctx, false, true)
+		taken, err = p.reload(ctx, moved, true)
 	}
 	if errors.Is(err, errNotRunning) {
 		m.restart(ctx, p)
@@ -257,7 +285,7 @@ func (m *Manager) Info(id string) (Info, bool) {
 	defer m.mu.Unlock()
 	for path, p := range m.plugins {
 		if p.id == id {
-			man, err := p.where.manifest()
+			man, err := p.where().manifest()
 			if e := p.Err(); e != nil {
 				err = e
 			}

@@ -481,3 +481,54 @@ onPrivate(textIs("hi"), (m) => m.reply("NAME " + state));
 		t.Error("it was stopped")
 	}
 }
+
+// A plugin whose folder is renamed, or that becomes a folder, goes on with its state and
+// reads its files where they are.
+func TestRenamedFolder(t *testing.T) {
+	const source = `import { image, onPrivate, textIs } from "ncat";
+let n = 0;
+export const onReload = () => n + 1;
+export function onLoad(old = 0) { n = old; }
+onPrivate(textIs("hi"), (m) => m.reply("move " + n));
+onPrivate(textIs("cat"), async (m) => { await m.reply("cat", image("cat.png")); });
+`
+	st := newStage(t, func(b *bench) {
+		b.env.Limits.Absence = time.Hour
+		b.write("x.ts", source)
+	})
+	st.answers("move 0")
+	put := func(dir string) {
+		t.Helper()
+		st.write("."+dir+"/plugin.yaml", "id: x\n")
+		st.write("."+dir+"/main.ts", source)
+		st.write("."+dir+"/cat.png", "\x89PNG")
+		if err := os.Rename(filepath.Join(st.dir, "."+dir), filepath.Join(st.dir, dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("other") // with an id that is taken
+	st.until("that is told", func() bool { return strings.Contains(st.problem("other"), "taken") })
+	if err := os.Remove(filepath.Join(st.dir, "x.ts")); err != nil {
+		t.Fatal(err)
+	}
+	st.answers("move 1")
+	if err := os.Rename(filepath.Join(st.dir, "other"), filepath.Join(st.dir, "third")); err != nil {
+		t.Fatal(err)
+	}
+	st.answers("move 2")
+	if got := st.problem("other"); got != "" {
+		t.Errorf("still told: %s", got)
+	}
+	if info, _ := st.m.Info("x"); filepath.Base(info.Path) != "third" || info.Loads != 3 {
+		t.Errorf("%+v", info)
+	}
+	st.say("cat")
+	st.until("the picture is sent", func() bool {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		return slices.Contains(st.sent, "cat")
+	})
+	if strings.Contains(st.log.String(), "plugin stopped") {
+		t.Error("it was stopped")
+	}
+}

@@ -35,9 +35,9 @@ type Environment struct {
 
 // Plugin is a script as an [ncat.Plugin].
 type Plugin struct {
-	env   *Environment
-	where location
-	id    string
+	env *Environment
+	at  atomic.Pointer[location] // where it lies; see where
+	id  string
 
 	score   score
 	running atomic.Pointer[version]  // for callers that do not wait
@@ -66,12 +66,16 @@ var (
 )
 
 func newPlugin(env *Environment, where location) *Plugin {
-	p := &Plugin{env: env, where: where, id: where.name, version: "0", changed: make(chan struct{})}
+	p := &Plugin{env: env, id: where.name, version: "0", changed: make(chan struct{})}
+	p.at.Store(&where)
 	if m, err := where.manifest(); err == nil {
 		p.id, p.version = m.ID, m.Version
 	}
 	return p
 }
+
+// where returns where the plugin lies.
+func (p *Plugin) where() location { return *p.at.Load() }
 
 // ID implements [ncat.Plugin].
 func (p *Plugin) ID() string { return p.id }
@@ -85,7 +89,7 @@ func (p *Plugin) Version() string {
 
 // DependsOn implements [ncat.PluginDepender].
 func (p *Plugin) DependsOn() []string {
-	m, err := p.where.manifest()
+	m, err := p.where().manifest()
 	if err != nil {
 		return nil // Setup says so
 	}
@@ -97,9 +101,9 @@ func (p *Plugin) DependsOn() []string {
 func (p *Plugin) Prepare() error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	m, err := p.where.manifest()
+	m, err := p.where().manifest()
 	if err == nil {
-		p.prepared, err = p.where.build(m, p.env.Rehearse)
+		p.prepared, err = p.where().build(m, p.env.Rehearse)
 	}
 	return err
 }
@@ -182,7 +186,7 @@ func (p *Plugin) load(ctx context.Context, again *version) (*version, error) {
 func (p *Plugin) loadUnless(ctx context.Context, same *version) (*version, error) {
 	v := &version{p: p}
 	var err error
-	if v.manifest, err = p.where.manifest(); err != nil {
+	if v.manifest, err = p.where().manifest(); err != nil {
 		return nil, err
 	}
 	if v.manifest.ID != p.id {
@@ -192,7 +196,7 @@ func (p *Plugin) loadUnless(ctx context.Context, same *version) (*version, error
 		p.prepared = nil
 	}
 	if v.bundle == nil {
-		if v.bundle, err = p.where.build(v.manifest, p.env.Rehearse); err != nil {
+		if v.bundle, err = p.where().build(v.manifest, p.env.Rehearse); err != nil {
 			return nil, err
 		}
 	}
@@ -208,7 +212,7 @@ func (p *Plugin) start(ctx context.Context, v *version) (*version, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := pluginInfo{Manifest: v.manifest, Dir: p.where.dir, file: p.where.bundleName(), ctx: p.life}
+	info := pluginInfo{Manifest: v.manifest, Dir: p.where().dir, file: p.where().bundleName(), ctx: p.life}
 	info.setup, err = jsonText(map[string]any{
 		"actions": apiNames(), "config": config, "virtual": p.env.VirtualTime,
 		"plugin": map[string]any{"id": v.manifest.ID, "version": v.manifest.Version, "description": v.manifest.Description},
@@ -245,7 +249,7 @@ func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err
 		same = p.running.Load()
 	}
 	v, err := p.loadUnless(ctx, same)
-	if !tell && (v != nil || err != nil) && slices.ContainsFunc(p.where.files(), openForWriting) {
+	if !tell && (v != nil || err != nil) && slices.ContainsFunc(p.where().files(), openForWriting) {
 		if v != nil {
 			v.m.stop()
 		}
