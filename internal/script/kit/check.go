@@ -2,6 +2,7 @@ package kit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -34,16 +35,23 @@ func Check(ctx context.Context, dir, path string) (Report, error) {
 	if _, err := Types(dir); err != nil {
 		return r, err
 	}
-	args := []string{"--noEmit", "--pretty", "false", "--project", filepath.Join(dir, "tsconfig.json")}
+	rel, err := filepath.Rel(dir, path)
+	if err != nil {
+		return r, err
+	}
+	project := filepath.Join(dir, "tsconfig.json")
+	if !filepath.IsLocal(rel) {
+		if project, err = projectFor(dir, path); err != nil {
+			return r, err
+		}
+		defer os.Remove(project) // it was only for this
+	}
+	args := []string{"--noEmit", "--pretty", "false", "--project", project}
 	c := exec.CommandContext(ctx, r.TSC, args...)
 	c.Dir = dir
 	out, err := c.Output()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return r, err
-	}
-	rel, err := filepath.Rel(dir, path)
-	if err != nil {
 		return r, err
 	}
 	mine := false
@@ -59,6 +67,25 @@ func Check(ctx context.Context, dir, path string) (Report, error) {
 		}
 	}
 	return r, nil
+}
+
+// projectFor writes a tsconfig for a plugin that does not lie in dir, the folder of all
+// plugins, which has the one that it builds on.
+func projectFor(dir, path string) (string, error) {
+	own := []string{path}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		own[0] = filepath.Join(path, "**", "*")
+	}
+	b, err := json.Marshal(map[string]any{"extends": "./tsconfig.json", "include": append(own, ".types/*.d.ts")})
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, ".check-*.json")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b)
+	return f.Name(), errors.Join(err, f.Close())
 }
 
 // rehearsalTime is how long a rehearsal may take.
