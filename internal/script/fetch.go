@@ -27,6 +27,7 @@ const (
 	maxFetch     = 8 << 20
 	fetchTimeout = 30 * time.Second
 	maxRedirects = 5
+	maxHeaders   = 256 << 10 // of an answer, as browsers have it
 )
 
 type fetchParams struct {
@@ -197,7 +198,7 @@ func transportFor(g Grants) *http.Transport {
 		return denied(api.Because(api.CodeScriptLocal, ip))
 	}}
 	return &http.Transport{DialContext: d.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
-		ResponseHeaderTimeout: fetchTimeout, DisableKeepAlives: true}
+		ResponseHeaderTimeout: fetchTimeout, MaxResponseHeaderBytes: maxHeaders, DisableKeepAlives: true}
 }
 
 // public reports whether an address is one of the internet.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -128,4 +129,26 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%s: %s, %v; want %s", c.url, got, err, c.want)
 		}
 	}
+}
+
+// The headers of an answer are bounded as its body is: sixty calls at a time hold them.
+func TestFetchOfLargeHeaders(t *testing.T) {
+	st := webStage(t, `import { onPrivate, textIs } from "ncat";
+onPrivate(textIs("ask"), async (m) => {
+  for (const n of [100, 600]) {
+    try { await m.reply("got " + (await fetch("http://HOST/?" + n)).headers.get("x-0")!.length); } catch (e) { await m.reply("too many"); }
+  }
+});
+`, func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(r.URL.RawQuery)
+		if err != nil {
+			t.Error(err)
+		}
+		for i := range n {
+			w.Header().Set(fmt.Sprintf("X-%d", i), strings.Repeat("x", 1000))
+		}
+	})
+	st.say("ask")
+	st.until("the first is taken", func() bool { return st.count("got 1000") == 1 })
+	st.until("the second is refused", func() bool { return st.count("too many") == 1 })
 }
