@@ -46,6 +46,21 @@ func AddAccount(path, section string) error {
 	return editEntries(path, func(src []byte) ([]byte, error) { return addEntry(src, "accounts", section) })
 }
 
+// TakesAccounts reports whether AddAccount can bring one more account into the file at
+// path: not every way of writing it can be edited.
+func TakesAccounts(path, name string) error {
+	section, err := AccountSection(DefaultAccount(name))
+	if err != nil {
+		return err
+	}
+	src, err := readBounded(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the config: %w", err)
+	}
+	_, err = editedEntries(path, src, func(src []byte) ([]byte, error) { return addEntry(src, "accounts", section) })
+	return err
+}
+
 // NamesAccounts reports whether the file at path says which accounts there are.
 func NamesAccounts(path string) (bool, error) {
 	src, err := readBounded(path)

@@ -33,18 +33,27 @@ func editEntries(path string, edit func([]byte) ([]byte, error)) error {
 		if fi, err := os.Stat(path); err == nil {
 			mode = fi.Mode().Perm()
 		}
-		edited, err := edit(src)
+		edited, err := editedEntries(path, src, edit)
 		if err != nil {
-			return err
-		}
-		if _, err := Parse(path, edited); err != nil {
-			if _, p := parse(path, edited); p != nil {
-				return ErrEdit // no error of the user's
-			}
 			return err
 		}
 		return writeAtomic(path, edited, mode)
 	})
+}
+
+// editedEntries edits the text of the file at path, and checks the result.
+func editedEntries(path string, src []byte, edit func([]byte) ([]byte, error)) ([]byte, error) {
+	edited, err := edit(src)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := Parse(path, edited); err != nil {
+		if _, p := parse(path, edited); p != nil {
+			return nil, ErrEdit // no error of the user's
+		}
+		return nil, err
+	}
+	return edited, nil
 }
 
 // entriesNode returns the key and the value of a list in a text, nil if it has none.

@@ -93,6 +93,9 @@ func (d *Daemon) nameFor(uin onebot.UserID, wanted string) (string, error) {
 			return "", control.Refuse(control.CodeConflict, api.Because(api.CodeMoveName, d.fleet.name, wanted))
 		}
 	}
+	if err := config.TakesAccounts(d.o.ConfigPath, wanted); err != nil {
+		return "", control.Refuse(control.CodeConflict, api.Because(api.CodeMoveConfig, d.fleet.name, err))
+	}
 	return wanted, nil
 }
 

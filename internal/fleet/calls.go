@@ -150,7 +150,7 @@ func (c *calls) carryOut(self onebot.UserID, m *nats.Msg) bus.Answer {
 }
 
 func (c *calls) reply(m *nats.Msg, a bus.Answer) {
-	b, err := json.Marshal(a)
+	b, err := a.Encode()
 	if err == nil {
 		err = m.Respond(b)
 	}

@@ -69,7 +69,7 @@ func Open(ctx context.Context, o Options) (*Fleet, error) {
 	if err := bus.CheckName(o.Host); err != nil {
 		return nil, fmt.Errorf("bus.host: %w", err)
 	}
-	s, err := openSpool(o.Spool, maxSpool)
+	s, err := openSpool(o.Spool, maxSpool, o.Logger)
 	if err != nil {
 		return nil, err
 	}

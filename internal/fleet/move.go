@@ -167,14 +167,7 @@ func parcel(id string) string { return "move-" + id }
 
 // SendParcel puts what r reads on the bus for the move.
 func (f *Fleet) SendParcel(ctx context.Context, id string, r io.Reader) error {
-	s, err := f.bus.JS.ObjectStore(ctx, bus.Files)
-	if err != nil {
-		return fmt.Errorf("bus: %w", err)
-	}
-	if _, err := s.Put(ctx, jetstream.ObjectMeta{Name: parcel(id)}, r); err != nil {
-		return fmt.Errorf("bus: %w", err)
-	}
-	return nil
+	return f.bus.Put(ctx, parcel(id), r)
 }
 
 // OpenParcel reads what SendParcel put there.

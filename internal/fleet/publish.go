@@ -62,6 +62,7 @@ type publisher struct {
 	away  error // why the bus cannot take events; nil: it can, or has not been asked yet
 
 	// Of the goroutine of run:
+	diskless    bool      // the disk takes no events
 	partitions  int       // 0: not known yet
 	singly      bool      // events go one by one
 	singlyUntil time.Time // for a while
@@ -72,7 +73,7 @@ type PublishStats struct {
 	Published uint64
 	Spooled   uint64 // they waited on disk
 	Lost      uint64 // there was no room for them
-	Waiting   int    // on disk now
+	Waiting   int    // on disk now, or where the disk takes none
 }
 
 func newPublisher(b *bus.Bus, s *spool, log *slog.Logger, lost func()) *publisher {
@@ -86,6 +87,11 @@ func (p *publisher) put(events ...Event) {
 	p.inbox = append(p.inbox, events[:room]...)
 	p.stats.Lost += uint64(len(events) - room)
 	p.mu.Unlock()
+	p.poke()
+}
+
+// poke has it looked at what waits in memory.
+func (p *publisher) poke() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -117,7 +123,7 @@ func (p *publisher) Stats() PublishStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.Waiting = p.spool.len()
+	s.Waiting = p.spool.len() + len(p.inbox)
 	return s
 }
 
@@ -130,7 +136,9 @@ func (p *publisher) run(ctx context.Context) error {
 		if !direct {
 			err := p.drain(ctx)
 			p.noteAway(err)
-			if direct = err == nil; !direct {
+			if direct = err == nil; direct {
+				p.poke() // the disk may have taken nothing
+			} else {
 				pause = time.After(retryBus)
 			}
 		}
@@ -149,8 +157,8 @@ func (p *publisher) run(ctx context.Context) error {
 				direct = false
 				p.noteAway(err)
 			}
-			if err := p.keep(batch); err != nil {
-				p.log.Error("events for the bus lost: they cannot be written to disk", "events", len(batch), "err", err)
+			if !p.keepOrHold(batch) {
+				break
 			}
 		}
 	}
@@ -185,11 +193,37 @@ func (p *publisher) trouble() error {
 // keep writes events to disk.
 func (p *publisher) keep(events []Event) error {
 	lost, err := p.spool.add(events)
+	if err != nil {
+		return err
+	}
 	p.note(func(s *PublishStats) {
 		s.Spooled += uint64(len(events))
 		s.Lost += uint64(lost)
 	})
-	return err
+	return nil
+}
+
+// keepOrHold writes events to disk. If that takes none they wait in memory, before those
+// that came since, and it returns false.
+func (p *publisher) keepOrHold(events []Event) bool {
+	err := p.keep(events)
+	switch {
+	case err != nil && !p.diskless:
+		p.log.Error("events for the bus wait in memory: they cannot be written to disk", "err", err)
+	case err == nil && p.diskless:
+		p.log.Info("events for the bus are written to disk again")
+	}
+	if p.diskless = err != nil; err == nil {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inbox = append(events, p.inbox...)
+	if over := len(p.inbox) - maxInbox; over > 0 {
+		p.inbox = p.inbox[over:]
+		p.stats.Lost += uint64(over)
+	}
+	return false
 }
 
 // drain publishes what waits on disk. It returns nil once nothing does.

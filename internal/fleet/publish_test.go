@@ -4,6 +4,8 @@ package fleet
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -74,5 +76,38 @@ func TestEventsGoAsOne(t *testing.T) {
 	}
 	if s := f.Stats(); s.Lost != 0 || s.Spooled != 0 || s.Published != 1610 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// What is larger than servers take in a message reaches them all the same, and does not
+// keep back what comes after it; so do answers of the control API and files.
+func TestServersTakeLittle(t *testing.T) {
+	url := "nats://" + natstest.Bare(t, "max_payload: 65536\njetstream: STORE")
+	big := strings.Repeat("x", 200<<10)
+	f := host(t, url, "a", nil)
+	host(t, url, "b", func(o *Options) {
+		o.API = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, big) })
+	})
+	eventually(t, f.Trouble)
+	for i, raw := range []string{big, "small"} {
+		f.Publish(Event{Account: "main", Self: 7, Kind: "message", Chat: "g1", ID: fmt.Sprint(i), Raw: []byte(raw)})
+	}
+	got := consume(t, f, 2)
+	if b, err := f.bus.Fetch(t.Context(), got[0].Headers().Get(bus.HeaderObject), got[0].Data()); err != nil || string(b) != big || string(got[1].Data()) != "small" {
+		t.Errorf("%d bytes, %v, then %q", len(b), err, got[1].Data())
+	}
+	eventually(t, func() error {
+		r, err := (&http.Client{Transport: f.Remote("b")}).Get("http://b/v0/big")
+		if err != nil {
+			return err
+		}
+		defer r.Body.Close()
+		if b, err := io.ReadAll(r.Body); err != nil || string(b) != big {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+		return nil
+	})
+	if err := f.SendParcel(t.Context(), "m", strings.NewReader(big)); err != nil {
+		t.Error(err)
 	}
 }

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 
-	_ "modernc.org/sqlite" // the driver of the spool
+	"modernc.org/sqlite"
 
 	"github.com/ncatd/ncatd/onebot"
 )
@@ -22,6 +23,7 @@ const maxSpool = 256 << 20
 type spool struct {
 	path string
 	max  int64
+	log  *slog.Logger
 
 	mu    sync.Mutex // guards the fields below
 	db    *sql.DB    // nil: nothing waits
@@ -29,13 +31,44 @@ type spool struct {
 	bytes int64
 }
 
-// openSpool returns the spool at path, with what an earlier process left there.
-func openSpool(path string, maxBytes int64) (*spool, error) {
-	s := &spool{path: path, max: maxBytes}
+// openSpool returns the spool at path, with what an earlier process left there. One that
+// is damaged keeps nothing from going on.
+func openSpool(path string, maxBytes int64, log *slog.Logger) (*spool, error) {
+	s := &spool{path: path, max: maxBytes, log: log}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}
-	return s, s.openLocked()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.openLocked(); err != nil && !s.setAsideLocked(err) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// What SQLite says of a damaged file.
+const (
+	codeCorrupt = 11
+	codeNotADB  = 26
+)
+
+// setAsideLocked puts a damaged file aside, so that another can take its place, and
+// reports whether err is one of a damaged file.
+func (s *spool) setAsideLocked(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) || e.Code()&0xff != codeCorrupt && e.Code()&0xff != codeNotADB {
+		return false
+	}
+	_ = s.closeLocked() // there is nothing in it that can be read
+	s.count, s.bytes = 0, 0
+	aside := s.path + ".damaged"
+	for _, more := range []string{"-wal", "-shm", ""} {
+		if err := os.Rename(s.path+more, aside+more); err != nil && !errors.Is(err, os.ErrNotExist) {
+			s.log.Error("damaged file of events for the bus not set aside", "file", s.path+more, "err", err)
+		}
+	}
+	s.log.Error("events for the bus lost: their file is damaged and was set aside", "file", aside, "err", err)
+	return true
 }
 
 func (s *spool) openLocked() error {
@@ -84,6 +117,7 @@ func (s *spool) add(events []Event) (lost int, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.setAsideLocked(err) }()
 	if err := s.openLocked(); err != nil {
 		return 0, err
 	}
@@ -127,6 +161,7 @@ func (s *spool) first(n int) (events []Event, last int64, err error) {
 	if s.db == nil {
 		return nil, 0, nil
 	}
+	defer func() { s.setAsideLocked(err) }()
 	rows, err := s.db.Query("SELECT id, head, raw FROM events ORDER BY id LIMIT ?", n)
 	if err != nil {
 		return nil, 0, fmt.Errorf("spool: %w", err)
@@ -150,9 +185,10 @@ func (s *spool) first(n int) (events []Event, last int64, err error) {
 
 // remove forgets the events up to the one numbered last. The file goes with the
 // last event.
-func (s *spool) remove(last int64) error {
+func (s *spool) remove(last int64) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.setAsideLocked(err) }()
 	if s.db == nil {
 		return nil
 	}

@@ -20,14 +20,16 @@ import (
 // The control API of one host reaches another through the bus: a request is one
 // message, its answer a row of messages, of which the first carries the status and
 // the last has no bus.HeaderMore. The asker says that it is still there by messages
-// on a subject of its own.
+// on a subject of its own; the answering host does by messages with headStill, if the
+// request has it, anywhere in the row.
 const (
 	chunk       = 256 << 10
 	maxTunnel   = 128 // requests at a time
 	headMethod  = "Ncatd-Method"
 	headPath    = "Ncatd-Path"
 	headType    = "Content-Type"
-	headAlive   = "Ncatd-Alive" // where the asker tells that it is there
+	headAlive   = "Ncatd-Alive" // where the asker tells that it is there; of an answer: its host does too
+	headStill   = "Ncatd-Still" // the answer goes on
 	stillEvery  = 5 * time.Second
 	goneAfter   = 4 * stillEvery
 	answerFirst = 15 * time.Second // for the first message of an answer
@@ -93,7 +95,11 @@ func serveOne(ctx context.Context, b *bus.Bus, h http.Handler, m *nats.Msg) erro
 		return err
 	}
 	r.Header.Set(headType, m.Header.Get(headType))
-	w := &tunnelWriter{msg: m, header: http.Header{}}
+	w := &tunnelWriter{msg: m, header: http.Header{}, most: b.Room(chunk)}
+	if m.Header.Get(headStill) != "" {
+		w.tells = true
+		defer w.tellStill(ctx)()
+	}
 	h.ServeHTTP(w, r)
 	return w.end()
 }
@@ -102,9 +108,32 @@ func serveOne(ctx context.Context, b *bus.Bus, h http.Handler, m *nats.Msg) erro
 type tunnelWriter struct {
 	msg    *nats.Msg
 	header http.Header
+	most   int // bytes of a message
 	status int // 0: not told yet
 	buf    []byte
 	told   bool
+	tells  bool // that the answer goes on
+}
+
+// tellStill tells the asker that its request is still being answered, until ctx ends or
+// stop is called.
+func (w *tunnelWriter) tellStill(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(stillEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+				// The asker gives up if none of these arrives.
+				_ = w.msg.RespondMsg(&nats.Msg{Header: nats.Header{headStill: {"1"}}})
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
 }
 
 var _ http.Flusher = (*tunnelWriter)(nil)
@@ -120,10 +149,10 @@ func (w *tunnelWriter) WriteHeader(status int) {
 func (w *tunnelWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	for rest := p; len(rest) > 0; {
-		n := min(len(rest), chunk-len(w.buf))
+		n := min(len(rest), w.most-len(w.buf))
 		w.buf = append(w.buf, rest[:n]...)
 		rest = rest[n:]
-		if len(w.buf) == chunk {
+		if len(w.buf) == w.most {
 			if err := w.push(true); err != nil {
 				return 0, err
 			}
@@ -153,6 +182,9 @@ func (w *tunnelWriter) push(more bool) error {
 	if !w.told {
 		out.Header[bus.HeaderStatus] = []string{strconv.Itoa(w.status)}
 		out.Header[headType] = []string{w.header.Get(headType)}
+		if w.tells {
+			out.Header[headAlive] = []string{"1"}
+		}
 	}
 	if more {
 		out.Header[bus.HeaderMore] = []string{"1"}
@@ -189,26 +221,28 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	m := &nats.Msg{Subject: bus.HostSubject(t.host), Reply: inbox, Data: body, Header: nats.Header{
-		headMethod: {r.Method}, headPath: {r.URL.RequestURI()}, headType: {r.Header.Get(headType)}, headAlive: {alive},
+		headMethod: {r.Method}, headPath: {r.URL.RequestURI()}, headType: {r.Header.Get(headType)}, headAlive: {alive}, headStill: {"1"},
 	}}
 	if err := t.bus.NC.PublishMsg(m); err != nil {
 		return nil, errors.Join(err, sub.Unsubscribe())
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerFirst)
-	defer cancel()
-	first, err := sub.NextMsgWithContext(ctx)
-	if err == nil && first.Header.Get("Status") == "503" || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+	b := &tunnelBody{ctx: r.Context(), nc: t.bus.NC, sub: sub, alive: alive, patience: answerFirst, stop: make(chan struct{})}
+	go b.tellAlive() // ends with Close
+	first, err := b.next()
+	if err == nil && first.Header.Get("Status") == "503" || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errStill) {
 		err = t.silent(r.Context(), t.host)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", t.host, err), sub.Unsubscribe())
+		return nil, errors.Join(fmt.Errorf("%s: %w", t.host, err), b.Close())
 	}
 	status, err := strconv.Atoi(first.Header.Get(bus.HeaderStatus))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: answer without a status", t.host), sub.Unsubscribe())
+		return nil, errors.Join(fmt.Errorf("%s: answer without a status", t.host), b.Close())
 	}
-	b := &tunnelBody{ctx: r.Context(), nc: t.bus.NC, sub: sub, alive: alive, msg: first, stop: make(chan struct{})}
-	go b.tellAlive() // ends with Close
+	b.msg, b.patience = first, 0 // an older host does not tell that it is there
+	if first.Header.Get(headAlive) != "" {
+		b.patience = goneAfter
+	}
 	return &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{headType: {first.Header.Get(headType)}}, Body: b, ContentLength: -1, Request: r,
@@ -217,13 +251,39 @@ func (t *tunnel) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // tunnelBody reads an answer as it comes.
 type tunnelBody struct {
-	ctx   context.Context // the request's
-	nc    *nats.Conn
-	sub   *nats.Subscription
-	alive string
-	msg   *nats.Msg // being read; nil after the last
-	once  sync.Once
-	stop  chan struct{}
+	ctx      context.Context // the request's
+	nc       *nats.Conn
+	sub      *nats.Subscription
+	alive    string
+	patience time.Duration // how long nothing may come; 0: for as long as ctx lasts
+	msg      *nats.Msg     // being read; nil after the last
+	once     sync.Once
+	stop     chan struct{}
+}
+
+// errStill says that a host no longer tells that it is there.
+var errStill = errors.New("the host was not heard in the middle of its answer")
+
+// next returns the next message of an answer.
+func (b *tunnelBody) next() (*nats.Msg, error) {
+	for {
+		ctx, cancel := b.ctx, context.CancelFunc(func() {})
+		if b.patience > 0 {
+			ctx, cancel = context.WithTimeout(b.ctx, b.patience)
+		}
+		m, err := b.sub.NextMsgWithContext(ctx)
+		cancel()
+		if err != nil {
+			if ctx.Err() != nil && b.ctx.Err() == nil {
+				err = errStill
+			}
+			return nil, err
+		}
+		if m.Header.Get(headStill) == "" {
+			return m, nil
+		}
+		b.patience = goneAfter
+	}
 }
 
 func (b *tunnelBody) tellAlive() {
@@ -254,7 +314,7 @@ func (b *tunnelBody) Read(p []byte) (int, error) {
 			b.msg = nil
 			continue
 		}
-		m, err := b.sub.NextMsgWithContext(b.ctx)
+		m, err := b.next()
 		if err != nil {
 			return 0, err
 		}

@@ -264,6 +264,7 @@ const (
 	CodeMoveNumber  Code = "move_number"  // account whose number is not known yet
 	CodeMoveNever   Code = "move_never"   // account that never ran in the fleet
 	CodeMoveName    Code = "move_name"    // host, name that another account has there
+	CodeMoveConfig  Code = "move_config"  // host, error of its config
 	CodeMoveNone    Code = "move_none"    // account that was not moved
 	CodeMoveThere   Code = "move_there"   // host, why it could not take the account
 	CodeMoveLate    Code = "move_late"    // host that did not fetch the files in time, error

@@ -49,7 +49,8 @@ func TestMoveRefused(t *testing.T) {
 	a := newHost(t, "a", s.URL(), bot7)
 	b := newHost(t, "b", s.URL(), "accounts:\n  - {name: bot7, uin: 3889001099}\n")
 	c := newHost(t, "c", s.URL())
-	for _, h := range []*host{a, b, c} {
+	d := newHost(t, "d", s.URL(), "accounts: [{name: other, uin: 3889001098}]\n")
+	for _, h := range []*host{a, b, c, d} {
 		h.start()
 	}
 	at := func(h *host, name string) func() bool {
@@ -59,15 +60,16 @@ func TestMoveRefused(t *testing.T) {
 	await.True(t, time.Minute, "online on b", at(b, "bot7"))
 	await.True(t, time.Minute, "all are shown", func() bool {
 		out, _ := a.run("status", "--fleet")
-		return strings.Contains(out, "a: heard") && strings.Contains(out, "b: heard") && strings.Contains(out, "c: heard")
+		return strings.Contains(out, "a: heard") && strings.Contains(out, "b: heard") && strings.Contains(out, "c: heard") && strings.Contains(out, "d: heard")
 	})
 	pid := a.named("bot7").PIDs.NapCat
-	a.both("account move bot7 --to nowhere", []string{"no host of the fleet is named nowhere", "a, b, c", "ncatd status --fleet"}, []string{"没有叫 nowhere 的主机", "a, b, c", "ncatd status --fleet"})
+	a.both("account move bot7 --to nowhere", []string{"no host of the fleet is named nowhere", "a, b, c, d", "ncatd status --fleet"}, []string{"没有叫 nowhere 的主机", "a, b, c, d", "ncatd status --fleet"})
 	a.both("status --host nowhere", []string{"no host of the fleet is named nowhere"}, []string{"没有叫 nowhere 的主机"})
 	a.both("account move bot7 --to a", []string{"bot7 is on host a already"}, []string{"bot7 本来就在主机 a 上"})
 	a.both("account move bot9 --to b", []string{`no account named "bot9"`}, []string{"没有名为"})
 	a.both("account move bot7 --to b", []string{"host b has another account named bot7", "--as NAME"}, []string{"主机 b 上另有一个账号叫 bot7", "--as"})
 	a.both("account take bot7 --host-is-gone", []string{"bot7 is on host a already"}, []string{"bot7 本来就在主机 a 上"})
+	a.both("account move bot7 --to d", []string{"cannot be added to the config of host d", "- name:"}, []string{"无法把账号加进主机 d 的配置", "- name:"})
 	c.kill()
 	a.both("account move bot7 --to c", []string{"host c does not answer", "ago"}, []string{"主机 c 没有应答"})
 	if is := a.named("bot7").PIDs.NapCat; is != pid || pid == 0 {
@@ -75,7 +77,7 @@ func TestMoveRefused(t *testing.T) {
 	}
 	await.True(t, time.Minute, "one host tells that c is silent", func() bool {
 		told := 0
-		for _, h := range []*host{a, b} {
+		for _, h := range []*host{a, b, d} {
 			st, err := h.cl.Status(t.Context())
 			if err == nil && len(st.SilentHosts) == 1 && st.SilentHosts[0].Name == "c" {
 				told++

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,16 @@ type Answer struct {
 	Data   json.RawMessage `json:"data,omitempty"`
 	Object string          `json:"object,omitempty"` // data in the object store
 	Error  *Failure        `json:"error,omitempty"`
+}
+
+// Encode returns an answer as it travels. Its data are left as they are: escaped, they
+// could have outgrown a message.
+func (a Answer) Encode() ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(a)
+	return out.Bytes(), err
 }
 
 // Failure is a call's error on its way to the caller.
