@@ -337,6 +337,21 @@ func TestAnswersToWebhooks(t *testing.T) {
 	}
 }
 
+// An answer to a request, by an app that may answer requests.
+func TestApprovalsByWebhook(t *testing.T) {
+	for allow, want := range map[string]int{"manage": 0, "read": RetNotAllowed} {
+		codes := make(chan int, 8)
+		h, s := newHooks(t, func(c *Config) {
+			c.Rights = NewRights([]string{allow})
+			c.Called = func(_, _ string, code int, _ time.Duration, _ []byte) { codes <- code }
+		})
+		h.say(s, `{"approve":false,"reason":"no"}`)
+		if code := <-codes; code != want {
+			t.Errorf("%s: retcode %d, want %d", allow, code, want)
+		}
+	}
+}
+
 // A reply by webhook is held to the app's send rate, and its files are placed.
 func TestRepliesByWebhookAreMessages(t *testing.T) {
 	dir, private := t.TempDir(), t.TempDir()

@@ -137,6 +137,30 @@ func TestAiocqhttp(t *testing.T) {
 	}
 }
 
+// The handlers of aiocqhttp may return a reply, which it sends as a quick operation:
+// it needs the right to send, as the answer to a post does.
+func TestQuickOperationsByRight(t *testing.T) {
+	for _, tt := range []struct {
+		allow, operation string
+		want             bool
+	}{
+		{"send", `{"reply":"hi","auto_escape":false}`, true},
+		{"send", `{"reply":"hi","approve":true}`, false},
+		{"send", `{"approve":true}`, false},
+		{"send", `{"reply":""}`, false},
+		{"send", `{"delete":true}`, false},
+		{"read", `{"reply":"hi"}`, false},
+		{"manage", `{"approve":true}`, true},
+		{"manage", `{"reply":"hi"}`, true}, // it may make any
+	} {
+		s := newStage(t, func(c *Config) { c.Rights = NewRights([]string{tt.allow}) })
+		got := s.dial("/").call(`{"action":".handle_quick_operation_async","params":{"context":{"post_type":"message"},"operation":` + tt.operation + `},"echo":1}`)
+		if refused := strings.Contains(got, `"retcode":1460`); refused == tt.want || len(s.up.asked()) > 0 != tt.want {
+			t.Errorf("%s, %s: %s", tt.allow, tt.operation, got)
+		}
+	}
+}
+
 // A framework that begins may have its place for events before the one for calls: it
 // hears nothing before it can answer.
 func TestCallsComeBeforeEvents(t *testing.T) {

@@ -65,7 +65,7 @@ func (a *App) callHTTP(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	defer context.AfterFunc(r.Context(), cancel)()
 	req := &request{action: action, params: params, echo: echoOf(params)}
 	began := time.Now()
-	code, text := a.judge(action)
+	code, text := a.may(ctx, req)
 	var body [][]byte
 	switch {
 	case code != 0:

@@ -261,7 +261,7 @@ func (l *link) handle(ctx context.Context, b []byte, release func()) error {
 		}
 		return nil
 	}
-	if code, text := l.app.judge(r.action); code != 0 {
+	if code, text := l.app.may(ctx, &r); code != 0 {
 		l.reply(encode(opText, answer(code, text, r.echo)))
 		l.app.called(l.acc, &r, code, 0)
 		release()

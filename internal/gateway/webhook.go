@@ -221,39 +221,62 @@ func (o operation) replies() bool { return !none(o.Reply) }
 
 func (o operation) answers() bool { return o.Approve != nil && string(o.Approve) != "null" }
 
-// quick carries out what the answer to a post asks for, with the app's rights: a
-// reply needs those of sending, an approval those of answering requests.
+// permits is judge for what a quick operation asks for: a reply needs the right to
+// send, an approval that to answer requests. asks says that it asks for anything.
+func (a *App) permits(ctx context.Context, op operation) (code int, message string, asks bool) {
+	var use use
+	client := onebot.NewClient(&use) // for the names only
+	if op.replies() {
+		_, _ = client.SendMsg(ctx, onebot.SendMsgParams{})
+		asks = true
+		code, message = a.judge(use.action)
+	}
+	if op.answers() && code == 0 {
+		_ = client.SetGroupAddRequest(ctx, onebot.SetGroupAddRequestParams{Approve: new(bool)})
+		asks = true
+		code, message = a.judge(use.action)
+	}
+	return code, message, asks
+}
+
+// may is judge for a call. What may not make any quick operation may make one that
+// asks for no more than it may do otherwise, as the answer to a post does.
+func (a *App) may(ctx context.Context, r *request) (code int, message string) {
+	if code, message = a.judge(r.action); code == 0 || !quickly(r.action) {
+		return code, message
+	}
+	var params struct {
+		Operation operation `json:"operation"`
+	}
+	if json.Unmarshal(r.params, &params) != nil {
+		return code, message
+	}
+	if c, m, asks := a.permits(ctx, params.Operation); asks {
+		return c, m
+	}
+	return code, message
+}
+
+// quick carries out what the answer to a post asks for, with the app's rights.
 func (a *App) quick(ctx context.Context, acc *Account, event, reply []byte) {
 	if reply = bytes.TrimSpace(reply); !jsonscan.Valid(reply) {
 		reply = loose(reply)
 	}
 	var op operation
-	if len(reply) == 0 || json.Unmarshal(reply, &op) != nil || !op.replies() && !op.answers() {
+	if len(reply) == 0 || json.Unmarshal(reply, &op) != nil {
+		return
+	}
+	code, _, asks := a.permits(ctx, op)
+	if !asks {
 		return
 	}
 	var use use
-	client := onebot.NewClient(&use)
-	_ = client.SetGroupAddRequest(ctx, onebot.SetGroupAddRequestParams{}) // for the names only
-	approve := use.action
-	_, _ = client.SendMsg(ctx, onebot.SendMsgParams{})
-	send := use.action
-	_ = client.HandleQuickOperation(ctx, onebot.HandleQuickOperationParams{})
-	quick := use.action
-	r := &request{action: quick, params: fmt.Appendf(nil, `{"context":%s,"operation":%s}`, event, reply)}
+	_ = onebot.NewClient(&use).HandleQuickOperation(ctx, onebot.HandleQuickOperationParams{})
+	r := &request{action: use.action, params: fmt.Appendf(nil, `{"context":%s,"operation":%s}`, event, reply)}
 	began := time.Now()
-	for _, need := range []struct {
-		asked  bool
-		action string
-	}{{op.replies(), send}, {op.answers(), approve}} {
-		if !need.asked {
-			continue
-		}
-		if code, _ := a.judge(need.action); code != 0 {
-			a.called(acc, r, code, 0)
-			return
-		}
+	if code == 0 {
+		code, _ = a.make(ctx, acc, r, func() {})
 	}
-	code, _ := a.make(ctx, acc, r, func() {})
 	a.called(acc, r, code, time.Since(began))
 }
 
