@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"strings"
@@ -91,6 +92,10 @@ func (a *app) importFrom(ctx context.Context, path string, o importOptions) erro
 		return a.importFor(ctx, h, line)
 	}
 	undo, err := plan.Apply(ctx, string(h))
+	var denied *fs.PathError
+	if errors.As(err, &denied) && denied.Op == importer.OpCopy && errors.Is(err, fs.ErrPermission) {
+		return fail(exitFailure, errString(a.t("import.miss_unreadable", printable(denied.Path))), a.t("hint.import_root", shellQuote(string(h))))
+	}
 	if err != nil {
 		return err
 	}

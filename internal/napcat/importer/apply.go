@@ -216,7 +216,7 @@ func copyFolder(ctx context.Context, been map[string]bool, from, to string) erro
 		}
 		src := filepath.Join(from, filepath.FromSlash(name))
 		if err != nil {
-			return fmt.Errorf("copy %s: %w", src, err)
+			return at(src, err)
 		}
 		dst := filepath.Join(to, filepath.FromSlash(name))
 		if name != "." && unneeded(d.Name()) {
@@ -231,7 +231,7 @@ func copyFolder(ctx context.Context, been map[string]bool, from, to string) erro
 		case d.Type()&fs.ModeSymlink != 0 && ownLink(src):
 			return copyFolder(ctx, been, src, dst)
 		case d.Type().IsRegular():
-			return copyFile(root, filepath.FromSlash(name), dst)
+			return copyFile(root, from, filepath.FromSlash(name), dst)
 		}
 		return nil
 	})
@@ -244,10 +244,23 @@ func ownLink(path string) bool {
 	return err1 == nil && err2 == nil && to.IsDir() && sameOwner(link, to)
 }
 
-func copyFile(root *os.Root, name, dst string) error {
+// OpCopy is the Op of an [fs.PathError] about a file of the source.
+const OpCopy = "copy"
+
+// at says of which file an error is, in full: that of an [os.Root] names the part
+// below it.
+func at(src string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return &fs.PathError{Op: OpCopy, Path: src, Err: err}
+}
+
+func copyFile(root *os.Root, from, name, dst string) error {
 	in, err := root.Open(name)
 	if err != nil {
-		return err
+		return at(filepath.Join(from, name), err)
 	}
 	defer in.Close()
 	fi, err := in.Stat()

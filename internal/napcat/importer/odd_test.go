@@ -2,6 +2,7 @@ package importer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -188,6 +189,33 @@ func TestUnreadableIsNamed(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(secret, 0o700) })
 	if p, err := Find(root, root); err != nil || !missed(p, "unreadable", secret) {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// A folder of QQ's that belongs to another user, as after a start as root, is named
+// by the plan, and in full by the copy.
+func TestUnreadableTickets(t *testing.T) {
+	if err := at("/home/bob/.config/QQ/nt_qq", &fs.PathError{Op: "openat", Path: "nt_qq", Err: fs.ErrPermission}); !errors.Is(err, fs.ErrPermission) || !strings.HasPrefix(err.Error(), "copy /home/bob/.config/QQ/nt_qq: ") {
+		t.Error(err)
+	}
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		t.Skip("everything can be read")
+	}
+	for _, dir := range []string{"nt_qq", "nt_qq/global/nt_data/Login"} {
+		root := build(t, merge(napcatAt("NapCat.Shell"), qqAt(".config/QQ")))
+		secret := filepath.Join(root, ".config/QQ", dir)
+		if err := os.Chmod(secret, 0); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(secret, 0o700) })
+		p, err := Find(root, root)
+		if err != nil || !missed(p, "unreadable", secret) {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		var denied *fs.PathError
+		if _, err := p.Apply(t.Context(), t.TempDir()); !errors.As(err, &denied) || denied.Op != OpCopy || denied.Path != secret {
+			t.Errorf("%v, want %s", err, secret)
+		}
 	}
 }
 

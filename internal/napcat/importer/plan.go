@@ -213,7 +213,10 @@ func (p *Plan) dataOfUser(homes []string) string {
 // finish names the accounts and what is missing.
 func (p *Plan) finish() {
 	sort.Slice(p.Accounts, func(i, j int) bool { return p.Accounts[i].UIN < p.Accounts[j].UIN })
-	ticket := p.QQDir != "" && hasTicket(p.QQDir)
+	ticket, denied := hasTicket(p.QQDir)
+	if denied != "" {
+		p.miss("unreadable", "%s", denied)
+	}
 	if p.QQDir != "" && !ticket && isDir(filepath.Join(p.QQDir, "Tencent Files")) {
 		p.miss("foreign_ticket", "%s", p.QQDir) // Windows binds tickets to its own user
 	}
@@ -243,14 +246,23 @@ func (p *Plan) finish() {
 	}
 }
 
-// hasTicket reports whether QQ keeps logins there (contract A.7).
-func hasTicket(qq string) bool {
-	for _, d := range []string{"nt_qq/global/nt_data/Login", "nt_qq/global/nt_data/mmkv", "nt_qq/global/nt_data/msf"} {
-		if entries, err := os.ReadDir(filepath.Join(qq, filepath.FromSlash(d))); err == nil && len(entries) > 0 {
-			return true
+// hasTicket reports whether QQ keeps logins there (contract A.7). denied is a folder
+// of its that may not be read, "" if there is none.
+func hasTicket(qq string) (has bool, denied string) {
+	for _, d := range []string{"nt_qq", "nt_qq/global/nt_data/Login", "nt_qq/global/nt_data/mmkv", "nt_qq/global/nt_data/msf"} {
+		p := filepath.Join(qq, filepath.FromSlash(d))
+		entries, err := os.ReadDir(p)
+		if qq == "" || d == "nt_qq" && err == nil {
+			continue
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return false, p
+		}
+		if len(entries) > 0 {
+			return true, ""
 		}
 	}
-	return false
+	return false, ""
 }
 
 // account returns the account with this number, which is made if need be.
