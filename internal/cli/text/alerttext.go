@@ -174,7 +174,7 @@ var alertZH = map[string]string{
 	"alerts.heard":        "%s 的通知已恢复",
 	"status.channel":      "通知通道 %s 已失败 %s：%s",
 	"err.duration":        "%q 不是时长，请写 30m、2h 或 1d",
-	"err.silence_long":    "%s 太长：最多 %d 天；完全不想收到，请从 ncatd.yaml 里去掉该渠道",
+	"err.silence_long":    "%s 太长：最多 %d 天；完全不想收到，请从 ncatd.yaml 里去掉该通道",
 
 	"cmd.alert.short":           "出问题时通知人：测试、列表、记录、静默",
 	"cmd.alert.example":         "ncatd alert list",
