@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,4 +159,16 @@ func (l location) touched() time.Time {
 		}
 	}
 	return last
+}
+
+// stamp tells what the files of the plugin were at a moment: one that is written to has
+// another afterwards.
+func (l location) stamp() string {
+	var b strings.Builder
+	for _, path := range l.files() {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b.String()
 }

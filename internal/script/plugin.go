@@ -237,7 +237,7 @@ func (p *Plugin) Reload(ctx context.Context) error {
 
 // reload is Reload and reports whether a new version took over; without always
 // nothing happens if nothing changed, without tell a failure is not reported yet and
-// files that are still being written are no new version.
+// files that are still being written, or were when they were read, are no new version.
 func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -248,8 +248,9 @@ func (p *Plugin) reload(ctx context.Context, always, tell bool) (taken bool, err
 	if !always {
 		same = p.running.Load()
 	}
+	before := p.where().stamp()
 	v, err := p.loadUnless(ctx, same)
-	if !tell && (v != nil || err != nil) && slices.ContainsFunc(p.where().files(), openForWriting) {
+	if !tell && (v != nil || err != nil) && (p.where().stamp() != before || slices.ContainsFunc(p.where().files(), openForWriting)) {
 		if v != nil {
 			v.m.stop()
 		}
