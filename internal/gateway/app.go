@@ -278,6 +278,7 @@ func (a *App) called(acc *Account, r *request, code int, took time.Duration) {
 // make makes a call as the app may: within its own send rate, and with files that
 // NapCat can read.
 func (a *App) make(ctx context.Context, acc *Account, r *request, sent func()) (int, [][]byte) {
+	r = answered(ctx, r)
 	if unheard(r) {
 		return onebot.RetFailed, [][]byte{answer(onebot.RetFailed, r.action+" has no message, and NapCat does not answer such a call; nothing was sent", r.echo)}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -349,6 +350,33 @@ func TestApprovalsByWebhook(t *testing.T) {
 		if code := <-codes; code != want {
 			t.Errorf("%s: retcode %d, want %d", allow, code, want)
 		}
+	}
+}
+
+// An answer to a request is given by the action for it: of a quick operation's request
+// NapCat drops the flag (results: .handle_quick_operation).
+func TestApprovalsAreCalls(t *testing.T) {
+	const friend, group = `"post_type":"request","request_type":"friend","flag":"f1"`, `"post_type":"request","request_type":"group","sub_type":"add","flag":"g1"`
+	for _, tt := range []struct{ context, operation, action, params string }{
+		{friend, `{"approve":true,"remark":"bob"}`, "set_friend_add_request", `{"flag":"f1","approve":true}`},
+		{friend, `{"approve":0}`, "set_friend_add_request", `{"flag":"f1","approve":false}`},
+		{group, `{"approve":false,"reason":"no"}`, "set_group_add_request", `{"flag":"g1","approve":false,"reason":"no"}`},
+		{group, `{"approve":true}`, "set_group_add_request", `{"flag":"g1","approve":true,"reason":""}`},
+		{group, `{"reply":"hi"}`, ".handle_quick_operation", ""},
+		{`"post_type":"message","flag":"g1"`, `{"approve":true}`, ".handle_quick_operation", ""},
+		{`"post_type":"request","request_type":"group"`, `{"approve":true}`, ".handle_quick_operation", ""},
+		{`"post_type":"request","request_type":"other","flag":"g1"`, `{"approve":true}`, ".handle_quick_operation", ""},
+	} {
+		s := newStage(t, func(c *Config) { c.Rights = NewRights([]string{"*"}) })
+		got := s.dial("/").call(`{"action":".handle_quick_operation","params":{"context":{"user_id":5,` + tt.context + `},"operation":` + tt.operation + `},"echo":1}`)
+		if !strings.Contains(got, `"echo":1`) {
+			t.Errorf("%s, %s: %s", tt.context, tt.operation, got)
+		}
+		s.up.mu.Lock()
+		if !slices.Equal(s.up.calls, []string{tt.action}) || tt.params != "" && s.up.params[0] != tt.params {
+			t.Errorf("%s, %s: %s %s", tt.context, tt.operation, s.up.calls, s.up.params)
+		}
+		s.up.mu.Unlock()
 	}
 }
 

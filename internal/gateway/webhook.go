@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -213,6 +214,7 @@ func (a *App) post(ctx context.Context, client *http.Client, self int64, raw []b
 type operation struct {
 	Reply   json.RawMessage `json:"reply"`
 	Approve json.RawMessage `json:"approve"`
+	Reason  string          `json:"reason"`
 }
 
 // replies and answers report whether it asks for a reply, and for an answer to a
@@ -287,4 +289,38 @@ type use struct{ action string }
 func (u *use) Call(_ context.Context, action string, _, _ any) error {
 	u.action = action
 	return nil
+}
+
+// answered returns the call that answers a request of somebody, for a quick operation
+// that does: of a request NapCat drops what it needs to know before it carries one out
+// (results: .handle_quick_operation). Any other call is returned as it is.
+func answered(ctx context.Context, r *request) *request {
+	var p struct {
+		Context struct {
+			PostType    string `json:"post_type"`
+			RequestType string `json:"request_type"`
+			Flag        string `json:"flag"`
+		} `json:"context"`
+		Operation operation `json:"operation"`
+	}
+	if !quickly(r.action) || json.Unmarshal(r.params, &p) != nil || p.Context.PostType != "request" || p.Context.Flag == "" || !p.Operation.answers() {
+		return r
+	}
+	yes := !slices.Contains([]string{"false", "0", `""`, `"false"`}, string(p.Operation.Approve))
+	var use use
+	client, changed := onebot.NewClient(&use), *r
+	switch p.Context.RequestType {
+	case "friend":
+		params := onebot.SetFriendAddRequestParams{Flag: p.Context.Flag, Approve: &yes}
+		_ = client.SetFriendAddRequest(ctx, params) // for the name only
+		changed.params = params.AppendJSON(nil)
+	case "group":
+		params := onebot.SetGroupAddRequestParams{Flag: p.Context.Flag, Approve: &yes, Reason: &p.Operation.Reason}
+		_ = client.SetGroupAddRequest(ctx, params)
+		changed.params = params.AppendJSON(nil)
+	default:
+		return r
+	}
+	changed.action = use.action
+	return &changed
 }
